@@ -1,0 +1,49 @@
+//! Settings of a render, checked once and then carried by the timeline.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// Width and height of a picture in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Size {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+}
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}x{}", self.width, self.height)
+    }
+}
+
+impl std::str::FromStr for Size {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let parts = text.split_once(['x', 'X', '×']);
+        let sides = parts.and_then(|(w, h)| Some((w.trim().parse().ok()?, h.trim().parse().ok()?)));
+        let (width, height) = sides.ok_or_else(|| Error::Config {
+            name: "--size",
+            value: text.to_owned(),
+            allowed: "give width and height in pixels, such as 512x512".to_owned(),
+        })?;
+        Ok(Self { width, height })
+    }
+}
+
+/// Everything besides the timeline's entries and the weights that decides on a frame's pixels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RenderConfig {
+    /// `bundled`, a folder, a file, or a hub id such as `stabilityai/sd-turbo`.
+    pub model: String,
+    /// Size of the film.
+    pub size: Size,
+    /// Size at which the model draws; frames are then scaled to `size`.
+    pub draw_size: Size,
+    /// Denoising steps, 1 or more.
+    pub n_steps: u32,
+}

@@ -1,0 +1,5 @@
+//! Stage 4: timeline entries become pictures. No audio type is known here.
+
+mod renderer;
+
+pub use renderer::Renderer;

@@ -1,0 +1,13 @@
+use image::RgbImage;
+
+use crate::Result;
+use crate::mapping::FrameInputs;
+
+/// Draws frames. Equal inputs give equal pixels, whatever was drawn before and however frames are batched.
+pub trait Renderer {
+    /// Draws one batch: as many pictures as `frames`, in the same order, at the film's size.
+    ///
+    /// # Errors
+    /// When the device or the memory fails.
+    fn render(&mut self, frames: &[FrameInputs]) -> Result<Vec<RgbImage>>;
+}

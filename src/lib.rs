@@ -1,0 +1,35 @@
+//! Turns a song and a list of prompts into a music video made by latent diffusion.
+//!
+//! ```text
+//! song ─audio→ Track ─analysis→ Analysis ─┐
+//!                                         ├─mapping→ Timeline ─diffusion→ frames ─video→ song.mp4
+//! prompts.txt ─prompts→ Script ───────────┘
+//! ```
+//!
+//! | stage | function | its value |
+//! |---|---|---|
+//! | [`audio`] | decode a file, count its samples exactly | [`Track`] |
+//! | [`analysis`] | beats, onsets, bands, loudness | [`Analysis`] |
+//! | [`mapping`] | velocities, integrated to a position for every frame | [`Timeline`] |
+//! | [`diffusion`] | draw the timeline's frames | pictures |
+//! | [`video`] | encode, and mux with the untouched soundtrack | [`Video`] |
+//!
+//! Each value is a plain serde type with a `schema_version`: save it, look at it, edit it, run it again. [`pipeline`] is
+//! the only place where the stages meet. A frame's pixels depend on its timeline entry, the weights and the
+//! [`config::RenderConfig`], and on nothing else.
+
+pub mod analysis;
+pub mod audio;
+pub mod config;
+pub mod diffusion;
+pub mod error;
+pub mod mapping;
+pub mod prompts;
+pub mod units;
+pub mod video;
+
+pub use analysis::Analysis;
+pub use audio::Track;
+pub use error::{Error, Result};
+pub use mapping::Timeline;
+pub use video::Video;

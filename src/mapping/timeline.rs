@@ -1,0 +1,138 @@
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::RenderConfig;
+use crate::units::FrameRate;
+
+/// The film on paper: everything that a renderer needs to draw each frame, and nothing about sound but the file to mux.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Timeline {
+    /// Version of this type's serialised form.
+    pub schema_version: u32,
+    /// The soundtrack.
+    pub song: Song,
+    /// Frames per second.
+    pub frame_rate: FrameRate,
+    /// Length of the film's sound in seconds.
+    pub duration_secs: f64,
+    /// How frames are drawn.
+    pub render: RenderConfig,
+    /// The prompts in the order of their arrival.
+    pub prompts: Vec<Prompt>,
+    /// The path through seeds that `noise_position` walks.
+    pub noise: NoisePath,
+    /// One entry a frame, in order, without gaps.
+    pub frames: Vec<Frame>,
+}
+
+/// The part of a song that is heard: `start_sample..start_sample + n_samples` of the gapless track.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Song {
+    /// The file.
+    pub path: PathBuf,
+    /// SHA-256 of the file, in lowercase hex.
+    pub source_sha256: String,
+    /// Samples per second.
+    pub sample_rate_hz: u32,
+    /// First sample heard.
+    pub start_sample: u64,
+    /// Number of samples heard.
+    pub n_samples: u64,
+}
+
+/// Words for the model.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PromptText {
+    /// What to draw.
+    pub text: String,
+    /// What not to draw; used where the guidance scale is above 1.
+    #[serde(default)]
+    pub negative: String,
+}
+
+/// A prompt and when it has fully arrived.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prompt {
+    /// Its words.
+    pub words: PromptText,
+    /// When the prompt is shown alone, in seconds of the film.
+    pub arrival_secs: f64,
+}
+
+/// How the noise moves from seed to seed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NoiseKind {
+    /// A variance-preserving cubic B-spline over the seeds: smooth to the second derivative, Gaussian everywhere.
+    #[default]
+    Spline,
+    /// Slerp from each seed to the next: the classic walk, with a corner at every seed.
+    Slerp,
+    /// A great circle through two seeds; closes after a position of `seeds.len()`.
+    Circle,
+}
+
+/// A sequence of seeds; a `noise_position` of `k` is at (or, on the spline, nearest to) `seeds[k]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoisePath {
+    /// The kind of path.
+    pub kind: NoiseKind,
+    /// Seeds in walking order, enough for the last frame's position.
+    pub seeds: Vec<u64>,
+    /// Seed of the fixed direction towards which a pulse rotates the noise.
+    pub pulse_seed: u64,
+}
+
+/// One video frame.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Frame {
+    /// Index of the frame, from 0.
+    pub frame_idx: u64,
+    /// Presentation time in ticks of `frame_rate.den / frame_rate.num` seconds; equals `frame_idx`.
+    pub pts: u64,
+    /// Index in [`Timeline::prompts`] of the prompt that is being left.
+    pub prompt_from: usize,
+    /// Index in [`Timeline::prompts`] of the prompt that is being approached.
+    pub prompt_to: usize,
+    /// 0 = `prompt_from` alone, 1 = `prompt_to` alone.
+    pub prompt_mix: f64,
+    /// Position on the noise path, in seeds.
+    pub noise_position: f64,
+    /// Rate of the prompt position, in prompts per second.
+    pub prompt_velocity: f64,
+    /// Rate of the noise position, in seeds per second.
+    pub noise_velocity: f64,
+    /// Angle in radians by which the noise is turned towards the pulse direction.
+    pub pulse: f64,
+    /// Classifier-free guidance; 1 or less = none.
+    pub guidance_scale: f64,
+}
+
+/// One frame with every reference resolved: all that a renderer sees of a timeline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FrameInputs {
+    /// The prompt that is being left.
+    pub prompt_from: PromptText,
+    /// The prompt that is being approached.
+    pub prompt_to: PromptText,
+    /// 0 = `prompt_from` alone, 1 = `prompt_to` alone.
+    pub prompt_mix: f64,
+    /// The initial noise.
+    pub noise: NoiseMix,
+    /// Classifier-free guidance; 1 or less = none.
+    pub guidance_scale: f64,
+}
+
+/// A weighted sum of the Gaussian noises of some seeds; the squared weights add up to 1, so the sum is Gaussian too.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NoiseMix {
+    /// `(seed, weight)`.
+    pub terms: Vec<(u64, f64)>,
+}
