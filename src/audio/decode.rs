@@ -1,4 +1,4 @@
-//! Decoding of single packets, by symphonia or, for Opus, by opus-decoder.
+//! Decoding of single packets, by symphonia or, for Opus, by ropus.
 
 use std::path::Path;
 
@@ -95,7 +95,12 @@ impl PacketDecoder {
             Inner::Symphonia(decoder) => decoder.last_decoded().copy_to_vec_interleaved(samples),
             Inner::Opus(decoder) => {
                 samples.clear();
-                samples.extend_from_slice(decoder.samples());
+                samples.extend(
+                    decoder
+                        .samples()
+                        .iter()
+                        .map(|&sample| f32::from(sample) / 32768.0),
+                );
             }
         }
     }
@@ -110,7 +115,7 @@ impl PacketDecoder {
                     decoder
                         .samples()
                         .iter()
-                        .map(|sample| (sample * 2f32.powi(31)) as i32),
+                        .map(|&sample| i32::from(sample) << 16),
                 );
             }
         }

@@ -1,6 +1,6 @@
 //! Opus: identification header, packet durations and decoding.
 
-use opus_decoder::OpusMultistreamDecoder;
+use ropus::OpusMSDecoder;
 
 /// Opus always counts time at 48 kHz (RFC 7845, section 4).
 pub(super) const OPUS_RATE_HZ: u32 = 48_000;
@@ -26,7 +26,12 @@ impl OpusHead {
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let body = Self::body(bytes)?;
         let n_channels = *body.get(1)?;
-        let pre_skip = u16::from_le_bytes([*body.get(2)?, *body.get(3)?]);
+        let pre_skip = [*body.get(2)?, *body.get(3)?];
+        // MP4 keeps the same fields big-endian, as version 0 (Opus in ISOBMFF, section 4.3.2).
+        let pre_skip = match body.first()? {
+            0 => u16::from_be_bytes(pre_skip),
+            _ => u16::from_le_bytes(pre_skip),
+        };
         let family = *body.get(10)?;
         let (n_streams, n_coupled, mapping) = if family == 0 {
             let n_coupled = n_channels.checked_sub(1)?;
@@ -35,7 +40,15 @@ impl OpusHead {
             let mapping = body.get(13..13 + usize::from(n_channels))?;
             (*body.get(11)?, *body.get(12)?, mapping.to_vec())
         };
-        let is_valid = n_channels > 0 && (family != 0 || n_channels <= 2);
+        let n_decoded = u16::from(n_streams) + u16::from(n_coupled);
+        let is_valid = n_channels > 0
+            && (family != 0 || n_channels <= 2)
+            && n_streams > 0
+            && n_coupled <= n_streams
+            && n_decoded <= 255
+            && mapping
+                .iter()
+                .all(|&slot| slot == 255 || u16::from(slot) < n_decoded);
         is_valid.then_some(Self {
             n_channels,
             pre_skip,
@@ -72,42 +85,49 @@ pub(super) fn packet_samples(packet: &[u8]) -> Option<u32> {
         .then_some(n_samples)
 }
 
-/// Decodes packets to interleaved samples in -1..=1.
+/// Decodes packets to interleaved 16-bit samples.
 pub(super) struct OpusPackets {
-    decoder: OpusMultistreamDecoder,
+    decoder: OpusMSDecoder,
     n_channels: usize,
-    samples: Vec<f32>,
+    samples: Vec<i16>,
 }
 
 impl OpusPackets {
     pub fn new(head: &OpusHead) -> Result<Self, String> {
-        let n_channels = usize::from(head.n_channels);
-        let decoder = OpusMultistreamDecoder::new(
-            OPUS_RATE_HZ,
-            n_channels,
-            usize::from(head.n_streams),
-            usize::from(head.n_coupled),
+        let decoder = OpusMSDecoder::new(
+            OPUS_RATE_HZ as i32,
+            i32::from(head.n_channels),
+            i32::from(head.n_streams),
+            i32::from(head.n_coupled),
             &head.mapping,
         )
-        .map_err(|error| error.to_string())?;
+        .map_err(|code| format!("libopus error {code}"))?;
         Ok(Self {
             decoder,
-            n_channels,
+            n_channels: usize::from(head.n_channels),
             samples: Vec::new(),
         })
     }
 
     /// Decodes one packet and returns its length in samples.
     pub fn decode(&mut self, packet: &[u8]) -> Result<usize, String> {
-        let n_samples = packet_samples(packet).ok_or("invalid Opus packet")? as usize;
-        self.samples.resize(n_samples * self.n_channels, 0.0);
+        let n_samples = packet_samples(packet).ok_or("invalid Opus packet")?;
+        let n_bytes = i32::try_from(packet.len()).map_err(|_| "the packet is too long")?;
+        self.samples.resize(n_samples as usize * self.n_channels, 0);
         self.decoder
-            .decode_float(packet, &mut self.samples, false)
-            .map_err(|error| error.to_string())
+            .decode(
+                Some(packet),
+                n_bytes,
+                &mut self.samples,
+                n_samples as i32,
+                false,
+            )
+            .map(|n_decoded| n_decoded as usize)
+            .map_err(|code| format!("libopus error {code}"))
     }
 
     /// The last packet's samples, interleaved.
-    pub fn samples(&self) -> &[f32] {
+    pub fn samples(&self) -> &[i16] {
         &self.samples
     }
 }
