@@ -1,5 +1,19 @@
 //! Stage 5: pictures are encoded in chunks, and the chunks are muxed with the untouched soundtrack.
 
+mod chunk;
+mod colour;
+mod config;
+mod cover;
+mod encode;
+mod partial;
+#[cfg(test)]
+mod testing;
+
+pub use chunk::{ChunkInfo, ChunkReader, ChunkWriter, SampleInfo, chunk_id};
+pub use colour::Yuv420;
+pub use config::{EncodeConfig, MAX_SIDES, MIN_SIDE};
+pub use cover::{Coverage, cover, grid_pieces};
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
