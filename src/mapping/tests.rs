@@ -300,7 +300,8 @@ fn a_saved_timeline_is_read_back_exactly() {
 fn faults_of_an_edited_timeline_are_named() {
     let song = Song::default().analysis();
     let film = plan("a\nb", &song, &config(24));
-    let edits: [(fn(&mut Timeline), &str); 12] = [
+    type Edit = fn(&mut Timeline);
+    let edits: [(Edit, &str); 12] = [
         (|t| t.schema_version = 99, "schema_version is 99"),
         (
             |t| t.frames[12].prompt_mix = 1.5,
