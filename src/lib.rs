@@ -24,6 +24,7 @@ pub mod config;
 pub mod diffusion;
 pub mod error;
 pub mod mapping;
+pub mod plot;
 pub mod prompts;
 pub mod units;
 pub mod video;
