@@ -41,4 +41,6 @@ pub use timeline::{
 };
 
 #[cfg(test)]
-mod test_songs;
+pub(crate) mod test_songs;
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 //! The Gaussian noises of different seeds are independent, so a weighted sum of them is Gaussian with the sum of squared
 //! weights as its variance: weights whose squares add up to 1 leave the picture's statistics alone, wherever the path is.
 
-use std::f64::consts::FRAC_PI_2;
+use std::f64::consts::{FRAC_PI_2, TAU};
 
 use super::{NoiseKind, NoiseMix, NoisePath};
 
@@ -58,11 +58,21 @@ impl NoisePath {
     /// The four weights of a uniform cubic B-spline around a position.
     fn add_spline(&self, terms: &mut Terms, position: f64, wrap: &dyn Fn(i64) -> i64) {
         let idx = position.floor();
-        for (offset, weight) in (-1..).zip(spline_weights(position - idx)) {
+        for (offset, weight) in (-1..).zip(spline_weights(even_pace(position - idx))) {
             let seed = usize::try_from(wrap(idx as i64 + offset)).ok();
             terms.add(seed.and_then(|idx| self.seeds.get(idx).copied()), weight);
         }
     }
+}
+
+/// Fraction between two knots at which a `share` of the way, measured as an angle, is done.
+///
+/// Without it the normalised spline turns 1.33 times as fast halfway between knots as at them. The inverse of its arc
+/// length is nearly a straight line; the difference, a sine series, was fitted by least squares. With two terms the speed
+/// is even to 0.8 %, and the path stays smooth, since all terms vanish at the knots together with their curvature.
+fn even_pace(share: f64) -> f64 {
+    let (sin, cos) = (TAU * share).sin_cos();
+    share + sin * (0.021_910 + 2.0 * 0.002_044 * cos)
 }
 
 /// Uniform cubic B-spline basis at fraction `f` between two knots: weights of the knots -1, 0, 1 and 2.
@@ -233,11 +243,11 @@ mod tests {
         }
 
         #[test]
-        fn equal_steps_of_position_are_nearly_equal_turns(position in 1.0f64..8.0) {
+        fn equal_steps_of_position_are_equal_turns(position in 1.0f64..8.0) {
             let path = path(NoiseKind::Spline, (0..12).collect());
             let h = 1e-3;
             let turn = angle(&path.mix(position, 0.0).unwrap(), &path.mix(position + h, 0.0).unwrap()) / h;
-            prop_assert!((0.6..1.2).contains(&turn), "{}", turn);
+            prop_assert!((1.16..1.19).contains(&turn), "{}", turn);
         }
     }
 }

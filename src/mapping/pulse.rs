@@ -52,7 +52,8 @@ impl Hit {
         if since >= 0.0 {
             self.angle * (-since / self.decay_secs).exp()
         } else if since > -RISE_SECS {
-            0.5 * self.angle * (1.0 + (std::f64::consts::PI * since / RISE_SECS).cos())
+            // Steepest at the peak, so that the decay of earlier hits can't move it.
+            self.angle * (1.0 + since / RISE_SECS).powi(2)
         } else {
             0.0
         }

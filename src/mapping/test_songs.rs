@@ -5,7 +5,7 @@ use crate::analysis::{self, Band, Beat, Hops, Onset, Section};
 use crate::audio::Track;
 
 /// A song at 120 beats per minute in 4/4, with a hop of 10 ms.
-pub(super) struct Song {
+pub(crate) struct Song {
     pub duration_secs: f64,
     pub loudness_db: fn(f64) -> f32,
     pub onsets: Vec<Onset>,
@@ -30,7 +30,7 @@ impl Default for Song {
     }
 }
 
-pub(super) fn onset(time_secs: f64, strength: f64, band: Band) -> Onset {
+pub(crate) fn onset(time_secs: f64, strength: f64, band: Band) -> Onset {
     Onset {
         time_secs,
         strength,

@@ -54,4 +54,6 @@ pub const MAX_PROMPTS: usize = 10_000;
 pub const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
 
 #[cfg(test)]
+mod resolve_tests;
+#[cfg(test)]
 mod tests;

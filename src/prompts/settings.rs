@@ -37,11 +37,11 @@ pub(super) fn parse(line: &Line<'_>, span: Range<usize>) -> Result<Settings, Pro
     Ok(settings)
 }
 
-/// Byte ranges of keys and values.
-fn pairs(
-    line: &Line<'_>,
-    span: Range<usize>,
-) -> Result<Vec<(Range<usize>, Range<usize>)>, PromptsError> {
+/// Byte ranges of a key and its value.
+type Pair = (Range<usize>, Range<usize>);
+
+/// All pairs of a range of bytes.
+fn pairs(line: &Line<'_>, span: Range<usize>) -> Result<Vec<Pair>, PromptsError> {
     let is_gap = |c: char| c.is_whitespace() || c == ',';
     let skip = |from: usize, skipped: &dyn Fn(char) -> bool| {
         let rest = line.text.get(from..span.end).unwrap_or_default();

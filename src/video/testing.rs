@@ -4,6 +4,7 @@ use image::{Rgb, RgbImage};
 
 use super::chunk::{ChunkInfo, ChunkWriter};
 use super::config::EncodeConfig;
+use crate::audio::{Packet, Soundtrack, SoundtrackCodec};
 use crate::config::Size;
 use crate::units::FrameRate;
 
@@ -60,4 +61,81 @@ pub(super) fn chunk(
         writer.push(&picture(config.size, frame_idx)).expect("room");
     }
     writer.finish().expect("a chunk")
+}
+
+/// A soundtrack of made-up packets.
+pub(super) struct FakeSound {
+    pub(super) codec: SoundtrackCodec,
+    pub(super) sample_rate_hz: u32,
+    pub(super) skip_samples: u64,
+    pub(super) n_samples: u64,
+    pub(super) packet_samples: u32,
+}
+
+impl FakeSound {
+    /// One of each codec, `secs` long.
+    pub(super) fn each(secs: f64) -> Vec<Self> {
+        let sound = |codec, sample_rate_hz: u32, skip_samples, packet_samples| Self {
+            codec,
+            sample_rate_hz,
+            skip_samples,
+            n_samples: (secs * f64::from(sample_rate_hz)) as u64,
+            packet_samples,
+        };
+        let mut stream_info = [0; 34];
+        stream_info[..4].copy_from_slice(&[0x10, 0, 0x10, 0]); // blocks of 4096 samples
+        stream_info[10..18].copy_from_slice(&[0x0a, 0xc4, 0x42, 0xf0, 0, 0, 0, 0]); // 44.1 kHz, stereo, 16 bits
+        let audio_specific_config = vec![0x12, 0x10];
+        let opus_head = vec![1, 2, 0x38, 1, 0x80, 0xbb, 0, 0, 0, 0, 0];
+        vec![
+            sound(SoundtrackCodec::Flac { stream_info }, 44_100, 0, 4096),
+            sound(SoundtrackCodec::Mp3, 44_100, 1105, 1152),
+            sound(
+                SoundtrackCodec::Aac {
+                    audio_specific_config,
+                },
+                44_100,
+                1024,
+                1024,
+            ),
+            sound(SoundtrackCodec::Opus { opus_head }, 48_000, 312, 960),
+        ]
+    }
+
+    /// The packets, told apart by their bytes and lengths.
+    pub(super) fn all_packets(&self) -> Vec<Packet> {
+        let n_packets = (self.skip_samples + self.n_samples).div_ceil(self.packet_samples.into());
+        (0..n_packets)
+            .map(|i| Packet {
+                data: vec![i as u8; 50 + (i * 37 % 101) as usize],
+                n_samples: self.packet_samples,
+            })
+            .collect()
+    }
+}
+
+impl Soundtrack for FakeSound {
+    fn codec(&self) -> &SoundtrackCodec {
+        &self.codec
+    }
+
+    fn sample_rate_hz(&self) -> u32 {
+        self.sample_rate_hz
+    }
+
+    fn n_channels(&self) -> u32 {
+        2
+    }
+
+    fn skip_samples(&self) -> u64 {
+        self.skip_samples
+    }
+
+    fn n_samples(&self) -> u64 {
+        self.n_samples
+    }
+
+    fn packets(&self) -> crate::Result<Box<dyn Iterator<Item = crate::Result<Packet>> + '_>> {
+        Ok(Box::new(self.all_packets().into_iter().map(Ok)))
+    }
 }
