@@ -47,3 +47,22 @@ pub struct RenderConfig {
     /// Denoising steps, 1 or more.
     pub n_steps: u32,
 }
+
+/// How frames are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Encoding {
+    /// H.264 quantisation parameter of every macroblock, 12 (best) to 51; 6 more halve the precision.
+    pub qp: u8,
+    /// Frames from one keyframe to the next, 1 or more; also the length of a chunk.
+    pub gop_len: u32,
+}
+
+impl Default for Encoding {
+    fn default() -> Self {
+        Self {
+            qp: 22,
+            gop_len: 48,
+        }
+    }
+}

@@ -65,6 +65,7 @@ pub fn timeline(analysis: &Analysis, script: &Script, config: &MappingConfig) ->
         song,
         frame_rate: rate,
         render: config.render.clone(),
+        encoding: config.encoding,
         prompts: prompts.collect(),
         noise,
         frames,

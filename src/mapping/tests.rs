@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::test_songs::{Song, onset};
 use super::*;
 use crate::analysis::Band;
-use crate::config::{RenderConfig, Size};
+use crate::config::{Encoding, RenderConfig, Size};
 use crate::prompts::Script;
 use crate::units::FrameRate;
 use crate::{Analysis, Error};
@@ -25,6 +25,7 @@ fn config(num: u32) -> MappingConfig {
         mapping: Mapping::Music,
         noise: NoiseKind::Spline,
         knobs: Knobs::default(),
+        encoding: Encoding::default(),
         render: RenderConfig {
             model: "bundled".to_owned(),
             size,
