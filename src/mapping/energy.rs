@@ -16,6 +16,9 @@ pub(super) const SILENCE_DB: f64 = -70.0;
 const QUIET_PERCENTILE: f64 = 0.05;
 const LOUD_PERCENTILE: f64 = 0.95;
 
+/// Percentile of the mixed and smoothed energy that becomes 1.
+const TOP_PERCENTILE: f64 = 0.99;
+
 /// Bounds of the range between quiet and loud, in dB. The lower one keeps a song of constant loudness from having its
 /// small differences blown up; the upper one keeps a faint intro from making everything else look equally loud.
 const MIN_RANGE_DB: f64 = 12.0;
@@ -41,7 +44,7 @@ pub(super) fn energy(hops: &Hops, smooth: f64) -> Vec<f64> {
         .zip(onset_strength)
         .map(|(loudness, onset)| LOUDNESS_SHARE * loudness + (1.0 - LOUDNESS_SHARE) * onset);
     let mut energy = follow(mixed, hops.hop_secs, smooth);
-    let loud = percentile(&energy, LOUD_PERCENTILE);
+    let loud = percentile(&energy, TOP_PERCENTILE);
     if loud > 0.0 {
         for value in &mut energy {
             *value = (*value / loud).min(1.0);

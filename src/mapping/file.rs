@@ -20,7 +20,7 @@ impl Timeline {
             _ => Path::new("."),
         };
         let write = || -> io::Result<()> {
-            let mut writer = BufWriter::new(tempfile::NamedTempFile::new_in(folder)?);
+            let mut writer = BufWriter::new(temporary_file(folder)?);
             self.write_json(&mut writer)?;
             let file = writer
                 .into_inner()
@@ -63,6 +63,14 @@ impl Timeline {
         writer.write_all(b"\n")?;
         writer.flush()
     }
+}
+
+/// A temporary file that, once renamed, is as readable as any new file is; temporary files are private by default.
+fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
 }
 
 /// JSON with a line for each key of the outermost object and for each element of the lists in it: small files that

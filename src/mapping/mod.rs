@@ -18,6 +18,7 @@
 //! | `seeds.rs` | seeds of the noise path |
 //! | `noise.rs` | a noise position and a pulse to weights of seeds |
 //! | `timeline.rs`, `check.rs`, `file.rs` | [`Timeline`], its validity, its file |
+//! | `plot.rs` | a picture of a timeline |
 
 mod check;
 mod classic;
@@ -28,6 +29,7 @@ mod integral;
 mod motion;
 mod noise;
 mod plan;
+mod plot;
 mod prompt_path;
 mod pulse;
 mod seeds;
@@ -35,6 +37,7 @@ mod timeline;
 
 pub use config::{Knobs, Mapping, MappingConfig};
 pub use plan::timeline;
+pub use plot::plot;
 pub use timeline::{
     Frame, FrameInputs, NoiseKind, NoiseMix, NoisePath, Prompt, PromptText, SCHEMA_VERSION, Song,
     Timeline,

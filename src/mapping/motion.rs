@@ -12,6 +12,9 @@ const FLOOR_VELOCITY: f64 = 0.05;
 /// Noise velocity that an energy of 1 adds, in seeds per second.
 const ENERGY_VELOCITY: f64 = 0.35;
 
+/// Exponent on the energy. Loudness in dB, like hearing, squeezes loud and quiet together; motion may tell them apart.
+const ENERGY_POWER: f64 = 1.6;
+
 /// Everything that moves, as a function of the song's time.
 #[derive(Clone, Debug)]
 pub(super) enum Motion {
@@ -42,7 +45,8 @@ impl Motion {
         if mapping == Mapping::Classic {
             return Self::Classic(Classic::new(hops, &arrivals, analysis.duration_secs));
         }
-        let velocity = |energy: f64| FLOOR_VELOCITY + knobs.energy * ENERGY_VELOCITY * energy;
+        let gain = knobs.energy * ENERGY_VELOCITY;
+        let velocity = |energy: f64| FLOOR_VELOCITY + gain * energy.powf(ENERGY_POWER);
         let velocities = energy(hops, knobs.smooth)
             .into_iter()
             .map(velocity)

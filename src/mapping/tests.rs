@@ -381,6 +381,32 @@ fn a_broken_file_is_refused_with_its_place() {
     ));
 }
 
+#[test]
+fn a_plan_can_be_drawn() {
+    let song = Song::default().analysis();
+    let text = "a <harbour> & dawn\nboats\n[0:40] stars";
+    let whole = plan(text, &song, &config(24));
+    let svg = plot(&whole, Some(&song)).svg();
+    for part in [
+        "song.flac",
+        "a &lt;harbour&gt; &amp; dawn",
+        "boats",
+        "stars",
+        "chorus",
+        "pulse",
+    ] {
+        assert!(svg.contains(part), "{part}");
+    }
+    let settings = MappingConfig {
+        start_secs: 59.0,
+        duration_secs: Some(0.01),
+        ..config(24)
+    };
+    let one_frame = plan("a", &song, &settings);
+    assert_eq!(one_frame.frames.len(), 1);
+    assert!(!plot(&one_frame, None).svg().contains("sections"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
