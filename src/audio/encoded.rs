@@ -46,7 +46,7 @@ impl EncodedFlac {
                 "convert it to 48 kHz first, for example: ffmpeg -i SONG -ar 48000 song.flac",
             )
         };
-        let mut encoder = Encoder::new(format).map_err(refused)?;
+        let mut encoder = Encoder::new(format);
         let mut quantiser = Quantiser::new(source);
         let file = tempfile::tempfile_in(folder).map_err(Error::io("write", folder))?;
         let mut writer = BufWriter::new(file);

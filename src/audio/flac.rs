@@ -1,19 +1,13 @@
 //! FLAC frames and the STREAMINFO block (RFC 9639).
 
-use flacenc::bitsink::ByteSink;
-use flacenc::component::{BitRepr, Frame, FrameHeader, FrameOffset};
-use flacenc::config;
-use flacenc::error::{Verified, Verify};
-use flacenc::source::{Context, Fill, FrameBuf};
+use std::cell::RefCell;
+use std::io::Write;
+use std::rc::Rc;
+
+use flac_codec::encode::{FlacStreamWriter, Options};
 
 /// Samples of each channel in a frame, but for the last one.
 pub(super) const BLOCK_SAMPLES: usize = 4096;
-
-/// Highest rate that a frame header can state, in Hz (RFC 9639, section 9.1.2).
-pub(super) const MAX_RATE_HZ: u32 = 655_350;
-
-/// flacenc's own limit; headers of higher rates are put in afterwards.
-const FLACENC_MAX_RATE_HZ: u32 = 96_000;
 
 /// The fixed part of a stream's format.
 #[derive(Clone, Copy, Debug)]
@@ -27,80 +21,58 @@ pub(super) struct Format {
 /// Encodes blocks to frames one by one, and sums up the STREAMINFO.
 pub(super) struct Encoder {
     format: Format,
-    config: Verified<config::Encoder>,
-    info: flacenc::component::StreamInfo,
-    block: FrameBuf,
-    context: Context,
-    n_frames: usize,
+    frames: FlacStreamWriter<SharedBytes>,
+    frame: SharedBytes,
+    md5: md5::Context,
+    sample_bytes: Vec<u8>,
     n_samples: u64,
     frame_bytes: Option<(usize, usize)>,
 }
 
 impl Encoder {
-    /// An encoder for the format.
-    ///
-    /// # Errors
-    /// What is out of FLAC's range, in words.
-    pub fn new(format: Format) -> Result<Self, String> {
-        if format.sample_rate_hz > MAX_RATE_HZ {
-            return Err(format!("FLAC's sample rates end at {MAX_RATE_HZ} Hz"));
-        }
-        let bits = format.bits_per_sample as usize;
-        let rate = format.sample_rate_hz.min(FLACENC_MAX_RATE_HZ) as usize;
-        let text = |error: flacenc::error::VerifyError| error.to_string();
-        let config = config::Encoder::default()
-            .into_verified()
-            .map_err(|(_, error)| text(error))?;
-        Ok(Self {
+    pub fn new(format: Format) -> Self {
+        let frame = SharedBytes::default();
+        Self {
             format,
-            config,
-            info: flacenc::component::StreamInfo::new(rate, format.n_channels, bits)
-                .map_err(text)?,
-            block: FrameBuf::with_size(format.n_channels, BLOCK_SAMPLES).map_err(text)?,
-            context: Context::new(bits, format.n_channels),
-            n_frames: 0,
+            frames: FlacStreamWriter::new(frame.clone(), Options::default()),
+            frame,
+            md5: md5::Context::new(),
+            sample_bytes: Vec::new(),
             n_samples: 0,
             frame_bytes: None,
-        })
+        }
     }
 
     /// Encodes up to [`BLOCK_SAMPLES`] interleaved samples as a frame. Only the last frame may be shorter.
     ///
     /// # Errors
-    /// flacenc's own words.
+    /// What of the format FLAC can't hold, in words: sample rates that its frame headers can't state (RFC 9639, section
+    /// 9.1.2).
     pub fn encode(&mut self, samples: &[i32]) -> Result<Vec<u8>, String> {
-        self.block
-            .fill_interleaved(samples)
-            .and_then(|()| self.context.fill_interleaved(samples))
+        let Format {
+            sample_rate_hz,
+            n_channels,
+            bits_per_sample,
+        } = self.format;
+        self.frames
+            .write(sample_rate_hz, n_channels as u8, bits_per_sample, samples)
             .map_err(|error| error.to_string())?;
-        let frame =
-            flacenc::encode_fixed_size_frame(&self.config, &self.block, self.n_frames, &self.info)
-                .map_err(|error| error.to_string())?;
-        let frame = self.with_rate(frame)?;
-        let mut sink = ByteSink::new();
-        frame.write(&mut sink).map_err(|error| error.to_string())?;
-        let bytes = sink.into_inner();
-        self.n_frames += 1;
-        self.n_samples += (samples.len() / self.format.n_channels) as u64;
+        let bytes = self.frame.0.take();
+        self.sum_up(samples);
+        self.n_samples += (samples.len() / n_channels) as u64;
         let (least, most) = self.frame_bytes.unwrap_or((usize::MAX, 0));
         self.frame_bytes = Some((least.min(bytes.len()), most.max(bytes.len())));
         Ok(bytes)
     }
 
-    fn with_rate(&self, frame: Frame) -> Result<Frame, String> {
-        if self.format.sample_rate_hz <= FLACENC_MAX_RATE_HZ {
-            return Ok(frame);
+    fn sum_up(&mut self, samples: &[i32]) {
+        let n_bytes = self.format.bits_per_sample.div_ceil(8) as usize;
+        self.sample_bytes.clear();
+        for sample in samples {
+            self.sample_bytes
+                .extend(sample.to_le_bytes().iter().take(n_bytes));
         }
-        let (header, subframes) = frame.into_parts();
-        FrameHeader::new(
-            header.block_size(),
-            header.channel_assignment().clone(),
-            self.format.bits_per_sample as usize,
-            self.format.sample_rate_hz as usize,
-            FrameOffset::Frame(self.n_frames as u32),
-        )
-        .and_then(|header| Frame::new(header, subframes.into_iter()))
-        .map_err(|error| error.to_string())
+        self.md5.consume(&self.sample_bytes);
     }
 
     /// The STREAMINFO of the frames so far.
@@ -111,9 +83,23 @@ impl Encoder {
             frame_bytes: (least as u32, most as u32),
             format: self.format,
             n_samples: self.n_samples,
-            md5: self.context.md5_digest(),
+            md5: self.md5.clone().finalize().0,
         }
         .to_bytes()
+    }
+}
+
+/// Takes what the encoder writes, which keeps its writer to itself.
+#[derive(Clone, Default)]
+struct SharedBytes(Rc<RefCell<Vec<u8>>>);
+
+impl Write for SharedBytes {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

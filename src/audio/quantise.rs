@@ -17,7 +17,7 @@ pub(super) enum Source {
 }
 
 impl Source {
-    /// Bits of a FLAC sample. flacenc codes multiples of 4 up to 24, a limit that players share.
+    /// Bits of a FLAC sample: those that frame headers can state (RFC 9639, section 9.1.4), up to 24, where players end.
     pub fn flac_bits(self) -> u32 {
         match self {
             Self::Integer { bits } => bits.next_multiple_of(4).clamp(8, 24),
