@@ -42,6 +42,8 @@ impl std::str::FromStr for Size {
 pub struct RenderConfig {
     /// `bundled`, a folder, a file, or a hub id such as `stabilityai/sd-turbo`.
     pub model: String,
+    /// SHA-256 over the model's files, in lowercase hex: other weights make other pictures.
+    pub weights_sha256: String,
     /// Size of the film.
     pub size: Size,
     /// Size at which the model draws; frames are then scaled to `size`.

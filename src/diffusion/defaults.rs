@@ -34,8 +34,10 @@ impl ModelDefaults {
         let family = Family::of(&model.index()?)?;
         let unet = UNetConfig::read(&model.config(Part::UNet)?)?;
         let vae = VaeConfig::read(&model.config(Part::Vae)?)?;
-        let scheduler =
-            SchedulerConfig::read(&model.folder.config("scheduler/scheduler_config.json")?, None)?;
+        let scheduler = SchedulerConfig::read(
+            &model.folder.config("scheduler/scheduler_config.json")?,
+            None,
+        )?;
         let side = unet.sample_size.unwrap_or(DEFAULT_SAMPLE_SIZE) * vae.scale();
         let n_downs = unet.n_levels().saturating_sub(1).min(8) as u32;
         let multiple = vae.scale() as u32;
@@ -63,11 +65,11 @@ impl ModelDefaults {
         }
     }
 
-    /// Whether the model can draw at `size`.
+    /// Whether the model can draw at `size`, which `flag` gives.
     ///
     /// # Errors
     /// [`Error::Config`] with the nearest size that it can.
-    pub fn check_draw_size(&self, size: Size) -> Result<()> {
+    pub fn check_size(&self, flag: &'static str, size: Size) -> Result<()> {
         let multiple = self.size_multiple.max(1);
         let is_fine = |side: u32| side > 0 && side.is_multiple_of(multiple);
         if is_fine(size.width) && is_fine(size.height) {
@@ -79,7 +81,7 @@ impl ModelDefaults {
             height: nearest(size.height),
         };
         Err(Error::Config {
-            name: "--draw-size",
+            name: flag,
             value: size.to_string(),
             allowed: format!(
                 "this model draws multiples of {multiple} pixels; the nearest is {valid}"

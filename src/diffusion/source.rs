@@ -1,7 +1,10 @@
 //! A model with everything that the user put on top of it: the place where names become tensors.
 
+use std::path::Path;
+
 use sha2::{Digest, Sha256};
 
+use super::bundled::{BUNDLED, BUNDLED_NAME};
 use super::model::{ConfigFile, ModelFolder};
 use super::weights::TensorMap;
 use crate::{Error, Result};
@@ -52,6 +55,23 @@ impl ModelSource {
         Self { folder }
     }
 
+    /// The model that `--model` names: `bundled`, or a folder in diffusers layout.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] for anything else.
+    pub fn open(name: &str) -> Result<Self> {
+        if name == BUNDLED_NAME {
+            return Ok(Self::new(ModelFolder::Embedded(BUNDLED)));
+        }
+        let folder = Path::new(name);
+        if !folder.is_dir() {
+            return Err(Error::weights(folder, "there is no such model folder").with_hint(
+                "give `bundled`, or a folder in diffusers layout (model_index.json, unet/, vae/, ...)",
+            ));
+        }
+        Ok(Self::new(ModelFolder::Disk(folder.to_owned())))
+    }
+
     /// `model_index.json`.
     ///
     /// # Errors
@@ -65,7 +85,8 @@ impl ModelSource {
     /// # Errors
     /// [`Error::Weights`] if it is missing or malformed.
     pub fn config(&self, part: Part) -> Result<ConfigFile> {
-        self.folder.config(&format!("{}/config.json", part.folder()))
+        self.folder
+            .config(&format!("{}/config.json", part.folder()))
     }
 
     /// Whether the model has this part.
@@ -94,7 +115,11 @@ impl ModelSource {
         let mut names = self.folder.files_of(&parts)?;
         names.insert(0, "model_index.json".to_owned());
         self.folder.add_to_hash(&names, &mut hash)?;
-        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hash
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect())
     }
 }
 

@@ -28,6 +28,7 @@ fn config(num: u32) -> MappingConfig {
         encoding: Encoding::default(),
         render: RenderConfig {
             model: "bundled".to_owned(),
+            weights_sha256: String::new(),
             size,
             draw_size: size,
             n_steps: 1,
