@@ -1,7 +1,14 @@
 //! Stage 1: a song file becomes a [`Track`], whose samples can be streamed, and a [`Soundtrack`] for the film.
 
+mod blocks;
+mod decode;
+mod demux;
+mod extent;
+mod mp4;
+mod opus;
 mod soundtrack;
 mod track;
 
+pub use blocks::{Block, MAX_BLOCK_SAMPLES, SampleBlocks};
 pub use soundtrack::{Packet, Soundtrack, SoundtrackCodec};
-pub use track::Track;
+pub use track::{TRACK_SCHEMA_VERSION, Track};
