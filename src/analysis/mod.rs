@@ -1,6 +1,9 @@
 //! Stage 2: a [`Track`](crate::Track) becomes an [`Analysis`]: what was heard, in seconds of the gapless track. No video
 //! words here.
 
+mod features;
+mod resample;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Track;
