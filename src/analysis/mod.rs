@@ -1,8 +1,15 @@
 //! Stage 2: a [`Track`](crate::Track) becomes an [`Analysis`]: what was heard, in seconds of the gapless track. No video
 //! words here.
 
+mod analyze;
 mod features;
+mod meter;
+mod onset;
+mod pulse;
 mod resample;
+mod rhythm;
+
+pub use analyze::analyze;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +17,10 @@ use crate::Track;
 
 /// Version of [`Analysis`]'s serialised form.
 pub const SCHEMA_VERSION: u32 = 1;
+
+/// Settings of the analysis.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AnalysisConfig {}
 
 /// What was heard in a song.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
