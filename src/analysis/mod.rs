@@ -2,14 +2,22 @@
 //! words here.
 
 mod analyze;
+mod click;
 mod features;
+mod labels;
 mod meter;
 mod onset;
+mod plot;
 mod pulse;
 mod resample;
 mod rhythm;
+mod summary;
 
 pub use analyze::analyze;
+pub use click::write_clicks;
+pub use labels::labels;
+pub use plot::plot;
+pub use summary::summary;
 
 use serde::{Deserialize, Serialize};
 
