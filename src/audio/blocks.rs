@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use super::decode::PacketDecoder;
-use super::demux::{self, Codec, CodedPacket, Demuxer};
+use super::demux::{self, Codec, CodedPacket, Demuxer, Stream};
 use super::extent::Extent;
 use crate::units::{format_secs, samples_to_secs};
 use crate::{Error, Result};
@@ -96,7 +96,8 @@ impl SampleBlocks {
             samples,
         };
         self.next_sample += block.n_samples() as u64;
-        self.decoding.check_finite(&block)?;
+        self.decoding
+            .check_finite(block.start_sample, &block.samples)?;
         Ok(Some(block))
     }
 }
@@ -123,6 +124,8 @@ pub(super) struct Decoding {
     skip: u64,
     /// On the track's timeline.
     range: Range<u64>,
+    /// First sample of the track that [`Self::advance`] decoded last.
+    last_start: u64,
 }
 
 impl Decoding {
@@ -134,8 +137,18 @@ impl Decoding {
             path,
             demuxer,
             skip: extent.skip,
+            last_start: range.start,
             range,
         })
+    }
+
+    pub fn stream(&self) -> &Stream {
+        self.demuxer.stream()
+    }
+
+    /// Place in the track of the first sample that [`Self::advance`] named last.
+    pub fn last_start(&self) -> u64 {
+        self.last_start
     }
 
     /// Decodes the next packet that holds samples of the range, and says which of the packet's samples they are. The
@@ -158,6 +171,7 @@ impl Decoding {
             self.check(&packet, decoded)?;
             let first = start.saturating_sub(packet.start);
             let last = (end - packet.start).min(u64::from(packet.n_samples));
+            self.last_start = packet.start + first - self.skip;
             return Ok(Some(first as usize..last as usize));
         }
         Ok(None)
@@ -185,24 +199,24 @@ impl Decoding {
         Ok(())
     }
 
-    fn check_finite(&self, block: &Block) -> Result<()> {
-        let Some(at) = block.samples.iter().position(|sample| !sample.is_finite()) else {
+    /// Refuses interleaved samples that are NaN or infinite; `start` is the first one's place in the track.
+    pub fn check_finite(&self, start: u64, samples: &[f32]) -> Result<()> {
+        let Some((at, value)) = samples
+            .iter()
+            .enumerate()
+            .find(|(_, value)| !value.is_finite())
+        else {
             return Ok(());
         };
-        let sample = block.start_sample + (at / block.n_channels) as u64;
-        let what = if block.samples.get(at).is_some_and(|sample| sample.is_nan()) {
+        let sample = start + (at / self.n_channels) as u64;
+        let what = if value.is_nan() {
             "not a number (NaN)"
         } else {
             "infinite"
         };
-        let time = format_secs(
-            samples_to_secs(sample, self.demuxer.stream().sample_rate_hz),
-            3,
-        );
-        let reason = format!(
-            "sample {sample} at {time}, channel {}, is {what}",
-            at % block.n_channels + 1
-        );
+        let time = format_secs(samples_to_secs(sample, self.stream().sample_rate_hz), 3);
+        let channel = at % self.n_channels + 1;
+        let reason = format!("sample {sample} at {time}, channel {channel}, is {what}");
         Err(Error::input(&self.path, reason).with_hint(
             "export the song again, best as 24-bit WAV or FLAC, which can't hold such values",
         ))

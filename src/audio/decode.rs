@@ -95,17 +95,12 @@ impl PacketDecoder {
             Inner::Symphonia(decoder) => decoder.last_decoded().copy_to_vec_interleaved(samples),
             Inner::Opus(decoder) => {
                 samples.clear();
-                samples.extend(
-                    decoder
-                        .samples()
-                        .iter()
-                        .map(|&sample| f32::from(sample) / 32768.0),
-                );
+                samples.extend(decoder.samples());
             }
         }
     }
 
-    /// The last packet's samples, interleaved, full scale at the range of i32. Exact for integer codecs.
+    /// The last packet's samples, interleaved, full scale at the range of i32. Exact for codecs of whole numbers.
     pub fn copy_i32(&self, samples: &mut Vec<i32>) {
         match &self.0 {
             Inner::Symphonia(decoder) => decoder.last_decoded().copy_to_vec_interleaved(samples),
@@ -114,8 +109,7 @@ impl PacketDecoder {
                 samples.extend(
                     decoder
                         .samples()
-                        .iter()
-                        .map(|&sample| i32::from(sample) << 16),
+                        .map(|sample| (sample * 2f32.powi(31)) as i32),
                 );
             }
         }

@@ -107,7 +107,11 @@ fn count(demuxer: &mut Demuxer) -> Result<Counted> {
             is_first = false;
         }
         counted.trimmed_at_start += packet.trim_start.get();
-        counted.trimmed_at_end += packet.trim_end.get();
+        // Only a run of trimmed packets at the very end is padding; within a song it is a page with a wrong position.
+        counted.trimmed_at_end = match packet.trim_end.get() {
+            0 => 0,
+            trimmed => counted.trimmed_at_end + trimmed,
+        };
         if has_gap(demuxer, pts - counted.first_pts, start) {
             return Err(demuxer.damaged("part of the sound is missing before this point"));
         }

@@ -1,11 +1,15 @@
 //! Stage 1: a song file becomes a [`Track`], whose samples can be streamed, and a [`Soundtrack`] for the film.
 
 mod blocks;
+mod copied;
 mod decode;
 mod demux;
+mod encoded;
 mod extent;
+mod flac;
 mod mp4;
 mod opus;
+mod quantise;
 mod soundtrack;
 mod track;
 

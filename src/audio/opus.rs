@@ -16,6 +16,9 @@ pub(super) struct OpusHead {
     pub n_channels: u8,
     /// Decoded samples before the first one to be heard.
     pub pre_skip: u16,
+    input_rate_hz: u32,
+    gain: i16,
+    family: u8,
     n_streams: u8,
     n_coupled: u8,
     mapping: Vec<u8>,
@@ -24,13 +27,23 @@ pub(super) struct OpusHead {
 impl OpusHead {
     /// Reads the header packet, magic included. `None` if it is malformed.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
-        let body = Self::body(bytes)?;
+        let body = bytes.strip_prefix(MAGIC)?;
         let n_channels = *body.get(1)?;
         let pre_skip = [*body.get(2)?, *body.get(3)?];
+        let input_rate_hz: [u8; 4] = body.get(4..8)?.try_into().ok()?;
+        let gain: [u8; 2] = body.get(8..10)?.try_into().ok()?;
         // MP4 keeps the same fields big-endian, as version 0 (Opus in ISOBMFF, section 4.3.2).
-        let pre_skip = match body.first()? {
-            0 => u16::from_be_bytes(pre_skip),
-            _ => u16::from_le_bytes(pre_skip),
+        let (pre_skip, input_rate_hz, gain) = match body.first()? {
+            0 => (
+                u16::from_be_bytes(pre_skip),
+                u32::from_be_bytes(input_rate_hz),
+                i16::from_be_bytes(gain),
+            ),
+            _ => (
+                u16::from_le_bytes(pre_skip),
+                u32::from_le_bytes(input_rate_hz),
+                i16::from_le_bytes(gain),
+            ),
         };
         let family = *body.get(10)?;
         let (n_streams, n_coupled, mapping) = if family == 0 {
@@ -52,15 +65,27 @@ impl OpusHead {
         is_valid.then_some(Self {
             n_channels,
             pre_skip,
+            input_rate_hz,
+            gain,
+            family,
             n_streams,
             n_coupled,
             mapping,
         })
     }
 
-    /// The header from its version byte on.
-    pub fn body(bytes: &[u8]) -> Option<&[u8]> {
-        bytes.strip_prefix(MAGIC)
+    /// The header from its version byte on, as Ogg has it.
+    pub fn to_body(&self) -> Vec<u8> {
+        let mut body = vec![1, self.n_channels];
+        body.extend(self.pre_skip.to_le_bytes());
+        body.extend(self.input_rate_hz.to_le_bytes());
+        body.extend(self.gain.to_le_bytes());
+        body.push(self.family);
+        if self.family != 0 {
+            body.extend([self.n_streams, self.n_coupled]);
+            body.extend(&self.mapping);
+        }
+        body
     }
 }
 
@@ -85,10 +110,12 @@ pub(super) fn packet_samples(packet: &[u8]) -> Option<u32> {
         .then_some(n_samples)
 }
 
-/// Decodes packets to interleaved 16-bit samples.
+/// Decodes packets.
 pub(super) struct OpusPackets {
     decoder: OpusMSDecoder,
     n_channels: usize,
+    /// Factor that the header asks for.
+    gain: f32,
     samples: Vec<i16>,
 }
 
@@ -105,6 +132,8 @@ impl OpusPackets {
         Ok(Self {
             decoder,
             n_channels: usize::from(head.n_channels),
+            // In 256ths of a decibel (RFC 7845, section 5.1).
+            gain: 10f32.powf(f32::from(head.gain) / (20.0 * 256.0)),
             samples: Vec::new(),
         })
     }
@@ -126,9 +155,12 @@ impl OpusPackets {
             .map_err(|code| format!("libopus error {code}"))
     }
 
-    /// The last packet's samples, interleaved.
-    pub fn samples(&self) -> &[i16] {
-        &self.samples
+    /// The last packet's samples, interleaved, full scale at -1..=1.
+    pub fn samples(&self) -> impl Iterator<Item = f32> + '_ {
+        let factor = self.gain / 32768.0;
+        self.samples
+            .iter()
+            .map(move |&sample| f32::from(sample) * factor)
     }
 }
 
@@ -159,6 +191,7 @@ mod tests {
         let head = OpusHead::parse(stereo).unwrap();
         assert_eq!((head.n_channels, head.pre_skip), (2, 312));
         assert_eq!((head.n_streams, head.n_coupled), (1, 1));
+        assert_eq!(head.to_body(), stereo[8..]);
         for length in 0..stereo.len() {
             assert!(OpusHead::parse(&stereo[..length]).is_none(), "{length}");
         }
