@@ -8,12 +8,15 @@ use std::f64::consts::{FRAC_PI_2, TAU};
 use super::{NoiseKind, NoiseMix, NoisePath};
 
 impl NoisePath {
+    /// Position after which a circle is closed.
+    pub(super) const CIRCLE_PERIOD: f64 = 4.0;
+
     /// Position at which the path comes back to its start; `None` for an open path.
     pub fn period(&self) -> Option<f64> {
         match self.kind {
             NoiseKind::Spline | NoiseKind::Slerp => None,
             NoiseKind::Loop => Some(self.seeds.len() as f64),
-            NoiseKind::Circle => Some(4.0),
+            NoiseKind::Circle => Some(Self::CIRCLE_PERIOD),
         }
     }
 

@@ -110,6 +110,22 @@ impl Pulse {
         }
     }
 
+    /// The same pulse without the hits that are at most `reach_secs` away from one of `times`.
+    pub fn without_hits_near(&self, times: &[f64], reach_secs: f64) -> Self {
+        let is_near = |hit: &Hit| {
+            times
+                .iter()
+                .any(|t| (t - hit.time_secs).abs() <= reach_secs)
+        };
+        let hits = self
+            .hits
+            .iter()
+            .filter(|hit| !is_near(hit))
+            .copied()
+            .collect();
+        Self { hits, ..*self }
+    }
+
     /// The angle in radians at a time in seconds, 0..`MAX_ANGLE`.
     pub fn at(&self, secs: f64) -> f64 {
         let first = self
