@@ -8,10 +8,10 @@ use super::{Knobs, Mapping};
 use crate::Analysis;
 
 /// Noise velocity in silence, in seeds per second: slow, but never still.
-const FLOOR_VELOCITY: f64 = 0.05;
+const FLOOR_VELOCITY: f64 = 0.06;
 
 /// Noise velocity that an energy of 1 adds, in seeds per second.
-const ENERGY_VELOCITY: f64 = 0.35;
+const ENERGY_VELOCITY: f64 = 0.4;
 
 /// Exponent on the energy. Loudness in dB, like hearing, squeezes loud and quiet together; motion may tell them apart.
 const ENERGY_POWER: f64 = 1.6;
