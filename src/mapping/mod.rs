@@ -21,8 +21,10 @@
 //! | `seeds.rs` | seeds of the noise path |
 //! | `noise.rs` | a noise position and a pulse to weights of seeds |
 //! | `timeline.rs`, `check.rs`, `file.rs` | [`Timeline`], its validity, its file |
+//! | `advice.rs` | what to know before rendering |
 //! | `plot.rs` | a picture of a timeline |
 
+mod advice;
 mod check;
 mod classic;
 mod config;
@@ -41,6 +43,7 @@ mod pulse;
 mod seeds;
 mod timeline;
 
+pub use advice::advice;
 pub use config::{Knobs, Looping, Mapping, MappingConfig};
 pub use fps::{BeatLock, Fps, beat_lock};
 pub use plan::timeline;

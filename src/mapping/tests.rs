@@ -2,38 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::test_songs::{Song, onset};
+use super::test_songs::{Song, config, onset};
 use super::*;
 use crate::analysis::Band;
-use crate::config::{RenderConfig, Size};
 use crate::prompts::Script;
-use crate::units::FrameRate;
 use crate::{Analysis, Error};
-
-fn config(num: u32) -> MappingConfig {
-    let size = Size {
-        width: 512,
-        height: 512,
-    };
-    MappingConfig {
-        frame_rate: FrameRate::new(num, 1).unwrap(),
-        start_secs: 0.0,
-        duration_secs: None,
-        seed: 7,
-        guidance_scale: 1.0,
-        negative: String::new(),
-        mapping: Mapping::Music,
-        noise: NoiseKind::Spline,
-        looping: Looping::Off,
-        knobs: Knobs::default(),
-        render: RenderConfig {
-            model: "bundled".to_owned(),
-            size,
-            draw_size: size,
-            n_steps: 1,
-        },
-    }
-}
 
 fn plan(text: &str, analysis: &Analysis, config: &MappingConfig) -> Timeline {
     let script = Script::parse("p", text.as_bytes()).unwrap();
