@@ -96,7 +96,7 @@ impl Timeline {
         let needed = match self.noise.kind {
             NoiseKind::Spline | NoiseKind::Slerp => 1,
             NoiseKind::Circle => 2,
-            NoiseKind::Loop => 4,
+            NoiseKind::Loop => 3,
         };
         if seeds.len() < needed {
             return Err(format!(

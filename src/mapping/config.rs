@@ -34,6 +34,19 @@ impl std::str::FromStr for Mapping {
     }
 }
 
+/// Whether the film's end leads into its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Looping {
+    /// A film with an end.
+    #[default]
+    Off,
+    /// The film (or its part by start and duration) closes.
+    Whole,
+    /// The film is this many beats long, from the first downbeat after its start on, and closes.
+    Beats(u32),
+}
+
 /// What a viewer may want to turn. The defaults suit most songs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -82,6 +95,8 @@ pub struct MappingConfig {
     pub mapping: Mapping,
     /// How the noise moves from seed to seed.
     pub noise: NoiseKind,
+    /// Whether the film's end leads into its start.
+    pub looping: Looping,
     /// What a viewer may want to turn.
     pub knobs: Knobs,
     /// Settings that the timeline hands on to the renderer.
@@ -114,6 +129,14 @@ impl MappingConfig {
                     allowed,
                 });
             }
+        }
+        let is_loop = self.looping != Looping::Off;
+        if is_loop && self.mapping == Mapping::Classic {
+            return Err(Error::Config {
+                name: "--loop",
+                value: "used with --mapping classic".to_owned(),
+                allowed: "the classic walk has no way back; leave out one of them".to_owned(),
+            });
         }
         match self.duration_secs {
             Some(secs) if !(secs.is_finite() && secs > 0.0) => Err(Error::Config {

@@ -36,6 +36,11 @@ impl Integral {
         }
     }
 
+    /// Distance between hops in seconds.
+    pub fn hop_secs(&self) -> f64 {
+        self.hop_secs
+    }
+
     /// The rate at a time in seconds.
     pub fn rate(&self, secs: f64) -> f64 {
         let (hop_idx, fraction) = self.locate(secs);

@@ -8,24 +8,32 @@
 //! | file | task |
 //! |---|---|
 //! | `config.rs` | [`MappingConfig`] and its [`Knobs`] |
+//! | `fps.rs` | [`Fps`]: frames per second or per beat |
 //! | `plan.rs` | [`timeline`]: the stage itself |
+//! | `excerpt.rs` | the part of the song that the film shows |
 //! | `energy.rs` | loudness and onset strength to an energy, 0..=1 over the song |
 //! | `integral.rs` | a rate on the hop grid and its exact integral |
 //! | `prompt_path.rs` | arrivals to a prompt position |
 //! | `pulse.rs` | onsets to hits that return |
+//! | `looping.rs` | motion that closes |
 //! | `motion.rs` | all of these, at a time |
 //! | `classic.rs` | the well-known walk, as a baseline |
 //! | `seeds.rs` | seeds of the noise path |
 //! | `noise.rs` | a noise position and a pulse to weights of seeds |
 //! | `timeline.rs`, `check.rs`, `file.rs` | [`Timeline`], its validity, its file |
+//! | `advice.rs` | what to know before rendering |
 //! | `plot.rs` | a picture of a timeline |
 
+mod advice;
 mod check;
 mod classic;
 mod config;
 mod energy;
+mod excerpt;
 mod file;
+mod fps;
 mod integral;
+mod looping;
 mod motion;
 mod noise;
 mod plan;
@@ -35,7 +43,9 @@ mod pulse;
 mod seeds;
 mod timeline;
 
-pub use config::{Knobs, Mapping, MappingConfig};
+pub use advice::advice;
+pub use config::{Knobs, Looping, Mapping, MappingConfig};
+pub use fps::{BeatLock, Fps, beat_lock};
 pub use plan::timeline;
 pub use plot::plot;
 pub use timeline::{

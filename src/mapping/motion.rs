@@ -1,16 +1,17 @@
 use super::classic::Classic;
 use super::energy::energy;
 use super::integral::Integral;
+use super::looping::Loop;
 use super::prompt_path::{PromptPath, PromptPoint};
 use super::pulse::Pulse;
 use super::{Knobs, Mapping};
 use crate::Analysis;
 
 /// Noise velocity in silence, in seeds per second: slow, but never still.
-const FLOOR_VELOCITY: f64 = 0.05;
+const FLOOR_VELOCITY: f64 = 0.06;
 
 /// Noise velocity that an energy of 1 adds, in seeds per second.
-const ENERGY_VELOCITY: f64 = 0.35;
+const ENERGY_VELOCITY: f64 = 0.4;
 
 /// Exponent on the energy. Loudness in dB, like hearing, squeezes loud and quiet together; motion may tell them apart.
 const ENERGY_POWER: f64 = 1.6;
@@ -23,6 +24,7 @@ pub(super) enum Motion {
         prompts: PromptPath,
         pulse: Pulse,
     },
+    Loop(Loop),
     Classic(Classic),
 }
 
@@ -58,6 +60,25 @@ impl Motion {
         }
     }
 
+    /// The same motion closed: `start_secs..start_secs + length_secs` of the song is one turn, on which the noise position
+    /// grows by `period`; `None` = a whole number that suits the speed. The classic walk doesn't close.
+    pub fn closed(self, start_secs: f64, length_secs: f64, period: Option<f64>) -> Self {
+        match self {
+            Self::Music {
+                noise,
+                prompts,
+                pulse,
+            } => Self::Loop(Loop::new(
+                &noise,
+                prompts,
+                &pulse,
+                (start_secs, length_secs),
+                period,
+            )),
+            other => other,
+        }
+    }
+
     /// Where everything is at a time in seconds of the song.
     pub fn at(&self, secs: f64) -> Moment {
         match self {
@@ -71,6 +92,7 @@ impl Motion {
                 noise_velocity: noise.rate(secs),
                 pulse: pulse.at(secs),
             },
+            Self::Loop(looped) => looped.at(secs),
             Self::Classic(classic) => {
                 let (prompts, noise_position, noise_velocity) = classic.at(secs);
                 Moment {

@@ -8,12 +8,15 @@ use std::f64::consts::{FRAC_PI_2, TAU};
 use super::{NoiseKind, NoiseMix, NoisePath};
 
 impl NoisePath {
+    /// Position after which a circle is closed.
+    pub(super) const CIRCLE_PERIOD: f64 = 4.0;
+
     /// Position at which the path comes back to its start; `None` for an open path.
     pub fn period(&self) -> Option<f64> {
         match self.kind {
             NoiseKind::Spline | NoiseKind::Slerp => None,
             NoiseKind::Loop => Some(self.seeds.len() as f64),
-            NoiseKind::Circle => Some(4.0),
+            NoiseKind::Circle => Some(Self::CIRCLE_PERIOD),
         }
     }
 
@@ -24,13 +27,8 @@ impl NoisePath {
     pub(super) fn mix(&self, position: f64, pulse: f64) -> Result<NoiseMix, String> {
         let mut terms = Terms::default();
         match self.kind {
-            NoiseKind::Spline => self.add_spline(&mut terms, position, &|idx| {
-                let last = self.seeds.len().saturating_sub(1) as i64;
-                idx.clamp(0, last)
-            }),
-            NoiseKind::Loop => self.add_spline(&mut terms, position, &|idx| {
-                idx.rem_euclid(self.seeds.len().max(1) as i64)
-            }),
+            NoiseKind::Spline => self.add_spline(&mut terms, position, &|idx| self.open_seed(idx)),
+            NoiseKind::Loop => self.add_spline(&mut terms, position, &|idx| self.ring_seed(idx)),
             NoiseKind::Slerp => {
                 let idx = position.floor();
                 let (sin, cos) = ((position - idx) * FRAC_PI_2).sin_cos();
@@ -56,12 +54,25 @@ impl NoisePath {
     }
 
     /// The four weights of a uniform cubic B-spline around a position.
-    fn add_spline(&self, terms: &mut Terms, position: f64, wrap: &dyn Fn(i64) -> i64) {
-        let idx = position.floor();
-        for (offset, weight) in (-1..).zip(spline_weights(even_pace(position - idx))) {
-            let seed = usize::try_from(wrap(idx as i64 + offset)).ok();
-            terms.add(seed.and_then(|idx| self.seeds.get(idx).copied()), weight);
+    fn add_spline(&self, terms: &mut Terms, position: f64, seed: &dyn Fn(i64) -> Option<u64>) {
+        let knot = position.floor();
+        for (offset, weight) in (-1..).zip(spline_weights(even_pace(position - knot))) {
+            terms.add(seed(knot as i64 + offset), weight);
         }
+    }
+
+    /// Seed of a knot of an open path. The knot before the first has the seed one below, and the last seed stays.
+    fn open_seed(&self, knot: i64) -> Option<u64> {
+        match usize::try_from(knot) {
+            Ok(idx) => self.seeds.get(idx).or(self.seeds.last()).copied(),
+            Err(_) => self.seeds.first().map(|seed| seed.wrapping_sub(1)),
+        }
+    }
+
+    /// Seed of a knot of a closed path.
+    fn ring_seed(&self, knot: i64) -> Option<u64> {
+        let idx = knot.checked_rem_euclid(self.seeds.len() as i64)?;
+        self.seeds.get(usize::try_from(idx).ok()?).copied()
     }
 }
 
@@ -243,8 +254,8 @@ mod tests {
         }
 
         #[test]
-        fn equal_steps_of_position_are_equal_turns(position in 1.0f64..8.0) {
-            let path = path(NoiseKind::Spline, (0..12).collect());
+        fn equal_steps_of_position_are_equal_turns(position in 0.0f64..8.0) {
+            let path = path(NoiseKind::Spline, (1..12).collect());
             let h = 1e-3;
             let turn = angle(&path.mix(position, 0.0).unwrap(), &path.mix(position + h, 0.0).unwrap()) / h;
             prop_assert!((1.16..1.19).contains(&turn), "{}", turn);

@@ -1,12 +1,13 @@
-use super::motion::{Moment, Motion};
+use super::excerpt::excerpt;
+use super::motion::Motion;
 use super::seeds::{pulse_seed, seeds};
 use super::{
-    Frame, Mapping, MappingConfig, NoiseKind, NoisePath, Prompt, PromptText, SCHEMA_VERSION, Song,
-    Timeline,
+    Frame, Looping, Mapping, MappingConfig, NoiseKind, NoisePath, Prompt, PromptText,
+    SCHEMA_VERSION, Song, Timeline,
 };
-use crate::prompts::Script;
-use crate::units::{format_secs, samples_to_secs, secs_to_samples};
-use crate::{Analysis, Error, Result};
+use crate::prompts::{Script, ScriptPrompt};
+use crate::units::samples_to_secs;
+use crate::{Analysis, Result};
 
 /// Plans the film: where prompts, noise and pulse are at each frame.
 ///
@@ -14,27 +15,85 @@ use crate::{Analysis, Error, Result};
 /// its own puts it on the knot of the noise path that is nearest when the prompt arrives, and the count goes on from there.
 ///
 /// # Errors
-/// [`Error::Config`] for a setting out of range, [`Error::Prompts`] for prompts that don't fit the song, [`Error::Input`]
-/// for a song without samples.
+/// [`Error::Config`](crate::Error::Config) for a setting out of range, [`Error::Prompts`](crate::Error::Prompts) for
+/// prompts that don't fit the song, [`Error::Input`](crate::Error::Input) for a song without samples.
 pub fn timeline(analysis: &Analysis, script: &Script, config: &MappingConfig) -> Result<Timeline> {
     config.check()?;
     let song = excerpt(analysis, config)?;
-    let arrivals = script.arrivals(analysis, config.knobs.arrive)?;
-    let motion = Motion::new(analysis, arrivals.clone(), config.mapping, &config.knobs);
-    let guidance = |idx: usize| {
-        let own = script
-            .prompts
-            .get(idx)
-            .and_then(|prompt| prompt.guidance_scale);
-        own.unwrap_or(config.guidance_scale)
-    };
+    let plan = Plan::new(analysis, script, config, &song)?;
+    let n_frames = config
+        .frame_rate
+        .n_frames(song.n_samples, song.sample_rate_hz);
+    let mut frames: Vec<Frame> = (0..n_frames).map(|idx| plan.frame(idx)).collect();
+    let shown = shown_prompts(&mut frames);
+    Ok(Timeline {
+        schema_version: SCHEMA_VERSION,
+        duration_secs: nano(samples_to_secs(song.n_samples, song.sample_rate_hz)),
+        song,
+        frame_rate: config.frame_rate,
+        render: config.render.clone(),
+        encoding: config.encoding,
+        prompts: shown.map(|idx| plan.prompt(idx)).collect(),
+        noise: plan.noise_path(frames.last().map_or(0.0, |frame| frame.noise_position)),
+        frames,
+    })
+}
 
-    let rate = config.frame_rate;
-    let start_secs = samples_to_secs(song.start_sample, song.sample_rate_hz);
-    let moments = 0..rate.n_frames(song.n_samples, song.sample_rate_hz);
-    let frame = |frame_idx: u64| {
-        let moment = motion.at(start_secs + rate.frame_time_secs(frame_idx));
-        let Moment { prompts, .. } = moment;
+/// Everything that a frame follows from.
+struct Plan<'a> {
+    script: &'a Script,
+    config: &'a MappingConfig,
+    motion: Motion,
+    /// Of each prompt, in seconds of the song; in a loop, once more of the first.
+    arrivals: Vec<f64>,
+    /// The film's start and end in seconds of the song.
+    start_secs: f64,
+    end_secs: f64,
+}
+
+impl<'a> Plan<'a> {
+    fn new(
+        analysis: &Analysis,
+        script: &'a Script,
+        config: &'a MappingConfig,
+        song: &Song,
+    ) -> Result<Self> {
+        let rate = config.frame_rate;
+        let start_secs = samples_to_secs(song.start_sample, song.sample_rate_hz);
+        let n_frames = rate.n_frames(song.n_samples, song.sample_rate_hz);
+        let end_secs = start_secs + rate.frame_time_secs(n_frames);
+        let is_loop = config.looping != Looping::Off;
+        // A film of a part of the song is a window of the whole film, but a loop is a film of its own.
+        let span = if is_loop {
+            start_secs..end_secs
+        } else {
+            0.0..analysis.duration_secs
+        };
+        let mut arrivals = script.arrivals(analysis, config.knobs.arrive, span)?;
+        let mut motion = Motion::new(analysis, arrivals.clone(), config.mapping, &config.knobs);
+        if is_loop {
+            let period = (config.noise == NoiseKind::Circle).then_some(NoisePath::CIRCLE_PERIOD);
+            motion = motion.closed(start_secs, end_secs - start_secs, period);
+            arrivals.push(end_secs);
+        }
+        Ok(Self {
+            script,
+            config,
+            motion,
+            arrivals,
+            start_secs,
+            end_secs,
+        })
+    }
+
+    fn frame(&self, frame_idx: u64) -> Frame {
+        let secs = self.start_secs + self.config.frame_rate.frame_time_secs(frame_idx);
+        let moment = self.motion.at(secs);
+        let prompts = moment.prompts;
+        let guidance = |idx: usize| {
+            let own = self.written(idx).and_then(|prompt| prompt.guidance_scale);
+            own.unwrap_or(self.config.guidance_scale)
+        };
         let (from, to) = (guidance(prompts.from), guidance(prompts.to));
         Frame {
             frame_idx,
@@ -48,69 +107,64 @@ pub fn timeline(analysis: &Analysis, script: &Script, config: &MappingConfig) ->
             pulse: nano(moment.pulse),
             guidance_scale: nano(from + prompts.mix * (to - from)),
         }
-    };
-    let mut frames: Vec<Frame> = moments.map(frame).collect();
-
-    let shown = shown_prompts(&mut frames);
-    let words = |idx: usize| prompt_text(script, idx, &config.negative);
-    let prompts = shown.map(|idx| Prompt {
-        words: words(idx),
-        arrival_secs: nano(arrivals.get(idx).copied().unwrap_or_default() - start_secs),
-    });
-    let last_position = frames.last().map_or(0.0, |frame| frame.noise_position);
-    let noise = noise_path(script, config, &motion, &arrivals, last_position);
-    Ok(Timeline {
-        schema_version: SCHEMA_VERSION,
-        duration_secs: nano(samples_to_secs(song.n_samples, song.sample_rate_hz)),
-        song,
-        frame_rate: rate,
-        render: config.render.clone(),
-        encoding: config.encoding,
-        prompts: prompts.collect(),
-        noise,
-        frames,
-    })
-}
-
-/// The part of the song that the film shows.
-fn excerpt(analysis: &Analysis, config: &MappingConfig) -> Result<Song> {
-    let track = &analysis.track;
-    if track.n_samples == 0 {
-        return Err(Error::input(&track.path, "the song has no samples"));
     }
-    let start_sample = secs_to_samples(config.start_secs, track.sample_rate_hz);
-    if start_sample >= track.n_samples {
-        return Err(Error::Config {
-            name: "--start",
-            value: format_secs(config.start_secs, 1),
-            allowed: format!("the song ends at {}", format_secs(track.duration_secs, 1)),
-        });
+
+    /// A prompt as it was written; in a loop the first comes back behind the last.
+    fn written(&self, idx: usize) -> Option<&ScriptPrompt> {
+        let prompts = &self.script.prompts;
+        prompts.get(idx).or(prompts.first())
     }
-    let left = track.n_samples - start_sample;
-    let wanted = config
-        .duration_secs
-        .map(|secs| secs_to_samples(secs, track.sample_rate_hz));
-    Ok(Song {
-        path: track.path.clone(),
-        source_sha256: track.source_sha256.clone(),
-        sample_rate_hz: track.sample_rate_hz,
-        start_sample,
-        n_samples: wanted.map_or(left, |n| n.clamp(1, left)),
-    })
+
+    fn prompt(&self, idx: usize) -> Prompt {
+        let (text, negative) = self
+            .written(idx)
+            .map_or(("", ""), |prompt| (&prompt.text, &prompt.negative));
+        let arrival_secs = self.arrivals.get(idx).copied().unwrap_or_default();
+        Prompt {
+            words: PromptText {
+                text: joined(&[text, &self.script.style]),
+                negative: joined(&[negative, &self.script.negative, &self.config.negative]),
+            },
+            arrival_secs: nano(arrival_secs - self.start_secs),
+        }
+    }
+
+    fn noise_path(&self, last_position: f64) -> NoisePath {
+        let kind = match (self.config.mapping, self.config.looping, self.config.noise) {
+            (Mapping::Classic, ..) => NoiseKind::Slerp,
+            (_, _, NoiseKind::Circle) => NoiseKind::Circle,
+            (_, Looping::Off, kind) => kind,
+            _ => NoiseKind::Loop,
+        };
+        let n_seeds = match kind {
+            NoiseKind::Circle => 2,
+            NoiseKind::Loop => self.motion.at(self.end_secs).noise_position.round() as usize,
+            // A spline looks two knots ahead of a position, slerp one.
+            NoiseKind::Spline | NoiseKind::Slerp => last_position as usize + 3,
+        };
+        let own_seeds = self.script.prompts.iter().zip(&self.arrivals);
+        let wanted: Vec<(f64, u64)> = own_seeds
+            .filter_map(|(prompt, arrival)| {
+                Some((self.motion.at(*arrival).noise_position, prompt.seed?))
+            })
+            .collect();
+        let seeds = seeds(self.config.seed, n_seeds, &wanted);
+        NoisePath {
+            kind,
+            pulse_seed: pulse_seed(self.config.seed, &seeds),
+            seeds,
+        }
+    }
 }
 
 /// Counts prompts from the first one that is shown; returns the range that is.
 fn shown_prompts(frames: &mut [Frame]) -> std::ops::Range<usize> {
     let first = frames
         .iter()
-        .map(|frame| frame.prompt_from)
+        .map(|f| f.prompt_from)
         .min()
         .unwrap_or_default();
-    let last = frames
-        .iter()
-        .map(|frame| frame.prompt_to)
-        .max()
-        .unwrap_or_default();
+    let last = frames.iter().map(|f| f.prompt_to).max().unwrap_or_default();
     for frame in frames {
         frame.prompt_from -= first;
         frame.prompt_to -= first;
@@ -118,50 +172,14 @@ fn shown_prompts(frames: &mut [Frame]) -> std::ops::Range<usize> {
     first..last + 1
 }
 
-fn prompt_text(script: &Script, idx: usize, negative: &str) -> PromptText {
-    let Some(prompt) = script.prompts.get(idx) else {
-        return PromptText::default();
-    };
-    let join = |parts: &[&str]| {
-        let parts: Vec<&str> = parts
-            .iter()
-            .copied()
-            .filter(|part| !part.is_empty())
-            .collect();
-        parts.join(", ")
-    };
-    PromptText {
-        text: join(&[&prompt.text, &script.style]),
-        negative: join(&[&prompt.negative, &script.negative, negative]),
-    }
-}
-
-fn noise_path(
-    script: &Script,
-    config: &MappingConfig,
-    motion: &Motion,
-    arrivals: &[f64],
-    last_position: f64,
-) -> NoisePath {
-    let kind = match config.mapping {
-        Mapping::Classic => NoiseKind::Slerp,
-        Mapping::Music => config.noise,
-    };
-    let own_seeds = script.prompts.iter().zip(arrivals);
-    let wanted: Vec<(f64, u64)> = own_seeds
-        .filter_map(|(prompt, arrival)| Some((motion.at(*arrival).noise_position, prompt.seed?)))
+/// The parts that aren't empty, with commas between.
+fn joined(parts: &[&str]) -> String {
+    let parts: Vec<&str> = parts
+        .iter()
+        .copied()
+        .filter(|part| !part.is_empty())
         .collect();
-    // A spline looks two knots ahead of a position, slerp one.
-    let n_seeds = match kind {
-        NoiseKind::Circle => 2,
-        _ => last_position as usize + 3,
-    };
-    let seeds = seeds(config.seed, n_seeds, &wanted);
-    NoisePath {
-        kind,
-        pulse_seed: pulse_seed(config.seed, &seeds),
-        seeds,
-    }
+    parts.join(", ")
 }
 
 /// A value to nine decimals. Short numbers are read back from JSON exactly, so a film rendered from a saved timeline is

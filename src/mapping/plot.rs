@@ -187,12 +187,7 @@ impl<'a> Sheet<'a> {
                 times[idx]
             };
             let end = times.get(idx + 1).copied().unwrap_or(self.end_secs);
-            self.block(
-                &names,
-                (start, end),
-                palette::series(idx),
-                &prompt.words.text,
-            );
+            self.block(&names, (start, end), self.color(idx), &prompt.words.text);
         }
         self.bottom -= GAP - 2.0;
         let shares = self.panel(64.0).y(0.0, 1.0);
@@ -205,24 +200,15 @@ impl<'a> Sheet<'a> {
                 (false, false) => 0.0,
             };
             let points = self.values(share);
+            let color = self.color(idx);
             let first = points.iter().position(|p| p.1 > 0.0).unwrap_or_default();
             let last = points
                 .iter()
                 .rposition(|p| p.1 > 0.0)
                 .map_or(0, |at| at + 1);
             let points = points.get(first..last).unwrap_or_default();
-            shares.area(
-                &mut self.figure,
-                points.iter().copied(),
-                palette::series(idx),
-                0.22,
-            );
-            shares.curve(
-                &mut self.figure,
-                points.iter().copied(),
-                palette::series(idx),
-                1.4,
-            );
+            shares.area(&mut self.figure, points.iter().copied(), color, 0.22);
+            shares.curve(&mut self.figure, points.iter().copied(), color, 1.4);
         }
     }
 
@@ -365,6 +351,17 @@ impl<'a> Sheet<'a> {
             self.figure
                 .line((x, middle - half), (x, middle + half), color, 1.2);
         }
+    }
+
+    /// Colour of a prompt; one that comes back has the same again.
+    fn color(&self, idx: usize) -> &'static str {
+        let words = self.timeline.prompts.get(idx).map(|prompt| &prompt.words);
+        let first = self
+            .timeline
+            .prompts
+            .iter()
+            .position(|prompt| Some(&prompt.words) == words);
+        palette::series(first.unwrap_or(idx))
     }
 
     /// Thin lines where prompts arrive.

@@ -25,6 +25,13 @@ impl PromptPath {
         Self { arrivals, dwell }
     }
 
+    /// Lets the first prompt arrive once more, under the index after the last, if there are others that it can come from.
+    pub fn arrive_again(&mut self, secs: f64) {
+        if self.arrivals.len() > 1 {
+            self.arrivals.push(secs);
+        }
+    }
+
     /// Index of the last prompt that has arrived, with its arrival and the next one's, if there is one.
     ///
     /// Before the first arrival the first prompt counts as arrived.

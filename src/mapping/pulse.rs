@@ -9,10 +9,10 @@ use crate::Analysis;
 use crate::analysis::{Band, Onset};
 
 /// Angle in radians that the sum of all kernels approaches.
-const MAX_ANGLE: f64 = 0.6;
+const MAX_ANGLE: f64 = 0.45;
 
 /// Angle of the kernel of an onset of strength 1 in the low band.
-const HIT_ANGLE: f64 = 0.36;
+const HIT_ANGLE: f64 = 0.26;
 
 /// Exponent on the strength: above 1, weak onsets matter less.
 const STRENGTH_POWER: f64 = 1.3;
@@ -23,8 +23,8 @@ const DOWNBEAT_ACCENT: f64 = 1.4;
 /// How near an onset has to be to a downbeat to be on it, in seconds (the usual tolerance for beats).
 const DOWNBEAT_WINDOW_SECS: f64 = 0.07;
 
-/// Length of the rise in seconds: about half a frame at 24 per second, too short to be seen as coming early.
-const RISE_SECS: f64 = 0.025;
+/// Length of the rise in seconds: about a frame at 24 per second, too short to be seen as coming early.
+const RISE_SECS: f64 = 0.04;
 
 /// A kernel is left out where it has decayed to this share.
 const CUTOFF: f64 = 1e-5;
@@ -110,6 +110,22 @@ impl Pulse {
         }
     }
 
+    /// The same pulse without the hits that are at most `reach_secs` away from one of `times`.
+    pub fn without_hits_near(&self, times: &[f64], reach_secs: f64) -> Self {
+        let is_near = |hit: &Hit| {
+            times
+                .iter()
+                .any(|t| (t - hit.time_secs).abs() <= reach_secs)
+        };
+        let hits = self
+            .hits
+            .iter()
+            .filter(|hit| !is_near(hit))
+            .copied()
+            .collect();
+        Self { hits, ..*self }
+    }
+
     /// The angle in radians at a time in seconds, 0..`MAX_ANGLE`.
     pub fn at(&self, secs: f64) -> f64 {
         let first = self
@@ -154,8 +170,8 @@ mod tests {
     #[test]
     fn nothing_moves_before_a_hit_and_it_returns() {
         let pulse = pulse(vec![onset(2.0, 1.0, Band::Low)]);
-        assert!(pulse.at(1.97) <= 0.0);
-        assert!(pulse.at(2.0) > 0.3 && pulse.at(2.0) < MAX_ANGLE);
+        assert!(pulse.at(1.95) <= 0.0);
+        assert!(pulse.at(2.0) > 0.25 && pulse.at(2.0) < MAX_ANGLE);
         assert!(pulse.at(4.0) < 1e-3);
     }
 

@@ -1,8 +1,11 @@
-//! Songs on paper for the tests of this stage.
+//! Songs on paper, and settings, for the tests of this stage.
 
 use crate::Analysis;
 use crate::analysis::{self, Band, Beat, Hops, Onset, Section};
 use crate::audio::Track;
+use crate::config::{DiffusionConfig, Encoding, RenderConfig, Size};
+use crate::mapping::{Knobs, Looping, Mapping, MappingConfig, NoiseKind};
+use crate::units::FrameRate;
 
 /// A song at 120 beats per minute in 4/4, with a hop of 10 ms.
 pub(crate) struct Song {
@@ -99,5 +102,34 @@ impl Song {
                 loudness_db: hop_times.map(self.loudness_db).collect(),
             },
         }
+    }
+}
+
+/// Default settings at `num` frames per second.
+pub(crate) fn config(num: u32) -> MappingConfig {
+    let size = Size {
+        width: 512,
+        height: 512,
+    };
+    MappingConfig {
+        frame_rate: FrameRate::new(num, 1).unwrap(),
+        start_secs: 0.0,
+        duration_secs: None,
+        seed: 7,
+        guidance_scale: 1.0,
+        negative: String::new(),
+        mapping: Mapping::Music,
+        noise: NoiseKind::Spline,
+        looping: Looping::Off,
+        knobs: Knobs::default(),
+        render: RenderConfig {
+            model: "bundled".to_owned(),
+            weights_sha256: String::new(),
+            size,
+            draw_size: size,
+            n_steps: 1,
+            diffusion: DiffusionConfig::default(),
+        },
+        encoding: Encoding::default(),
     }
 }

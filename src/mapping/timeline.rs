@@ -86,6 +86,8 @@ pub enum NoiseKind {
 }
 
 /// A sequence of seeds; a `noise_position` of `k` is at (or, on a spline, nearest to) `seeds[k]`.
+///
+/// An open spline reaches beyond its ends: to the seed one below the first, and again to the last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoisePath {

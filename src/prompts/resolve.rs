@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use super::error::suggest;
@@ -43,25 +45,30 @@ const MAX_SECTION_SHIFT: f64 = 0.7;
 const MAX_BAR_SHIFT: f64 = 0.45;
 
 impl Script {
-    /// When each prompt arrives, in seconds of the song: strictly increasing, within `0..duration_secs`, the first at 0
-    /// unless it has a mark.
+    /// When each prompt arrives, in seconds of the song: strictly increasing, within `span`, the first at its start unless
+    /// it has a mark. `span` is the whole song, `0.0..duration_secs`, or the part that the prompts are about.
     ///
     /// Prompts with a mark arrive exactly there. The others divide the time between their marked neighbours (or the
-    /// song's ends) evenly; `arrive` then moves them onto the music.
+    /// span's ends) evenly; `arrive` then moves them onto the music.
     ///
     /// # Errors
-    /// [`Error::Prompts`] for marks that lie past the song's end, name a bar or a section that it doesn't have, or don't
-    /// follow each other in time.
-    pub fn arrivals(&self, analysis: &Analysis, arrive: Arrive) -> Result<Vec<f64>> {
+    /// [`Error::Prompts`] for marks that lie outside the span, name a bar or a section that the song doesn't have, or
+    /// don't follow each other in time.
+    pub fn arrivals(
+        &self,
+        analysis: &Analysis,
+        arrive: Arrive,
+        span: Range<f64>,
+    ) -> Result<Vec<f64>> {
         let mut arrivals = self
-            .marks(analysis)
+            .marks(analysis, &span)
             .map_err(|error| Error::Prompts(Box::new(error)))?;
         if let Some(first @ None) = arrivals.first_mut() {
-            *first = Some(0.0);
+            *first = Some(span.start);
         }
         if arrive == Arrive::Section {
             let starts: Vec<f64> = analysis.sections.iter().map(|s| s.start_secs).collect();
-            for_each_gap(&mut arrivals, analysis.duration_secs, |gap, even| {
+            for_each_gap(&mut arrivals, span.end, |gap, even| {
                 place_on_sections(gap, even, &starts);
             });
         }
@@ -72,7 +79,7 @@ impl Script {
             Arrive::Even => &[],
             Arrive::Bar | Arrive::Section => &[&bars, &beats],
         };
-        for_each_gap(&mut arrivals, analysis.duration_secs, |gap, even| {
+        for_each_gap(&mut arrivals, span.end, |gap, even| {
             let reach = MAX_BAR_SHIFT * even.step_secs;
             for (place, nominal) in gap.iter_mut().zip(even.times()) {
                 let on_grid = grids.iter().find_map(|grid| nearest(grid, nominal, reach));
@@ -83,14 +90,18 @@ impl Script {
     }
 
     /// Times of the prompts that have a mark.
-    fn marks(&self, analysis: &Analysis) -> Result<Vec<Option<f64>>, PromptsError> {
+    fn marks(
+        &self,
+        analysis: &Analysis,
+        span: &Range<f64>,
+    ) -> Result<Vec<Option<f64>>, PromptsError> {
         let mut times = Vec::with_capacity(self.prompts.len());
         let mut last = None;
         for (idx, prompt) in self.prompts.iter().enumerate() {
             let time = match &prompt.arrival {
                 Arrival::Auto => {
                     // The first one is there from the start: nothing can arrive before it.
-                    last = last.or((idx == 0).then_some(0.0));
+                    last = last.or((idx == 0).then_some(span.start));
                     None
                 }
                 Arrival::Time(secs) => Some(*secs),
@@ -100,7 +111,7 @@ impl Script {
                 }
             };
             if let Some(time) = time {
-                self.check_order(prompt, time, last, analysis.duration_secs)?;
+                self.check_order(prompt, time, last, span)?;
                 last = Some(time);
             }
             times.push(time);
@@ -113,15 +124,23 @@ impl Script {
         prompt: &ScriptPrompt,
         time: f64,
         last: Option<f64>,
-        duration_secs: f64,
+        span: &Range<f64>,
     ) -> Result<(), PromptsError> {
         let shown = format_secs(time, 1);
-        if time >= duration_secs {
-            let end = format_secs(duration_secs, 1);
+        if time < span.start {
+            let start = format_secs(span.start, 1);
             return Err(self.refuse(
                 prompt,
-                format!("this is at {shown}, and the song ends at {end}"),
-                "prompts arrive before the song's end",
+                format!("this is at {shown}, and the loop starts at {start}"),
+                "times are counted from the song's start",
+            ));
+        }
+        if time >= span.end {
+            let end = format_secs(span.end, 1);
+            return Err(self.refuse(
+                prompt,
+                format!("this is at {shown}, and the end is at {end}"),
+                "prompts arrive before the end; times are counted from the song's start",
             ));
         }
         match last {

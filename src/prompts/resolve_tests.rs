@@ -9,13 +9,13 @@ use crate::{Analysis, Error};
 fn arrivals(text: &str, analysis: &Analysis, arrive: Arrive) -> Vec<f64> {
     let script = Script::parse("p", text.as_bytes()).unwrap();
     script
-        .arrivals(analysis, arrive)
+        .arrivals(analysis, arrive, 0.0..analysis.duration_secs)
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn refusal(text: &str, analysis: &Analysis) -> PromptsError {
     let script = Script::parse("p", text.as_bytes()).unwrap();
-    match script.arrivals(analysis, Arrive::Section) {
+    match script.arrivals(analysis, Arrive::Section, 0.0..analysis.duration_secs) {
         Err(Error::Prompts(error)) => *error,
         other => panic!("{text:?} gave {other:?}"),
     }
@@ -70,10 +70,32 @@ fn marked_prompts_arrive_at_their_marks() {
 }
 
 #[test]
+fn a_span_takes_the_place_of_the_song() {
+    let song = Song::default().analysis();
+    let script = |text: &str| Script::parse("p", text.as_bytes()).unwrap();
+    let found = script("a\nb\nc")
+        .arrivals(&song, Arrive::Bar, 20.0..32.0)
+        .unwrap();
+    assert_eq!(found, [20.0, 24.0, 28.0]);
+    let found = script("a\n@bar 15 b")
+        .arrivals(&song, Arrive::Bar, 20.0..32.0)
+        .unwrap();
+    assert_eq!(found, [20.0, 28.0]);
+    for outside in ["[0:10] a", "a\n[0:32] b"] {
+        assert!(
+            script(outside)
+                .arrivals(&song, Arrive::Bar, 20.0..32.0)
+                .is_err(),
+            "{outside}"
+        );
+    }
+}
+
+#[test]
 fn marks_that_do_not_fit_the_song_are_refused() {
     let song = Song::default().analysis();
     for (text, line, reason) in [
-        ("a\n[1:00] b", 2, "the song ends at 1:00.0"),
+        ("a\n[1:00] b", 2, "the end is at 1:00.0"),
         (
             "a\n[0:30] b\n\n[0:20] c",
             4,
