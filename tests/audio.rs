@@ -1,5 +1,7 @@
 //! Songs of every format: exact lengths, exact cuts, soundtracks that decode to the song, and bad input.
 
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
