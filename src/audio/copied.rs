@@ -197,7 +197,7 @@ fn lead_in_start(codec: Codec, before: &VecDeque<(u64, usize)>, packet: &CodedPa
         }
         _ => 0,
     };
-    let first = before.iter().take(n_packets).last();
+    let first = before.iter().take(n_packets).next_back();
     first.map_or(packet.start, |&(start, _)| start)
 }
 

@@ -14,7 +14,7 @@ pub(super) struct PacketDecoder(Inner);
 
 enum Inner {
     Symphonia(Box<dyn AudioDecoder>),
-    Opus(OpusPackets),
+    Opus(Box<OpusPackets>),
 }
 
 /// What only a decoder's set-up tells for some codecs.
@@ -40,7 +40,8 @@ impl PacketDecoder {
         };
         if codec == Codec::Opus {
             let head = opus_head(params).ok_or_else(|| refused("malformed header".into()))?;
-            return Ok(Self(Inner::Opus(OpusPackets::new(&head).map_err(refused)?)));
+            let decoder = OpusPackets::new(&head).map_err(refused)?;
+            return Ok(Self(Inner::Opus(Box::new(decoder))));
         }
         // Trimming is ours, see `demux`.
         let options = AudioDecoderOptions::default().gapless(false);

@@ -51,6 +51,8 @@ pub(super) enum Container {
     Mp4,
     /// Ends with a marked page, whose granule position says where the sound ends.
     Ogg,
+    /// Matroska and WebM.
+    Matroska,
     /// MPEG audio frames, maybe after a Xing or LAME header.
     Mpeg,
     /// AAC frames without any count.
@@ -240,6 +242,7 @@ impl Stream {
         let container = match reader.format_info().format {
             format_ids::FORMAT_ID_ISOMP4 => Container::Mp4,
             format_ids::FORMAT_ID_OGG => Container::Ogg,
+            format_ids::FORMAT_ID_MKV => Container::Matroska,
             format_ids::FORMAT_ID_MP1 | format_ids::FORMAT_ID_MP2 | format_ids::FORMAT_ID_MP3 => {
                 Container::Mpeg
             }

@@ -9,7 +9,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::decode::opus_head;
-use super::demux::{Codec, CodedPacket, Container, Demuxer};
+use super::demux::{Codec, CodedPacket, Container, Demuxer, Stream};
 use super::mp4;
 use crate::{Error, Result};
 
@@ -48,9 +48,14 @@ pub(super) fn measure(path: &Path, demuxer: &mut Demuxer) -> Result<Extent> {
     let stated = stream.stated_samples.filter(|&stated| stated > 0);
     let extent = match (stream.container, stream.codec) {
         (Container::Mp4, _) => mp4_extent(path, demuxer, counted.total)?,
+        (Container::Matroska, Codec::Opus) => {
+            let padding = discard_padding_nanos(&bytes_after(path, &counted.last_packet)?);
+            let padding = scale(padding, u64::from(stream.sample_rate_hz), 1_000_000_000);
+            without_ends(counted.total, opus_pre_skip(stream), padding)
+        }
         (Container::Ogg, _) | (_, Codec::Opus) => {
             let skip = match stream.codec {
-                Codec::Opus => opus_head(&stream.params).map_or(0, |head| u64::from(head.pre_skip)),
+                Codec::Opus => opus_pre_skip(stream),
                 // The first block only primes the overlap; an encoder may also start before 0 (Vorbis I, section A.2).
                 _ => counted
                     .trimmed_at_start
@@ -59,7 +64,7 @@ pub(super) fn measure(path: &Path, demuxer: &mut Demuxer) -> Result<Extent> {
             without_ends(counted.total, skip, counted.trimmed_at_end)
         }
         (Container::Mpeg | Container::Adts, _) => {
-            if ends_within_a_frame(path, &counted.last_packet)? {
+            if ends_within_a_frame(&bytes_after(path, &counted.last_packet)?) {
                 return Err(demuxer.truncated());
             }
             match (stream.delay, stream.padding, stated) {
@@ -70,7 +75,7 @@ pub(super) fn measure(path: &Path, demuxer: &mut Demuxer) -> Result<Extent> {
                 _ => without_ends(counted.total, 0, 0),
             }
         }
-        (Container::Other, _) => {
+        (Container::Matroska | Container::Other, _) => {
             if stated.is_some_and(|stated| counted.total < stated)
                 && demuxer.stream().ticks_are_samples()
             {
@@ -83,6 +88,10 @@ pub(super) fn measure(path: &Path, demuxer: &mut Demuxer) -> Result<Extent> {
         return Err(no_samples(path));
     }
     Ok(extent)
+}
+
+fn opus_pre_skip(stream: &Stream) -> u64 {
+    opus_head(&stream.params).map_or(0, |head| u64::from(head.pre_skip))
 }
 
 fn no_samples(path: &Path) -> Error {
@@ -198,9 +207,43 @@ fn scale(ticks: u64, rate: u64, timescale: u64) -> u64 {
 
 /// Whether the file goes on after its last whole frame with the beginning of another: the only sign that a stream of bare
 /// frames was cut off.
-fn ends_within_a_frame(path: &Path, last_packet: &[u8]) -> Result<bool> {
-    // An ADTS frame has at most 8191 bytes, an MPEG audio frame fewer.
-    const TAIL_BYTES: u64 = 3 * 8192;
+fn ends_within_a_frame(after: &[u8]) -> bool {
+    match after {
+        [0xff] => true,
+        [0xff, second, ..] => second & 0xe0 == 0xe0,
+        _ => false,
+    }
+}
+
+/// The padding that Matroska states behind the last block, in nanoseconds, as `DiscardPadding` (RFC 9559, section
+/// 5.1.3.5.7). `after` is the rest of the block's group.
+fn discard_padding_nanos(mut after: &[u8]) -> u64 {
+    loop {
+        let (is_padding, rest) = match after {
+            [0x75, 0xa2, rest @ ..] => (true, rest),
+            // BlockDuration and ReferenceBlock may come in between.
+            [0x9b | 0xfb, rest @ ..] => (false, rest),
+            _ => return 0,
+        };
+        let [size @ 0x81..=0x88, rest @ ..] = rest else {
+            return 0;
+        };
+        let Some((value, rest)) = rest.split_at_checked(usize::from(size & 0x7f)) else {
+            return 0;
+        };
+        if is_padding {
+            return value
+                .iter()
+                .fold(0, |sum, &byte| sum << 8 | u64::from(byte));
+        }
+        after = rest;
+    }
+}
+
+/// What stands in the file behind the last packet; nothing if the packet lies far from the end.
+fn bytes_after(path: &Path, last_packet: &[u8]) -> Result<Vec<u8>> {
+    // An ADTS frame has at most 8191 bytes, an MPEG audio frame fewer, an Opus packet of 8 channels about 10,000.
+    const TAIL_BYTES: u64 = 64 * 1024;
     let mut file = File::open(path).map_err(Error::io("read", path))?;
     let length = file.metadata().map_err(Error::io("read", path))?.len();
     let mut tail = Vec::new();
@@ -208,19 +251,12 @@ fn ends_within_a_frame(path: &Path, last_packet: &[u8]) -> Result<bool> {
         .and_then(|_| file.take(TAIL_BYTES).read_to_end(&mut tail))
         .map_err(Error::io("read", path))?;
     if last_packet.is_empty() || last_packet.len() > tail.len() {
-        return Ok(false);
+        return Ok(Vec::new());
     }
     let last = tail
         .windows(last_packet.len())
         .rposition(|window| window == last_packet);
-    let rest = last.map_or(&[][..], |at| {
-        tail.get(at + last_packet.len()..).unwrap_or_default()
-    });
-    Ok(match rest {
-        [0xff] => true,
-        [0xff, second, ..] => second & 0xe0 == 0xe0,
-        _ => false,
-    })
+    Ok(last.map_or_else(Vec::new, |at| tail.split_off(at + last_packet.len())))
 }
 
 #[cfg(test)]
@@ -238,6 +274,25 @@ mod tests {
         assert_eq!(extent(99).unwrap().n_samples, stated - 1152);
         assert_eq!(extent(98), None);
         assert_eq!(extent(200).unwrap().n_samples, 200 * 1152 - 1105);
+    }
+
+    #[test]
+    fn matroska_states_padding_behind_the_last_block() {
+        let cues = [0x1c, 0x53, 0xbb, 0x6b];
+        let padding = [0x75, 0xa2, 0x84, 0x00, 0xcb, 0xc4, 0xb7];
+        let duration = [0x9b, 0x81, 20];
+        assert_eq!(
+            discard_padding_nanos(&[&padding[..], &cues].concat()),
+            13_354_167
+        );
+        assert_eq!(
+            discard_padding_nanos(&[&duration[..], &padding].concat()),
+            13_354_167
+        );
+        assert_eq!(discard_padding_nanos(&cues), 0);
+        for length in 0..padding.len() {
+            assert_eq!(discard_padding_nanos(&padding[..length]), 0, "{length}");
+        }
     }
 
     #[test]

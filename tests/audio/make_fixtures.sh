@@ -14,8 +14,8 @@ song() {
 
 song 44100 22117 10000 -ac 2 -c:a libmp3lame -b:a 64k pulse.mp3
 song 44100 22117 10000 -c:a libmp3lame -b:a 32k -write_xing 0 -id3v2_version 0 bare.mp3
-song 44100 22117 10000 -ac 2 -c:a aac -b:a 64k pulse.m4a
-song 44100 22117 10000 -c:a aac -b:a 32k pulse.aac
+song 44100 22117 10000 -ac 2 -c:a aac -aac_pns 0 -b:a 64k pulse.m4a
+song 44100 22117 10000 -c:a aac -aac_pns 0 -b:a 32k pulse.aac
 song 44100 22117 10000 -c:a libvorbis -q:a 2 pulse.ogg
 song 48000 24007 10000 -ac 2 -c:a libopus -b:a 48k pulse.opus
 song 48000 24007 10000 -c:a libopus -b:a 32k pulse.webm
