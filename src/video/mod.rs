@@ -19,7 +19,7 @@ mod testing;
 
 pub use chunk::{ChunkInfo, ChunkReader, ChunkWriter, SampleInfo, chunk_id};
 pub use colour::Yuv420;
-pub use config::{EncodeConfig, MAX_SIDES, MIN_SIDE};
+pub use config::{EncodeConfig, MAX_QP, MAX_SIDES, MIN_QP, MIN_SIDE};
 pub use cover::{Coverage, cover, grid_pieces};
 pub use decode::{DecodedFrame, FilmReader};
 pub use mux::mux;
