@@ -13,6 +13,7 @@ mod partial;
 mod probe;
 mod sample_table;
 mod sound_entry;
+mod spool;
 mod tags;
 #[cfg(test)]
 mod testing;
