@@ -244,6 +244,11 @@ impl ChunkReader {
         &self.info
     }
 
+    /// What the chunk holds, without the reader.
+    pub fn into_info(self) -> ChunkInfo {
+        self.info
+    }
+
     /// Reads the next frame into `data`, as an MP4 sample; false at the end.
     ///
     /// # Errors

@@ -8,6 +8,10 @@ use crate::{Error, Result};
 pub const MIN_SIDE: u32 = 16;
 /// Largest long side and short side of a film in pixels, as far as openh264 goes.
 pub const MAX_SIDES: (u32, u32) = (3840, 2160);
+/// Finest and coarsest quantisation parameter; openh264 refuses finer ones.
+pub const MIN_QP: u8 = 12;
+/// See [`MIN_QP`].
+pub const MAX_QP: u8 = 51;
 /// Macroblocks of 16x16 pixels a second in level 5.2, the highest of openh264 (ITU-T H.264, table A-1).
 const MAX_MACROBLOCKS_PER_SEC: u64 = 2_073_600;
 
@@ -19,7 +23,7 @@ pub struct EncodeConfig {
     pub size: Size,
     /// Frames per second.
     pub frame_rate: FrameRate,
-    /// Quantisation parameter of every macroblock, 12 (best) to 51; 6 more halve the precision.
+    /// Quantisation parameter of every macroblock, [`MIN_QP`] (best) to [`MAX_QP`]; 6 more halve the precision.
     pub qp: u8,
     /// Frames from one keyframe to the next, 1 or more.
     pub gop_len: u32,
@@ -83,11 +87,11 @@ impl EncodeConfig {
                 ),
             });
         }
-        if !(12..=51).contains(&self.qp) {
+        if !(MIN_QP..=MAX_QP).contains(&self.qp) {
             return Err(Error::Config {
                 name: "--qp",
                 value: self.qp.to_string(),
-                allowed: "give 12 (best) to 51 (smallest file)".to_owned(),
+                allowed: format!("give {MIN_QP} (best) to {MAX_QP} (smallest file)"),
             });
         }
         if self.gop_len == 0 || self.gop_len > 65_535 {

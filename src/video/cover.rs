@@ -1,3 +1,4 @@
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
@@ -29,39 +30,42 @@ pub fn cover(
     wanted: impl Fn(Range<u64>) -> String,
 ) -> Result<Coverage> {
     let folder = folder.as_ref();
-    let mut ends_by_start = finished(folder, n_frames, wanted)?;
-    let mut opened: BTreeMap<(u64, u64), ChunkInfo> = BTreeMap::new();
-    'plan: loop {
-        let row = best_row(&ends_by_start, n_frames);
-        let mut coverage = Coverage::default();
-        for Span {
-            frames,
-            chunk_id: id,
-        } in row
-        {
-            let Some(id) = id else {
-                coverage.missing.push(frames);
-                continue;
-            };
-            let key = (frames.start, frames.end);
-            if !opened.contains_key(&key) {
-                let reader = ChunkReader::open(folder.join(file_name(&frames, &id)));
-                match reader.map(|r| r.info().clone()) {
-                    Ok(info) if info.frames() == frames && info.id == id => {
-                        opened.insert(key, info);
-                    }
-                    _ => {
-                        if let Some(ends) = ends_by_start.get_mut(&frames.start) {
-                            ends.remove(&frames.end);
-                        }
-                        continue 'plan;
-                    }
+    let mut candidates = finished(folder, n_frames, wanted)?;
+    let mut opened: BTreeMap<u64, BTreeMap<u64, ChunkInfo>> = BTreeMap::new();
+    loop {
+        let row = best_row(&candidates, n_frames);
+        let mut is_whole = true;
+        for Span { frames, chunk_id } in &row {
+            let by_end = opened.entry(frames.start).or_default();
+            if let (Some(id), Entry::Vacant(place)) = (chunk_id, by_end.entry(frames.end)) {
+                if let Some(info) = open(folder, frames, id) {
+                    place.insert(info);
+                } else {
+                    is_whole = false;
+                    let ends = candidates.entry(frames.start).or_default();
+                    ends.remove(&frames.end);
                 }
             }
-            coverage.chunks.extend(opened.get(&key).cloned());
         }
-        return Ok(coverage);
+        if is_whole {
+            let mut coverage = Coverage::default();
+            for Span { frames, chunk_id } in row {
+                let by_end = opened.get_mut(&frames.start);
+                match chunk_id.and(by_end.and_then(|ends| ends.remove(&frames.end))) {
+                    Some(info) => coverage.chunks.push(info),
+                    None => coverage.missing.push(frames),
+                }
+            }
+            return Ok(coverage);
+        }
     }
+}
+
+/// A chunk, if it is whole and what its name says.
+fn open(folder: &Path, frames: &Range<u64>, id: &str) -> Option<ChunkInfo> {
+    let reader = ChunkReader::open(folder.join(file_name(frames, id))).ok()?;
+    let info = reader.into_info();
+    (info.frames() == *frames && info.id == id).then_some(info)
 }
 
 /// The pieces in which `frames` are rendered: their intersections with a grid of `chunk_len` frames that begins at 0.
@@ -183,6 +187,10 @@ fn best_row(candidates: &Candidates, n_frames: u64) -> Vec<Span> {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::single_range_in_vec_init,
+    reason = "lists of one range are meant"
+)]
 mod tests {
     use super::*;
     use crate::video::testing;

@@ -31,7 +31,11 @@ impl Film {
     pub(super) fn read(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(Error::io("open", path))?;
         let n_bytes = file.metadata().map_err(Error::io("read", path))?.len();
-        let mut source = BufReader::new(file);
+        Self::parse(path, n_bytes, BufReader::new(file))
+    }
+
+    /// As [`Film::read`], from `n_bytes` that are open already.
+    pub(super) fn parse(path: &Path, n_bytes: u64, mut source: impl Read + Seek) -> Result<Self> {
         let (mut offset, mut has_samples) = (0, false);
         while offset < n_bytes {
             let unreadable = |e: mp4_atom::Error| match e {

@@ -13,13 +13,14 @@ mod partial;
 mod probe;
 mod sample_table;
 mod sound_entry;
+mod spool;
 mod tags;
 #[cfg(test)]
 mod testing;
 
 pub use chunk::{ChunkInfo, ChunkReader, ChunkWriter, SampleInfo, chunk_id};
 pub use colour::Yuv420;
-pub use config::{EncodeConfig, MAX_SIDES, MIN_SIDE};
+pub use config::{EncodeConfig, MAX_QP, MAX_SIDES, MIN_QP, MIN_SIDE};
 pub use cover::{Coverage, cover, grid_pieces};
 pub use decode::{DecodedFrame, FilmReader};
 pub use mux::mux;

@@ -3,7 +3,7 @@
 //! Only the tables of sample sizes are held in memory. The bytes depend on the chunks, the packets and the tags alone.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Seek, Write};
+use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
 use mp4_atom::SttsEntry;
@@ -12,16 +12,12 @@ use super::Video;
 use super::chunk::{ChunkInfo, ChunkReader};
 use super::moov::{Movie, TrackTable, avc1, frame_ticks};
 use super::partial::{PartialFile, folder_of, write_error};
-use super::sound_entry::{PacketStatistics, sound_entry};
+use super::sound_entry::sound_entry;
+use super::spool::{INTERVALS_PER_SEC, Spool, count_in};
 use super::tags::Tags;
 use crate::audio::{Soundtrack, SoundtrackCodec};
 use crate::units::samples_to_secs;
 use crate::{Error, Result};
-
-/// Picture and sound alternate this many times a second.
-const INTERVALS_PER_SEC: u64 = 2;
-/// A month: longer sound is a mistake, and its tables would fill the memory.
-const MAX_SECS: u64 = 31 * 24 * 3600;
 
 /// Writes the film of `chunks`, which must follow each other from frame 0 on, with the sound of `soundtrack`.
 ///
@@ -79,77 +75,6 @@ pub(super) fn codec_name(codec: &SoundtrackCodec) -> &'static str {
         SoundtrackCodec::Mp3 => "mp3",
         SoundtrackCodec::Aac { .. } => "aac",
         SoundtrackCodec::Opus { .. } => "opus",
-    }
-}
-
-/// A soundtrack's packets on disk, since their sizes must be known before the first of them is written.
-struct Spool {
-    /// The packets one after the other, in a file without a name.
-    file: File,
-    sizes: Vec<u32>,
-    durations: Vec<SttsEntry>,
-    /// Number of packets that begin in each interval.
-    interval_counts: Vec<u32>,
-}
-
-impl Spool {
-    fn of(soundtrack: &dyn Soundtrack, folder: &Path) -> Result<Self> {
-        let file = tempfile::tempfile_in(folder).map_err(Error::io("create a file in", folder))?;
-        let failed =
-            |n_bytes| move |e| write_error(&folder.join("a copy of the sound"), Some(n_bytes))(e);
-        let rate = u64::from(soundtrack.sample_rate_hz().max(1));
-        let mut spool = Self {
-            file: file.try_clone().map_err(failed(0))?,
-            sizes: Vec::new(),
-            durations: Vec::new(),
-            interval_counts: Vec::new(),
-        };
-        let mut out = BufWriter::with_capacity(1 << 16, file);
-        let (mut n_bytes, mut n_samples) = (0u64, 0u64);
-        for packet in soundtrack.packets()? {
-            let packet = packet?;
-            let size = u32::try_from(packet.data.len()).ok().filter(|n| *n > 0);
-            let size = size.ok_or_else(|| mismatch("a packet of sound is empty or huge"))?;
-            spool.sizes.push(size);
-            n_bytes += u64::from(size);
-            out.write_all(&packet.data).map_err(failed(n_bytes))?;
-            let heard_from = n_samples.saturating_sub(soundtrack.skip_samples());
-            if heard_from / rate > MAX_SECS {
-                return Err(mismatch("its sound is longer than a month"));
-            }
-            count_in(
-                &mut spool.interval_counts,
-                heard_from * INTERVALS_PER_SEC / rate,
-            );
-            n_samples += u64::from(packet.n_samples);
-            match spool.durations.last_mut() {
-                Some(run) if run.sample_delta == packet.n_samples => run.sample_count += 1,
-                _ => spool.durations.push(SttsEntry {
-                    sample_count: 1,
-                    sample_delta: packet.n_samples,
-                }),
-            }
-        }
-        let n_needed = soundtrack
-            .skip_samples()
-            .saturating_add(soundtrack.n_samples());
-        if n_samples < n_needed || soundtrack.n_samples() == 0 {
-            return Err(mismatch(&format!(
-                "its packets hold {n_samples} samples of the {n_needed} that are needed"
-            )));
-        }
-        out.flush().map_err(failed(n_bytes))?;
-        spool.file.rewind().map_err(failed(n_bytes))?;
-        Ok(spool)
-    }
-
-    fn statistics(&self, soundtrack: &dyn Soundtrack) -> PacketStatistics {
-        let n_bytes: u64 = self.sizes.iter().map(|size| u64::from(*size)).sum();
-        let secs = samples_to_secs(soundtrack.n_samples(), soundtrack.sample_rate_hz());
-        PacketStatistics {
-            max_bytes: self.sizes.iter().copied().max().unwrap_or_default(),
-            mean_bit_rate: (8.0 * n_bytes as f64 / secs) as u32,
-        }
     }
 }
 
@@ -310,17 +235,8 @@ fn copy_all(
     }
 }
 
-fn count_in(interval_counts: &mut Vec<u32>, interval: u64) {
-    let interval = usize::try_from(interval).unwrap_or(usize::MAX);
-    if interval_counts.len() <= interval {
-        interval_counts.resize(interval + 1, 0);
-    }
-    if let Some(count) = interval_counts.get_mut(interval) {
-        *count += 1;
-    }
-}
-
-fn mismatch(reason: &str) -> Error {
+/// Parts that don't make a film together.
+pub(super) fn mismatch(reason: &str) -> Error {
     Error::Video {
         reason: format!("can't make a film: {reason}"),
     }

@@ -6,7 +6,7 @@ use mp4_atom::{Codec, Colr, Trak};
 use serde::{Deserialize, Serialize};
 
 use super::film::{Film, bad};
-use super::sample_table::{n_samples, samples};
+use super::sample_table::samples;
 use super::tags::Tags;
 use crate::Result;
 use crate::config::Size;
@@ -89,7 +89,10 @@ pub struct AudioStream {
 /// [`Error::Input`](crate::Error::Input) for a file that isn't an MP4 film, is damaged or cut off,
 /// [`Error::Io`](crate::Error::Io) for one that can't be read.
 pub fn probe(path: impl AsRef<Path>) -> Result<Probe> {
-    let film = Film::read(path.as_ref())?;
+    probe_film(Film::read(path.as_ref())?)
+}
+
+fn probe_film(film: Film) -> Result<Probe> {
     let video = film.track(b"vide");
     let video = video.map(|(trak, codec)| video_stream(&film, trak, codec));
     let video = video.transpose()?;
@@ -198,7 +201,6 @@ fn count(film: &Film, trak: &Trak) -> Result<Count> {
             .equal_ticks
             .filter(|n_ticks| *n_ticks == sample.n_ticks);
     }
-    debug_assert_eq!(count.n_samples, n_samples(stbl));
     Ok(count)
 }
 
@@ -294,14 +296,17 @@ mod tests {
         assert_eq!(serde_json::from_str::<Probe>(&json).unwrap(), probe);
     }
 
+    fn probe_bytes(bytes: &[u8]) -> Result<Probe> {
+        let source = std::io::Cursor::new(bytes);
+        probe_film(Film::parse(Path::new("a.mp4"), bytes.len() as u64, source)?)
+    }
+
     #[test]
     fn films_that_were_cut_off_are_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let path = film(folder.path());
-        let bytes = std::fs::read(&path).unwrap();
-        for length in (0..bytes.len()).step_by(31).chain([bytes.len() - 1]) {
-            std::fs::write(&path, &bytes[..length]).unwrap();
-            let error = probe(&path).unwrap_err();
+        let bytes = std::fs::read(film(folder.path())).unwrap();
+        for length in 0..bytes.len() {
+            let error = probe_bytes(&bytes[..length]).unwrap_err();
             assert!(matches!(error, Error::Input { .. }), "{length}: {error}");
         }
     }
@@ -309,15 +314,13 @@ mod tests {
     #[test]
     fn damaged_films_never_panic() {
         let folder = tempfile::tempdir().unwrap();
-        let path = film(folder.path());
-        let bytes = std::fs::read(&path).unwrap();
+        let bytes = std::fs::read(film(folder.path())).unwrap();
         let n_tables = bytes.windows(4).position(|w| w == b"mdat").unwrap() + 4;
         for place in 0..n_tables {
             for value in [0, 1, 0x7f, 0xff] {
                 let mut damaged = bytes.clone();
                 damaged[place] = value;
-                std::fs::write(&path, damaged).unwrap();
-                let _ = probe(&path);
+                let _ = probe_bytes(&damaged);
             }
         }
     }

@@ -15,14 +15,6 @@ pub(super) struct TableSample {
     pub(super) is_keyframe: bool,
 }
 
-/// Number of samples in a track.
-pub(super) fn n_samples(stbl: &Stbl) -> u64 {
-    match &stbl.stsz.samples {
-        StszSamples::Identical { count, .. } => u64::from(*count),
-        StszSamples::Different { sizes } => sizes.len() as u64,
-    }
-}
-
 /// The samples of a track in order (ISO/IEC 14496-12, 8.6 and 8.7), computed as they are asked for.
 ///
 /// Tables that contradict each other, and samples beyond the file's `n_bytes`, end in an error.

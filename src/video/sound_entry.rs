@@ -139,7 +139,7 @@ fn dops(opus_head: &[u8]) -> Result<Dops> {
 /// A sample entry has 16 bits for the rate: a higher one is halved until it fits. Players take the true rate from the
 /// codec's own configuration.
 fn expressible_rate(mut rate: u32) -> u16 {
-    while rate > u32::from(u16::MAX) && rate % 2 == 0 {
+    while rate > u32::from(u16::MAX) && rate.is_multiple_of(2) {
         rate /= 2;
     }
     u16::try_from(rate).unwrap_or(u16::MAX)
