@@ -92,7 +92,7 @@ impl ModelFolder {
                 "a model folder has the diffusers layout: model_index.json, unet/config.json, ...",
             ));
         }
-        let value: Value = serde_json::from_str(&self.text(name)?)
+        let value = parse_json(&self.text(name)?)
             .map_err(|error| Error::weights(&path, format!("is not valid JSON: {error}")))?;
         match value {
             Value::Object(values) => Ok(ConfigFile { path, values }),
@@ -273,4 +273,44 @@ impl ConfigFile {
         serde_json::from_value(Value::Object(self.values.clone()))
             .map_err(|error| Error::weights(&self.path, format!("has a wrong value: {error}")))
     }
+}
+
+/// Reads JSON as Python writes it: bare `NaN`, `Infinity` and `-Infinity` are read as null.
+///
+/// # Errors
+/// What is wrong, with line and column.
+pub fn parse_json(text: &str) -> serde_json::Result<Value> {
+    match serde_json::from_str(text) {
+        Err(_) if text.contains("NaN") || text.contains("Infinity") => {
+            serde_json::from_str(&without_bare_words(text))
+        }
+        result => result,
+    }
+}
+
+fn without_bare_words(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut in_string = false;
+    while let Some(first) = rest.chars().next() {
+        let word = ["-Infinity", "Infinity", "NaN"]
+            .into_iter()
+            .find(|word| !in_string && rest.starts_with(word));
+        let taken = match (word, first) {
+            (Some(word), _) => {
+                clean.push_str("null");
+                rest = rest.get(word.len()..).unwrap_or_default();
+                continue;
+            }
+            (None, '\\') if in_string => 1 + rest.chars().nth(1).map_or(0, char::len_utf8),
+            (None, '"') => {
+                in_string = !in_string;
+                1
+            }
+            (None, other) => other.len_utf8(),
+        };
+        clean.push_str(rest.get(..taken).unwrap_or_default());
+        rest = rest.get(taken..).unwrap_or_default();
+    }
+    clean
 }

@@ -2,9 +2,9 @@
 //!
 //! Tensors are `[batch, channels, height, width]` for pictures and `[batch, tokens, width]` for sequences.
 
-use candle_core::{D, DType, Result, Tensor};
+use candle_core::{D, DType, Device, Result, Tensor};
 
-/// Most elements of the attention matrix that are held at once, over all heads of a batch (64 MiB of f32).
+/// Most elements of the attention matrix that are held at once, over all heads (64 MiB of f32).
 const MAX_ATTENTION_SCORES: usize = 1 << 24;
 
 /// 2D convolution with equal padding on all sides.
@@ -25,14 +25,21 @@ pub fn conv2d(
 }
 
 /// `x @ weight^T + bias` over the last axis; `weight` is `[out, in]`.
+///
+/// On the CPU, each element of the batch is multiplied by itself: the order of a long product's sums depends on the number
+/// of rows, and a frame must not change with its neighbours in the batch.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     let (width_out, width_in) = weight.dims2()?;
     let mut shape = x.dims().to_vec();
     if let Some(last) = shape.last_mut() {
         *last = width_out;
     }
-    let rows = x.contiguous()?.reshape(((), width_in))?;
-    let y = rows.matmul(&weight.t()?)?;
+    let batch = match x.device() {
+        Device::Cpu => x.dim(0)?,
+        _ => 1,
+    };
+    let rows = x.contiguous()?.reshape((batch, (), width_in))?;
+    let y = rows.matmul(&weight.t()?.broadcast_left(batch)?)?;
     let y = match bias {
         Some(bias) => y.broadcast_add(bias)?,
         None => y,
@@ -99,6 +106,13 @@ pub fn attention(
 ) -> Result<Tensor> {
     let (batch, n_queries, width) = q.dims3()?;
     let n_keys = k.dim(1)?;
+    if batch > 1 && batch * n_heads * n_queries * n_keys > MAX_ATTENTION_SCORES {
+        let one = |x: &Tensor, idx: usize| x.narrow(0, idx, 1);
+        let each = (0..batch)
+            .map(|idx| attention(&one(q, idx)?, &one(k, idx)?, &one(v, idx)?, n_heads, causal))
+            .collect::<Result<Vec<_>>>()?;
+        return Tensor::cat(&each, 0);
+    }
     let head_width = width / n_heads;
     // [b, n, heads * d] -> [b * heads, n, d]
     let split = |x: &Tensor, n: usize| -> Result<Tensor> {
@@ -111,7 +125,7 @@ pub fn attention(
     let k_t = split(k, n_keys)?.transpose(1, 2)?.contiguous()?; // [b * heads, d, n_k]
     let v = split(v, n_keys)?;
 
-    let n_slice = (MAX_ATTENTION_SCORES / (batch * n_heads * n_keys).max(1)).clamp(1, n_queries);
+    let n_slice = (MAX_ATTENTION_SCORES / (n_heads * n_keys).max(1)).clamp(1, n_queries);
     let mut slices = Vec::with_capacity(n_queries.div_ceil(n_slice));
     for begin in (0..n_queries).step_by(n_slice) {
         let n = n_slice.min(n_queries - begin);

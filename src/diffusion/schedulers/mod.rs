@@ -76,6 +76,14 @@ pub trait Scheduler {
 }
 
 impl SchedulerConfig {
+    /// Share of the picture's variance that is left at each training timestep.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for an unknown schedule.
+    pub fn alphas_cumprod(&self) -> Result<Vec<f64>> {
+        schedule::alphas_cumprod(self)
+    }
+
     /// A run of `n_steps`.
     ///
     /// # Errors

@@ -105,12 +105,12 @@ impl Default for UNetConfig {
 
 /// A value for all levels, or one for each.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged)] // the list first: nested, `[1, 2]` means one for each level, not the same list for all
 pub enum PerLevel<T> {
-    /// The same for all.
-    Same(T),
     /// One for each.
     Each(Vec<T>),
+    /// The same for all.
+    Same(T),
 }
 
 impl<T: Clone> PerLevel<T> {
