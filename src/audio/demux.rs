@@ -326,6 +326,15 @@ impl Stream {
         }
     }
 
+    /// symphonia estimates what bare frames leave open.
+    fn length_is_estimated(&self) -> bool {
+        match self.container {
+            Container::Adts => true,
+            Container::Mpeg => self.delay.is_none(),
+            _ => false,
+        }
+    }
+
     fn is_open_ended(&self) -> bool {
         self.container == Container::Wave && self.stated_samples.is_none()
     }
@@ -367,7 +376,7 @@ pub(super) fn damaged(path: &Path, stream: &Stream, position: u64, why: &str) ->
 
 pub(super) fn truncated(path: &Path, stream: &Stream, position: u64) -> Error {
     let reason = match stream.stated_samples {
-        Some(stated) if stream.container != Container::Adts && stated > 0 => format!(
+        Some(stated) if stated > 0 && !stream.length_is_estimated() => format!(
             "is truncated: the sound breaks off at {} of {}",
             place(stream, position),
             format_secs(samples_to_secs(stated, stream.sample_rate_hz), 3)
