@@ -12,7 +12,7 @@ use crate::analysis::{AnalysisConfig, analyze};
 use crate::audio::Track;
 use crate::diffusion::{ModelSource, Renderer, StableDiffusion, choose_device, default_dtype};
 use crate::manifest::{RunFolder, chunk_id, encode_config, inputs};
-use crate::mapping::{FrameInputs, MappingConfig};
+use crate::mapping::{Fps, FrameInputs, MappingConfig};
 use crate::prompts::Script;
 use crate::video::{ChunkWriter, EncodeConfig, Tags, Video, grid_pieces};
 use crate::{Analysis, Error, Result, Timeline, mapping, video};
@@ -77,6 +77,8 @@ pub struct Request {
     pub script: Script,
     /// How to listen.
     pub analysis: AnalysisConfig,
+    /// Frames per second, as a number or by the song's tempo; decides on `mapping.frame_rate`.
+    pub fps: Fps,
     /// How music becomes motion, and how frames are drawn.
     pub mapping: MappingConfig,
 }
@@ -107,8 +109,15 @@ pub fn plan(request: &Request, watch: &mut Watch<'_>) -> Result<(Analysis, Timel
     let track = Track::open(&request.song)?;
     let analysis = analyze(&track, &request.analysis)?;
     (watch.observe)(Event::Heard(&analysis));
-    let timeline = mapping::timeline(&analysis, &request.script, &request.mapping)?;
+    let config = MappingConfig {
+        frame_rate: request.fps.resolve(&analysis)?,
+        ..request.mapping.clone()
+    };
+    let timeline = mapping::timeline(&analysis, &request.script, &config)?;
     (watch.observe)(Event::Planned(&timeline));
+    for advice in mapping::advice(&timeline, &analysis) {
+        (watch.observe)(Event::Note(&advice));
+    }
     Ok((analysis, timeline))
 }
 

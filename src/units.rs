@@ -85,6 +85,13 @@ impl FrameRate {
     }
 }
 
+impl Default for FrameRate {
+    /// 24 frames per second, the rate of cinema films.
+    fn default() -> Self {
+        Self { num: 24, den: 1 }
+    }
+}
+
 impl std::fmt::Display for FrameRate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.den == 1 {

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use visualize::analysis::AnalysisConfig;
 use visualize::config::{Encoding, Size};
-use visualize::mapping::{Knobs, Mapping};
+use visualize::mapping::{Fps, Knobs, Looping, Mapping};
 use visualize::pipeline::Machine;
 use visualize::prompts::Arrive;
-use visualize::units::{FrameRate, parse_secs};
+use visualize::units::parse_secs;
 
 /// Turns a song and a list of prompts into a music video made by latent diffusion.
 #[derive(Debug, Parser)]
@@ -63,8 +63,8 @@ pub struct OutputArgs {
 #[derive(Debug, Args)]
 pub struct FilmArgs {
     /// The song: WAV, FLAC, MP3, AAC/M4A, ALAC, Ogg Vorbis, Opus or AIFF.
-    #[arg(value_name = "SONG")]
-    pub song: PathBuf,
+    #[arg(value_name = "SONG", required = true)]
+    pub song: Option<PathBuf>,
     /// What the timeline depends on.
     #[command(flatten)]
     pub plan: PlanOptions,
@@ -185,9 +185,9 @@ pub struct PlanOptions {
     /// Size at which the model draws [default: the film's shape at about the model's native area].
     #[arg(long, value_name = "WxH")]
     pub draw_size: Option<Size>,
-    /// Frames a second, above 0 up to 240: whole (24) or a fraction (30000/1001).
+    /// Frames a second, above 0 up to 240: whole (24), a fraction (30000/1001), or frames per beat (beat:16).
     #[arg(long, value_name = "RATE", default_value = "24")]
-    pub fps: FrameRate,
+    pub fps: Fps,
     /// First seed of the noise path.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -241,9 +241,24 @@ pub struct MotionOptions {
     /// `music`, or `classic`: the walk of stable-diffusion-videos, to compare with.
     #[arg(long, value_name = "NAME", default_value = "music")]
     pub mapping: Mapping,
+    /// Close the film: its end leads into its start without a seam.
+    #[arg(long = "loop")]
+    pub is_loop: bool,
+    /// Close the film after this many beats, 1 or more, at a whole number of frames; starts on a downbeat.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub loop_beats: Option<u32>,
 }
 
 impl MotionOptions {
+    /// How the film closes.
+    pub fn looping(&self) -> Looping {
+        match self.loop_beats {
+            Some(n_beats) => Looping::Beats(n_beats),
+            None if self.is_loop => Looping::Whole,
+            None => Looping::Off,
+        }
+    }
+
     /// The same as the mapping stage names them.
     pub fn to_knobs(&self) -> Knobs {
         Knobs {

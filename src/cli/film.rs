@@ -10,11 +10,12 @@ use super::progress::Progress;
 use super::{request, stop_on_signal};
 
 pub fn run(args: &FilmArgs, output: OutputArgs) -> Result<()> {
-    let out = out_path(args);
+    let song = args.song.as_deref().unwrap_or(Path::new("")); // clap asks for it where no command is given
+    let out = out_path(song, args);
     refuse_existing(&out, args.force)?;
     let stop = stop_on_signal()?;
     let mut progress = Progress::new(output);
-    let mut request = request::build(&args.song, &args.plan, &progress)?;
+    let mut request = request::build(song, &args.plan, &progress)?;
     if args.preview {
         request::make_preview(&mut request)?;
     }
@@ -32,11 +33,11 @@ pub fn run(args: &FilmArgs, output: OutputArgs) -> Result<()> {
 }
 
 /// The film's path: as asked for, or the song's name with `.mp4` in the current folder.
-fn out_path(args: &FilmArgs) -> PathBuf {
+fn out_path(song: &Path, args: &FilmArgs) -> PathBuf {
     let extension = if args.preview { "preview.mp4" } else { "mp4" };
     args.out
         .clone()
-        .unwrap_or_else(|| super::beside_here(&args.song, extension))
+        .unwrap_or_else(|| super::beside_here(song, extension))
 }
 
 /// Refuses to write over a file unasked, and into a folder that isn't there or can't be written.

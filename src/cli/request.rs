@@ -4,7 +4,7 @@ use std::path::Path;
 
 use visualize::config::{DiffusionConfig, Encoding, RenderConfig};
 use visualize::diffusion::{ModelDefaults, ModelSource};
-use visualize::mapping::{MappingConfig, NoiseKind};
+use visualize::mapping::{Fps, MappingConfig, NoiseKind};
 use visualize::pipeline::Request;
 use visualize::prompts::Script;
 use visualize::units::FrameRate;
@@ -33,7 +33,7 @@ pub fn build(song: &Path, options: &PlanOptions, progress: &Progress) -> Result<
     let defaults = ModelDefaults::of(&model)?;
     let render = render_config(options, &model, &defaults)?;
     let mapping = MappingConfig {
-        frame_rate: options.fps,
+        frame_rate: FrameRate::default(),
         start_secs: options.start.unwrap_or(0.0),
         duration_secs: options.duration,
         seed: options.seed,
@@ -41,6 +41,7 @@ pub fn build(song: &Path, options: &PlanOptions, progress: &Progress) -> Result<
         negative: options.negative.clone().unwrap_or_default(),
         mapping: options.motion.mapping,
         noise: NoiseKind::default(),
+        looping: options.motion.looping(),
         knobs: options.motion.to_knobs(),
         render,
         encoding: Encoding {
@@ -52,6 +53,7 @@ pub fn build(song: &Path, options: &PlanOptions, progress: &Progress) -> Result<
         song: song.to_owned(),
         script,
         analysis: options.listen.to_config()?,
+        fps: options.fps,
         mapping,
     })
 }
@@ -93,7 +95,7 @@ pub fn make_preview(request: &mut Request) -> Result<()> {
         .duration_secs
         .map_or(whole_secs, |secs| secs.min(whole_secs));
     let per_1000_secs = (1000.0 * (N_PREVIEW_FRAMES / secs).min(MAX_PREVIEW_RATE)).round() as u32;
-    mapping.frame_rate = FrameRate::new(per_1000_secs.max(1), 1000)?;
+    request.fps = Fps::Rate(FrameRate::new(per_1000_secs.max(1), 1000)?);
     mapping.render.n_steps = 1;
     mapping.render.size = mapping.render.draw_size;
     Ok(())
