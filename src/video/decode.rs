@@ -43,6 +43,9 @@ impl FilmReader {
     }
 
     /// Size of the frames in pixels.
+    ///
+    /// # Errors
+    /// None after [`FilmReader::open`] has succeeded.
     pub fn size(&self) -> Result<Size> {
         let (_, avc1) = self.track()?;
         Ok(Size {
