@@ -6,7 +6,8 @@
 
 use super::energy::SILENCE_DB;
 use crate::Analysis;
-use crate::analysis::{Band, Onset};
+use crate::analysis::{Band, Beat, Onset};
+use crate::prompts::{Channel, Feature, Route};
 
 /// Angle in radians that the sum of all kernels approaches.
 const MAX_ANGLE: f64 = 0.45;
@@ -38,10 +39,23 @@ fn by_band(band: Band) -> (f64, f64) {
     }
 }
 
+/// The default: hits follow onsets.
+const ONSETS: Route = Route {
+    channel: Channel::Pulse,
+    feature: Feature::Onsets,
+    gain: 1.0,
+    attack_secs: None,
+    release_secs: None,
+};
+
+/// Decay time in seconds of hits on beats.
+const BEAT_DECAY_SECS: f64 = 0.26;
+
 #[derive(Clone, Copy, Debug)]
 struct Hit {
     time_secs: f64,
     angle: f64,
+    rise_secs: f64,
     decay_secs: f64,
 }
 
@@ -51,9 +65,9 @@ impl Hit {
         let since = secs - self.time_secs;
         if since >= 0.0 {
             self.angle * (-since / self.decay_secs).exp()
-        } else if since > -RISE_SECS {
+        } else if since > -self.rise_secs {
             // Steepest at the peak, so that the decay of earlier hits can't move it.
-            self.angle * (1.0 + since / RISE_SECS).powi(2)
+            self.angle * (1.0 + since / self.rise_secs).powi(2)
         } else {
             0.0
         }
@@ -65,48 +79,36 @@ impl Hit {
 pub(super) struct Pulse {
     /// In order of time.
     hits: Vec<Hit>,
-    /// Longest time after which a hit still counts.
-    reach_secs: f64,
+    /// How long before and after its time a hit may count.
+    max_rise_secs: f64,
+    max_decay_secs: f64,
 }
 
 impl Pulse {
-    /// From a song's onsets; `gain` is a factor on every hit.
-    pub fn new(analysis: &Analysis, gain: f64) -> Self {
-        let downbeats = analysis
-            .beats
-            .iter()
-            .filter(|beat| beat.position_in_bar == 1);
-        let downbeats: Vec<f64> = downbeats.map(|beat| beat.time_secs).collect();
-        let accent = 1.0 + (DOWNBEAT_ACCENT - 1.0) * analysis.beat_confidence.clamp(0.0, 1.0);
-        let is_on_downbeat = |secs: f64| {
-            let idx = downbeats.partition_point(|d| *d < secs - DOWNBEAT_WINDOW_SECS);
-            downbeats
-                .get(idx)
-                .is_some_and(|d| *d <= secs + DOWNBEAT_WINDOW_SECS)
-        };
-        let hit = |onset: &Onset| {
-            let (weight, decay_secs) = by_band(onset.band);
-            let accent = if is_on_downbeat(onset.time_secs) {
-                accent
-            } else {
-                1.0
-            };
-            let strength = onset.strength.clamp(0.0, 1.0).powf(STRENGTH_POWER);
-            Hit {
-                time_secs: onset.time_secs,
-                angle: gain * HIT_ANGLE * strength * weight * accent,
-                decay_secs,
-            }
-        };
-        let audible = analysis
-            .onsets
-            .iter()
-            .filter(|onset| is_audible(analysis, onset.time_secs));
-        let mut hits: Vec<Hit> = audible.map(hit).filter(|hit| hit.angle > 0.0).collect();
+    /// From a song's onsets, or from what `routes` say instead; `gain` is a factor on every hit.
+    pub fn new(analysis: &Analysis, routes: &[Route], gain: f64) -> Self {
+        let routes = if routes.is_empty() { &[ONSETS] } else { routes };
+        let mut hits = Vec::new();
+        for route in routes {
+            let angle = gain * route.gain * HIT_ANGLE;
+            hits.extend(
+                events(analysis, route.feature)
+                    .into_iter()
+                    .map(|event| Hit {
+                        time_secs: event.time_secs,
+                        angle: angle * event.strength,
+                        rise_secs: route.attack_secs.unwrap_or(RISE_SECS).max(1e-3),
+                        decay_secs: route.release_secs.unwrap_or(event.decay_secs).max(1e-3),
+                    }),
+            );
+        }
+        hits.retain(|hit| hit.angle.abs() > 1e-6 && is_audible(analysis, hit.time_secs));
         hits.sort_by(|a, b| a.time_secs.total_cmp(&b.time_secs));
+        let longest = |time: fn(&Hit) -> f64| hits.iter().map(time).fold(0.0, f64::max);
         Self {
+            max_rise_secs: longest(|hit| hit.rise_secs),
+            max_decay_secs: longest(|hit| hit.decay_secs) * -CUTOFF.ln(),
             hits,
-            reach_secs: by_band(Band::Low).1 * -CUTOFF.ln(),
         }
     }
 
@@ -126,18 +128,96 @@ impl Pulse {
         Self { hits, ..*self }
     }
 
-    /// The angle in radians at a time in seconds, 0..`MAX_ANGLE`.
+    /// The angle in radians at a time in seconds, below `MAX_ANGLE`.
     pub fn at(&self, secs: f64) -> f64 {
         let first = self
             .hits
-            .partition_point(|hit| hit.time_secs < secs - self.reach_secs);
-        let in_reach = self
-            .hits
-            .iter()
-            .skip(first)
-            .take_while(|hit| hit.time_secs < secs + RISE_SECS);
+            .partition_point(|hit| hit.time_secs < secs - self.max_decay_secs);
+        let rest = self.hits.iter().skip(first);
+        let in_reach = rest.take_while(|hit| hit.time_secs < secs + self.max_rise_secs);
         let sum: f64 = in_reach.map(|hit| hit.at(secs)).sum();
         MAX_ANGLE * (sum / MAX_ANGLE).tanh()
+    }
+}
+
+/// Something that may hit.
+struct Event {
+    time_secs: f64,
+    /// 1 = as hard as a hit gets by default.
+    strength: f64,
+    decay_secs: f64,
+}
+
+/// The events of a feature.
+fn events(analysis: &Analysis, feature: Feature) -> Vec<Event> {
+    let onsets = |band: Option<Band>| {
+        let accent = Accent::new(analysis);
+        let heard = analysis
+            .onsets
+            .iter()
+            .filter(move |onset| band.is_none_or(|band| band == onset.band));
+        let event = |onset: &Onset| {
+            let (weight, decay_secs) = by_band(onset.band);
+            let weight = if band.is_some() { 1.0 } else { weight };
+            let strength = onset.strength.clamp(0.0, 1.0).powf(STRENGTH_POWER);
+            Event {
+                time_secs: onset.time_secs,
+                strength: strength * weight * accent.at(onset.time_secs),
+                decay_secs,
+            }
+        };
+        heard.map(event).collect()
+    };
+    let beats = |is_hit: fn(u32) -> bool| {
+        let beats = analysis
+            .beats
+            .iter()
+            .filter(|beat| is_hit(beat.position_in_bar));
+        let event = |beat: &Beat| Event {
+            time_secs: beat.time_secs,
+            strength: 1.0,
+            decay_secs: BEAT_DECAY_SECS,
+        };
+        beats.map(event).collect()
+    };
+    match feature {
+        Feature::Low => onsets(Some(Band::Low)),
+        Feature::Mid => onsets(Some(Band::Mid)),
+        Feature::High => onsets(Some(Band::High)),
+        Feature::Beats => beats(|_| true),
+        Feature::Downbeats => beats(|position| position == 1),
+        // Energy and loudness have no events; the parser sends none here.
+        Feature::Onsets | Feature::Energy | Feature::Loudness => onsets(None),
+    }
+}
+
+/// Makes onsets on downbeats stronger, as far as bars are sure.
+struct Accent {
+    downbeats: Vec<f64>,
+    factor: f64,
+}
+
+impl Accent {
+    fn new(analysis: &Analysis) -> Self {
+        let downbeats = analysis
+            .beats
+            .iter()
+            .filter(|beat| beat.position_in_bar == 1);
+        Self {
+            downbeats: downbeats.map(|beat| beat.time_secs).collect(),
+            factor: 1.0 + (DOWNBEAT_ACCENT - 1.0) * analysis.beat_confidence.clamp(0.0, 1.0),
+        }
+    }
+
+    fn at(&self, secs: f64) -> f64 {
+        let idx = self
+            .downbeats
+            .partition_point(|d| *d < secs - DOWNBEAT_WINDOW_SECS);
+        let is_on = self
+            .downbeats
+            .get(idx)
+            .is_some_and(|d| *d <= secs + DOWNBEAT_WINDOW_SECS);
+        if is_on { self.factor } else { 1.0 }
     }
 }
 
@@ -164,7 +244,7 @@ mod tests {
             onsets,
             ..Song::default()
         };
-        Pulse::new(&song.analysis(), 1.0)
+        Pulse::new(&song.analysis(), &[], 1.0)
     }
 
     #[test]
@@ -187,13 +267,35 @@ mod tests {
     }
 
     #[test]
+    fn routes_replace_the_onsets() {
+        let song = Song {
+            onsets: vec![onset(35.2, 1.0, Band::Low), onset(36.7, 1.0, Band::High)],
+            ..Song::default()
+        };
+        let pulse = |feature, gain| {
+            let route = Route {
+                feature,
+                gain,
+                release_secs: Some(0.1),
+                ..ONSETS
+            };
+            Pulse::new(&song.analysis(), &[route], 1.0)
+        };
+        let high = pulse(Feature::High, 1.0);
+        assert!(high.at(35.2).abs() < 1e-6 && high.at(36.7) > 0.2);
+        let downbeats = pulse(Feature::Downbeats, -1.0);
+        assert!(downbeats.at(36.0) < -0.2 && downbeats.at(37.0).abs() < 1e-3);
+        assert!(pulse(Feature::Beats, 1.0).at(36.5) > 0.2);
+    }
+
+    #[test]
     fn silence_has_no_pulse() {
         let song = Song {
             onsets: vec![onset(2.0, 1.0, Band::Low)],
             loudness_db: |_| -120.0,
             ..Song::default()
         };
-        assert!(Pulse::new(&song.analysis(), 1.0).at(2.0) <= 0.0);
+        assert!(Pulse::new(&song.analysis(), &[], 1.0).at(2.0) <= 0.0);
     }
 
     proptest! {
