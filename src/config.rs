@@ -1,5 +1,7 @@
 //! Settings of a render, checked once and then carried by the timeline.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -40,10 +42,60 @@ impl std::str::FromStr for Size {
 pub struct RenderConfig {
     /// `bundled`, a folder, a file, or a hub id such as `stabilityai/sd-turbo`.
     pub model: String,
+    /// SHA-256 over the model's files, in lowercase hex: other weights make other pictures.
+    pub weights_sha256: String,
     /// Size of the film.
     pub size: Size,
     /// Size at which the model draws; frames are then scaled to `size`.
     pub draw_size: Size,
     /// Denoising steps, 1 or more.
     pub n_steps: u32,
+    /// What else decides on the pictures; the model's own ways where it is left out.
+    #[serde(default)]
+    pub diffusion: DiffusionConfig,
+}
+
+/// Settings of the diffusion model that most films leave alone.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DiffusionConfig {
+    /// Scheduler by its short name, such as `euler_a`; the model's own if absent.
+    pub scheduler: Option<String>,
+    /// Last layers of the text encoder that are left out.
+    pub clip_skip: u32,
+    /// Element type of the networks: `f32`, `f16` or `bf16`; what suits the device if absent.
+    pub dtype: Option<String>,
+    /// LoRA files and their weights.
+    pub loras: Vec<LoraConfig>,
+    /// An autoencoder that replaces the model's own: a folder or a file.
+    pub vae: Option<PathBuf>,
+}
+
+/// A LoRA file and how strongly it acts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoraConfig {
+    /// The file.
+    pub path: PathBuf,
+    /// 1 = as trained, 0 = not at all.
+    pub scale: f64,
+}
+
+/// How frames are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Encoding {
+    /// H.264 quantisation parameter of every macroblock, 12 (best) to 51; 6 more halve the precision.
+    pub qp: u8,
+    /// Frames from one keyframe to the next, 1 or more; also the length of a chunk.
+    pub gop_len: u32,
+}
+
+impl Default for Encoding {
+    fn default() -> Self {
+        Self {
+            qp: 22,
+            gop_len: 48,
+        }
+    }
 }

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::NoiseKind;
-use crate::config::RenderConfig;
+use crate::config::{Encoding, RenderConfig};
 use crate::prompts::{Arrive, MAX_GUIDANCE_SCALE};
 use crate::units::FrameRate;
 use crate::{Error, Result};
@@ -101,6 +101,8 @@ pub struct MappingConfig {
     pub knobs: Knobs,
     /// Settings that the timeline hands on to the renderer.
     pub render: RenderConfig,
+    /// Settings that the timeline hands on to the encoder.
+    pub encoding: Encoding,
 }
 
 impl MappingConfig {

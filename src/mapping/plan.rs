@@ -32,6 +32,7 @@ pub fn timeline(analysis: &Analysis, script: &Script, config: &MappingConfig) ->
         song,
         frame_rate: config.frame_rate,
         render: config.render.clone(),
+        encoding: config.encoding,
         prompts: shown.map(|idx| plan.prompt(idx)).collect(),
         noise: plan.noise_path(frames.last().map_or(0.0, |frame| frame.noise_position)),
         frames,

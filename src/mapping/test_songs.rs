@@ -3,7 +3,7 @@
 use crate::Analysis;
 use crate::analysis::{self, Band, Beat, Hops, Onset, Section};
 use crate::audio::Track;
-use crate::config::{RenderConfig, Size};
+use crate::config::{DiffusionConfig, Encoding, RenderConfig, Size};
 use crate::mapping::{Knobs, Looping, Mapping, MappingConfig, NoiseKind};
 use crate::units::FrameRate;
 
@@ -124,9 +124,12 @@ pub(crate) fn config(num: u32) -> MappingConfig {
         knobs: Knobs::default(),
         render: RenderConfig {
             model: "bundled".to_owned(),
+            weights_sha256: String::new(),
             size,
             draw_size: size,
             n_steps: 1,
+            diffusion: DiffusionConfig::default(),
         },
+        encoding: Encoding::default(),
     }
 }

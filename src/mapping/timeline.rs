@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::RenderConfig;
+use crate::config::{Encoding, RenderConfig};
 use crate::units::FrameRate;
 use crate::{Error, Result};
 
@@ -23,6 +23,8 @@ pub struct Timeline {
     pub duration_secs: f64,
     /// How frames are drawn.
     pub render: RenderConfig,
+    /// How frames are compressed.
+    pub encoding: Encoding,
     /// The prompts in the order of their arrival.
     pub prompts: Vec<Prompt>,
     /// The path through seeds that `noise_position` walks.

@@ -1,0 +1,25 @@
+//! `visualize analyze`: what is heard in a song.
+
+use visualize::{Result, Track, analysis};
+
+use super::args::{AnalyzeArgs, OutputArgs};
+use super::progress::Progress;
+
+pub fn run(args: &AnalyzeArgs, output: OutputArgs) -> Result<()> {
+    let progress = Progress::new(output);
+    let track = Track::open(&args.song)?;
+    let heard = analysis::analyze(&track, &args.listen.to_config()?)?;
+    if let Some(path) = &args.plot {
+        analysis::plot(&heard)?.save(path)?;
+        progress.line(&format!("plot: {}", path.display()));
+    }
+    if let Some(path) = &args.click {
+        analysis::write_click(&heard, path)?;
+        progress.line(&format!("clicks: {}", path.display()));
+    }
+    if let Some(path) = &args.labels {
+        analysis::write_labels(&heard, path)?;
+        progress.line(&format!("labels: {}", path.display()));
+    }
+    super::print_result(output, &analysis::summary(&heard), &heard)
+}

@@ -1,0 +1,139 @@
+//! A decoded picture becomes a frame of the film: range, size, 8 bits.
+
+use candle_core::{DType, Device, Tensor};
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use image::RgbImage;
+
+use crate::config::Size;
+use crate::{Error, Result};
+
+/// Pictures of nominally -1..=1, `[b, 3, h, w]`, to frames of `size`.
+///
+/// A picture of another shape is scaled to cover the frame and cropped around its centre, so nothing is distorted. The
+/// filter (Lanczos, radius 3) works on floating-point values; only its result is rounded to 8 bits.
+///
+/// # Errors
+/// When the device or the memory fails.
+pub fn frames(pictures: &Tensor, size: Size) -> Result<Vec<RgbImage>> {
+    let failed = Error::tensor("bringing the pictures to the film's size");
+    let (n_pictures, height, width, values) = interleaved(pictures).map_err(failed)?;
+    let mut resizer = Resizer::new();
+    let picture_len = 3 * height * width;
+    (0..n_pictures)
+        .map(|idx| {
+            let picture = values.get(idx * picture_len..(idx + 1) * picture_len);
+            let drawn = Size {
+                width: width as u32,
+                height: height as u32,
+            };
+            scaled(picture.unwrap_or_default(), drawn, size, &mut resizer)
+        })
+        .collect()
+}
+
+/// Number of pictures, height, width, and the values in 0..=1 with red, green and blue of a pixel side by side.
+fn interleaved(pictures: &Tensor) -> candle_core::Result<(usize, usize, usize, Vec<f32>)> {
+    let (n_pictures, _, height, width) = pictures.dims4()?;
+    let values = pictures
+        .to_dtype(DType::F32)?
+        .affine(0.5, 0.5)?
+        .clamp(0f32, 1f32)?
+        .permute((0, 2, 3, 1))?
+        .contiguous()?
+        .to_device(&Device::Cpu)?
+        .flatten_all()?
+        .to_vec1::<f32>()?;
+    Ok((n_pictures, height, width, values))
+}
+
+fn scaled(values: &[f32], drawn: Size, size: Size, resizer: &mut Resizer) -> Result<RgbImage> {
+    let impossible = || Error::Config {
+        name: "--size",
+        value: size.to_string(),
+        allowed: "width and height must be above 0".to_owned(),
+    };
+    if drawn == size {
+        return RgbImage::from_raw(size.width, size.height, to_bytes(values.iter().copied()))
+            .ok_or_else(impossible);
+    }
+    let bytes: Vec<u8> = values
+        .iter()
+        .flat_map(|value| value.to_ne_bytes())
+        .collect();
+    let source = ImageRef::new(drawn.width, drawn.height, &bytes, PixelType::F32x3)
+        .map_err(|_| impossible())?;
+    let mut target = Image::new(size.width, size.height, PixelType::F32x3);
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
+        .fit_into_destination(None); // centred
+    resizer
+        .resize(&source, &mut target, &options)
+        .map_err(|_| impossible())?;
+    let (floats, _) = target.buffer().as_chunks::<4>();
+    let bytes = to_bytes(floats.iter().map(|bytes| f32::from_ne_bytes(*bytes)));
+    RgbImage::from_raw(size.width, size.height, bytes).ok_or_else(impossible)
+}
+
+fn to_bytes(values: impl Iterator<Item = f32>) -> Vec<u8> {
+    values
+        .map(|value| (value.clamp(0.0, 1.0) * 255.0).round() as u8)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checker(height: usize, width: usize) -> Tensor {
+        let value = |y: usize, x: usize| {
+            if (y / 8 + x / 8).is_multiple_of(2) {
+                0.5f32
+            } else {
+                -0.5
+            }
+        };
+        let plane = (0..height).flat_map(|y| (0..width).map(move |x| value(y, x)));
+        let values: Vec<f32> = plane.clone().chain(plane.clone()).chain(plane).collect();
+        Tensor::from_vec(values, (1, 3, height, width), &Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn range_is_mapped_to_bytes() {
+        let values = Tensor::new(&[-2f32, -1.0, 0.0, 1.0, 2.0, 0.5], &Device::Cpu).unwrap();
+        let picture = values.reshape((1, 3, 1, 2)).unwrap();
+        let size = Size {
+            width: 2,
+            height: 1,
+        };
+        let frame = frames(&picture, size).unwrap().remove(0);
+        assert_eq!(frame.get_pixel(0, 0).0, [0, 128, 255]);
+        assert_eq!(frame.get_pixel(1, 0).0, [0, 255, 191]);
+    }
+
+    #[test]
+    fn nothing_is_distorted() {
+        // A square drawing in a wide frame: twice the width, a quarter cut off above and below.
+        let size = Size {
+            width: 128,
+            height: 64,
+        };
+        let frame = frames(&checker(64, 64), size).unwrap().remove(0);
+        for (x, y) in [(8, 8), (24, 8), (8, 24), (120, 56)] {
+            let (drawn_x, drawn_y) = (x / 2, y / 2 + 16);
+            let bright = (drawn_x / 8 + drawn_y / 8) % 2 == 0;
+            assert_eq!(frame.get_pixel(x, y).0[0] > 127, bright, "{x},{y}");
+        }
+    }
+
+    #[test]
+    fn a_flat_picture_stays_flat() {
+        let flat = Tensor::full(0.25f32, (1, 3, 48, 32), &Device::Cpu).unwrap();
+        let size = Size {
+            width: 100,
+            height: 77,
+        };
+        let frame = frames(&flat, size).unwrap().remove(0);
+        assert!(frame.pixels().all(|pixel| pixel.0 == [159; 3]));
+    }
+}

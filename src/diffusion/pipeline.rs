@@ -1,0 +1,332 @@
+use std::collections::BTreeMap;
+
+use candle_core::{DType, Device, Tensor};
+use image::RgbImage;
+use serde_json::Value;
+
+use super::defaults::ModelDefaults;
+use super::interpolate::lerp;
+use super::sampler::{self, Guidance};
+use super::schedulers::SchedulerConfig;
+use super::source::{Family, ModelSource, Part};
+use super::text::{
+    ClipConfig, ClipTextModel, HiddenState, TextEmbedding, TextEncoder, TextEncoders, Tokenizer,
+};
+use super::unet::{Conditioning, UNet, UNetConfig, guidance_embedding};
+use super::vae::{Decoder, VaeConfig};
+use super::weights::Weights;
+use super::{Renderer, finish, noise};
+use crate::config::{RenderConfig, Size};
+use crate::mapping::{FrameInputs, NoiseMix, PromptText};
+use crate::{Error, Result};
+
+/// Prompts whose embeddings are kept. A batch of frames seldom sees more than two.
+const MAX_CACHED_PROMPTS: usize = 64;
+
+/// A latent diffusion model that draws frames: text models, denoiser and decoder of one folder.
+pub struct StableDiffusion {
+    family: Family,
+    text: TextEncoders,
+    unet: UNet,
+    decoder: Decoder,
+    scheduler: SchedulerConfig,
+    latent_channels: usize,
+    vae_scale: usize,
+    zero_empty_negative: bool,
+    n_steps: usize,
+    draw_size: Size,
+    film_size: Size,
+    device: Device,
+    dtype: DType,
+    /// Embeddings by text and number of chunks, oldest first.
+    cache: Vec<((String, usize), TextEmbedding)>,
+}
+
+impl StableDiffusion {
+    /// Loads a model, to be run on `device` in `dtype`.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if a file is missing, unsound or of a kind that isn't supported, [`Error::Config`] for settings
+    /// that the model can't do.
+    pub fn load(
+        model: &ModelSource,
+        config: &RenderConfig,
+        device: &Device,
+        dtype: DType,
+    ) -> Result<Self> {
+        let index = model.index()?;
+        let family = Family::of(&index)?;
+        ModelDefaults::of(model)?.check_size("--draw-size", config.draw_size)?;
+        let choice = config
+            .diffusion
+            .scheduler
+            .as_deref()
+            .map(str::parse)
+            .transpose()?;
+        let scheduler = SchedulerConfig::read(
+            &model.folder.config("scheduler/scheduler_config.json")?,
+            choice,
+        )?;
+        let n_steps = config.n_steps as usize;
+        scheduler.start(n_steps)?;
+
+        let weights = |part: Part| Ok(Weights::new(model.tensors(part)?, device, dtype));
+        let vae_config = VaeConfig::read(&model.config(Part::Vae)?)?;
+        let unet_config = UNetConfig::read(&model.config(Part::UNet)?)?;
+        if unet_config.in_channels != vae_config.latent_channels() {
+            return Err(Error::weights(
+                model.folder.path_of("unet/config.json"),
+                format!(
+                    "in_channels = {} is not supported: the autoencoder has {} (inpainting and editing models have more)",
+                    unet_config.in_channels,
+                    vae_config.latent_channels()
+                ),
+            ));
+        }
+        Ok(Self {
+            family,
+            text: load_text(
+                model,
+                family,
+                config.diffusion.clip_skip as usize,
+                device,
+                dtype,
+            )?,
+            unet: UNet::load(&weights(Part::UNet)?, unet_config)?,
+            latent_channels: vae_config.latent_channels(),
+            vae_scale: vae_config.scale(),
+            decoder: Decoder::load(&weights(Part::Vae)?, vae_config)?,
+            scheduler,
+            zero_empty_negative: family == Family::StableDiffusionXl
+                && index
+                    .get("force_zeros_for_empty_prompt")
+                    .and_then(Value::as_bool)
+                    != Some(false),
+            n_steps,
+            draw_size: config.draw_size,
+            film_size: config.size,
+            device: device.clone(),
+            dtype,
+            cache: Vec::new(),
+        })
+    }
+
+    /// The denoised latents of frames that all need `n_chunks` and all want guidance or none, `[b, c, h, w]`.
+    fn latents(&mut self, frames: &[&FrameInputs], pass: Pass) -> Result<Tensor> {
+        let guidance = self.guidance(frames, pass)?;
+        let shape = (
+            self.latent_channels,
+            self.draw_size.height as usize / self.vae_scale,
+            self.draw_size.width as usize / self.vae_scale,
+        );
+        let mixes: Vec<&NoiseMix> = frames.iter().map(|frame| &frame.noise).collect();
+        let noise = |stream| noise::batch(&mixes, stream, shape, &self.device, DType::F32);
+        let mut scheduler = self.scheduler.start(self.n_steps)?;
+        sampler::sample(
+            &self.unet,
+            scheduler.as_mut(),
+            &noise(0)?,
+            &guidance,
+            &mut |call_idx| noise(call_idx as u64 + 1),
+            &mut |_| {},
+        )
+    }
+
+    /// Draws frames at the draw size: pictures of nominally -1..=1, `[b, 3, h, w]`.
+    fn pictures(&mut self, frames: &[&FrameInputs], pass: Pass) -> Result<Tensor> {
+        let latents = self.latents(frames, pass)?;
+        let latents = latents
+            .to_dtype(self.dtype)
+            .map_err(Error::tensor("decoding the latents"))?;
+        self.decoder.decode(&latents)
+    }
+
+    fn guidance(&mut self, frames: &[&FrameInputs], pass: Pass) -> Result<Guidance> {
+        let text = |prompt: &PromptText| prompt.text.clone();
+        let mut cond = self.conditioning(frames, pass.n_chunks, text)?;
+        if let Some(width) = self.unet.config.time_cond_proj_dim {
+            let scales: Vec<f64> = frames.iter().map(|frame| frame.guidance_scale).collect();
+            let embedding = guidance_embedding(&scales, width, &self.device)
+                .and_then(|embedding| embedding.to_dtype(self.dtype))
+                .map_err(Error::tensor("embedding the guidance scale"))?;
+            cond.guidance = Some(embedding);
+        }
+        let uncond = match pass.guided {
+            true => {
+                let negative = |prompt: &PromptText| prompt.negative.clone();
+                let uncond = self.conditioning(frames, pass.n_chunks, negative)?;
+                Some((
+                    uncond,
+                    frames.iter().map(|frame| frame.guidance_scale).collect(),
+                ))
+            }
+            false => None,
+        };
+        Ok(Guidance { cond, uncond })
+    }
+
+    /// Embeddings of one of both texts of each frame's prompts, on the way from the first prompt to the second.
+    fn conditioning(
+        &mut self,
+        frames: &[&FrameInputs],
+        n_chunks: usize,
+        words: impl Fn(&PromptText) -> String,
+    ) -> Result<Conditioning> {
+        let failed = || Error::tensor("mixing the prompts");
+        let is_negative = words(&PromptText {
+            text: "+".to_owned(),
+            negative: "-".to_owned(),
+        }) == "-";
+        let mut contexts = Vec::with_capacity(frames.len());
+        let mut pooled = Vec::new();
+        for frame in frames {
+            let from = self.embedding(&words(&frame.prompt_from), n_chunks, is_negative)?;
+            let to = self.embedding(&words(&frame.prompt_to), n_chunks, is_negative)?;
+            let t = frame.prompt_mix;
+            contexts.push(lerp(&from.context, &to.context, t).map_err(failed())?);
+            if let (Some(from), Some(to)) = (&from.pooled, &to.pooled) {
+                pooled.push(lerp(from, to, t).map_err(failed())?);
+            }
+        }
+        let has_pooled = self.unet.config.addition_embed_type.is_some();
+        Ok(Conditioning {
+            context: Tensor::cat(&contexts, 0).map_err(failed())?,
+            pooled: has_pooled
+                .then(|| Tensor::cat(&pooled, 0))
+                .transpose()
+                .map_err(failed())?,
+            time_ids: self.time_ids().repeat(frames.len()),
+            guidance: None,
+        })
+    }
+
+    /// SDXL's size conditioning: an uncropped original of the size that is drawn.
+    fn time_ids(&self) -> [f64; 6] {
+        let (height, width) = (
+            f64::from(self.draw_size.height),
+            f64::from(self.draw_size.width),
+        );
+        [height, width, 0.0, 0.0, height, width]
+    }
+
+    /// The embedding of a text, from the cache if it is there.
+    fn embedding(
+        &mut self,
+        text: &str,
+        n_chunks: usize,
+        is_negative: bool,
+    ) -> Result<TextEmbedding> {
+        let zeroed = is_negative && text.is_empty() && self.zero_empty_negative;
+        let key = (text.to_owned(), n_chunks);
+        let cached = self.cache.iter().find(|(known, _)| *known == key);
+        let embedding = match cached {
+            Some((_, embedding)) => embedding.clone(),
+            None => {
+                let embedding = self.text.embed(text, n_chunks)?;
+                if self.cache.len() >= MAX_CACHED_PROMPTS {
+                    self.cache.remove(0);
+                }
+                self.cache.push((key, embedding.clone()));
+                embedding
+            }
+        };
+        if !zeroed {
+            return Ok(embedding);
+        }
+        let zeros = |x: &Tensor| {
+            x.zeros_like()
+                .map_err(Error::tensor("encoding the prompts"))
+        };
+        Ok(TextEmbedding {
+            context: zeros(&embedding.context)?,
+            pooled: embedding.pooled.as_ref().map(zeros).transpose()?,
+        })
+    }
+
+    /// How a frame has to be run. Only frames of the same kind share a pass, so that a frame's neighbours in the batch
+    /// don't change its pixels.
+    fn pass(&self, frame: &FrameInputs) -> Result<Pass> {
+        let guided = frame.guidance_scale > 1.0 && self.unet.config.time_cond_proj_dim.is_none();
+        let prompts = [&frame.prompt_from, &frame.prompt_to];
+        let mut n_chunks = 1;
+        for prompt in prompts {
+            n_chunks = n_chunks.max(self.text.n_chunks(&prompt.text)?);
+            if guided {
+                n_chunks = n_chunks.max(self.text.n_chunks(&prompt.negative)?);
+            }
+        }
+        Ok(Pass { n_chunks, guided })
+    }
+
+    /// The family that the model belongs to.
+    pub fn family(&self) -> Family {
+        self.family
+    }
+}
+
+/// What frames of one pass have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Pass {
+    n_chunks: usize,
+    guided: bool,
+}
+
+impl Renderer for StableDiffusion {
+    fn render(&mut self, frames: &[FrameInputs]) -> Result<Vec<RgbImage>> {
+        let mut passes: BTreeMap<Pass, Vec<usize>> = BTreeMap::new();
+        for (idx, frame) in frames.iter().enumerate() {
+            passes.entry(self.pass(frame)?).or_default().push(idx);
+        }
+        let mut drawn: Vec<(usize, RgbImage)> = Vec::with_capacity(frames.len());
+        for (pass, indices) in passes {
+            let batch: Vec<&FrameInputs> =
+                indices.iter().filter_map(|idx| frames.get(*idx)).collect();
+            let pictures = self.pictures(&batch, pass)?;
+            drawn.extend(
+                indices
+                    .into_iter()
+                    .zip(finish::frames(&pictures, self.film_size)?),
+            );
+        }
+        drawn.sort_by_key(|(idx, _)| *idx);
+        Ok(drawn.into_iter().map(|(_, frame)| frame).collect())
+    }
+}
+
+fn load_text(
+    model: &ModelSource,
+    family: Family,
+    clip_skip: usize,
+    device: &Device,
+    dtype: DType,
+) -> Result<TextEncoders> {
+    let parts = [
+        (Part::TextEncoder, "tokenizer"),
+        (Part::TextEncoder2, "tokenizer_2"),
+    ];
+    let mut encoders = Vec::new();
+    for (part, tokenizer) in parts {
+        if !model.has(part) {
+            continue;
+        }
+        let config = ClipConfig::read(&model.config(part)?)?;
+        let weights = Weights::new(model.tensors(part)?, device, dtype);
+        encoders.push(TextEncoder {
+            tokenizer: Tokenizer::load(&model.folder, tokenizer)?,
+            model: ClipTextModel::load(&weights, config)?,
+        });
+    }
+    if encoders.is_empty() {
+        return Err(Error::weights(
+            model.folder.path_of("text_encoder"),
+            "is missing",
+        ));
+    }
+    Ok(TextEncoders {
+        encoders,
+        hidden_state: match family {
+            Family::StableDiffusionXl => HiddenState::Penultimate { clip_skip },
+            _ => HiddenState::Last { clip_skip },
+        },
+    })
+}

@@ -1,0 +1,162 @@
+use serde_json::{Value, json};
+
+use crate::diffusion::model::ModelFolder;
+use crate::{Error, Result};
+
+/// How CLIP cuts text into words (Radford et al. 2021); the pattern of transformers' `CLIPTokenizerFast`.
+const WORDS: &str = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
+
+/// CLIP's byte-pair tokenizer of a model folder.
+#[derive(Debug)]
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    /// Begins every prompt.
+    pub bos: u32,
+    /// Ends every prompt.
+    pub eos: u32,
+    /// Fills prompts up. Not always `eos`: Stable Diffusion 2 fills with "!", whose id is 0.
+    pub pad: u32,
+    comma: Option<u32>,
+}
+
+impl Tokenizer {
+    /// Reads `tokenizer.json`, or `vocab.json` and `merges.txt` where there is none, from a part such as `tokenizer`.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if the files are missing, malformed, or have no begin and end tokens.
+    pub fn load(folder: &ModelFolder, part: &str) -> Result<Self> {
+        let name = |file: &str| format!("{part}/{file}");
+        let config = match folder.has(&name("tokenizer_config.json")) {
+            true => Some(folder.config(&name("tokenizer_config.json"))?),
+            false => None,
+        };
+        let token = |key: &str, default: &str| {
+            let value = config.as_ref().and_then(|config| config.get(key));
+            match value {
+                Some(Value::String(text)) => text.clone(),
+                Some(Value::Object(token)) => token
+                    .get("content")
+                    .and_then(Value::as_str)
+                    .unwrap_or(default)
+                    .to_owned(),
+                _ => default.to_owned(),
+            }
+        };
+        let bos = token("bos_token", "<|startoftext|>");
+        let eos = token("eos_token", "<|endoftext|>");
+        let pad = token("pad_token", &eos);
+
+        let has_fast = folder.has(&name("tokenizer.json"));
+        let file = name(if has_fast {
+            "tokenizer.json"
+        } else {
+            "vocab.json"
+        });
+        let path = folder.path_of(&file);
+        let broken = |error: tokenizers::Error| {
+            Error::weights(
+                &path,
+                format!("is not a tokenizer that can be used: {error}"),
+            )
+        };
+        let json = if has_fast {
+            folder.text(&file)?.into_bytes()
+        } else {
+            let vocab = folder.text(&file)?;
+            let merges = folder.text(&name("merges.txt"))?;
+            from_vocab_and_merges(&vocab, &merges, [&bos, &eos, &pad]).map_err(broken)?
+        };
+        let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(broken)?;
+        // Length is this program's business: some files store none, others their own.
+        inner.with_truncation(None).map_err(broken)?;
+        inner.with_padding(None);
+        let id = |text: &str| {
+            inner
+                .token_to_id(text)
+                .ok_or_else(|| Error::weights(&path, format!("the vocabulary has no token {text}")))
+        };
+        Ok(Self {
+            bos: id(&bos)?,
+            eos: id(&eos)?,
+            pad: id(&pad)?,
+            comma: inner.token_to_id(",</w>"),
+            inner,
+        })
+    }
+
+    /// Ids of the text alone: no begin, no end, no filling, any length.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if the vocabulary can't express the text.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        let encoding = self.inner.encode_fast(text, false).map_err(|error| {
+            Error::weights("tokenizer", format!("can't tokenise \"{text}\": {error}"))
+        })?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// Ids as diffusers makes them: begin, text, end, cut or filled to `len`.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn encode_padded(&self, text: &str, len: usize) -> Result<Vec<u32>> {
+        let mut ids = vec![self.bos];
+        ids.extend(self.encode(text)?.into_iter().take(len.saturating_sub(2)));
+        ids.push(self.eos);
+        ids.resize(len, self.pad);
+        Ok(ids)
+    }
+
+    /// Whether `id` is the word "," by itself.
+    pub fn is_comma(&self, id: u32) -> bool {
+        self.comma == Some(id)
+    }
+}
+
+/// The `tokenizer.json` that transformers' `CLIPTokenizerFast` makes of the slow class's two files.
+fn from_vocab_and_merges(
+    vocab: &str,
+    merges: &str,
+    special: [&str; 3],
+) -> tokenizers::Result<Vec<u8>> {
+    let vocab: serde_json::Map<String, Value> = serde_json::from_str(vocab)?;
+    let [_, eos, _] = special;
+    // The first line of the file is a version; every other holds two symbols.
+    let merges: Vec<[&str; 2]> = merges
+        .lines()
+        .filter(|line| !line.starts_with("#version"))
+        .filter_map(|line| line.trim_end().split_once(' '))
+        .map(|(left, right)| [left, right])
+        .collect();
+    let mut added: Vec<Value> = Vec::new();
+    for (idx, token) in special.iter().enumerate() {
+        let id = vocab
+            .get(*token)
+            .ok_or_else(|| format!("the vocabulary has no token {token}"))?;
+        if !special.iter().take(idx).any(|earlier| earlier == token) {
+            added.push(json!({
+                "id": id, "content": token, "special": true, "normalized": token.len() > 1,
+                "single_word": false, "lstrip": false, "rstrip": false,
+            }));
+        }
+    }
+    added.sort_by_key(|token| token.get("id").and_then(Value::as_u64));
+    let tokenizer = json!({
+        "version": "1.0",
+        "added_tokens": added,
+        "normalizer": {"type": "Sequence", "normalizers": [
+            {"type": "NFC"},
+            {"type": "Replace", "pattern": {"Regex": r"\s+"}, "content": " "},
+            {"type": "Lowercase"},
+        ]},
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+            {"type": "Split", "pattern": {"Regex": WORDS}, "behavior": "Removed", "invert": true},
+            {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
+        ]},
+        "model": {
+            "type": "BPE", "unk_token": eos, "continuing_subword_prefix": "", "end_of_word_suffix": "</w>",
+            "fuse_unk": false, "byte_fallback": false, "vocab": vocab, "merges": merges,
+        },
+    });
+    Ok(serde_json::to_vec(&tokenizer)?)
+}

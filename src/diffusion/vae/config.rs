@@ -1,0 +1,184 @@
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::diffusion::model::ConfigFile;
+use crate::{Error, Result};
+
+/// `vae/config.json` of an `AutoencoderKL`. What the file leaves out has diffusers' default.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default)]
+pub struct AutoencoderKlConfig {
+    /// Channels of a picture.
+    pub in_channels: usize,
+    /// Channels of a picture.
+    pub out_channels: usize,
+    /// Channels of each level, finest first.
+    pub block_out_channels: Vec<usize>,
+    /// Residual layers of each level of the encoder; the decoder's levels have one more.
+    pub layers_per_block: usize,
+    /// Channels of the latents.
+    pub latent_channels: usize,
+    /// Groups of the normalisations.
+    pub norm_num_groups: usize,
+    /// Latents are divided by this before decoding.
+    pub scaling_factor: f64,
+    /// Added after the division.
+    pub shift_factor: Option<f64>,
+    /// Whether a 1x1 convolution follows the encoder.
+    pub use_quant_conv: bool,
+    /// Whether a 1x1 convolution precedes the decoder.
+    pub use_post_quant_conv: bool,
+    /// Whether the middle has attention.
+    pub mid_block_add_attention: bool,
+}
+
+impl Default for AutoencoderKlConfig {
+    fn default() -> Self {
+        Self {
+            in_channels: 3,
+            out_channels: 3,
+            block_out_channels: vec![64],
+            layers_per_block: 1,
+            latent_channels: 4,
+            norm_num_groups: 32,
+            scaling_factor: 0.18215,
+            shift_factor: None,
+            use_quant_conv: true,
+            use_post_quant_conv: true,
+            mid_block_add_attention: true,
+        }
+    }
+}
+
+impl AutoencoderKlConfig {
+    /// Reads and checks the file.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] naming the key that is wrong or not supported.
+    pub fn read(file: &ConfigFile) -> Result<Self> {
+        require(file, "act_fn", &["silu", "swish"])?;
+        require_all(file, "down_block_types", "DownEncoderBlock2D")?;
+        require_all(file, "up_block_types", "UpDecoderBlock2D")?;
+        for key in ["latents_mean", "latents_std"] {
+            if let Some(value) = file.get(key)
+                && !value.is_null()
+            {
+                return Err(unsupported(file, key, value));
+            }
+        }
+        let config: Self = file.parse()?;
+        if config.block_out_channels.is_empty() || config.norm_num_groups == 0 {
+            return Err(Error::weights(
+                &file.path,
+                "block_out_channels must not be empty and norm_num_groups must be above 0",
+            ));
+        }
+        check_scale(file, config.scaling_factor)?;
+        Ok(config)
+    }
+}
+
+/// `vae/config.json` of an `AutoencoderTiny`. What the file leaves out has diffusers' default.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default)]
+pub struct AutoencoderTinyConfig {
+    /// Channels of a picture.
+    pub in_channels: usize,
+    /// Channels of a picture.
+    pub out_channels: usize,
+    /// Channels of the encoder's levels, finest first.
+    pub encoder_block_out_channels: Vec<usize>,
+    /// Channels of the decoder's levels, coarsest first.
+    pub decoder_block_out_channels: Vec<usize>,
+    /// Channels of the latents.
+    pub latent_channels: usize,
+    /// Growth of height and width at every level.
+    pub upsampling_scaling_factor: usize,
+    /// Blocks of the encoder's levels.
+    pub num_encoder_blocks: Vec<usize>,
+    /// Blocks of the decoder's levels.
+    pub num_decoder_blocks: Vec<usize>,
+    /// Latents are divided by this before decoding.
+    pub scaling_factor: f64,
+}
+
+impl Default for AutoencoderTinyConfig {
+    fn default() -> Self {
+        Self {
+            in_channels: 3,
+            out_channels: 3,
+            encoder_block_out_channels: vec![64; 4],
+            decoder_block_out_channels: vec![64; 4],
+            latent_channels: 4,
+            upsampling_scaling_factor: 2,
+            num_encoder_blocks: vec![1, 3, 3, 3],
+            num_decoder_blocks: vec![3, 3, 3, 1],
+            scaling_factor: 1.0,
+        }
+    }
+}
+
+impl AutoencoderTinyConfig {
+    /// Reads and checks the file.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] naming the key that is wrong or not supported.
+    pub fn read(file: &ConfigFile) -> Result<Self> {
+        require(file, "act_fn", &["relu"])?;
+        require(file, "upsample_fn", &["nearest"])?;
+        let config: Self = file.parse()?;
+        let same_levels = |blocks: &[usize], channels: &[usize]| {
+            !blocks.is_empty() && blocks.len() == channels.len()
+        };
+        if !same_levels(
+            &config.num_decoder_blocks,
+            &config.decoder_block_out_channels,
+        ) || !same_levels(
+            &config.num_encoder_blocks,
+            &config.encoder_block_out_channels,
+        ) || config.upsampling_scaling_factor == 0
+        {
+            return Err(Error::weights(
+                &file.path,
+                "the lists of blocks and channels must have one entry a level",
+            ));
+        }
+        check_scale(file, config.scaling_factor)?;
+        Ok(config)
+    }
+}
+
+fn check_scale(file: &ConfigFile, scaling_factor: f64) -> Result<()> {
+    if scaling_factor.is_finite() && scaling_factor > 0.0 {
+        return Ok(());
+    }
+    Err(Error::weights(
+        &file.path,
+        format!("scaling_factor = {scaling_factor} must be above 0"),
+    ))
+}
+
+fn unsupported(file: &ConfigFile, key: &str, value: &Value) -> Error {
+    Error::weights(&file.path, format!("{key} = {value} is not supported"))
+}
+
+fn require(file: &ConfigFile, key: &str, supported: &[&str]) -> Result<()> {
+    match file.get(key) {
+        Some(value) if !value.as_str().is_some_and(|text| supported.contains(&text)) => {
+            Err(unsupported(file, key, value))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn require_all(file: &ConfigFile, key: &str, supported: &str) -> Result<()> {
+    let Some(value) = file.get(key) else {
+        return Ok(());
+    };
+    let kinds = value.as_array().map(Vec::as_slice).unwrap_or_default();
+    if kinds.iter().all(|kind| kind.as_str() == Some(supported)) {
+        Ok(())
+    } else {
+        Err(unsupported(file, key, value))
+    }
+}
