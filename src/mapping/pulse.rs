@@ -4,40 +4,21 @@
 //! saturates, so that a drum roll shakes no harder than the limit. The pulse is sampled at frame times; events are never
 //! moved to a frame.
 
-use super::energy::SILENCE_DB;
+use super::events::events;
 use crate::Analysis;
-use crate::analysis::{Band, Beat, Onset};
 use crate::prompts::{Channel, Feature, Route};
 
 /// Angle in radians that the sum of all kernels approaches.
 const MAX_ANGLE: f64 = 0.45;
 
-/// Angle of the kernel of an onset of strength 1 in the low band.
+/// Angle of the kernel of an event of strength 1.
 const HIT_ANGLE: f64 = 0.26;
-
-/// Exponent on the strength: above 1, weak onsets matter less.
-const STRENGTH_POWER: f64 = 1.3;
-
-/// Factor for an onset on a downbeat, where bars are sure.
-const DOWNBEAT_ACCENT: f64 = 1.4;
-
-/// How near an onset has to be to a downbeat to be on it, in seconds (the usual tolerance for beats).
-const DOWNBEAT_WINDOW_SECS: f64 = 0.07;
 
 /// Length of the rise in seconds: about a frame at 24 per second, too short to be seen as coming early.
 const RISE_SECS: f64 = 0.04;
 
 /// A kernel is left out where it has decayed to this share.
 const CUTOFF: f64 = 1e-5;
-
-/// Weight and decay time in seconds of onsets of each band: a kick moves the picture, a hat lets it glitter.
-fn by_band(band: Band) -> (f64, f64) {
-    match band {
-        Band::Low => (1.0, 0.26),
-        Band::Mid => (0.7, 0.18),
-        Band::High => (0.4, 0.10),
-    }
-}
 
 /// The default: hits follow onsets.
 const ONSETS: Route = Route {
@@ -47,9 +28,6 @@ const ONSETS: Route = Route {
     attack_secs: None,
     release_secs: None,
 };
-
-/// Decay time in seconds of hits on beats.
-const BEAT_DECAY_SECS: f64 = 0.26;
 
 #[derive(Clone, Copy, Debug)]
 struct Hit {
@@ -102,7 +80,7 @@ impl Pulse {
                     }),
             );
         }
-        hits.retain(|hit| hit.angle.abs() > 1e-6 && is_audible(analysis, hit.time_secs));
+        hits.retain(|hit| hit.angle.abs() > 1e-6);
         hits.sort_by(|a, b| a.time_secs.total_cmp(&b.time_secs));
         let longest = |time: fn(&Hit) -> f64| hits.iter().map(time).fold(0.0, f64::max);
         Self {
@@ -140,103 +118,11 @@ impl Pulse {
     }
 }
 
-/// Something that may hit.
-struct Event {
-    time_secs: f64,
-    /// 1 = as hard as a hit gets by default.
-    strength: f64,
-    decay_secs: f64,
-}
-
-/// The events of a feature.
-fn events(analysis: &Analysis, feature: Feature) -> Vec<Event> {
-    let onsets = |band: Option<Band>| {
-        let accent = Accent::new(analysis);
-        let heard = analysis
-            .onsets
-            .iter()
-            .filter(move |onset| band.is_none_or(|band| band == onset.band));
-        let event = |onset: &Onset| {
-            let (weight, decay_secs) = by_band(onset.band);
-            let weight = if band.is_some() { 1.0 } else { weight };
-            let strength = onset.strength.clamp(0.0, 1.0).powf(STRENGTH_POWER);
-            Event {
-                time_secs: onset.time_secs,
-                strength: strength * weight * accent.at(onset.time_secs),
-                decay_secs,
-            }
-        };
-        heard.map(event).collect()
-    };
-    let beats = |is_hit: fn(u32) -> bool| {
-        let beats = analysis
-            .beats
-            .iter()
-            .filter(|beat| is_hit(beat.position_in_bar));
-        let event = |beat: &Beat| Event {
-            time_secs: beat.time_secs,
-            strength: 1.0,
-            decay_secs: BEAT_DECAY_SECS,
-        };
-        beats.map(event).collect()
-    };
-    match feature {
-        Feature::Low => onsets(Some(Band::Low)),
-        Feature::Mid => onsets(Some(Band::Mid)),
-        Feature::High => onsets(Some(Band::High)),
-        Feature::Beats => beats(|_| true),
-        Feature::Downbeats => beats(|position| position == 1),
-        // Energy and loudness have no events; the parser sends none here.
-        Feature::Onsets | Feature::Energy | Feature::Loudness => onsets(None),
-    }
-}
-
-/// Makes onsets on downbeats stronger, as far as bars are sure.
-struct Accent {
-    downbeats: Vec<f64>,
-    factor: f64,
-}
-
-impl Accent {
-    fn new(analysis: &Analysis) -> Self {
-        let downbeats = analysis
-            .beats
-            .iter()
-            .filter(|beat| beat.position_in_bar == 1);
-        Self {
-            downbeats: downbeats.map(|beat| beat.time_secs).collect(),
-            factor: 1.0 + (DOWNBEAT_ACCENT - 1.0) * analysis.beat_confidence.clamp(0.0, 1.0),
-        }
-    }
-
-    fn at(&self, secs: f64) -> f64 {
-        let idx = self
-            .downbeats
-            .partition_point(|d| *d < secs - DOWNBEAT_WINDOW_SECS);
-        let is_on = self
-            .downbeats
-            .get(idx)
-            .is_some_and(|d| *d <= secs + DOWNBEAT_WINDOW_SECS);
-        if is_on { self.factor } else { 1.0 }
-    }
-}
-
-/// Whether there is sound within a tenth of a second after a time.
-fn is_audible(analysis: &Analysis, secs: f64) -> bool {
-    let hops = &analysis.hops;
-    if !secs.is_finite() || hops.loudness_db.is_empty() || hops.hop_secs <= 0.0 {
-        return secs.is_finite();
-    }
-    let first = (secs.max(0.0) / hops.hop_secs) as usize;
-    let n = (0.1 / hops.hop_secs).ceil() as usize + 1;
-    let around = hops.loudness_db.iter().skip(first).take(n);
-    around.into_iter().any(|db| f64::from(*db) > SILENCE_DB)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::test_songs::{Song, onset};
     use super::*;
+    use crate::analysis::{Band, Onset};
     use proptest::prelude::*;
 
     fn pulse(onsets: Vec<Onset>) -> Pulse {
