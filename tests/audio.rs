@@ -324,6 +324,23 @@ fn wav_samples_of_every_kind_are_read_exactly() {
 }
 
 #[test]
+fn wav_files_from_a_pipe_end_with_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.wav");
+    let values = noise(2 * 5001, 16);
+    write_wav(&path, wav_spec(44_100, 2, 16, false), &values);
+    let expected = all_samples(&Track::open(&path).unwrap());
+    let mut bytes = fs::read(&path).unwrap();
+    let data = bytes.windows(4).position(|tag| tag == b"data").unwrap();
+    bytes[4..8].fill(0xff);
+    bytes[data + 4..data + 8].fill(0xff);
+    fs::write(&path, bytes).unwrap();
+    let track = Track::open(&path).unwrap();
+    assert_eq!(track.n_samples, 5001);
+    assert!(all_samples(&track) == expected);
+}
+
+#[test]
 fn silence_is_a_song() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.wav");

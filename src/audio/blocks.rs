@@ -168,15 +168,16 @@ impl Decoding {
                 // Lead-in: what it lacks of the past, it can't decode.
                 continue;
             }
-            self.check(&packet, decoded)?;
             let first = start.saturating_sub(packet.start);
             let last = (end - packet.start).min(u64::from(packet.n_samples));
+            self.check(&packet, decoded)?;
             self.last_start = packet.start + first - self.skip;
             return Ok(Some(first as usize..last as usize));
         }
         Ok(None)
     }
 
+    /// Holds a packet against what was counted.
     fn check(&self, packet: &CodedPacket, decoded: Result<usize, String>) -> Result<()> {
         let damaged =
             |why: &str| demux::damaged(&self.path, self.demuxer.stream(), packet.start, why);

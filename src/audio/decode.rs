@@ -69,6 +69,7 @@ impl PacketDecoder {
         };
         let (sample_rate_hz, n_channels) = known.ok_or_else(|| {
             Error::input(path, "doesn't state its sample rate and number of channels")
+                .with_hint("convert it first, for example: ffmpeg -i SONG song.flac")
         })?;
         Ok(Described {
             sample_rate_hz,

@@ -53,6 +53,10 @@ pub(super) enum Container {
     Ogg,
     /// Matroska and WebM.
     Matroska,
+    /// States the length of its last packet wrongly.
+    Caf,
+    /// May have been written to a pipe, without its length.
+    Wave,
     /// MPEG audio frames, maybe after a Xing or LAME header.
     Mpeg,
     /// AAC frames without any count.
@@ -158,6 +162,7 @@ impl Demuxer {
             let packet = match self.reader.next_packet() {
                 Ok(Some(packet)) => packet,
                 Ok(None) => return Ok(None),
+                Err(error) if self.may_end_here(&error) => return Ok(None),
                 Err(error) => return Err(self.broken(&error)),
             };
             if packet.track_id != self.stream.track_id {
@@ -197,6 +202,12 @@ impl Demuxer {
             _ => u32::try_from(stated).ok(),
         };
         length.ok_or_else(|| self.damaged("the packet is malformed"))
+    }
+
+    /// Whether the file's end is the end of the sound, since no length was stated.
+    fn may_end_here(&self, error: &SymphoniaError) -> bool {
+        let is_end = matches!(error, SymphoniaError::IoError(source) if source.kind() == ErrorKind::UnexpectedEof);
+        is_end && self.stream.is_open_ended()
     }
 
     fn broken(&self, error: &SymphoniaError) -> Error {
@@ -242,6 +253,8 @@ impl Stream {
         let container = match reader.format_info().format {
             format_ids::FORMAT_ID_ISOMP4 => Container::Mp4,
             format_ids::FORMAT_ID_OGG => Container::Ogg,
+            format_ids::FORMAT_ID_CAF => Container::Caf,
+            format_ids::FORMAT_ID_WAVE => Container::Wave,
             format_ids::FORMAT_ID_MKV => Container::Matroska,
             format_ids::FORMAT_ID_MP1 | format_ids::FORMAT_ID_MP2 | format_ids::FORMAT_ID_MP3 => {
                 Container::Mpeg
@@ -264,6 +277,14 @@ impl Stream {
         if !(1..=MAX_CHANNELS).contains(&known.n_channels) {
             let reason = format!(
                 "has {} channels; 1 to {MAX_CHANNELS} are supported",
+                known.n_channels
+            );
+            return Err(Error::input(path, reason).with_hint(CONVERT_HINT));
+        }
+        if codec == Codec::Vorbis && known.n_channels > 2 {
+            // symphonia 0.6.1 mixes the channels up, whatever their number.
+            let reason = format!(
+                "is Vorbis with {} channels; mono and stereo are supported",
                 known.n_channels
             );
             return Err(Error::input(path, reason).with_hint(CONVERT_HINT));
@@ -298,8 +319,24 @@ impl Stream {
     fn length_of_packets_is_known(&self) -> bool {
         match self.codec {
             Codec::MpegLayer12 | Codec::Mp3 | Codec::Aac | Codec::Opus => true,
-            Codec::Flac | Codec::Vorbis | Codec::Other => self.ticks_are_samples,
+            Codec::Flac | Codec::Vorbis | Codec::Other => {
+                let is_stated = self.container != Container::Caf && !self.is_open_ended();
+                is_stated && self.ticks_are_samples
+            }
         }
+    }
+
+    /// symphonia estimates what bare frames leave open.
+    fn length_is_estimated(&self) -> bool {
+        match self.container {
+            Container::Adts => true,
+            Container::Mpeg => self.delay.is_none(),
+            _ => false,
+        }
+    }
+
+    fn is_open_ended(&self) -> bool {
+        self.container == Container::Wave && self.stated_samples.is_none()
     }
 }
 
@@ -339,7 +376,7 @@ pub(super) fn damaged(path: &Path, stream: &Stream, position: u64, why: &str) ->
 
 pub(super) fn truncated(path: &Path, stream: &Stream, position: u64) -> Error {
     let reason = match stream.stated_samples {
-        Some(stated) if stream.container != Container::Adts && stated > 0 => format!(
+        Some(stated) if stated > 0 && !stream.length_is_estimated() => format!(
             "is truncated: the sound breaks off at {} of {}",
             place(stream, position),
             format_secs(samples_to_secs(stated, stream.sample_rate_hz), 3)

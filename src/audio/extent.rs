@@ -29,6 +29,8 @@ struct Counted {
     total: u64,
     /// Timestamp of the first packet, in samples.
     first_pts: i64,
+    /// Decoded length of the first packet.
+    first_samples: u64,
     /// Samples that packets say are to be left out.
     trimmed_at_start: u64,
     trimmed_at_end: u64,
@@ -48,10 +50,16 @@ pub(super) fn measure(path: &Path, demuxer: &mut Demuxer) -> Result<Extent> {
     let stated = stream.stated_samples.filter(|&stated| stated > 0);
     let extent = match (stream.container, stream.codec) {
         (Container::Mp4, _) => mp4_extent(path, demuxer, counted.total)?,
-        (Container::Matroska, Codec::Opus) => {
+        (Container::Matroska, codec) => {
             let padding = discard_padding_nanos(&bytes_after(path, &counted.last_packet)?);
             let padding = scale(padding, u64::from(stream.sample_rate_hz), 1_000_000_000);
-            without_ends(counted.total, opus_pre_skip(stream), padding)
+            let skip = match codec {
+                Codec::Opus => opus_pre_skip(stream),
+                // The first block only primes the overlap.
+                Codec::Vorbis => counted.first_samples,
+                _ => 0,
+            };
+            without_ends(counted.total, skip, padding)
         }
         (Container::Ogg, _) | (_, Codec::Opus) => {
             let skip = match stream.codec {
@@ -75,10 +83,9 @@ pub(super) fn measure(path: &Path, demuxer: &mut Demuxer) -> Result<Extent> {
                 _ => without_ends(counted.total, 0, 0),
             }
         }
-        (Container::Matroska | Container::Other, _) => {
-            if stated.is_some_and(|stated| counted.total < stated)
-                && demuxer.stream().ticks_are_samples()
-            {
+        (Container::Caf | Container::Wave | Container::Other, _) => {
+            let is_counted = stream.container != Container::Caf && stream.ticks_are_samples();
+            if is_counted && stated.is_some_and(|stated| counted.total < stated) {
                 return Err(demuxer.truncated());
             }
             without_ends(counted.total, 0, 0)
@@ -109,10 +116,16 @@ fn without_ends(total: u64, skip: u64, padding: u64) -> Extent {
 fn count(demuxer: &mut Demuxer) -> Result<Counted> {
     let mut counted = Counted::default();
     let mut is_first = true;
-    while let Some(CodedPacket { packet, start, .. }) = demuxer.next_packet()? {
+    while let Some(coded) = demuxer.next_packet()? {
+        let CodedPacket {
+            packet,
+            start,
+            n_samples,
+        } = coded;
         let pts = packet.pts.get();
         if is_first {
             counted.first_pts = pts;
+            counted.first_samples = u64::from(n_samples);
             is_first = false;
         }
         counted.trimmed_at_start += packet.trim_start.get();
@@ -174,6 +187,7 @@ fn mp4_extent(path: &Path, demuxer: &Demuxer, total: u64) -> Result<Extent> {
     // The last packet's duration may leave its padding out.
     let media_samples = stream
         .stated_samples
+        .filter(|&stated| stated > 0)
         .map_or(total, |stated| stated.min(total));
     let rest = media_samples.saturating_sub(skip);
     let n_samples = match edit.duration {
