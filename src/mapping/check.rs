@@ -1,6 +1,7 @@
 use std::f64::consts::PI;
 
 use super::{Frame, NoiseKind, SCHEMA_VERSION, Timeline};
+use crate::prompts::MAX_GUIDANCE_SCALE;
 
 impl Timeline {
     /// Checks everything that a renderer relies on; a timeline may have been edited by hand.
@@ -147,7 +148,12 @@ impl Timeline {
             ("prompt_velocity", frame.prompt_velocity, -1e9, 1e9),
             ("noise_velocity", frame.noise_velocity, -1e9, 1e9),
             ("pulse", frame.pulse, -PI, PI),
-            ("guidance_scale", frame.guidance_scale, 0.0, 100.0),
+            (
+                "guidance_scale",
+                frame.guidance_scale,
+                0.0,
+                MAX_GUIDANCE_SCALE,
+            ),
         ] {
             if !(min..=max).contains(&value) {
                 return Err((field, format!("is {value}, not within {min}..={max}")));

@@ -1,4 +1,5 @@
 use super::integral::Integral;
+use super::motion::Moment;
 use super::prompt_path::PromptPoint;
 use crate::analysis::Hops;
 
@@ -34,8 +35,8 @@ impl Classic {
         }
     }
 
-    /// Where the prompts are at a time in seconds, and the noise position with its velocity.
-    pub fn at(&self, secs: f64) -> (PromptPoint, f64, f64) {
+    /// Where everything is at a time in seconds of the song.
+    pub fn at(&self, secs: f64) -> Moment {
         let last = self.borders.len() - 2;
         let from = self
             .borders
@@ -60,7 +61,13 @@ impl Classic {
             ..still
         };
         let point = if from < last { moving } else { still };
-        (point, from as f64 + share, velocity)
+        Moment {
+            prompts: point,
+            noise_position: from as f64 + share,
+            noise_velocity: velocity,
+            pulse: 0.0,
+            guidance: 0.0,
+        }
     }
 
     /// Share of the percussion between `start` and `end` that is over at `secs`, and its velocity; even in silence.

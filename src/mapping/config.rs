@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::NoiseKind;
 use crate::config::{Encoding, RenderConfig};
-use crate::prompts::Arrive;
+use crate::prompts::{Arrive, MAX_GUIDANCE_SCALE};
 use crate::units::FrameRate;
 use crate::{Error, Result};
 
@@ -111,7 +111,7 @@ impl MappingConfig {
         let knobs = &self.knobs;
         for (name, value, max) in [
             ("--start", self.start_secs, f64::MAX),
-            ("--guidance", self.guidance_scale, 100.0),
+            ("--guidance", self.guidance_scale, MAX_GUIDANCE_SCALE),
             ("--energy", knobs.energy, 10.0),
             ("--pulse", knobs.pulse, 4.0),
             ("--smooth", knobs.smooth, 20.0),

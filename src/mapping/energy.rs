@@ -1,10 +1,11 @@
-//! Energy: how lively the song is at each hop, 0..=1 over the *whole* song, so that a quiet verse stays quiet beside a
-//! loud chorus.
+//! Energy and other features: how lively the song is at each hop, 0..=1 over the *whole* song, so that a quiet verse stays
+//! quiet beside a loud chorus.
 //!
-//! Loudness (in dB between percentiles of the song) and onset strength are mixed, then followed with a fast attack and a
-//! slow release. The times are in seconds, hence independent of hop length and frame rate.
+//! Energy is a mix of loudness (in dB between percentiles of the song) and onset strength. Features are followed with a
+//! fast attack and a slow release in seconds, hence independent of hop length and frame rate.
 
 use crate::analysis::Hops;
+use crate::prompts::{Channel, Feature, Route};
 
 /// Share of loudness in the energy; the rest is onset strength.
 const LOUDNESS_SHARE: f64 = 0.65;
@@ -27,30 +28,80 @@ const MAX_RANGE_DB: f64 = 36.0;
 /// Loudness of the quietest sound, which is still more than silence.
 const AUDIBLE: f64 = 0.1;
 
-/// Time constants of the follower in seconds.
+/// Time constants of the follower in seconds, where a route gives none.
 const ATTACK_SECS: f64 = 0.08;
 const RELEASE_SECS: f64 = 0.9;
 
-/// The energy of each hop. `smooth` is a factor on attack and release; 0 = none.
-pub(super) fn energy(hops: &Hops, smooth: f64) -> Vec<f64> {
-    let loudness = loudness(&hops.loudness_db);
-    let onset_strength = hops
-        .onset_strength
-        .iter()
-        .map(|s| finite(*s, 0.0).clamp(0.0, 1.0));
-    let onset_strength = onset_strength.chain(std::iter::repeat(0.0));
-    let mixed = loudness
-        .iter()
-        .zip(onset_strength)
-        .map(|(loudness, onset)| LOUDNESS_SHARE * loudness + (1.0 - LOUDNESS_SHARE) * onset);
-    let mut energy = follow(mixed, hops.hop_secs, smooth);
-    let loud = percentile(&energy, TOP_PERCENTILE);
-    if loud > 0.0 {
-        for value in &mut energy {
-            *value = (*value / loud).min(1.0);
+/// The default: speed follows energy.
+pub(super) const ENERGY: Route = Route {
+    channel: Channel::Noise,
+    feature: Feature::Energy,
+    gain: 1.0,
+    attack_secs: None,
+    release_secs: None,
+};
+
+/// A route's feature at each hop, 0..=1 over the song, without its gain. `smooth` is a factor on attack and release; 0 = none.
+pub(super) fn follow(hops: &Hops, route: &Route, smooth: f64) -> Vec<f64> {
+    let values = feature(hops, route.feature);
+    let gain = |secs: f64| {
+        let secs = secs * smooth;
+        if secs > 0.0 {
+            1.0 - (-hops.hop_secs / secs).exp()
+        } else {
+            1.0
+        }
+    };
+    let attack = gain(route.attack_secs.unwrap_or(ATTACK_SECS));
+    let release = gain(route.release_secs.unwrap_or(RELEASE_SECS));
+    // A one-pole follower that rises and falls at different speeds.
+    let mut state = values.first().copied().unwrap_or_default();
+    let mut followed: Vec<f64> = values
+        .into_iter()
+        .map(|value| {
+            state += (value - state) * if value > state { attack } else { release };
+            state
+        })
+        .collect();
+    let top = percentile(&followed, TOP_PERCENTILE);
+    if top > 0.0 {
+        for value in &mut followed {
+            *value = (*value / top).min(1.0);
         }
     }
-    energy
+    followed
+}
+
+/// A feature at each hop, 0..=1 over the song.
+fn feature(hops: &Hops, feature: Feature) -> Vec<f64> {
+    let onset_strength = || {
+        hops.onset_strength
+            .iter()
+            .map(|s| finite(*s, 0.0).clamp(0.0, 1.0))
+    };
+    let band = |idx: usize| {
+        let amplitude = |bands: &[f32; 3]| bands.get(idx).map_or(0.0, |a| a.max(1e-6));
+        let db: Vec<f32> = hops
+            .bands
+            .iter()
+            .map(|bands| 20.0 * amplitude(bands).log10())
+            .collect();
+        loudness(&db)
+    };
+    match feature {
+        Feature::Energy => {
+            let onset_strength = onset_strength().chain(std::iter::repeat(0.0));
+            let both = loudness(&hops.loudness_db).into_iter().zip(onset_strength);
+            both.map(|(loudness, onset)| LOUDNESS_SHARE * loudness + (1.0 - LOUDNESS_SHARE) * onset)
+                .collect()
+        }
+        Feature::Loudness => loudness(&hops.loudness_db),
+        Feature::Low => band(0),
+        Feature::Mid => band(1),
+        Feature::High => band(2),
+        // Beats drive the pulse alone, which takes them as events.
+        Feature::Onsets | Feature::Beats | Feature::Downbeats => onset_strength().collect(),
+    }
 }
 
 /// Loudness of each hop between the song's quiet and loud percentile, [`AUDIBLE`]`..=1`; 0 in silence.
@@ -72,27 +123,6 @@ fn loudness(loudness_db: &[f32]) -> Vec<f64> {
         }
     };
     loudness_db.iter().map(normalised).collect()
-}
-
-/// A one-pole follower that rises and falls at different speeds.
-fn follow(values: impl Iterator<Item = f64>, hop_secs: f64, smooth: f64) -> Vec<f64> {
-    let gain = |time_secs: f64| {
-        let time_secs = time_secs * smooth;
-        if time_secs > 0.0 {
-            1.0 - (-hop_secs / time_secs).exp()
-        } else {
-            1.0
-        }
-    };
-    let (attack, release) = (gain(ATTACK_SECS), gain(RELEASE_SECS));
-    let mut state = None;
-    let follow = |value: f64| {
-        let last = state.unwrap_or(value);
-        let next = last + (value - last) * if value > last { attack } else { release };
-        state = Some(next);
-        next
-    };
-    values.map(follow).collect()
 }
 
 /// The value below which a share of all values lies; 0 without values.
@@ -117,6 +147,10 @@ fn finite(value: f32, otherwise: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn energy(hops: &Hops, smooth: f64) -> Vec<f64> {
+        follow(hops, &ENERGY, smooth)
+    }
 
     fn hops(loudness_db: Vec<f32>, hop_secs: f64) -> Hops {
         Hops {
@@ -155,6 +189,24 @@ mod tests {
             );
         }
         assert!(energy(&hops(Vec::new(), 0.01), 1.0).is_empty());
+    }
+
+    #[test]
+    fn features_tell_the_bands_apart() {
+        let mut hops = hops(vec![-12.0; 2000], 0.01);
+        hops.bands = (0..2000)
+            .map(|i| {
+                if i < 1000 {
+                    [0.2, 0.01, 0.001]
+                } else {
+                    [0.01, 0.01, 0.2]
+                }
+            })
+            .collect();
+        let at = |feature, hop: usize| follow(&hops, &Route { feature, ..ENERGY }, 1.0)[hop];
+        assert!(at(Feature::Low, 900) > 0.9 && at(Feature::Low, 1900) < 0.2);
+        assert!(at(Feature::High, 900) < 0.2 && at(Feature::High, 1900) > 0.9);
+        assert!((at(Feature::Mid, 900) - at(Feature::Mid, 1900)).abs() < 1e-9);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 use super::integral::Integral;
-use super::motion::Moment;
+use super::motion::{Moment, Music};
 use super::prompt_path::PromptPath;
 use super::pulse::Pulse;
 
@@ -23,26 +23,27 @@ pub(super) struct Loop {
     /// Over the song's time, back at the first prompt at the loop's end.
     prompts: PromptPath,
     pulse: Pulse,
+    guidance: Integral,
     start_secs: f64,
     length_secs: f64,
 }
 
 impl Loop {
-    /// `velocity` is the noise velocity over the song's time. `period` fixes the noise position after one turn; `None` = the
-    /// whole number that is nearest to what the velocity gives.
-    pub fn new(
-        velocity: &Integral,
-        mut prompts: PromptPath,
-        pulse: &Pulse,
-        (start_secs, length_secs): (f64, f64),
-        period: Option<f64>,
-    ) -> Self {
+    /// `period` fixes the noise position after one turn; `None` = the whole number that is nearest to what the speed gives.
+    pub fn new(music: Music, (start_secs, length_secs): (f64, f64), period: Option<f64>) -> Self {
+        let Music {
+            noise: velocity,
+            mut prompts,
+            pulse,
+            guidance,
+        } = music;
         prompts.arrive_again(start_secs + length_secs);
         let end_secs = start_secs + length_secs;
         let mut looped = Self {
             noise: Integral::new(Vec::new(), 0.0, 0.0),
             prompts,
             pulse: pulse.without_hits_near(&[start_secs, end_secs], QUIET_SECS),
+            guidance,
             start_secs,
             length_secs,
         };
@@ -67,6 +68,7 @@ impl Loop {
             noise_position: self.noise.position(since),
             noise_velocity: self.noise.rate(since),
             pulse: self.faded(since, |secs| self.pulse.at(secs)),
+            guidance: self.faded(since, |secs| self.guidance.rate(secs)),
         }
     }
 

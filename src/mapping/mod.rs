@@ -14,7 +14,8 @@
 //! | `energy.rs` | loudness and onset strength to an energy, 0..=1 over the song |
 //! | `integral.rs` | a rate on the hop grid and its exact integral |
 //! | `prompt_path.rs` | arrivals to a prompt position |
-//! | `pulse.rs` | onsets to hits that return |
+//! | `events.rs` | onsets and beats with their strength |
+//! | `pulse.rs` | events to hits that return |
 //! | `looping.rs` | motion that closes |
 //! | `motion.rs` | all of these, at a time |
 //! | `classic.rs` | the well-known walk, as a baseline |
@@ -29,6 +30,7 @@ mod check;
 mod classic;
 mod config;
 mod energy;
+mod events;
 mod excerpt;
 mod file;
 mod fps;

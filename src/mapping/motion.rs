@@ -1,11 +1,13 @@
 use super::classic::Classic;
-use super::energy::energy;
+use super::energy::{ENERGY, follow};
 use super::integral::Integral;
 use super::looping::Loop;
 use super::prompt_path::{PromptPath, PromptPoint};
 use super::pulse::Pulse;
-use super::{Knobs, Mapping};
+use super::{Knobs, Mapping, MappingConfig};
 use crate::Analysis;
+use crate::analysis::Hops;
+use crate::prompts::{Channel, Route};
 
 /// Noise velocity in silence, in seeds per second: slow, but never still.
 const FLOOR_VELOCITY: f64 = 0.06;
@@ -19,11 +21,7 @@ const ENERGY_POWER: f64 = 1.6;
 /// Everything that moves, as a function of the song's time.
 #[derive(Clone, Debug)]
 pub(super) enum Motion {
-    Music {
-        noise: Integral,
-        prompts: PromptPath,
-        pulse: Pulse,
-    },
+    Music(Music),
     Loop(Loop),
     Classic(Classic),
 }
@@ -38,43 +36,30 @@ pub(super) struct Moment {
     pub noise_velocity: f64,
     /// In radians.
     pub pulse: f64,
+    /// Guidance scale that the sound adds.
+    pub guidance: f64,
 }
 
 impl Motion {
     /// `arrivals` are those of the prompts, in seconds of the song.
-    pub fn new(analysis: &Analysis, arrivals: Vec<f64>, mapping: Mapping, knobs: &Knobs) -> Self {
-        let hops = &analysis.hops;
-        if mapping == Mapping::Classic {
-            return Self::Classic(Classic::new(hops, &arrivals, analysis.duration_secs));
+    pub fn new(
+        analysis: &Analysis,
+        arrivals: Vec<f64>,
+        routes: &[Route],
+        config: &MappingConfig,
+    ) -> Self {
+        if config.mapping == Mapping::Classic {
+            let classic = Classic::new(&analysis.hops, &arrivals, analysis.duration_secs);
+            return Self::Classic(classic);
         }
-        let gain = knobs.energy * ENERGY_VELOCITY;
-        let velocity = |energy: f64| FLOOR_VELOCITY + gain * energy.powf(ENERGY_POWER);
-        let velocities = energy(hops, knobs.smooth)
-            .into_iter()
-            .map(velocity)
-            .collect();
-        Self::Music {
-            noise: Integral::new(velocities, hops.hop_secs, FLOOR_VELOCITY),
-            prompts: PromptPath::new(arrivals, knobs.dwell),
-            pulse: Pulse::new(analysis, knobs.pulse),
-        }
+        Self::Music(Music::new(analysis, arrivals, routes, &config.knobs))
     }
 
     /// The same motion closed: `start_secs..start_secs + length_secs` of the song is one turn, on which the noise position
-    /// grows by `period`; `None` = a whole number that suits the speed. The classic walk doesn't close.
+    /// grows by `period`; `None` = a whole number that suits the speed. Only music closes.
     pub fn closed(self, start_secs: f64, length_secs: f64, period: Option<f64>) -> Self {
         match self {
-            Self::Music {
-                noise,
-                prompts,
-                pulse,
-            } => Self::Loop(Loop::new(
-                &noise,
-                prompts,
-                &pulse,
-                (start_secs, length_secs),
-                period,
-            )),
+            Self::Music(music) => Self::Loop(Loop::new(music, (start_secs, length_secs), period)),
             other => other,
         }
     }
@@ -82,26 +67,77 @@ impl Motion {
     /// Where everything is at a time in seconds of the song.
     pub fn at(&self, secs: f64) -> Moment {
         match self {
-            Self::Music {
-                noise,
-                prompts,
-                pulse,
-            } => Moment {
-                prompts: prompts.at(secs),
-                noise_position: noise.position(secs),
-                noise_velocity: noise.rate(secs),
-                pulse: pulse.at(secs),
-            },
+            Self::Music(music) => music.at(secs),
             Self::Loop(looped) => looped.at(secs),
-            Self::Classic(classic) => {
-                let (prompts, noise_position, noise_velocity) = classic.at(secs);
-                Moment {
-                    prompts,
-                    noise_position,
-                    noise_velocity,
-                    pulse: 0.0,
-                }
-            }
+            Self::Classic(classic) => classic.at(secs),
         }
     }
+}
+
+/// Motion by energy, sections and onsets, or by what routes say instead.
+#[derive(Clone, Debug)]
+pub(super) struct Music {
+    /// In seeds.
+    pub noise: Integral,
+    pub prompts: PromptPath,
+    pub pulse: Pulse,
+    /// Guidance scale that the sound adds; its integral has no meaning.
+    pub guidance: Integral,
+}
+
+impl Music {
+    fn new(analysis: &Analysis, arrivals: Vec<f64>, routes: &[Route], knobs: &Knobs) -> Self {
+        let hops = &analysis.hops;
+        let noise_routes = of_channel(routes, Channel::Noise);
+        let noise_routes = if noise_routes.is_empty() {
+            vec![ENERGY]
+        } else {
+            noise_routes
+        };
+        let energy = sum(hops, &noise_routes, knobs.smooth, ENERGY_POWER);
+        let gain = knobs.energy * ENERGY_VELOCITY;
+        let velocities = energy
+            .iter()
+            .map(|energy| FLOOR_VELOCITY + gain * energy.max(0.0));
+        let guidance = sum(
+            hops,
+            &of_channel(routes, Channel::Guidance),
+            knobs.smooth,
+            1.0,
+        );
+        Self {
+            noise: Integral::new(velocities.collect(), hops.hop_secs, FLOOR_VELOCITY),
+            prompts: PromptPath::new(arrivals, knobs.dwell),
+            pulse: Pulse::new(analysis, &of_channel(routes, Channel::Pulse), knobs.pulse),
+            guidance: Integral::new(guidance, hops.hop_secs, 0.0),
+        }
+    }
+
+    fn at(&self, secs: f64) -> Moment {
+        Moment {
+            prompts: self.prompts.at(secs),
+            noise_position: self.noise.position(secs),
+            noise_velocity: self.noise.rate(secs),
+            pulse: self.pulse.at(secs),
+            guidance: self.guidance.rate(secs),
+        }
+    }
+}
+
+fn of_channel(routes: &[Route], channel: Channel) -> Vec<Route> {
+    let routes = routes.iter().filter(|route| route.channel == channel);
+    routes.copied().collect()
+}
+
+/// The sum of what routes carry at each hop; empty without routes.
+fn sum(hops: &Hops, routes: &[Route], smooth: f64, power: f64) -> Vec<f64> {
+    let mut sum: Vec<f64> = Vec::new();
+    for route in routes {
+        let followed = follow(hops, route, smooth);
+        sum.resize(followed.len().max(sum.len()), 0.0);
+        for (sum, value) in sum.iter_mut().zip(followed) {
+            *sum += route.gain * value.powf(power);
+        }
+    }
+    sum
 }

@@ -5,7 +5,7 @@ use super::{
     Frame, Looping, Mapping, MappingConfig, NoiseKind, NoisePath, Prompt, PromptText,
     SCHEMA_VERSION, Song, Timeline,
 };
-use crate::prompts::{Script, ScriptPrompt};
+use crate::prompts::{MAX_GUIDANCE_SCALE, Script, ScriptPrompt};
 use crate::units::samples_to_secs;
 use crate::{Analysis, Result};
 
@@ -70,7 +70,7 @@ impl<'a> Plan<'a> {
             0.0..analysis.duration_secs
         };
         let mut arrivals = script.arrivals(analysis, config.knobs.arrive, span)?;
-        let mut motion = Motion::new(analysis, arrivals.clone(), config.mapping, &config.knobs);
+        let mut motion = Motion::new(analysis, arrivals.clone(), &script.routes, config);
         if is_loop {
             let period = (config.noise == NoiseKind::Circle).then_some(NoisePath::CIRCLE_PERIOD);
             motion = motion.closed(start_secs, end_secs - start_secs, period);
@@ -95,6 +95,7 @@ impl<'a> Plan<'a> {
             own.unwrap_or(self.config.guidance_scale)
         };
         let (from, to) = (guidance(prompts.from), guidance(prompts.to));
+        let guidance_scale = from + prompts.mix * (to - from) + moment.guidance;
         Frame {
             frame_idx,
             pts: frame_idx,
@@ -105,7 +106,7 @@ impl<'a> Plan<'a> {
             prompt_velocity: nano(prompts.velocity),
             noise_velocity: nano(moment.noise_velocity),
             pulse: nano(moment.pulse),
-            guidance_scale: nano(from + prompts.mix * (to - from)),
+            guidance_scale: nano(guidance_scale.clamp(0.0, MAX_GUIDANCE_SCALE)),
         }
     }
 

@@ -4,24 +4,15 @@
 //! saturates, so that a drum roll shakes no harder than the limit. The pulse is sampled at frame times; events are never
 //! moved to a frame.
 
-use super::energy::SILENCE_DB;
+use super::events::events;
 use crate::Analysis;
-use crate::analysis::{Band, Onset};
+use crate::prompts::{Channel, Feature, Route};
 
 /// Angle in radians that the sum of all kernels approaches.
 const MAX_ANGLE: f64 = 0.45;
 
-/// Angle of the kernel of an onset of strength 1 in the low band.
+/// Angle of the kernel of an event of strength 1.
 const HIT_ANGLE: f64 = 0.26;
-
-/// Exponent on the strength: above 1, weak onsets matter less.
-const STRENGTH_POWER: f64 = 1.3;
-
-/// Factor for an onset on a downbeat, where bars are sure.
-const DOWNBEAT_ACCENT: f64 = 1.4;
-
-/// How near an onset has to be to a downbeat to be on it, in seconds (the usual tolerance for beats).
-const DOWNBEAT_WINDOW_SECS: f64 = 0.07;
 
 /// Length of the rise in seconds: about a frame at 24 per second, too short to be seen as coming early.
 const RISE_SECS: f64 = 0.04;
@@ -29,19 +20,20 @@ const RISE_SECS: f64 = 0.04;
 /// A kernel is left out where it has decayed to this share.
 const CUTOFF: f64 = 1e-5;
 
-/// Weight and decay time in seconds of onsets of each band: a kick moves the picture, a hat lets it glitter.
-fn by_band(band: Band) -> (f64, f64) {
-    match band {
-        Band::Low => (1.0, 0.26),
-        Band::Mid => (0.7, 0.18),
-        Band::High => (0.4, 0.10),
-    }
-}
+/// The default: hits follow onsets.
+const ONSETS: Route = Route {
+    channel: Channel::Pulse,
+    feature: Feature::Onsets,
+    gain: 1.0,
+    attack_secs: None,
+    release_secs: None,
+};
 
 #[derive(Clone, Copy, Debug)]
 struct Hit {
     time_secs: f64,
     angle: f64,
+    rise_secs: f64,
     decay_secs: f64,
 }
 
@@ -51,9 +43,9 @@ impl Hit {
         let since = secs - self.time_secs;
         if since >= 0.0 {
             self.angle * (-since / self.decay_secs).exp()
-        } else if since > -RISE_SECS {
+        } else if since > -self.rise_secs {
             // Steepest at the peak, so that the decay of earlier hits can't move it.
-            self.angle * (1.0 + since / RISE_SECS).powi(2)
+            self.angle * (1.0 + since / self.rise_secs).powi(2)
         } else {
             0.0
         }
@@ -65,48 +57,36 @@ impl Hit {
 pub(super) struct Pulse {
     /// In order of time.
     hits: Vec<Hit>,
-    /// Longest time after which a hit still counts.
-    reach_secs: f64,
+    /// How long before and after its time a hit may count.
+    max_rise_secs: f64,
+    max_decay_secs: f64,
 }
 
 impl Pulse {
-    /// From a song's onsets; `gain` is a factor on every hit.
-    pub fn new(analysis: &Analysis, gain: f64) -> Self {
-        let downbeats = analysis
-            .beats
-            .iter()
-            .filter(|beat| beat.position_in_bar == 1);
-        let downbeats: Vec<f64> = downbeats.map(|beat| beat.time_secs).collect();
-        let accent = 1.0 + (DOWNBEAT_ACCENT - 1.0) * analysis.beat_confidence.clamp(0.0, 1.0);
-        let is_on_downbeat = |secs: f64| {
-            let idx = downbeats.partition_point(|d| *d < secs - DOWNBEAT_WINDOW_SECS);
-            downbeats
-                .get(idx)
-                .is_some_and(|d| *d <= secs + DOWNBEAT_WINDOW_SECS)
-        };
-        let hit = |onset: &Onset| {
-            let (weight, decay_secs) = by_band(onset.band);
-            let accent = if is_on_downbeat(onset.time_secs) {
-                accent
-            } else {
-                1.0
-            };
-            let strength = onset.strength.clamp(0.0, 1.0).powf(STRENGTH_POWER);
-            Hit {
-                time_secs: onset.time_secs,
-                angle: gain * HIT_ANGLE * strength * weight * accent,
-                decay_secs,
-            }
-        };
-        let audible = analysis
-            .onsets
-            .iter()
-            .filter(|onset| is_audible(analysis, onset.time_secs));
-        let mut hits: Vec<Hit> = audible.map(hit).filter(|hit| hit.angle > 0.0).collect();
+    /// From a song's onsets, or from what `routes` say instead; `gain` is a factor on every hit.
+    pub fn new(analysis: &Analysis, routes: &[Route], gain: f64) -> Self {
+        let routes = if routes.is_empty() { &[ONSETS] } else { routes };
+        let mut hits = Vec::new();
+        for route in routes {
+            let angle = gain * route.gain * HIT_ANGLE;
+            hits.extend(
+                events(analysis, route.feature)
+                    .into_iter()
+                    .map(|event| Hit {
+                        time_secs: event.time_secs,
+                        angle: angle * event.strength,
+                        rise_secs: route.attack_secs.unwrap_or(RISE_SECS).max(1e-3),
+                        decay_secs: route.release_secs.unwrap_or(event.decay_secs).max(1e-3),
+                    }),
+            );
+        }
+        hits.retain(|hit| hit.angle.abs() > 1e-6);
         hits.sort_by(|a, b| a.time_secs.total_cmp(&b.time_secs));
+        let longest = |time: fn(&Hit) -> f64| hits.iter().map(time).fold(0.0, f64::max);
         Self {
+            max_rise_secs: longest(|hit| hit.rise_secs),
+            max_decay_secs: longest(|hit| hit.decay_secs) * -CUTOFF.ln(),
             hits,
-            reach_secs: by_band(Band::Low).1 * -CUTOFF.ln(),
         }
     }
 
@@ -126,37 +106,23 @@ impl Pulse {
         Self { hits, ..*self }
     }
 
-    /// The angle in radians at a time in seconds, 0..`MAX_ANGLE`.
+    /// The angle in radians at a time in seconds, below `MAX_ANGLE`.
     pub fn at(&self, secs: f64) -> f64 {
         let first = self
             .hits
-            .partition_point(|hit| hit.time_secs < secs - self.reach_secs);
-        let in_reach = self
-            .hits
-            .iter()
-            .skip(first)
-            .take_while(|hit| hit.time_secs < secs + RISE_SECS);
+            .partition_point(|hit| hit.time_secs < secs - self.max_decay_secs);
+        let rest = self.hits.iter().skip(first);
+        let in_reach = rest.take_while(|hit| hit.time_secs < secs + self.max_rise_secs);
         let sum: f64 = in_reach.map(|hit| hit.at(secs)).sum();
         MAX_ANGLE * (sum / MAX_ANGLE).tanh()
     }
-}
-
-/// Whether there is sound within a tenth of a second after a time.
-fn is_audible(analysis: &Analysis, secs: f64) -> bool {
-    let hops = &analysis.hops;
-    if !secs.is_finite() || hops.loudness_db.is_empty() || hops.hop_secs <= 0.0 {
-        return secs.is_finite();
-    }
-    let first = (secs.max(0.0) / hops.hop_secs) as usize;
-    let n = (0.1 / hops.hop_secs).ceil() as usize + 1;
-    let around = hops.loudness_db.iter().skip(first).take(n);
-    around.into_iter().any(|db| f64::from(*db) > SILENCE_DB)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::test_songs::{Song, onset};
     use super::*;
+    use crate::analysis::{Band, Onset};
     use proptest::prelude::*;
 
     fn pulse(onsets: Vec<Onset>) -> Pulse {
@@ -164,7 +130,7 @@ mod tests {
             onsets,
             ..Song::default()
         };
-        Pulse::new(&song.analysis(), 1.0)
+        Pulse::new(&song.analysis(), &[], 1.0)
     }
 
     #[test]
@@ -187,13 +153,35 @@ mod tests {
     }
 
     #[test]
+    fn routes_replace_the_onsets() {
+        let song = Song {
+            onsets: vec![onset(35.2, 1.0, Band::Low), onset(36.7, 1.0, Band::High)],
+            ..Song::default()
+        };
+        let pulse = |feature, gain| {
+            let route = Route {
+                feature,
+                gain,
+                release_secs: Some(0.1),
+                ..ONSETS
+            };
+            Pulse::new(&song.analysis(), &[route], 1.0)
+        };
+        let high = pulse(Feature::High, 1.0);
+        assert!(high.at(35.2).abs() < 1e-6 && high.at(36.7) > 0.2);
+        let downbeats = pulse(Feature::Downbeats, -1.0);
+        assert!(downbeats.at(36.0) < -0.2 && downbeats.at(37.0).abs() < 1e-3);
+        assert!(pulse(Feature::Beats, 1.0).at(36.5) > 0.2);
+    }
+
+    #[test]
     fn silence_has_no_pulse() {
         let song = Song {
             onsets: vec![onset(2.0, 1.0, Band::Low)],
             loudness_db: |_| -120.0,
             ..Song::default()
         };
-        assert!(Pulse::new(&song.analysis(), 1.0).at(2.0) <= 0.0);
+        assert!(Pulse::new(&song.analysis(), &[], 1.0).at(2.0) <= 0.0);
     }
 
     proptest! {

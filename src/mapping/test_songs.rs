@@ -65,6 +65,16 @@ impl Song {
             label: (*label).to_owned(),
             energy: 0.5,
         };
+        let bands = |secs: f64| {
+            let mut bands = [0.1f32; 3];
+            for onset in &self.onsets {
+                let since = secs - onset.time_secs;
+                if (-0.005..0.08).contains(&since) {
+                    bands[onset.band as usize] = 0.1 + 0.4 * onset.strength as f32;
+                }
+            }
+            bands
+        };
         let onset_strength = |secs: f64| {
             let is_hit = |o: &Onset| (0.0..0.03).contains(&(secs - o.time_secs));
             if self.onsets.iter().any(is_hit) {
@@ -98,7 +108,7 @@ impl Song {
                 hop_secs,
                 n_fft: 2048,
                 onset_strength: hop_times.clone().map(onset_strength).collect(),
-                bands: vec![[0.1; 3]; n_hops],
+                bands: hop_times.clone().map(bands).collect(),
                 loudness_db: hop_times.map(self.loudness_db).collect(),
             },
         }

@@ -169,6 +169,35 @@ fn words_and_guidance_reach_the_frames() {
 }
 
 #[test]
+fn routes_drive_speed_and_guidance() {
+    let mut song = Song::default().analysis();
+    for (hop, bands) in song.hops.bands.iter_mut().enumerate() {
+        bands[2] = if (1000..2000).contains(&hop) {
+            0.2
+        } else {
+            0.001
+        };
+    }
+    let text = "map: noise = high\nmap: guidance = high {gain=3}\na";
+    let film = plan(
+        text,
+        &song,
+        &MappingConfig {
+            guidance_scale: 2.0,
+            ..config(24)
+        },
+    );
+    let (inside, outside) = (film.frames[15 * 24], film.frames[40 * 24]);
+    assert!(inside.noise_velocity > 4.0 * outside.noise_velocity);
+    assert!(
+        (inside.guidance_scale - 5.0).abs() < 0.01,
+        "{}",
+        inside.guidance_scale
+    );
+    assert!(outside.guidance_scale < 2.5);
+}
+
+#[test]
 fn the_classic_walk_moves_with_percussion_only() {
     let song = Song::default().analysis();
     let film = plan(

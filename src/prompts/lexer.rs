@@ -214,10 +214,10 @@ fn escaped(rest: &str, is_word_start: bool, is_prompt_start: bool) -> Option<&st
     let is_escapable = |length: &usize| match rest.get(..*length) {
         Some("{" | "}") => true,
         Some(NEG) => is_word_start,
-        Some("[" | "@" | "#" | "\\" | "style:") => is_prompt_start,
+        Some("[" | "@" | "#" | "\\" | "map:" | "style:") => is_prompt_start,
         _ => false,
     };
-    let length = [1, NEG.len(), "style:".len()]
+    let length = [1, "map:".len(), NEG.len(), "style:".len()]
         .into_iter()
         .find(is_escapable)?;
     rest.get(..length)

@@ -19,8 +19,24 @@
 //! but on section starts or bars ([`Arrive`]). Times are seconds of the song, also where only a part of it is rendered.
 //!
 //! Words pass to the model untouched, with weights and brackets such as `(glow:1.3)` or `[haze]`. A backslash takes the
-//! meaning from what follows: `\[`, `\@`, `\#`, `\style:`, `\--neg` and `\\` where a prompt begins, `\--neg` where a word
+//! meaning from what follows: `\[`, `\@`, `\#`, `\style:`, `\map:`, `\--neg` and `\\` where a prompt begins, `\--neg` where a word
 //! begins, `\{` and `\}` anywhere. Every other backslash stays.
+//!
+//! What moves with what can be set too, a line for each route from the sound to the picture:
+//!
+//! ```text
+//! map: noise = energy                        the default: the speed of the noise follows energy
+//! map: noise = low {gain=0.5 release=0.3}    and the bass, half as much, falling off within 0.3 seconds
+//! map: pulse = downbeats {gain=2}            hits on downbeats alone instead of onsets
+//! map: guidance = high {gain=1.5}            up to 1.5 more guidance where there are cymbals
+//! ```
+//!
+//! | channel | features |
+//! |---|---|
+//! | `noise`, `guidance` | `energy`, `loudness`, `onsets`, `low`, `mid`, `high` |
+//! | `pulse` | `onsets`, `low`, `mid`, `high`, `beats`, `downbeats` |
+//!
+//! Routes of a channel add up and replace its default. `attack` and `release` are time constants in seconds.
 //!
 //! | file | task |
 //! |---|---|
@@ -28,6 +44,7 @@
 //! | `parser.rs` | lines to a [`Script`] |
 //! | `mark.rs` | what stands in front of a prompt |
 //! | `settings.rs` | what stands in braces behind it |
+//! | `route.rs` | what stands behind `map:` |
 //! | `resolve.rs` | a [`Script`] and an [`Analysis`](crate::Analysis) to arrivals in seconds |
 //! | `error.rs` | [`PromptsError`] |
 
@@ -36,12 +53,14 @@ mod lexer;
 mod mark;
 mod parser;
 mod resolve;
+mod route;
 mod script;
 mod settings;
 
 pub use error::PromptsError;
 pub use lexer::Place;
 pub use resolve::Arrive;
+pub use route::{Channel, Feature, Route};
 pub use script::{Arrival, Script, ScriptPrompt};
 
 /// Longest accepted line, in bytes.
@@ -52,6 +71,9 @@ pub const MAX_PROMPTS: usize = 10_000;
 
 /// Largest accepted file, in bytes.
 pub const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Highest accepted guidance scale.
+pub const MAX_GUIDANCE_SCALE: f64 = 100.0;
 
 #[cfg(test)]
 mod resolve_tests;

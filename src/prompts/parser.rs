@@ -3,6 +3,7 @@ use std::path::Path;
 
 use super::lexer::{self, Line, Token, after_neg, tokens, trimmed, word};
 use super::mark::mark;
+use super::route;
 use super::settings::{self, Settings};
 use super::{MAX_PROMPTS, PromptsError, Script, ScriptPrompt};
 
@@ -36,6 +37,9 @@ fn parse_line(line: &Line<'_>, script: &mut Script) -> Result<(), PromptsError> 
     }
     if let Some(words) = after_neg(text) {
         return add_for_all(line, body, words, &mut script.negative);
+    }
+    if text.starts_with("map:") {
+        return route::parse(line, body.start + "map:".len(), &mut script.routes);
     }
     let (arrival, mark) = mark(line, &body)?;
     let words = words(line, trimmed(line, mark.end..body.end))?;

@@ -3,7 +3,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::lexer::Place;
-use super::{MAX_FILE_BYTES, parser};
+use super::{MAX_FILE_BYTES, Route, parser};
 use crate::{Error, Result};
 
 /// What a prompts file says, before it meets a song.
@@ -17,6 +17,8 @@ pub struct Script {
     pub style: String,
     /// Words added to every negative prompt, after a comma; empty = none.
     pub negative: String,
+    /// What drives the picture; see [`Route`].
+    pub routes: Vec<Route>,
 }
 
 /// A prompt as it was written.

@@ -1,11 +1,8 @@
 use std::ops::Range;
 
-use super::PromptsError;
 use super::error::suggest;
 use super::lexer::Line;
-
-/// Highest accepted guidance scale.
-const MAX_GUIDANCE_SCALE: f64 = 100.0;
+use super::{MAX_GUIDANCE_SCALE, PromptsError};
 
 /// What stands in braces behind a prompt.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -14,24 +11,16 @@ pub(super) struct Settings {
     pub guidance_scale: Option<f64>,
 }
 
-/// Reads `key=value` pairs, separated by blanks or commas, from a range of bytes of a line (braces left out).
+/// Reads the settings of a prompt from a range of bytes of a line, braces left out.
 pub(super) fn parse(line: &Line<'_>, span: Range<usize>) -> Result<Settings, PromptsError> {
     let mut settings = Settings::default();
     for (key, value) in pairs(line, span)? {
         match line.text.get(key.clone()).unwrap_or_default() {
-            "seed" => {
-                refuse_twice(line, &key, settings.seed.is_some())?;
-                settings.seed = Some(seed(line, value)?);
-            }
+            "seed" => settings.seed = Some(seed(line, value)?),
             "guidance" => {
-                refuse_twice(line, &key, settings.guidance_scale.is_some())?;
-                settings.guidance_scale = Some(guidance_scale(line, value)?);
+                settings.guidance_scale = Some(number(line, value, 0.0, MAX_GUIDANCE_SCALE)?);
             }
-            unknown => {
-                let hint = suggest(unknown, &["seed", "guidance"]);
-                let reason = format!("there is no setting \"{unknown}\"");
-                return Err(line.error(key, reason).with_hint(hint));
-            }
+            _ => return Err(unknown(line, key, &["seed", "guidance"])),
         }
     }
     Ok(settings)
@@ -40,14 +29,14 @@ pub(super) fn parse(line: &Line<'_>, span: Range<usize>) -> Result<Settings, Pro
 /// Byte ranges of a key and its value.
 type Pair = (Range<usize>, Range<usize>);
 
-/// All pairs of a range of bytes.
-fn pairs(line: &Line<'_>, span: Range<usize>) -> Result<Vec<Pair>, PromptsError> {
+/// Splits a range of bytes into `key=value` pairs, separated by blanks or commas; no key is there twice.
+pub(super) fn pairs(line: &Line<'_>, span: Range<usize>) -> Result<Vec<Pair>, PromptsError> {
     let is_gap = |c: char| c.is_whitespace() || c == ',';
     let skip = |from: usize, skipped: &dyn Fn(char) -> bool| {
         let rest = line.text.get(from..span.end).unwrap_or_default();
         rest.find(|c| !skipped(c)).map_or(span.end, |at| from + at)
     };
-    let mut pairs = Vec::new();
+    let mut pairs: Vec<Pair> = Vec::new();
     let mut at = skip(span.start, &is_gap);
     while at < span.end {
         let key = at..skip(at, &|c| c != '=' && !is_gap(c));
@@ -62,18 +51,25 @@ fn pairs(line: &Line<'_>, span: Range<usize>) -> Result<Vec<Pair>, PromptsError>
                 .error(whole, reason)
                 .with_hint("such as {seed=42 guidance=3}"));
         }
+        let name = line.text.get(key.clone());
+        if pairs
+            .iter()
+            .any(|(known, _)| line.text.get(known.clone()) == name)
+        {
+            return Err(line.error(key, "this setting stands here twice"));
+        }
         at = skip(value.end, &is_gap);
         pairs.push((key, value));
     }
     Ok(pairs)
 }
 
-fn refuse_twice(line: &Line<'_>, key: &Range<usize>, is_set: bool) -> Result<(), PromptsError> {
-    if is_set {
-        let reason = "this setting stands here twice";
-        return Err(line.error(key.clone(), reason));
-    }
-    Ok(())
+/// The error for a key that isn't one of `known`.
+pub(super) fn unknown(line: &Line<'_>, key: Range<usize>, known: &[&str]) -> PromptsError {
+    let text = line.text.get(key.clone()).unwrap_or_default();
+    let hint = suggest(text, known);
+    line.error(key, format!("there is no setting \"{text}\""))
+        .with_hint(hint)
 }
 
 fn seed(line: &Line<'_>, value: Range<usize>) -> Result<u64, PromptsError> {
@@ -85,14 +81,21 @@ fn seed(line: &Line<'_>, value: Range<usize>) -> Result<u64, PromptsError> {
     })
 }
 
-fn guidance_scale(line: &Line<'_>, value: Range<usize>) -> Result<f64, PromptsError> {
+/// A number within `min..=max`.
+pub(super) fn number(
+    line: &Line<'_>,
+    value: Range<usize>,
+    min: f64,
+    max: f64,
+) -> Result<f64, PromptsError> {
     let text = line.text.get(value.clone()).unwrap_or_default();
-    let scale = text.parse::<f64>().ok();
-    scale
-        .filter(|scale| (0.0..=MAX_GUIDANCE_SCALE).contains(scale))
-        .ok_or_else(|| {
-            let reason = format!("\"{text}\" is not a guidance scale");
-            let hint = format!("give a number from 0 to {MAX_GUIDANCE_SCALE}; 1 is no guidance");
-            line.error(value, reason).with_hint(hint)
-        })
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number| (min..=max).contains(number));
+    number.ok_or_else(|| {
+        let reason = format!("\"{text}\" can't stand here");
+        line.error(value, reason)
+            .with_hint(format!("give a number from {min} to {max}"))
+    })
 }

@@ -85,6 +85,7 @@ fn a_backslash_takes_the_meaning_away() {
         ("\\@bar stools", "@bar stools"),
         ("\\# one", "# one"),
         ("\\style: of the past", "style: of the past"),
+        ("\\map: of the world", "map: of the world"),
         ("\\--neg space", "--neg space"),
         ("film \\--neg strip", "film --neg strip"),
         ("\\\\[x", "\\[x"),
@@ -114,8 +115,8 @@ fn errors_name_line_and_column() {
         ("a {sed=42}", 1, 4, "no setting \"sed\""),
         ("a {seed=-1}", 1, 9, "not a seed"),
         ("a {seed=18446744073709551616}", 1, 9, "not a seed"),
-        ("a {guidance=NaN}", 1, 13, "not a guidance scale"),
-        ("a {guidance=101}", 1, 13, "not a guidance scale"),
+        ("a {guidance=NaN}", 1, 13, "can't stand here"),
+        ("a {guidance=101}", 1, 13, "can't stand here"),
         ("a {seed}", 1, 4, "key=value"),
         ("a {seed=}", 1, 4, "key=value"),
         ("a {=4}", 1, 4, "key=value"),
@@ -129,11 +130,43 @@ fn errors_name_line_and_column() {
         ("a\nstyle:", 2, 1, "no words behind"),
         ("a\n  --neg", 2, 3, "no words behind"),
         ("a\0b", 1, 2, "U+0000"),
+        ("map: noise", 1, 6, "channel and a feature are missing"),
+        ("map: = low", 1, 6, "no channel \"\""),
+        ("map: colour = low", 1, 6, "no channel \"colour\""),
+        ("map: noise = bass", 1, 14, "no feature \"bass\""),
+        ("map: noise = beats", 1, 14, "can't follow"),
+        ("map: pulse = energy {gain=1}", 1, 14, "can't follow"),
+        ("map: noise = low {gian=1}", 1, 19, "no setting \"gian\""),
+        ("map: noise = low {gain=11}", 1, 24, "can't stand here"),
+        ("map: noise = low {attack=-1}", 1, 26, "can't stand here"),
+        ("map: noise = low fast", 1, 18, "no place here"),
     ] {
         let found = place(text);
         assert_eq!((found.0, found.1), (line, column), "{text:?}: {}", found.2);
         assert!(found.2.contains(reason), "{text:?}: {}", found.2);
     }
+}
+
+#[test]
+fn routes_are_read() {
+    let script = parse("map: noise = energy\na\n\tmap:pulse=downbeats{gain=-2, release = 0.5}");
+    let energy = Route {
+        channel: Channel::Noise,
+        feature: Feature::Energy,
+        gain: 1.0,
+        attack_secs: None,
+        release_secs: None,
+    };
+    let downbeats = Route {
+        channel: Channel::Pulse,
+        feature: Feature::Downbeats,
+        gain: -2.0,
+        release_secs: Some(0.5),
+        ..energy
+    };
+    assert_eq!(script.routes, [energy, downbeats]);
+    let many = "map: noise = low\n".repeat(33);
+    assert_eq!(place(&many).0, 33);
 }
 
 #[test]
@@ -210,7 +243,7 @@ proptest! {
         parts in prop::collection::vec(
             prop::sample::select(vec![
                 "[", "]", "1:23", "@bar", "@section", " ", "\t", "3", "\"", ":", "{", "}", "seed", "=", "guidance", ",",
-                "--neg", "style:", "\\", "#", "\n", "\r\n", "words", "海", "e\u{301}", "\u{FEFF}", "\u{1F30A}",
+                "--neg", "style:", "map:", "noise", "low", "\\", "#", "\n", "\r\n", "words", "海", "e\u{301}", "\u{FEFF}", "\u{1F30A}",
             ]),
             0..24,
         ),

@@ -1,0 +1,166 @@
+use super::PromptsError;
+use super::error::suggest;
+use super::lexer::{Line, Token, tokens, trimmed};
+use super::settings::{number, pairs, unknown};
+
+/// A `map:` line: a feature of the sound drives a channel of the picture.
+///
+/// The routes of a channel add up. They replace what drives noise and pulse by default, `noise = energy` and
+/// `pulse = onsets`; guidance has no default.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Route {
+    /// What moves.
+    pub channel: Channel,
+    /// What it follows.
+    pub feature: Feature,
+    /// How much of it, -10..=10. For noise and pulse, 1 is as much as by default; for guidance, it is the guidance scale
+    /// that the feature's maximum adds.
+    pub gain: f64,
+    /// Time constant in seconds of rising; `None` = the default.
+    pub attack_secs: Option<f64>,
+    /// Time constant in seconds of falling; `None` = the default.
+    pub release_secs: Option<f64>,
+}
+
+/// A part of the picture that can be driven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// The speed of the noise.
+    Noise,
+    /// Hits that return.
+    Pulse,
+    /// The guidance scale.
+    Guidance,
+}
+
+/// A part of the sound that can drive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feature {
+    /// Loudness and onset strength.
+    Energy,
+    /// Loudness alone.
+    Loudness,
+    /// Onset strength; for the pulse, the onsets of all bands.
+    Onsets,
+    /// Kick and bass; for the pulse, the onsets there.
+    Low,
+    /// Voice, snare, most harmony; for the pulse, the onsets there.
+    Mid,
+    /// Hats, cymbals, air; for the pulse, the onsets there.
+    High,
+    /// Beats; for the pulse only.
+    Beats,
+    /// First beats of bars; for the pulse only.
+    Downbeats,
+}
+
+const CHANNELS: [(&str, Channel); 3] = [
+    ("noise", Channel::Noise),
+    ("pulse", Channel::Pulse),
+    ("guidance", Channel::Guidance),
+];
+
+const FEATURES: [(&str, Feature); 8] = [
+    ("energy", Feature::Energy),
+    ("loudness", Feature::Loudness),
+    ("onsets", Feature::Onsets),
+    ("low", Feature::Low),
+    ("mid", Feature::Mid),
+    ("high", Feature::High),
+    ("beats", Feature::Beats),
+    ("downbeats", Feature::Downbeats),
+];
+
+impl Channel {
+    /// The pulse follows events, the others what is there at every moment.
+    fn can_follow(self, feature: Feature) -> bool {
+        match feature {
+            Feature::Energy | Feature::Loudness => self != Self::Pulse,
+            Feature::Beats | Feature::Downbeats => self == Self::Pulse,
+            Feature::Onsets | Feature::Low | Feature::Mid | Feature::High => true,
+        }
+    }
+}
+
+/// Most routes that a script may have.
+const MAX_ROUTES: usize = 32;
+
+const KEYS: [&str; 3] = ["gain", "attack", "release"];
+
+/// Adds the route that stands behind `map:`, such as `noise = low {gain=2 release=0.5}`.
+pub(super) fn parse(
+    line: &Line<'_>,
+    start: usize,
+    routes: &mut Vec<Route>,
+) -> Result<(), PromptsError> {
+    let form = "such as: map: noise = low {gain=2 release=0.5}";
+    let body = trimmed(line, start..line.text.len());
+    let text = line.text.get(body.clone()).unwrap_or_default();
+    let Some(length) = text.find('=') else {
+        return Err(line
+            .error(body, "a channel and a feature are missing")
+            .with_hint(form));
+    };
+    let channel_at = trimmed(line, body.start..body.start + length);
+    let behind = trimmed(line, body.start + length + 1..body.end);
+    let name = line.text.get(behind.clone()).unwrap_or_default();
+    let end = name.find(|c: char| c.is_whitespace() || c == '{');
+    let feature_at = behind.start..end.map_or(behind.end, |end| behind.start + end);
+    let channel = known(line, &channel_at, &CHANNELS, "channel")?;
+    let feature = known(line, &feature_at, &FEATURES, "feature")?;
+    if !channel.can_follow(feature) {
+        let names = FEATURES
+            .iter()
+            .filter(|(_, feature)| channel.can_follow(*feature));
+        let names: Vec<&str> = names.map(|(name, _)| *name).collect();
+        return Err(line
+            .error(feature_at, "this channel can't follow this feature")
+            .with_hint(format!("it follows {}", names.join(", "))));
+    }
+    let mut route = Route {
+        channel,
+        feature,
+        gain: 1.0,
+        attack_secs: None,
+        release_secs: None,
+    };
+    for token in tokens(line, feature_at.end..body.end)? {
+        match token {
+            Token::Braces(inner) => {
+                for (key, value) in pairs(line, inner)? {
+                    match line.text.get(key.clone()).unwrap_or_default() {
+                        "gain" => route.gain = number(line, value, -10.0, 10.0)?,
+                        "attack" => route.attack_secs = Some(number(line, value, 0.0, 60.0)?),
+                        "release" => route.release_secs = Some(number(line, value, 0.0, 60.0)?),
+                        _ => return Err(unknown(line, key, &KEYS)),
+                    }
+                }
+            }
+            Token::Words(_, at) | Token::Neg(at) => {
+                return Err(line
+                    .error(trimmed(line, at), "this has no place here")
+                    .with_hint(form));
+            }
+        }
+    }
+    if routes.len() == MAX_ROUTES {
+        return Err(line.error(body, format!("there are more than {MAX_ROUTES} map lines")));
+    }
+    routes.push(route);
+    Ok(())
+}
+
+fn known<T: Copy>(
+    line: &Line<'_>,
+    at: &std::ops::Range<usize>,
+    names: &[(&str, T)],
+    what: &str,
+) -> Result<T, PromptsError> {
+    let text = line.text.get(at.clone()).unwrap_or_default();
+    let found = names.iter().find(|(name, _)| *name == text);
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let names: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
+        line.error(at.clone(), format!("there is no {what} \"{text}\""))
+            .with_hint(suggest(text, &names))
+    })
+}
