@@ -258,3 +258,35 @@ fn results_do_not_depend_on_threads() {
         }
     }
 }
+
+#[test]
+fn winograd_convolutions_equal_the_definition() {
+    let more = [
+        (16, 24, [1, 16, 128, 65]),
+        (64, 72, [7, 64, 12, 8]),
+        (8, 8, [9, 8, 8, 8]),
+        (12, 5, [1, 12, 21, 300]),
+    ]
+    .map(|(ci, co, [batch, channels, height, width])| {
+        (
+            ci,
+            co,
+            Shape {
+                batch,
+                channels,
+                height,
+                width,
+            },
+        )
+    });
+    for (in_channels, out_channels, sizes) in shapes().into_iter().chain(more) {
+        let shape = ConvShape {
+            in_channels,
+            out_channels,
+            kernel: 3,
+            stride: 1,
+            upsample: false,
+        };
+        check(shape, sizes, Method::Fast, 5e-5);
+    }
+}
