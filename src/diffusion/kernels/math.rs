@@ -56,7 +56,7 @@ pub(super) fn gelu<S: Simd>(s: S, x: S::V) -> S::V {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::simd::{Isa, Kernel};
     use super::*;
 
@@ -75,7 +75,7 @@ mod tests {
     }
 
     /// erf by its Maclaurin series, and 1 where that converges badly.
-    fn gelu_reference(x: f64) -> f64 {
+    pub(crate) fn gelu_reference(x: f64) -> f64 {
         let z = x / std::f64::consts::SQRT_2;
         if z.abs() > 5.0 {
             return x.max(0.0);

@@ -199,4 +199,4 @@ fn finish_row<S: Simd>(s: S, sums: &[f32], bias: f32, residual: Option<&[f32]>, 
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -137,7 +137,9 @@ impl Layout {
         let n_images = (wanted / (height * width)).clamp(1, input.batch);
         let n_rows = height.div_ceil(height.div_ceil((wanted / width).max(1)));
         // Few channels: what one chunk's transforms write and read stays in the first-level cache.
-        let n_chunk = if input.channels < 2 * ROWS { COLUMNS } else {
+        let n_chunk = if input.channels < 2 * ROWS {
+            COLUMNS
+        } else {
             COLUMNS
         };
         Self {
