@@ -14,6 +14,7 @@ mod defaults;
 mod device;
 mod finish;
 pub mod interpolate;
+pub mod kernels;
 mod layers;
 pub mod model;
 pub mod noise;
