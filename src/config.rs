@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::diffusion::kernels::Method;
 use crate::{Error, Result};
 
 /// Width and height of a picture in pixels.
@@ -65,6 +66,8 @@ pub struct DiffusionConfig {
     pub clip_skip: u32,
     /// Element type of the networks: `f32`, `f16` or `bf16`; what suits the device if absent.
     pub dtype: Option<String>,
+    /// How 3x3 convolutions are computed on the CPU.
+    pub kernels: Method,
     /// LoRA files and their weights.
     pub loras: Vec<LoraConfig>,
     /// An autoencoder that replaces the model's own: a folder or a file.

@@ -10,6 +10,7 @@
 //! | `pipeline` | all of it: [`StableDiffusion`], a [`Renderer`] |
 
 mod bundled;
+mod cpu;
 mod defaults;
 mod device;
 mod finish;

@@ -70,7 +70,9 @@ impl StableDiffusion {
         let n_steps = config.n_steps as usize;
         scheduler.start(n_steps)?;
 
-        let weights = |part: Part| Ok(Weights::new(model.tensors(part)?, device, dtype));
+        let method = config.diffusion.kernels;
+        let weights =
+            |part: Part| Ok(Weights::new(model.tensors(part)?, device, dtype).with_method(method));
         let vae_config = VaeConfig::read(&model.config(Part::Vae)?)?;
         let unet_config = UNetConfig::read(&model.config(Part::UNet)?)?;
         if unet_config.in_channels != vae_config.latent_channels() {

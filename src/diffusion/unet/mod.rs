@@ -206,7 +206,8 @@ impl UNet {
             x = block.forward(x, &time, context, &mut skips)?;
             probe(&format!("up_{idx}"), &x);
         }
-        self.conv_out.forward(&self.conv_norm_out.forward_silu(&x)?)
+        self.conv_out
+            .forward_normed(&self.conv_norm_out, &x, None, None)
     }
 
     /// The time embedding after the SiLU that every residual layer begins with.

@@ -1,8 +1,7 @@
 use candle_core::{Result as TensorResult, Tensor};
 
 use crate::Result;
-use crate::diffusion::layers::{Conv2d, GroupNorm, Linear};
-use crate::diffusion::ops;
+use crate::diffusion::layers::{Conv2d, ConvKind, GroupNorm, Linear, UpsamplingConv2d};
 use crate::diffusion::weights::Weights;
 
 /// `ResnetBlock2D`: two convolutions with a shortcut, and the time embedding added between them.
@@ -50,19 +49,20 @@ impl ResnetBlock {
 
     /// `x` is `[b, c_in, h, w]`, `time` the time embedding after SiLU, `[b, time_width]`.
     pub fn forward(&self, x: &Tensor, time: Option<&Tensor>) -> TensorResult<Tensor> {
-        let h = self.conv1.forward(&self.norm1.forward_silu(x)?)?;
-        let h = match (&self.time_emb_proj, time) {
-            (Some(proj), Some(time)) => {
-                let shift = proj.forward(time)?; // [b, c_out]
-                h.broadcast_add(&shift.unsqueeze(2)?.unsqueeze(3)?)?
-            }
-            _ => h,
+        let shift = match (&self.time_emb_proj, time) {
+            (Some(proj), Some(time)) => Some(proj.forward(time)?), // [b, c_out]
+            _ => None,
         };
-        let h = self.conv2.forward(&self.norm2.forward_silu(&h)?)?;
-        match &self.conv_shortcut {
-            Some(shortcut) => h + shortcut.forward(x)?,
-            None => h + x,
-        }
+        let h = self
+            .conv1
+            .forward_normed(&self.norm1, x, shift.as_ref(), None)?;
+        let shortcut = self
+            .conv_shortcut
+            .as_ref()
+            .map(|conv| conv.forward(x))
+            .transpose()?;
+        self.conv2
+            .forward_normed(&self.norm2, &h, None, Some(shortcut.as_ref().unwrap_or(x)))
     }
 }
 
@@ -76,9 +76,13 @@ pub struct Downsample {
 impl Downsample {
     /// With `padding` 0, the picture grows by one row at the bottom and one column at the right first.
     pub fn load(w: &Weights, channels: usize, padding: usize) -> Result<Self> {
-        let conv = Conv2d::load(w.at("conv"), channels, channels, 3)?;
+        let kind = ConvKind {
+            stride: 2,
+            padding,
+            ..ConvKind::same(3)
+        };
         Ok(Self {
-            conv: conv.with_stride(2, padding),
+            conv: Conv2d::load_kind(&w.at("conv"), channels, channels, kind)?,
             padding,
         })
     }
@@ -97,19 +101,19 @@ impl Downsample {
 /// `Upsample2D`: nearest-neighbour resize, then a convolution.
 #[derive(Debug)]
 pub struct Upsample {
-    conv: Conv2d,
+    conv: UpsamplingConv2d,
 }
 
 impl Upsample {
     /// Loads the convolution.
     pub fn load(w: &Weights, channels: usize) -> Result<Self> {
         Ok(Self {
-            conv: Conv2d::load(w.at("conv"), channels, channels, 3)?,
+            conv: UpsamplingConv2d::load(&w.at("conv"), channels)?,
         })
     }
 
     /// `[b, c, h, w]` to `[b, c, height, width]`.
     pub fn forward(&self, x: &Tensor, height: usize, width: usize) -> TensorResult<Tensor> {
-        self.conv.forward(&ops::upsample_nearest(x, height, width)?)
+        self.conv.forward(x, height, width)
     }
 }

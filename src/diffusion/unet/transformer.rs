@@ -1,7 +1,7 @@
 use candle_core::{Result as TensorResult, Tensor};
 
 use crate::Result;
-use crate::diffusion::layers::{GroupNorm, LayerNorm, Linear};
+use crate::diffusion::layers::{GatedLinear, GroupNorm, LayerNorm, Linear};
 use crate::diffusion::ops;
 use crate::diffusion::weights::Weights;
 
@@ -93,10 +93,9 @@ impl TransformerBlock {
     }
 
     fn forward(&self, x: &Tensor, context: &Tensor) -> TensorResult<Tensor> {
-        let normed = self.norm1.forward(x)?;
-        let x = (x + self.attn1.forward(&normed, &normed)?)?;
-        let x = (&x + self.attn2.forward(&self.norm2.forward(&x)?, context)?)?;
-        &x + self.feed_forward.forward(&self.norm3.forward(&x)?)?
+        let x = self.attn1.forward(&self.norm1, x, None)?;
+        let x = self.attn2.forward(&self.norm2, &x, Some(context))?;
+        self.feed_forward.forward(&self.norm3, &x)
     }
 }
 
@@ -128,20 +127,28 @@ impl Attention {
         })
     }
 
-    /// `x` is `[b, n, width]`, `context` `[b, m, context_width]`.
-    fn forward(&self, x: &Tensor, context: &Tensor) -> TensorResult<Tensor> {
-        let q = self.to_q.forward(x)?;
-        let k = self.to_k.forward(context)?;
-        let v = self.to_v.forward(context)?;
-        self.to_out
-            .forward(&ops::attention(&q, &k, &v, self.n_heads, false)?)
+    /// `x` plus what `norm(x)`, `[b, n, width]`, sees of `context`, `[b, m, context_width]`, or of itself.
+    fn forward(
+        &self,
+        norm: &LayerNorm,
+        x: &Tensor,
+        context: Option<&Tensor>,
+    ) -> TensorResult<Tensor> {
+        let project = |map: &Linear| match context {
+            Some(context) => map.forward(context),
+            None => map.forward_normed(norm, x),
+        };
+        let (k, v) = (project(&self.to_k)?, project(&self.to_v)?);
+        let q = self.to_q.forward_normed(norm, x)?;
+        let seen = ops::attention(&q, &k, &v, self.n_heads, false)?;
+        self.to_out.forward_added(&seen, x)
     }
 }
 
 /// Four times as wide inside, gated by GELU.
 #[derive(Debug)]
 struct FeedForward {
-    proj: Linear,
+    proj: GatedLinear,
     out: Linear,
 }
 
@@ -149,12 +156,14 @@ impl FeedForward {
     fn load(w: &Weights, width: usize) -> Result<Self> {
         let inner = 4 * width;
         Ok(Self {
-            proj: Linear::load(w.at("0.proj"), width, 2 * inner)?,
+            proj: GatedLinear::load(&w.at("0.proj"), width, inner)?,
             out: Linear::load(w.at(2), inner, width)?,
         })
     }
 
-    fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
-        self.out.forward(&ops::geglu(&self.proj.forward(x)?)?)
+    /// `x` plus its feed-forward.
+    fn forward(&self, norm: &LayerNorm, x: &Tensor) -> TensorResult<Tensor> {
+        self.out
+            .forward_added(&self.proj.forward_normed(norm, x)?, x)
     }
 }

@@ -74,7 +74,8 @@ impl KlDecoder {
         for block in &self.up_blocks {
             x = block.forward(x)?;
         }
-        self.conv_out.forward(&self.conv_norm_out.forward_silu(&x)?)
+        self.conv_out
+            .forward_normed(&self.conv_norm_out, &x, None, None)
     }
 }
 
@@ -145,7 +146,7 @@ impl KlEncoder {
         let x = self.mid_block.forward(&x)?;
         let mut moments = self
             .conv_out
-            .forward(&self.conv_norm_out.forward_silu(&x)?)?;
+            .forward_normed(&self.conv_norm_out, &x, None, None)?;
         if let Some(conv) = &self.quant_conv {
             moments = conv.forward(&moments)?;
         }

@@ -2,7 +2,7 @@ use candle_core::{Result as TensorResult, Tensor};
 
 use super::config::AutoencoderTinyConfig;
 use crate::Result;
-use crate::diffusion::layers::Conv2d;
+use crate::diffusion::layers::{Conv2d, ConvKind};
 use crate::diffusion::ops;
 use crate::diffusion::weights::Weights;
 
@@ -39,7 +39,13 @@ impl TinyNet {
             if idx + 1 < config.num_decoder_blocks.len() {
                 net.layers
                     .push(Layer::Upsample(config.upsampling_scaling_factor));
-                let conv = Conv2d::load_without_bias(w.at(net.next_idx()), channels, channels, 3)?;
+                let conv = {
+                    let kind = ConvKind {
+                        has_bias: false,
+                        ..ConvKind::same(3)
+                    };
+                    Conv2d::load_kind(&w.at(net.next_idx()), channels, channels, kind)?
+                };
                 net.layers.push(Layer::Conv(conv));
             } else {
                 let conv = Conv2d::load(w.at(net.next_idx()), channels, config.out_channels, 3)?;
@@ -62,8 +68,12 @@ impl TinyNet {
             let conv = if idx == 0 {
                 Conv2d::load(w.at(net.next_idx()), config.in_channels, channels, 3)?
             } else {
-                Conv2d::load_without_bias(w.at(net.next_idx()), channels, channels, 3)?
-                    .with_stride(2, 1)
+                let kind = ConvKind {
+                    stride: 2,
+                    has_bias: false,
+                    ..ConvKind::same(3)
+                };
+                Conv2d::load_kind(&w.at(net.next_idx()), channels, channels, kind)?
             };
             net.layers.push(Layer::Conv(conv));
             net.push_blocks(&w, n_blocks, channels)?;

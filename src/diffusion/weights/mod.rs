@@ -15,6 +15,7 @@ use candle_core::{DType, Device, Shape, Tensor};
 pub use bytes::Bytes;
 pub use safetensors::{Entry, SafetensorsFile};
 
+use crate::diffusion::kernels::Method;
 use crate::{Error, Result};
 
 /// Where a tensor lies and how the file stores it.
@@ -171,6 +172,7 @@ pub struct Weights {
     prefix: String,
     device: Device,
     dtype: DType,
+    method: Method,
 }
 
 impl Weights {
@@ -181,7 +183,19 @@ impl Weights {
             prefix: String::new(),
             device: device.clone(),
             dtype,
+            method: Method::Exact,
         }
+    }
+
+    /// The same for layers that compute 3x3 convolutions on the CPU by `method`; [`Method::Exact`] otherwise.
+    #[must_use]
+    pub fn with_method(self, method: Method) -> Self {
+        Self { method, ..self }
+    }
+
+    /// How layers compute 3x3 convolutions on the CPU.
+    pub fn method(&self) -> Method {
+        self.method
     }
 
     /// The tensors below `name`.

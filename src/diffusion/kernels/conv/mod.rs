@@ -6,6 +6,7 @@ mod winograd;
 use std::sync::OnceLock;
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::input::{Input, Shape};
 use super::norm::{ChannelSums, Sums};
@@ -14,7 +15,8 @@ use super::simd::{Isa, Simd};
 use super::tile::ROWS;
 
 /// Which algorithm computes a 3×3 convolution of stride 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Method {
     /// Every product, in order: error as of a plain sum of f32.
     Exact,
