@@ -7,7 +7,7 @@
 use rayon::prelude::*;
 
 use super::arena::with_scratch;
-use super::math::exp;
+use super::math::exp2;
 use super::simd::{Isa, Kernel, Simd};
 use super::tile::{Block, COLUMNS, ROWS, STEP};
 
@@ -96,7 +96,8 @@ pub fn attention(
                 with_scratch(lens, |[queries, scores, sums, state]| {
                     isa.run(Attend {
                         shape,
-                        scale,
+                        // Exponentials are powers of two; this makes up for the base.
+                        scale: scale * std::f32::consts::LOG2_E,
                         causal,
                         offsets: &offsets,
                         q: &q[from..],
@@ -297,11 +298,11 @@ impl Attend<'_, '_> {
         for scores in self.scores.chunks_exact(COLUMNS).take(n_block) {
             greatest = s.max(greatest, s.load(&scores[column..]));
         }
-        let factor = exp(s, s.sub(before, greatest));
+        let factor = exp2(s, s.sub(before, greatest));
         let mut total = s.mul(s.load(&self.state[COLUMNS + column..]), factor);
         for scores in self.scores.chunks_exact_mut(COLUMNS).take(n_block) {
             let to = &mut scores[column..];
-            let e = exp(s, s.sub(s.load(to), greatest));
+            let e = exp2(s, s.sub(s.load(to), greatest));
             s.store(e, to);
             total = s.add(total, e);
         }

@@ -100,7 +100,9 @@ pub(super) fn stretch_sums<S: Simd>(s: S, values: &[f32]) -> [f64; 2] {
         sums[0] = [s.add(sums[0][0], x), s.mul_add(x, x, sums[0][1])];
     }
     let [a, b, c, d] = sums;
-    [0, 1].map(|i| f64::from(s.sum(s.add(s.add(a[i], b[i]), s.add(c[i], d[i])))))
+    let sum = s.add(s.add(a[0], b[0]), s.add(c[0], d[0]));
+    let squares = s.add(s.add(a[1], b[1]), s.add(c[1], d[1]));
+    [f64::from(s.sum(sum)), f64::from(s.sum(squares))]
 }
 
 /// Writes `act(scale x + shift)` to `out`: a normalisation on its own, where no convolution follows.

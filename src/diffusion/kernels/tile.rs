@@ -42,7 +42,9 @@ impl Block<'_> {
             let n_vectors = match (end - column) / S::LANES {
                 1 => self.rows::<S, 1>(s, column, out, add),
                 2 | 4 => self.rows::<S, 2>(s, column, out, add),
-                _ => self.rows::<S, 3>(s, column, out, add),
+                // 3 by 4 would fill 16 registers to the last, and compilers then spill one in the loop.
+                _ if S::MANY_REGISTERS => self.rows::<S, 3>(s, column, out, add),
+                _ => self.rows::<S, 2>(s, column, out, add),
             };
             column += n_vectors * S::LANES;
         }

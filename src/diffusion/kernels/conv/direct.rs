@@ -8,7 +8,7 @@
 //! | 3×3 | the rows with one zero on each side | width + 2 |
 //! | 3×3 of stride 2 | the same, split into even and odd rows and columns | output width + 1 |
 //! | 3×3 of the doubled input | as 3×3, of the input as it is | width + 2 |
-//! | 1×1 | as it is | 1 row |
+//! | 1×1 | panels of [`COLUMNS`] values, each a strip, for the processor to fetch ahead | 1 row |
 //!
 //! A doubled input has equal neighbours, so each of the 4 phases of the output sees only 2×2 distinct values: the 9
 //! weights are added up to 4 for each phase. That saves 5 of 9 products.
@@ -68,6 +68,8 @@ struct Layout {
     pitch: usize,
     /// Values from one channel to the next.
     plane: usize,
+    /// Strips of a piece: 1, but for 1×1.
+    n_strips: usize,
 }
 
 impl Layout {
@@ -80,17 +82,22 @@ impl Layout {
         };
         let pitch = width + border;
         let n_planes = shape.stride * shape.stride;
-        let fitting =
-            (STRIP_VALUES / (shape.in_channels * pitch * n_planes)).saturating_sub(border);
-        // Even strips of at least 4 rows; those of 1×1 are blocks of columns.
-        let n_rows = if shape.kernel == 1 {
-            height.min((fitting / COLUMNS).max(2) * COLUMNS)
+        let fitting = STRIP_VALUES / (shape.in_channels * pitch * n_planes);
+        let (n_rows, n_strips) = if shape.kernel == 1 {
+            let n_panels = height.div_ceil(COLUMNS);
+            (COLUMNS, n_panels.min((fitting / COLUMNS).clamp(1, 8)))
         } else {
-            height.div_ceil(height.div_ceil(fitting.max(4)))
+            // Even strips of at least 4 rows.
+            let fitting = fitting.saturating_sub(border).max(4);
+            (height.div_ceil(height.div_ceil(fitting)), 1)
         };
         // An odd number of cache lines: rows of several channels then don't compete for the same places.
         let n_values = n_planes * (n_rows + border) * pitch;
-        let plane = (n_values.div_ceil(STEP) | 1) * STEP;
+        let plane = if shape.kernel == 1 {
+            COLUMNS
+        } else {
+            (n_values.div_ceil(STEP) | 1) * STEP
+        };
         Self {
             shape,
             input,
@@ -98,6 +105,7 @@ impl Layout {
             width,
             pitch,
             plane,
+            n_strips,
         }
     }
 
@@ -121,9 +129,9 @@ impl Layout {
         plane + row / 2 * self.pitch + column / 2
     }
 
-    /// Values of the output's plane in one strip.
+    /// Values of the output's plane in one piece.
     fn stretch(&self) -> usize {
-        let n_values = self.n_rows * self.width;
+        let n_values = self.n_strips * self.n_rows * self.width;
         if self.shape.upsample {
             4 * n_values
         } else {
@@ -134,14 +142,19 @@ impl Layout {
     /// Room for the sums of one block of output channels.
     fn sums_len(&self) -> usize {
         let n_phases = if self.shape.upsample { 4 } else { 1 };
-        n_phases * ROWS * (self.n_rows * self.pitch).next_multiple_of(STEP)
+        n_phases * ROWS * (self.n_strips * self.n_rows * self.pitch).next_multiple_of(STEP)
     }
 
-    /// Room for a strip: the last block reads a little behind it.
+    /// Values of a strip.
     fn strip_len(&self) -> usize {
-        self.shape.in_channels * self.plane + 2 * COLUMNS
+        self.shape.in_channels * self.plane
     }
 }
+
+/// Channels to fetch ahead of the one that is copied.
+const AHEAD: usize = 4;
+/// Room behind the last strip, where its last block reads on.
+const BEHIND: usize = 2 * COLUMNS;
 
 /// Computes the convolution.
 pub(super) fn forward(
@@ -153,9 +166,9 @@ pub(super) fn forward(
 ) -> ChannelSums {
     let shape = conv.shape.output(input.shape);
     let layout = Layout::new(conv.shape, input.shape);
-    let n_strips = shape.batch * shape.plane().div_ceil(layout.stretch());
+    let n_stretches = shape.plane().div_ceil(layout.stretch());
     let n_blocks = conv.shape.out_channels.div_ceil(ROWS);
-    let n_groups = N_PIECES.div_ceil(n_strips).min(n_blocks);
+    let n_groups = N_PIECES.div_ceil(shape.batch * n_stretches).min(n_blocks);
     let size = Size {
         images: 1,
         channels: n_blocks.div_ceil(n_groups) * ROWS,
@@ -163,91 +176,86 @@ pub(super) fn forward(
     };
     let pieces = cut(out, (shape.channels, shape.plane()), size);
     let offsets = layout.offsets();
-    let strip_at = |piece: &Piece| Strip {
-        layout,
-        input,
-        image: piece.image,
-        first_row: piece.start / layout.stretch() * layout.n_rows,
-    };
-    let compute = |strip: &[f32], piece: &mut Piece| {
+    let n_channels = conv.shape.in_channels;
+    let (n_strips, len) = (layout.n_strips, layout.strip_len());
+    // Fills one channel of a strip of the stretch `stretch` of all images.
+    let fill =
+        |stretch: usize, strip: usize, channel: usize, padded: &mut [f32], to: &mut [f32]| {
+            isa.run(Fill {
+                layout,
+                input,
+                image: stretch / n_stretches,
+                first_row: (stretch % n_stretches * n_strips + strip) * layout.n_rows,
+                channel,
+                padded,
+                to,
+            });
+        };
+    let compute = |strips: &[f32], piece: &mut Piece| {
         with_scratch([layout.sums_len()], |[sums]| {
             isa.run(Compute {
                 conv,
                 layout,
                 offsets: &offsets,
-                strip,
+                strips,
                 sums,
                 extras,
                 piece,
             });
         });
     };
+    let stretch_of = |piece: &Piece| piece.image * n_stretches + piece.start / layout.stretch();
     if n_groups == 1 {
         return for_pieces(isa, pieces, shape, |piece| {
             with_scratch(
-                [layout.strip_len(), 2 * layout.pitch],
-                |[values, padded]| {
-                    let strip = strip_at(piece);
-                    let planes = values
-                        .chunks_exact_mut(layout.plane)
-                        .take(conv.shape.in_channels);
-                    for (channel, to) in planes.enumerate() {
-                        isa.run(Fill {
-                            strip,
-                            channel,
-                            padded,
-                            to,
-                        });
+                [n_strips * len + BEHIND, 2 * layout.pitch],
+                |[strips, padded]| {
+                    let stretch = stretch_of(piece);
+                    // Strip by strip within a channel: the input is read in long runs.
+                    for channel in 0..n_channels {
+                        for strip in 0..n_strips {
+                            let at = strip * len + channel * layout.plane;
+                            fill(
+                                stretch,
+                                strip,
+                                channel,
+                                padded,
+                                &mut strips[at..][..layout.plane],
+                            );
+                        }
                     }
-                    compute(values, piece);
+                    compute(strips, piece);
                 },
             );
         });
     }
-    // Few strips: they are laid out first, channels side by side, then shared by groups of output channels.
-    let n_groups = pieces.len() / n_strips;
-    let len = conv.shape.in_channels * layout.plane;
-    with_scratch([n_strips * len + 2 * COLUMNS], |[strips]| {
-        strips[..n_strips * len]
+    // Few pieces: strips are filled first, channels side by side, then shared by groups of output channels.
+    let n_all = shape.batch * n_stretches * n_strips;
+    with_scratch([n_all * len + BEHIND], |[strips]| {
+        strips[..n_all * len]
             .par_chunks_exact_mut(layout.plane)
             .with_min_len(8)
             .enumerate()
             .for_each(|(index, to)| {
-                let (strip, channel) = (
-                    index / conv.shape.in_channels,
-                    index % conv.shape.in_channels,
-                );
-                let strip = strip_at(&pieces[strip * n_groups]);
+                let (strip, channel) = (index / n_channels, index % n_channels);
                 with_scratch([2 * layout.pitch], |[padded]| {
-                    isa.run(Fill {
-                        strip,
-                        channel,
-                        padded,
-                        to,
-                    })
+                    fill(strip / n_strips, strip % n_strips, channel, padded, to);
                 });
             });
         let strips = &*strips;
         for_pieces(isa, pieces, shape, |piece| {
-            let stretches = shape.plane().div_ceil(layout.stretch());
-            let strip = piece.image * stretches + piece.start / layout.stretch();
-            compute(&strips[strip * len..], piece);
+            compute(&strips[stretch_of(piece) * n_strips * len..], piece);
         })
     })
 }
 
-/// Rows of the input that one strip covers.
-#[derive(Clone, Copy)]
-struct Strip<'a> {
+/// Lays out one channel of a strip.
+struct Fill<'a> {
     layout: Layout,
     input: &'a Input<'a>,
     image: usize,
+    /// First row of the grid.
     first_row: usize,
-}
-
-/// Lays out one channel of a strip.
-struct Fill<'a> {
-    strip: Strip<'a>,
     channel: usize,
     /// Room for two rows of padded input.
     padded: &'a mut [f32],
@@ -260,21 +268,25 @@ impl Kernel for Fill<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Self {
-            strip,
-            channel,
-            padded,
-            to,
-        } = self;
-        let Strip {
             layout,
             input,
             image,
             first_row,
-        } = strip;
+            channel,
+            padded,
+            to,
+        } = self;
         let plane = input.plane(image, channel);
         if layout.shape.kernel == 1 {
+            // Runs are too short for the processor to see what comes next.
+            if channel + AHEAD < input.shape.channels {
+                let next = input.plane(image, channel + AHEAD);
+                for value in next.iter().skip(first_row).take(COLUMNS).step_by(STEP) {
+                    s.prefetch(value);
+                }
+            }
             let end = plane.len().min(first_row + layout.n_rows);
-            let from = &plane[first_row..end];
+            let from = &plane[first_row.min(end)..end];
             return input.copy(s, (image, channel), from, &mut to[..from.len()]);
         }
         let Shape { height, width, .. } = input.shape;
@@ -312,12 +324,12 @@ impl Kernel for Fill<'_> {
     }
 }
 
-/// Computes one piece of the output from a strip.
+/// Computes one piece of the output from its strips.
 struct Compute<'a, 'b> {
     conv: &'a Conv2d,
     layout: Layout,
     offsets: &'a [usize],
-    strip: &'a [f32],
+    strips: &'a [f32],
     sums: &'a mut [f32],
     extras: &'a Extras<'a>,
     piece: &'a mut Piece<'b>,
@@ -336,6 +348,12 @@ impl Kernel for Compute<'_, '_> {
         let n_rows = stretch / n_phases / layout.width;
         let n_columns = (n_rows - 1) * layout.pitch + layout.width;
         let pitch = n_columns.next_multiple_of(STEP);
+        // 1×1: a strip is a panel; else there is one.
+        let n_strip = if layout.shape.kernel == 1 {
+            COLUMNS
+        } else {
+            n_columns
+        };
         let n_weights = self.offsets.len() * ROWS;
         let first_channel = self.piece.first_channel;
         let sums = self.sums;
@@ -343,17 +361,20 @@ impl Kernel for Compute<'_, '_> {
             let first_channel = first_channel + block * ROWS;
             let weights = &self.conv.direct[first_channel / ROWS * n_phases * n_weights..];
             for phase in 0..n_phases {
-                Block {
-                    weights: &weights[phase * n_weights..][..n_weights],
-                    offsets: self.offsets,
-                    input: &self.strip[phase / 2 * layout.pitch + phase % 2..],
+                for (strip, first) in (0..n_columns).step_by(n_strip).enumerate() {
+                    let at = strip * layout.strip_len() + phase / 2 * layout.pitch + phase % 2;
+                    Block {
+                        weights: &weights[phase * n_weights..][..n_weights],
+                        offsets: self.offsets,
+                        input: &self.strips[at..],
+                    }
+                    .compute(
+                        s,
+                        (0, n_strip.min(n_columns - first)),
+                        (&mut sums[phase * ROWS * pitch + first..], pitch, rows.len()),
+                        false,
+                    );
                 }
-                .compute(
-                    s,
-                    (0, n_columns),
-                    (&mut sums[phase * ROWS * pitch..], pitch, rows.len()),
-                    false,
-                );
             }
             for (row, to) in rows.iter_mut().enumerate() {
                 let channel = first_channel + row;

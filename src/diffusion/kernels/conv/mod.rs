@@ -181,22 +181,12 @@ fn for_pieces<'a>(
 #[inline(always)]
 fn finish_row<S: Simd>(s: S, sums: &[f32], bias: f32, residual: Option<&[f32]>, out: &mut [f32]) {
     let bias = s.splat(bias);
-    let sums = sums.chunks(S::LANES);
-    match residual {
-        None => {
-            for (sums, out) in sums.zip(out.chunks_mut(S::LANES)) {
-                s.store_partial(s.add(s.load_partial(sums), bias), out);
-            }
+    for x in (0..out.len()).step_by(S::LANES) {
+        let mut value = s.add(s.load_partial(&sums[x..]), bias);
+        if let Some(residual) = residual {
+            value = s.add(value, s.load_partial(&residual[x..]));
         }
-        Some(residual) => {
-            for ((sums, out), more) in sums
-                .zip(out.chunks_mut(S::LANES))
-                .zip(residual.chunks(S::LANES))
-            {
-                let sum = s.add(s.load_partial(sums), bias);
-                s.store_partial(s.add(sum, s.load_partial(more)), out);
-            }
-        }
+        s.store_partial(value, &mut out[x..]);
     }
 }
 

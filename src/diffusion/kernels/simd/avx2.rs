@@ -86,6 +86,11 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn prefetch(self, value: &f32) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(value).cast()) }
+    }
+
+    #[inline(always)]
     fn deinterleave4(self, v: [__m256; 4]) -> [__m256; 4] {
         unsafe {
             // Regroup 128-bit halves so that both halves of a vector see the same stride, then transpose them.

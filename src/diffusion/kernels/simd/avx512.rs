@@ -86,6 +86,11 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn prefetch(self, value: &f32) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(value).cast()) }
+    }
+
+    #[inline(always)]
     fn deinterleave4(self, [a, b, c, d]: [__m512; 4]) -> [__m512; 4] {
         unsafe {
             // Four values of each phase out of two vectors, phases 0 and 1, then 2 and 3.

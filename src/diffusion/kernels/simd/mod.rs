@@ -22,7 +22,7 @@ pub(super) trait Simd: Copy + Send + Sync + 'static {
     type V: Copy;
     /// Values in one vector; divides 16.
     const LANES: usize;
-    /// Whether 28 vectors fit the registers: the tile then is 8 rows by 3 vectors instead of 4 by 3.
+    /// Whether 28 vectors fit the registers: the tile then is 8 rows by 3 vectors instead of 4 by 2.
     const MANY_REGISTERS: bool;
 
     /// Runs a kernel compiled for this instruction set.
@@ -50,6 +50,10 @@ pub(super) trait Simd: Copy + Send + Sync + 'static {
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `2^n`, where lane bits are those of `1.5 2^23 + n`: the sum that rounds a small number to a whole one.
     fn exp2_of_biased(self, biased: Self::V) -> Self::V;
+
+    /// Asks the processor to bring a value's cache line near, where it can be asked.
+    #[inline(always)]
+    fn prefetch(self, _value: &f32) {}
 
     /// Splits `4 LANES` consecutive values by their index modulo 4.
     #[inline(always)]
