@@ -9,10 +9,13 @@
 //! | [`vae`], `finish` | latents to pictures of the film's size |
 //! | `pipeline` | all of it: [`StableDiffusion`], a [`Renderer`] |
 
+mod checkpoint;
 mod defaults;
 mod finish;
 pub mod interpolate;
 mod layers;
+mod ldm;
+mod lora;
 pub mod model;
 pub mod noise;
 mod ops;

@@ -57,7 +57,7 @@ impl StableDiffusion {
         ModelDefaults::of(model)?.check_draw_size(config.draw_size)?;
         let choice = config.diffusion.scheduler.as_deref().map(str::parse).transpose()?;
         let scheduler =
-            SchedulerConfig::read(&model.folder.config("scheduler/scheduler_config.json")?, choice)?;
+            SchedulerConfig::read(&model.scheduler()?, choice)?;
         let n_steps = config.n_steps as usize;
         scheduler.start(n_steps)?;
 
