@@ -31,6 +31,6 @@ pub mod weights;
 
 pub use defaults::ModelDefaults;
 pub use model::{EmbeddedFolder, ModelFolder};
-pub use pipeline::StableDiffusion;
+pub use pipeline::{ModelSizes, StableDiffusion};
 pub use renderer::Renderer;
 pub use source::ModelSource;

@@ -180,6 +180,9 @@ impl ModelSource {
     pub fn tensors(&self, part: Part) -> Result<TensorMap> {
         let mut map = match (part, &self.vae, &self.checkpoint) {
             (Part::Vae, Some(vae), _) => return self.vae_tensors(vae),
+            (Part::TextEncoder | Part::TextEncoder2, _, None) => {
+                with_text_model_prefix(self.folder.tensors(part.folder(), part.stem())?)
+            }
             (_, _, None) => self.folder.tensors(part.folder(), part.stem())?,
             (Part::UNet, _, Some(checkpoint)) => checkpoint.unet(&UNetConfig::read(&self.config(part)?)?),
             (Part::Vae, _, Some(checkpoint)) => checkpoint.vae(&VaeConfig::read(&self.config(part)?)?)?,
@@ -251,6 +254,22 @@ impl ModelSource {
             hash.update(lora.scale().to_le_bytes());
         }
         Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+/// The text model's names before version 5 of transformers, which began to leave `text_model.` out.
+fn with_text_model_prefix(map: TensorMap) -> TensorMap {
+    if !map.tensors.contains_key("embeddings.token_embedding.weight") {
+        return map;
+    }
+    let renamed = map.tensors.into_iter().map(|(name, tensor)| {
+        let is_outside = name.starts_with("text_projection.");
+        (if is_outside { name } else { format!("text_model.{name}") }, tensor)
+    });
+    TensorMap {
+        tensors: renamed.collect(),
+        label: map.label,
+        deltas: map.deltas,
     }
 }
 

@@ -52,7 +52,7 @@ FAMILIES = {
                samplers=dict(euler=3, dpmpp_2m=3), pipeline="StableDiffusionXLPipeline", vae=dict(scaling_factor=0.13025)),
     "lcm": dict(unet=dict(time_cond_proj_dim=8), text=dict(), schedule=dict(SD_SCHEDULE, set_alpha_to_one=True),
                 default="lcm", guidance=8.5, samplers=dict(lcm=4), pipeline="LatentConsistencyModelPipeline"),
-    # SDXS, SSD-1B and their kin: no middle, levels of different depth, no guidance
+    # SDXS, SSD-1B and their kin: no middle block, levels of different depth, no guidance
     "distilled": dict(unet=dict(block_out_channels=(4, 6, 8), layers_per_block=(1, 2, 1), mid_block_type=None,
                                 attention_head_dim=(2, 3, 2), transformer_layers_per_block=[1, 1, [2]],
                                 reverse_transformer_layers_per_block=[[2, 1], 1, 1],
@@ -140,6 +140,8 @@ def family(name, spec, out):
         # plainly stated pooling: the largest id is the end token here, as the old value 2 means
         encoder = save_model(randomise(cls(config)), folder / f"text_encoder{suffix}")
         tokenizer = CLIPTokenizerFast.from_pretrained(folder / f"tokenizer{suffix}")
+        if name == "velocity":
+            tokenizer.save_pretrained(folder / "tokenizer")
         encoders.append((suffix, tokenizer, encoder))
         parts[f"text_encoder{suffix}"] = ["transformers", cls.__name__]
         parts[f"tokenizer{suffix}"] = ["transformers", "CLIPTokenizer"]
@@ -302,7 +304,7 @@ def schedules(out):
                   "ddim_zero_snr": (DDIMScheduler, dict(rescale_betas_zero_snr=True)),
                   "ddim_linear": (DDIMScheduler, dict(beta_schedule="linear")),
                   "euler_zero_snr": (EulerDiscreteScheduler, dict(rescale_betas_zero_snr=True)),
-                  "unipc_bh1": (UniPCMultistepScheduler, dict(solver_type="bh1")),
+                  "unipc_bh1": (UniPCMultistepScheduler, dict(solver_type="bh1", final_sigmas_type="sigma_min")),
                   "unipc_no_corrector": (UniPCMultistepScheduler, dict(disable_corrector=[0, 2]))}
     for name, (cls, more) in spellings.items():
         for prediction in ("epsilon", "v_prediction"):
