@@ -29,7 +29,9 @@ fn equals_diffusers() {
     let manifest = json_file(&kit.join("manifest.json"));
     let mut report = Report::default();
 
-    let families = manifest["families"].as_object().expect("manifest.json names families");
+    let families = manifest["families"]
+        .as_object()
+        .expect("manifest.json names families");
     for (family, files) in families {
         let text = |key: &str| files[key].as_str().expect("a path");
         let model = kit.join(text("model"));
@@ -49,7 +51,11 @@ fn equals_diffusers() {
     }
     for file in manifest["unit"].as_array().into_iter().flatten() {
         let path = kit.join(file.as_str().expect("a path"));
-        let name = path.file_stem().expect("a file name").to_string_lossy().into_owned();
+        let name = path
+            .file_stem()
+            .expect("a file name")
+            .to_string_lossy()
+            .into_owned();
         let mut expected = Expected::load(&path, &name);
         if expected.meta["units"].is_object() {
             schedules::compare(&mut expected, &mut report);

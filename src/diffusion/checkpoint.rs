@@ -34,10 +34,16 @@ impl CheckpointKind {
     /// Where the text model of a part lies, and whether it is OpenCLIP's.
     fn text_prefix(self, part: Part) -> Option<(&'static str, bool)> {
         match (self, part) {
-            (Self::StableDiffusion1, Part::TextEncoder) => Some(("cond_stage_model.transformer.", false)),
+            (Self::StableDiffusion1, Part::TextEncoder) => {
+                Some(("cond_stage_model.transformer.", false))
+            }
             (Self::StableDiffusion2, Part::TextEncoder) => Some(("cond_stage_model.model.", true)),
-            (Self::StableDiffusionXl, Part::TextEncoder) => Some(("conditioner.embedders.0.transformer.", false)),
-            (Self::StableDiffusionXl, Part::TextEncoder2) => Some(("conditioner.embedders.1.model.", true)),
+            (Self::StableDiffusionXl, Part::TextEncoder) => {
+                Some(("conditioner.embedders.0.transformer.", false))
+            }
+            (Self::StableDiffusionXl, Part::TextEncoder2) => {
+                Some(("conditioner.embedders.1.model.", true))
+            }
             _ => None,
         }
     }
@@ -52,9 +58,15 @@ impl Checkpoint {
         let file = Arc::new(SafetensorsFile::open(path)?);
         let has = |prefix: &str| file.entries().keys().any(|name| name.starts_with(prefix));
         let kinds = [
-            ("conditioner.embedders.1.model.", CheckpointKind::StableDiffusionXl),
+            (
+                "conditioner.embedders.1.model.",
+                CheckpointKind::StableDiffusionXl,
+            ),
             ("cond_stage_model.model.", CheckpointKind::StableDiffusion2),
-            ("cond_stage_model.transformer.", CheckpointKind::StableDiffusion1),
+            (
+                "cond_stage_model.transformer.",
+                CheckpointKind::StableDiffusion1,
+            ),
         ];
         match kinds.iter().find(|(prefix, _)| has(prefix)) {
             Some((_, kind)) => Ok(Self { kind: *kind, file }),
@@ -72,7 +84,11 @@ impl Checkpoint {
     pub fn unet(&self, config: &UNetConfig) -> TensorMap {
         let table = NameTable::unet(config);
         self.renamed("model.diffusion_model.", |name| {
-            table.to_diffusers(name).map(|name| (name, Layout::AsStored)).into_iter().collect()
+            table
+                .to_diffusers(name)
+                .map(|name| (name, Layout::AsStored))
+                .into_iter()
+                .collect()
         })
     }
 
@@ -89,9 +105,10 @@ impl Checkpoint {
     /// # Errors
     /// [`Error::Weights`] if files of this family don't have the part.
     pub fn text(&self, part: Part) -> Result<TensorMap> {
-        let (prefix, is_open_clip) = self.kind.text_prefix(part).ok_or_else(|| {
-            Error::weights(&self.file.path, format!("has no {}", part.folder()))
-        })?;
+        let (prefix, is_open_clip) = self
+            .kind
+            .text_prefix(part)
+            .ok_or_else(|| Error::weights(&self.file.path, format!("has no {}", part.folder())))?;
         Ok(self.renamed(prefix, |name| match is_open_clip {
             true => open_clip_to_transformers(name),
             false => vec![(name.to_owned(), Layout::AsStored)],
@@ -107,13 +124,24 @@ impl Checkpoint {
 ///
 /// # Errors
 /// [`Error::Weights`] if the configuration isn't an `AutoencoderKL`'s.
-pub fn vae_tensors(file: &Arc<SafetensorsFile>, prefix: &str, config: &VaeConfig) -> Result<TensorMap> {
+pub fn vae_tensors(
+    file: &Arc<SafetensorsFile>,
+    prefix: &str,
+    config: &VaeConfig,
+) -> Result<TensorMap> {
     let VaeConfig::Kl(config) = config else {
-        return Err(Error::weights(&file.path, "a single file can hold an AutoencoderKL only"));
+        return Err(Error::weights(
+            &file.path,
+            "a single file can hold an AutoencoderKL only",
+        ));
     };
     let table = NameTable::vae(config.block_out_channels.len(), config.layers_per_block);
     Ok(renamed(file, prefix, |name| {
-        table.to_diffusers(name).map(|name| (name, Layout::AsStored)).into_iter().collect()
+        table
+            .to_diffusers(name)
+            .map(|name| (name, Layout::AsStored))
+            .into_iter()
+            .collect()
     }))
 }
 
@@ -125,9 +153,17 @@ fn renamed(
 ) -> TensorMap {
     let mut tensors = BTreeMap::new();
     for stored in file.entries().keys() {
-        let Some(name) = stored.strip_prefix(prefix) else { continue };
+        let Some(name) = stored.strip_prefix(prefix) else {
+            continue;
+        };
         for (name, layout) in names(name) {
-            tensors.insert(name, Located { layout, ..Located::as_stored(file, stored) });
+            tensors.insert(
+                name,
+                Located {
+                    layout,
+                    ..Located::as_stored(file, stored)
+                },
+            );
         }
     }
     TensorMap {

@@ -63,8 +63,16 @@ impl NameTable {
         for level in 0..n_levels {
             for layer in 0..n_layers(level) {
                 let block = format!("down_blocks.{level}");
-                table.add(&format!("{block}.resnets.{layer}"), &format!("input_blocks.{entry}.0"), RESNET);
-                table.add(&format!("{block}.attentions.{layer}"), &format!("input_blocks.{entry}.1"), &[]);
+                table.add(
+                    &format!("{block}.resnets.{layer}"),
+                    &format!("input_blocks.{entry}.0"),
+                    RESNET,
+                );
+                table.add(
+                    &format!("{block}.attentions.{layer}"),
+                    &format!("input_blocks.{entry}.1"),
+                    &[],
+                );
                 entry += 1;
             }
             let downsampler = format!("down_blocks.{level}.downsamplers.0.conv");
@@ -79,9 +87,17 @@ impl NameTable {
                 .is_some_and(|kind| kind.starts_with("CrossAttn"));
             for layer in 0..=n_layers(level) {
                 let name = format!("up_blocks.{block}");
-                table.add(&format!("{name}.resnets.{layer}"), &format!("output_blocks.{entry}.0"), RESNET);
+                table.add(
+                    &format!("{name}.resnets.{layer}"),
+                    &format!("output_blocks.{entry}.0"),
+                    RESNET,
+                );
                 if has_attention {
-                    table.add(&format!("{name}.attentions.{layer}"), &format!("output_blocks.{entry}.1"), &[]);
+                    table.add(
+                        &format!("{name}.attentions.{layer}"),
+                        &format!("output_blocks.{entry}.1"),
+                        &[],
+                    );
                 }
                 entry += 1;
             }
@@ -105,21 +121,59 @@ impl NameTable {
             for name in ["conv_in", "conv_out"] {
                 table.add(&format!("{half}.{name}"), &format!("{half}.{name}"), &[]);
             }
-            table.add(&format!("{half}.conv_norm_out"), &format!("{half}.norm_out"), &[]);
+            table.add(
+                &format!("{half}.conv_norm_out"),
+                &format!("{half}.norm_out"),
+                &[],
+            );
             let mid = format!("{half}.mid_block");
-            table.add(&format!("{mid}.resnets.0"), &format!("{half}.mid.block_1"), VAE_RESNET);
-            table.add(&format!("{mid}.attentions.0"), &format!("{half}.mid.attn_1"), VAE_ATTENTION);
-            table.add(&format!("{mid}.resnets.1"), &format!("{half}.mid.block_2"), VAE_RESNET);
+            table.add(
+                &format!("{mid}.resnets.0"),
+                &format!("{half}.mid.block_1"),
+                VAE_RESNET,
+            );
+            table.add(
+                &format!("{mid}.attentions.0"),
+                &format!("{half}.mid.attn_1"),
+                VAE_ATTENTION,
+            );
+            table.add(
+                &format!("{mid}.resnets.1"),
+                &format!("{half}.mid.block_2"),
+                VAE_RESNET,
+            );
         }
         for level in 0..n_levels {
-            let (down, up) = (format!("encoder.down_blocks.{level}"), format!("decoder.up_blocks.{level}"));
-            let (ldm_down, ldm_up) = (format!("encoder.down.{level}"), format!("decoder.up.{}", n_levels - 1 - level));
+            let (down, up) = (
+                format!("encoder.down_blocks.{level}"),
+                format!("decoder.up_blocks.{level}"),
+            );
+            let (ldm_down, ldm_up) = (
+                format!("encoder.down.{level}"),
+                format!("decoder.up.{}", n_levels - 1 - level),
+            );
             for layer in 0..=layers_per_block.min(64) {
-                table.add(&format!("{down}.resnets.{layer}"), &format!("{ldm_down}.block.{layer}"), VAE_RESNET);
-                table.add(&format!("{up}.resnets.{layer}"), &format!("{ldm_up}.block.{layer}"), VAE_RESNET);
+                table.add(
+                    &format!("{down}.resnets.{layer}"),
+                    &format!("{ldm_down}.block.{layer}"),
+                    VAE_RESNET,
+                );
+                table.add(
+                    &format!("{up}.resnets.{layer}"),
+                    &format!("{ldm_up}.block.{layer}"),
+                    VAE_RESNET,
+                );
             }
-            table.add(&format!("{down}.downsamplers.0.conv"), &format!("{ldm_down}.downsample.conv"), &[]);
-            table.add(&format!("{up}.upsamplers.0.conv"), &format!("{ldm_up}.upsample.conv"), &[]);
+            table.add(
+                &format!("{down}.downsamplers.0.conv"),
+                &format!("{ldm_down}.downsample.conv"),
+                &[],
+            );
+            table.add(
+                &format!("{up}.upsamplers.0.conv"),
+                &format!("{ldm_up}.upsample.conv"),
+                &[],
+            );
         }
         table
     }
@@ -136,7 +190,10 @@ impl NameTable {
     pub fn to_diffusers(&self, ldm: &str) -> Option<String> {
         self.rows.iter().find_map(|row| {
             let rest = below(ldm, &row.ldm)?;
-            let part = row.parts.iter().find_map(|(new, old)| Some((new, below(rest, old)?)));
+            let part = row
+                .parts
+                .iter()
+                .find_map(|(new, old)| Some((new, below(rest, old)?)));
             Some(match part {
                 Some((new, rest)) => join(&join(&row.diffusers, new), rest),
                 None => join(&row.diffusers, rest),
@@ -148,7 +205,10 @@ impl NameTable {
     pub fn to_ldm(&self, diffusers: &str) -> Option<String> {
         self.rows.iter().find_map(|row| {
             let rest = below(diffusers, &row.diffusers)?;
-            let part = row.parts.iter().find_map(|(new, old)| Some((old, below(rest, new)?)));
+            let part = row
+                .parts
+                .iter()
+                .find_map(|(new, old)| Some((old, below(rest, new)?)));
             Some(match part {
                 Some((old, rest)) => join(&join(&row.ldm, old), rest),
                 None => join(&row.ldm, rest),
@@ -160,11 +220,19 @@ impl NameTable {
 /// What follows `prefix` in a dotted name: empty for the name itself.
 fn below<'a>(name: &'a str, prefix: &str) -> Option<&'a str> {
     let rest = name.strip_prefix(prefix)?;
-    if rest.is_empty() { Some(rest) } else { rest.strip_prefix('.') }
+    if rest.is_empty() {
+        Some(rest)
+    } else {
+        rest.strip_prefix('.')
+    }
 }
 
 fn join(name: &str, rest: &str) -> String {
-    if rest.is_empty() { name.to_owned() } else { format!("{name}.{rest}") }
+    if rest.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{name}.{rest}")
+    }
 }
 
 /// Names and layouts that transformers has for a tensor of OpenCLIP's text model; none if it isn't used.
@@ -173,22 +241,35 @@ fn join(name: &str, rest: &str) -> String {
 pub fn open_clip_to_transformers(name: &str) -> Vec<(String, Layout)> {
     let one = |name: String| vec![(name, Layout::AsStored)];
     match name {
-        "positional_embedding" => return one("text_model.embeddings.position_embedding.weight".to_owned()),
-        "token_embedding.weight" => return one("text_model.embeddings.token_embedding.weight".to_owned()),
-        "text_projection" => return vec![("text_projection.weight".to_owned(), Layout::Transposed)],
+        "positional_embedding" => {
+            return one("text_model.embeddings.position_embedding.weight".to_owned());
+        }
+        "token_embedding.weight" => {
+            return one("text_model.embeddings.token_embedding.weight".to_owned());
+        }
+        "text_projection" => {
+            return vec![("text_projection.weight".to_owned(), Layout::Transposed)];
+        }
         _ => {}
     }
     if let Some(rest) = below(name, "ln_final") {
         return one(format!("text_model.final_layer_norm.{rest}"));
     }
-    let Some((layer, rest)) = below(name, "transformer.resblocks").and_then(|rest| rest.split_once('.')) else {
+    let Some((layer, rest)) =
+        below(name, "transformer.resblocks").and_then(|rest| rest.split_once('.'))
+    else {
         return Vec::new();
     };
     let layer = format!("text_model.encoder.layers.{layer}");
     if let Some(kind) = rest.strip_prefix("attn.in_proj_") {
         let parts = ["q_proj", "k_proj", "v_proj"].into_iter().enumerate();
         return parts
-            .map(|(part, proj)| (format!("{layer}.self_attn.{proj}.{kind}"), Layout::Rows { part, n_parts: 3 }))
+            .map(|(part, proj)| {
+                (
+                    format!("{layer}.self_attn.{proj}.{kind}"),
+                    Layout::Rows { part, n_parts: 3 },
+                )
+            })
             .collect();
     }
     let parts = [
@@ -198,7 +279,9 @@ pub fn open_clip_to_transformers(name: &str) -> Vec<(String, Layout)> {
         ("mlp.c_fc", "mlp.fc1"),
         ("mlp.c_proj", "mlp.fc2"),
     ];
-    let part = parts.iter().find_map(|(old, new)| Some((new, below(rest, old)?)));
+    let part = parts
+        .iter()
+        .find_map(|(old, new)| Some((new, below(rest, old)?)));
     part.map_or_else(Vec::new, |(new, rest)| one(format!("{layer}.{new}.{rest}")))
 }
 
@@ -211,26 +294,53 @@ mod tests {
         let table = NameTable::unet(&UNetConfig::default());
         for (diffusers, ldm) in [
             ("conv_in.weight", "input_blocks.0.0.weight"),
-            ("down_blocks.0.downsamplers.0.conv.bias", "input_blocks.3.0.op.bias"),
-            ("down_blocks.1.attentions.0.proj_in.weight", "input_blocks.4.1.proj_in.weight"),
-            ("down_blocks.3.resnets.1.conv2.weight", "input_blocks.11.0.out_layers.3.weight"),
-            ("mid_block.resnets.1.time_emb_proj.bias", "middle_block.2.emb_layers.1.bias"),
-            ("up_blocks.0.upsamplers.0.conv.weight", "output_blocks.2.1.conv.weight"),
-            ("up_blocks.1.upsamplers.0.conv.weight", "output_blocks.5.2.conv.weight"),
-            ("up_blocks.3.attentions.2.norm.weight", "output_blocks.11.1.norm.weight"),
+            (
+                "down_blocks.0.downsamplers.0.conv.bias",
+                "input_blocks.3.0.op.bias",
+            ),
+            (
+                "down_blocks.1.attentions.0.proj_in.weight",
+                "input_blocks.4.1.proj_in.weight",
+            ),
+            (
+                "down_blocks.3.resnets.1.conv2.weight",
+                "input_blocks.11.0.out_layers.3.weight",
+            ),
+            (
+                "mid_block.resnets.1.time_emb_proj.bias",
+                "middle_block.2.emb_layers.1.bias",
+            ),
+            (
+                "up_blocks.0.upsamplers.0.conv.weight",
+                "output_blocks.2.1.conv.weight",
+            ),
+            (
+                "up_blocks.1.upsamplers.0.conv.weight",
+                "output_blocks.5.2.conv.weight",
+            ),
+            (
+                "up_blocks.3.attentions.2.norm.weight",
+                "output_blocks.11.1.norm.weight",
+            ),
             ("conv_norm_out.weight", "out.0.weight"),
         ] {
             assert_eq!(table.to_ldm(diffusers).as_deref(), Some(ldm));
             assert_eq!(table.to_diffusers(ldm).as_deref(), Some(diffusers));
         }
-        assert_eq!(table.to_diffusers("input_blocks.99.0.in_layers.0.weight"), None);
+        assert_eq!(
+            table.to_diffusers("input_blocks.99.0.in_layers.0.weight"),
+            None
+        );
     }
 
     #[test]
     fn the_decoder_is_numbered_backwards() {
         let table = NameTable::vae(4, 2);
         let name = table.to_diffusers("decoder.up.3.block.0.nin_shortcut.weight");
-        assert_eq!(name.as_deref(), Some("decoder.up_blocks.0.resnets.0.conv_shortcut.weight"));
+        assert_eq!(
+            name.as_deref(),
+            Some("decoder.up_blocks.0.resnets.0.conv_shortcut.weight")
+        );
         let name = table.to_ldm("encoder.mid_block.attentions.0.to_out.0.bias");
         assert_eq!(name.as_deref(), Some("encoder.mid.attn_1.proj_out.bias"));
     }

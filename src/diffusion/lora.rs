@@ -85,7 +85,9 @@ impl Lora {
         for name in file.entries().keys() {
             let (key, role) = parse(name).ok_or_else(|| {
                 Error::weights(path, format!("tensor `{name}` is of no known kind of LoRA"))
-                    .with_hint("LoRA and LoCon files of kohya's scripts, diffusers and PEFT can be used")
+                    .with_hint(
+                        "LoRA and LoCon files of kohya's scripts, diffusers and PEFT can be used",
+                    )
             })?;
             let module = modules.entry(key).or_default();
             let slot = match role {
@@ -98,7 +100,11 @@ impl Lora {
         if modules.is_empty() {
             return Err(Error::weights(path, "holds no LoRA"));
         }
-        Ok(Self { file, scale, modules })
+        Ok(Self {
+            file,
+            scale,
+            modules,
+        })
     }
 
     /// The file.
@@ -136,12 +142,18 @@ impl Lora {
             let target = targets.get(spelled).ok_or_else(|| {
                 Error::weights(
                     &self.file.path,
-                    format!("has a LoRA for `{spelled}`, which the model's {} doesn't have", part.folder()),
+                    format!(
+                        "has a LoRA for `{spelled}`, which the model's {} doesn't have",
+                        part.folder()
+                    ),
                 )
                 .with_hint("the LoRA may be made for another family of models")
             })?;
             let delta = self.delta(part, spelled, target, module)?;
-            map.deltas.entry(format!("{target}.weight")).or_default().push(delta);
+            map.deltas
+                .entry(format!("{target}.weight"))
+                .or_default()
+                .push(delta);
         }
         Ok(())
     }
@@ -149,7 +161,10 @@ impl Lora {
     fn delta(&self, part: Part, spelled: &str, target: &str, module: &LoraModule) -> Result<Delta> {
         let half = |name: &Option<String>, which: &str| {
             let name = name.as_ref().ok_or_else(|| {
-                Error::weights(&self.file.path, format!("the LoRA for `{spelled}` has no {which} matrix"))
+                Error::weights(
+                    &self.file.path,
+                    format!("the LoRA for `{spelled}` has no {which} matrix"),
+                )
             })?;
             Ok(Located::as_stored(&self.file, name))
         };
@@ -172,11 +187,17 @@ impl Lora {
         let values: Value = serde_json::from_str(text).ok()?;
         let key = |field: &str| values.get(format!("{}.{field}", part.folder()));
         let fits = |pattern: &str| {
-            target == pattern || target.strip_suffix(pattern).is_some_and(|rest| rest.ends_with('.'))
+            target == pattern
+                || target
+                    .strip_suffix(pattern)
+                    .is_some_and(|rest| rest.ends_with('.'))
         };
         let exceptions = key("alpha_pattern").and_then(Value::as_object);
         let exception = exceptions.and_then(|map| map.iter().find(|(pattern, _)| fits(pattern)));
-        exception.map(|(_, alpha)| alpha).or_else(|| key("lora_alpha"))?.as_f64()
+        exception
+            .map(|(_, alpha)| alpha)
+            .or_else(|| key("lora_alpha"))?
+            .as_f64()
     }
 }
 
@@ -185,8 +206,12 @@ fn parse(name: &str) -> Option<((Part, String), Role)> {
     let (module, role, is_processor) = ENDINGS.iter().find_map(|(ending, role)| {
         Some((name.strip_suffix(ending)?, *role, ending.starts_with('_')))
     })?;
-    let beginning = BEGINNINGS.iter().find_map(|(beginning, part)| Some((*part, module.strip_prefix(beginning)?)));
-    let is_bare = ["down_blocks.", "mid_block.", "up_blocks."].iter().any(|block| module.starts_with(block));
+    let beginning = BEGINNINGS
+        .iter()
+        .find_map(|(beginning, part)| Some((*part, module.strip_prefix(beginning)?)));
+    let is_bare = ["down_blocks.", "mid_block.", "up_blocks."]
+        .iter()
+        .any(|block| module.starts_with(block));
     let (part, module) = match beginning {
         Some(found) => found,
         None if is_bare => (Part::UNet, module),
@@ -225,12 +250,32 @@ mod tests {
         let te = "text_model.encoder.layers.0.self_attn.out_proj";
         for (name, part, module) in [
             (format!("unet.{q}.lora_A.weight"), Part::UNet, q.to_owned()),
-            (format!("unet.{q}.lora.down.weight"), Part::UNet, q.to_owned()),
-            (format!("{}.processor.to_q_lora.down.weight", q.trim_end_matches(".to_q")), Part::UNet, q.to_owned()),
-            (format!("lora_unet_{}.lora_down.weight", q.replace('.', "_")), Part::UNet, q.replace('.', "_")),
-            (format!("text_encoder.{te}.lora_linear_layer.down.weight"), Part::TextEncoder, te.to_owned()),
             (
-                "text_encoder_2.text_model.encoder.layers.0.self_attn.to_out_lora.down.weight".to_owned(),
+                format!("unet.{q}.lora.down.weight"),
+                Part::UNet,
+                q.to_owned(),
+            ),
+            (
+                format!(
+                    "{}.processor.to_q_lora.down.weight",
+                    q.trim_end_matches(".to_q")
+                ),
+                Part::UNet,
+                q.to_owned(),
+            ),
+            (
+                format!("lora_unet_{}.lora_down.weight", q.replace('.', "_")),
+                Part::UNet,
+                q.replace('.', "_"),
+            ),
+            (
+                format!("text_encoder.{te}.lora_linear_layer.down.weight"),
+                Part::TextEncoder,
+                te.to_owned(),
+            ),
+            (
+                "text_encoder_2.text_model.encoder.layers.0.self_attn.to_out_lora.down.weight"
+                    .to_owned(),
                 Part::TextEncoder2,
                 te.to_owned(),
             ),

@@ -9,7 +9,9 @@ use super::interpolate::lerp;
 use super::sampler::{self, Guidance};
 use super::schedulers::SchedulerConfig;
 use super::source::{Family, ModelSource, Part};
-use super::text::{ClipConfig, ClipTextModel, HiddenState, PromptReader, TextEmbedding, TextEncoders};
+use super::text::{
+    ClipConfig, ClipTextModel, HiddenState, PromptReader, TextEmbedding, TextEncoders,
+};
 use super::unet::{Conditioning, UNet, UNetConfig, guidance_embedding};
 use super::vae::{Decoder, VaeConfig};
 use super::weights::Weights;
@@ -69,7 +71,12 @@ impl StableDiffusion {
         let index = model.index()?;
         let family = Family::of(&index)?;
         ModelDefaults::of(model)?.check_draw_size(config.draw_size)?;
-        let choice = config.diffusion.scheduler.as_deref().map(str::parse).transpose()?;
+        let choice = config
+            .diffusion
+            .scheduler
+            .as_deref()
+            .map(str::parse)
+            .transpose()?;
         let scheduler = SchedulerConfig::read(&model.scheduler()?, choice)?;
         let n_steps = config.n_steps as usize;
         scheduler.start(n_steps)?;
@@ -98,7 +105,10 @@ impl StableDiffusion {
             scheduler,
             family,
             zero_empty_negative: family == Family::StableDiffusionXl
-                && index.get("force_zeros_for_empty_prompt").and_then(Value::as_bool) != Some(false),
+                && index
+                    .get("force_zeros_for_empty_prompt")
+                    .and_then(Value::as_bool)
+                    != Some(false),
             clip_skip: config.diffusion.clip_skip as usize,
             n_steps,
             draw_size: config.draw_size,
@@ -133,10 +143,19 @@ impl StableDiffusion {
     fn text(&mut self) -> Result<&TextEncoders> {
         if self.text.is_none() {
             let hidden_state = match self.family {
-                Family::StableDiffusionXl => HiddenState::Penultimate { clip_skip: self.clip_skip },
-                _ => HiddenState::Last { clip_skip: self.clip_skip },
+                Family::StableDiffusionXl => HiddenState::Penultimate {
+                    clip_skip: self.clip_skip,
+                },
+                _ => HiddenState::Last {
+                    clip_skip: self.clip_skip,
+                },
             };
-            self.text = Some(TextEncoders::load(&self.model, hidden_state, &self.device, self.dtype)?);
+            self.text = Some(TextEncoders::load(
+                &self.model,
+                hidden_state,
+                &self.device,
+                self.dtype,
+            )?);
         }
         self.text.as_ref().ok_or_else(unloaded)
     }
@@ -150,7 +169,13 @@ impl StableDiffusion {
     /// The denoiser and the decoder, read if they aren't there.
     fn networks(&mut self) -> Result<&Networks> {
         if self.networks.is_none() {
-            let weights = |part| Ok(Weights::new(self.model.tensors(part)?, &self.device, self.dtype));
+            let weights = |part| {
+                Ok(Weights::new(
+                    self.model.tensors(part)?,
+                    &self.device,
+                    self.dtype,
+                ))
+            };
             self.networks = Some(Networks {
                 unet: UNet::load(&weights(Part::UNet)?, self.unet_config.clone())?,
                 decoder: Decoder::load(&weights(Part::Vae)?, self.vae_config.clone())?,
@@ -206,7 +231,10 @@ impl StableDiffusion {
             true => {
                 let negative = |prompt: &PromptText| prompt.negative.clone();
                 let uncond = self.conditioning(frames, pass.n_chunks, negative)?;
-                Some((uncond, frames.iter().map(|frame| frame.guidance_scale).collect()))
+                Some((
+                    uncond,
+                    frames.iter().map(|frame| frame.guidance_scale).collect(),
+                ))
             }
             false => None,
         };
@@ -221,7 +249,10 @@ impl StableDiffusion {
         words: impl Fn(&PromptText) -> String,
     ) -> Result<Conditioning> {
         let failed = || Error::tensor("mixing the prompts");
-        let is_negative = words(&PromptText { text: "+".to_owned(), negative: "-".to_owned() }) == "-";
+        let is_negative = words(&PromptText {
+            text: "+".to_owned(),
+            negative: "-".to_owned(),
+        }) == "-";
         let mut contexts = Vec::with_capacity(frames.len());
         let mut pooled = Vec::new();
         for frame in frames {
@@ -247,12 +278,20 @@ impl StableDiffusion {
 
     /// SDXL's size conditioning: an uncropped original of the size that is drawn.
     fn time_ids(&self) -> [f64; 6] {
-        let (height, width) = (f64::from(self.draw_size.height), f64::from(self.draw_size.width));
+        let (height, width) = (
+            f64::from(self.draw_size.height),
+            f64::from(self.draw_size.width),
+        );
         [height, width, 0.0, 0.0, height, width]
     }
 
     /// The embedding of a text, from the cache if it is there.
-    fn embedding(&mut self, text: &str, n_chunks: usize, is_negative: bool) -> Result<TextEmbedding> {
+    fn embedding(
+        &mut self,
+        text: &str,
+        n_chunks: usize,
+        is_negative: bool,
+    ) -> Result<TextEmbedding> {
         let zeroed = is_negative && text.is_empty() && self.zero_empty_negative;
         let key = (text.to_owned(), n_chunks);
         let cached = self.cache.iter().find(|(known, _)| *known == key);
@@ -270,7 +309,10 @@ impl StableDiffusion {
         if !zeroed {
             return Ok(embedding);
         }
-        let zeros = |x: &Tensor| x.zeros_like().map_err(Error::tensor("encoding the prompts"));
+        let zeros = |x: &Tensor| {
+            x.zeros_like()
+                .map_err(Error::tensor("encoding the prompts"))
+        };
         Ok(TextEmbedding {
             context: zeros(&embedding.context)?,
             pooled: embedding.pooled.as_ref().map(zeros).transpose()?,
@@ -313,9 +355,14 @@ impl Renderer for StableDiffusion {
         }
         let mut drawn: Vec<(usize, RgbImage)> = Vec::with_capacity(frames.len());
         for (pass, indices) in passes {
-            let batch: Vec<&FrameInputs> = indices.iter().filter_map(|idx| frames.get(*idx)).collect();
+            let batch: Vec<&FrameInputs> =
+                indices.iter().filter_map(|idx| frames.get(*idx)).collect();
             let pictures = self.pictures(&batch, pass)?;
-            drawn.extend(indices.into_iter().zip(finish::frames(&pictures, self.film_size)?));
+            drawn.extend(
+                indices
+                    .into_iter()
+                    .zip(finish::frames(&pictures, self.film_size)?),
+            );
         }
         drawn.sort_by_key(|(idx, _)| *idx);
         Ok(drawn.into_iter().map(|(_, frame)| frame).collect())

@@ -115,7 +115,11 @@ impl ModelSource {
             true => {
                 let inner = path.join("vae");
                 let is_inner = inner.join("config.json").is_file();
-                VaeSource::Folder(ModelFolder::Disk(if is_inner { inner } else { path.to_owned() }))
+                VaeSource::Folder(ModelFolder::Disk(if is_inner {
+                    inner
+                } else {
+                    path.to_owned()
+                }))
             }
             false => VaeSource::File(Arc::new(SafetensorsFile::open(path)?)),
         });
@@ -162,9 +166,14 @@ impl ModelSource {
             (Part::Vae, Some(VaeSource::Folder(folder))) => folder.config("config.json"),
             (Part::Vae, Some(VaeSource::File(file))) if is_tiny(file) => {
                 let class = ("_class_name".to_owned(), "AutoencoderTiny".into());
-                Ok(ConfigFile { path: file.path.clone(), values: [class].into_iter().collect() })
+                Ok(ConfigFile {
+                    path: file.path.clone(),
+                    values: [class].into_iter().collect(),
+                })
             }
-            _ => self.folder.config(&format!("{}/config.json", part.folder())),
+            _ => self
+                .folder
+                .config(&format!("{}/config.json", part.folder())),
         }
     }
 
@@ -184,8 +193,12 @@ impl ModelSource {
                 with_text_model_prefix(self.folder.tensors(part.folder(), part.stem())?)
             }
             (_, _, None) => self.folder.tensors(part.folder(), part.stem())?,
-            (Part::UNet, _, Some(checkpoint)) => checkpoint.unet(&UNetConfig::read(&self.config(part)?)?),
-            (Part::Vae, _, Some(checkpoint)) => checkpoint.vae(&VaeConfig::read(&self.config(part)?)?)?,
+            (Part::UNet, _, Some(checkpoint)) => {
+                checkpoint.unet(&UNetConfig::read(&self.config(part)?)?)
+            }
+            (Part::Vae, _, Some(checkpoint)) => {
+                checkpoint.vae(&VaeConfig::read(&self.config(part)?)?)?
+            }
             (_, _, Some(checkpoint)) => checkpoint.text(part)?,
         };
         if !self.loras.is_empty() {
@@ -253,18 +266,32 @@ impl ModelSource {
         for lora in &self.loras {
             hash.update(lora.scale().to_le_bytes());
         }
-        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hash
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect())
     }
 }
 
 /// The text model's names before version 5 of transformers, which began to leave `text_model.` out.
 fn with_text_model_prefix(map: TensorMap) -> TensorMap {
-    if !map.tensors.contains_key("embeddings.token_embedding.weight") {
+    if !map
+        .tensors
+        .contains_key("embeddings.token_embedding.weight")
+    {
         return map;
     }
     let renamed = map.tensors.into_iter().map(|(name, tensor)| {
         let is_outside = name.starts_with("text_projection.");
-        (if is_outside { name } else { format!("text_model.{name}") }, tensor)
+        (
+            if is_outside {
+                name
+            } else {
+                format!("text_model.{name}")
+            },
+            tensor,
+        )
     });
     TensorMap {
         tensors: renamed.collect(),

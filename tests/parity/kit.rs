@@ -14,7 +14,8 @@ pub const CALL_BOUND: f64 = 1e-5;
 
 /// Reads a JSON file, with the bare infinities that Python writes.
 pub fn json_file(path: &Path) -> Value {
-    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let text =
+        std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     parse_json(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -49,7 +50,9 @@ impl Expected {
     pub fn get(&mut self, name: &str) -> Tensor {
         self.used.insert(name.to_owned());
         let tensor = self.tensors.get(name);
-        tensor.unwrap_or_else(|| panic!("{} has no tensor {name}", self.family)).clone()
+        tensor
+            .unwrap_or_else(|| panic!("{} has no tensor {name}", self.family))
+            .clone()
     }
 
     pub fn try_get(&mut self, name: &str) -> Option<Tensor> {
@@ -68,19 +71,28 @@ impl Expected {
 
     pub fn strings(&self, key: &str) -> Vec<String> {
         let list = self.meta[key].as_array().cloned().unwrap_or_default();
-        list.iter().map(|text| text.as_str().expect("a string").to_owned()).collect()
+        list.iter()
+            .map(|text| text.as_str().expect("a string").to_owned())
+            .collect()
     }
 
     /// The first part of every name that has `prefix` in front and `suffix` behind.
     pub fn cases(&self, prefix: &str, suffix: &str) -> Vec<String> {
-        let middle = |name: &String| Some(name.strip_prefix(prefix)?.strip_suffix(suffix)?.to_owned());
+        let middle =
+            |name: &String| Some(name.strip_prefix(prefix)?.strip_suffix(suffix)?.to_owned());
         self.tensors.keys().filter_map(middle).collect()
     }
 
     /// Nothing in a kit may go unnoticed.
     pub fn check_all_used(&self, report: &mut Report) {
-        for name in self.tensors.keys().filter(|name| !self.used.contains(*name)) {
-            report.failures.push(format!("{}: {name} was not compared", self.family));
+        for name in self
+            .tensors
+            .keys()
+            .filter(|name| !self.used.contains(*name))
+        {
+            report
+                .failures
+                .push(format!("{}: {name} was not compared", self.family));
         }
     }
 }
@@ -105,7 +117,13 @@ impl Report {
         self.compare_within(expected, name, actual, BOUND);
     }
 
-    pub fn compare_within(&mut self, expected: &mut Expected, name: &str, actual: &Tensor, bound: f64) {
+    pub fn compare_within(
+        &mut self,
+        expected: &mut Expected,
+        name: &str,
+        actual: &Tensor,
+        bound: f64,
+    ) {
         let error = relative_error(&expected.get(name), actual);
         let family = expected.family.clone();
         self.add(&family, name, error, bound);
@@ -128,10 +146,17 @@ impl Report {
             _ => String::new(),
         };
         if error.is_nan() || error > bound {
-            self.failures.push(format!("{family}: {name} is off by {error:.2e} (bound {bound:.0e})"));
+            self.failures.push(format!(
+                "{family}: {name} is off by {error:.2e} (bound {bound:.0e})"
+            ));
         }
         let key = (family.to_owned(), group);
-        let new = || Group { worst: -1.0, worst_name: String::new(), n_tensors: 0, bound };
+        let new = || Group {
+            worst: -1.0,
+            worst_name: String::new(),
+            n_tensors: 0,
+            bound,
+        };
         let position = self.groups.iter().position(|(known, _)| *known == key);
         let position = position.unwrap_or_else(|| {
             self.groups.push((key, new()));
@@ -147,7 +172,10 @@ impl Report {
 
     /// Prints the lines; fails if anything was outside of its bound, or nothing was compared.
     pub fn finish(self) {
-        println!("{:<16} {:<28} {:>9}  bound  worst tensor (tensors)", "family", "group", "error");
+        println!(
+            "{:<16} {:<28} {:>9}  bound  worst tensor (tensors)",
+            "family", "group", "error"
+        );
         for ((family, group), row) in &self.groups {
             println!(
                 "{family:<16} {group:<28} {:>9.1e}  {:<5.0e}  {} ({})",
@@ -166,18 +194,37 @@ pub fn relative_error(expected: &Tensor, actual: &Tensor) -> f64 {
         return f64::INFINITY;
     }
     let wide = |tensor: &Tensor| tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap();
-    let norm = |tensor: &Tensor| tensor.sqr().unwrap().sum_all().unwrap().to_scalar::<f64>().unwrap().sqrt();
+    let norm = |tensor: &Tensor| {
+        tensor
+            .sqr()
+            .unwrap()
+            .sum_all()
+            .unwrap()
+            .to_scalar::<f64>()
+            .unwrap()
+            .sqrt()
+    };
     let (expected, actual) = (wide(expected), wide(actual));
     let difference = norm(&(actual - &expected).unwrap());
     let size = norm(&expected);
-    if size == 0.0 { difference } else { difference / size }
+    if size == 0.0 {
+        difference
+    } else {
+        difference / size
+    }
 }
 
 /// A scheduler's description in a kit as the file that diffusers would have written.
 pub fn scheduler_file(class: &Value, config: &Value) -> ConfigFile {
-    let mut values = config.as_object().expect("a scheduler's configuration").clone();
+    let mut values = config
+        .as_object()
+        .expect("a scheduler's configuration")
+        .clone();
     values.insert("_class_name".to_owned(), class.clone());
-    ConfigFile { path: "the kit's scheduler".into(), values }
+    ConfigFile {
+        path: "the kit's scheduler".into(),
+        values,
+    }
 }
 
 pub fn numbers(values: &[f64]) -> Tensor {
@@ -186,5 +233,11 @@ pub fn numbers(values: &[f64]) -> Tensor {
 }
 
 pub fn to_f64(tensor: &Tensor) -> Vec<f64> {
-    tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+    tensor
+        .to_dtype(DType::F64)
+        .unwrap()
+        .flatten_all()
+        .unwrap()
+        .to_vec1()
+        .unwrap()
 }

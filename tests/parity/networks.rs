@@ -46,23 +46,29 @@ impl Pipeline {
 }
 
 pub fn weights(model: &ModelSource, part: Part) -> Weights {
-    let map = model.tensors(part).unwrap_or_else(|error| panic!("{error}"));
+    let map = model
+        .tensors(part)
+        .unwrap_or_else(|error| panic!("{error}"));
     Weights::new(map, &Device::Cpu, DType::F32)
 }
 
 pub fn load_text(model: &ModelSource) -> Vec<TextEncoder> {
-    [(Part::TextEncoder, "tokenizer"), (Part::TextEncoder2, "tokenizer_2")]
-        .into_iter()
-        .filter(|(part, _)| model.has(*part))
-        .map(|(part, tokenizer)| TextEncoder {
-            tokenizer: Tokenizer::load(&model.folder, tokenizer).unwrap_or_else(|error| panic!("{error}")),
-            model: ClipTextModel::load(
-                &weights(model, part),
-                ClipConfig::read(&model.config(part).unwrap()).unwrap(),
-            )
+    [
+        (Part::TextEncoder, "tokenizer"),
+        (Part::TextEncoder2, "tokenizer_2"),
+    ]
+    .into_iter()
+    .filter(|(part, _)| model.has(*part))
+    .map(|(part, tokenizer)| TextEncoder {
+        tokenizer: Tokenizer::load(&model.folder, tokenizer)
             .unwrap_or_else(|error| panic!("{error}")),
-        })
-        .collect()
+        model: ClipTextModel::load(
+            &weights(model, part),
+            ClipConfig::read(&model.config(part).unwrap()).unwrap(),
+        )
+        .unwrap_or_else(|error| panic!("{error}")),
+    })
+    .collect()
 }
 
 impl Vae {
@@ -78,13 +84,20 @@ impl Vae {
         let folder = ModelFolder::Disk(folder.to_owned());
         let tensors = folder.tensors("", "diffusion_pytorch_model").unwrap();
         let weights = Weights::new(tensors, &Device::Cpu, DType::F32);
-        Self::load(&weights, VaeConfig::read(&folder.config("config.json").unwrap()).unwrap())
+        Self::load(
+            &weights,
+            VaeConfig::read(&folder.config("config.json").unwrap()).unwrap(),
+        )
     }
 }
 
 /// `text` and `input_ids`, then `text_2` and `input_ids_2`.
 pub fn suffix(idx: usize) -> String {
-    if idx == 0 { String::new() } else { format!("_{}", idx + 1) }
+    if idx == 0 {
+        String::new()
+    } else {
+        format!("_{}", idx + 1)
+    }
 }
 
 pub fn compare_text(pipeline: &Pipeline, expected: &mut Expected, report: &mut Report) {
@@ -93,7 +106,10 @@ pub fn compare_text(pipeline: &Pipeline, expected: &mut Expected, report: &mut R
         let suffix = suffix(idx);
         let len = encoder.model.config().max_position_embeddings;
         let tokenize = |prompts: &[String]| -> Vec<Vec<u32>> {
-            prompts.iter().map(|text| encoder.tokenizer.encode_padded(text, len).unwrap()).collect()
+            prompts
+                .iter()
+                .map(|text| encoder.tokenizer.encode_padded(text, len).unwrap())
+                .collect()
         };
         let ids = tokenize(&expected.strings("prompts"));
         report.compare_ids(expected, &format!("tokens/input_ids{suffix}"), &ids);
@@ -113,11 +129,17 @@ pub fn compare_text(pipeline: &Pipeline, expected: &mut Expected, report: &mut R
                 report.compare_within(expected, &name, actual, CALL_BOUND);
             }
         };
-        compare(format!("{text}/last_hidden_state"), &output.last_hidden_state);
+        compare(
+            format!("{text}/last_hidden_state"),
+            &output.last_hidden_state,
+        );
         compare(format!("{text}/penultimate"), &penultimate);
         compare(format!("{text}/pooled"), &output.pooled);
         for clip_skip in 1..encoder.model.config().num_hidden_layers {
-            compare(format!("{text}/clip_skip_{clip_skip}"), &select(HiddenState::Last { clip_skip }));
+            compare(
+                format!("{text}/clip_skip_{clip_skip}"),
+                &select(HiddenState::Last { clip_skip }),
+            );
         }
         penultimates.push(penultimate);
     }
@@ -128,15 +150,26 @@ pub fn compare_text(pipeline: &Pipeline, expected: &mut Expected, report: &mut R
 }
 
 /// The inputs of a UNet case, by their names in the kit.
-pub fn unet_inputs(expected: &mut Expected, case: &str, context: &str) -> (Tensor, Vec<f64>, Conditioning) {
+pub fn unet_inputs(
+    expected: &mut Expected,
+    case: &str,
+    context: &str,
+) -> (Tensor, Vec<f64>, Conditioning) {
     let name = |field: &str| format!("{case}/{field}");
     let conditioning = Conditioning {
         context: expected.get(context),
         pooled: expected.try_get(&name("text_embeds")),
-        time_ids: expected.try_get(&name("time_ids")).map(|ids| to_f64(&ids)).unwrap_or_default(),
+        time_ids: expected
+            .try_get(&name("time_ids"))
+            .map(|ids| to_f64(&ids))
+            .unwrap_or_default(),
         guidance: expected.try_get(&name("timestep_cond")),
     };
-    (expected.get(&name("latent")), to_f64(&expected.get(&name("timestep"))), conditioning)
+    (
+        expected.get(&name("latent")),
+        to_f64(&expected.get(&name("timestep"))),
+        conditioning,
+    )
 }
 
 pub fn compare_unet(pipeline: &Pipeline, expected: &mut Expected, report: &mut Report) {
@@ -147,21 +180,38 @@ pub fn compare_unet(pipeline: &Pipeline, expected: &mut Expected, report: &mut R
         let out = pipeline
             .unet
             .forward_probed(&latents, &timesteps, &conditioning, &mut |name, tensor| {
-                probed.push((format!("unet/debug/{name}"), tensor.narrow(0, 0, 1).unwrap()));
+                probed.push((
+                    format!("unet/debug/{name}"),
+                    tensor.narrow(0, 0, 1).unwrap(),
+                ));
             })
             .unwrap();
         report.compare_within(expected, &format!("{case}/out"), &out, CALL_BOUND);
         if case == "unet/square" {
-            for (name, tensor) in probed.iter().filter(|(name, _)| expected.has(name)).collect::<Vec<_>>() {
+            for (name, tensor) in probed
+                .iter()
+                .filter(|(name, _)| expected.has(name))
+                .collect::<Vec<_>>()
+            {
                 report.compare_within(expected, name, tensor, CALL_BOUND);
             }
         }
         // The guidance embedding is an input of the case; it must be ours too.
         if let Some(width) = pipeline.unet.config.time_cond_proj_dim {
-            let text = expected.describe[&format!("{case}/timestep_cond")]["description"].as_str().unwrap_or_default();
-            let scales = text.split("guidance_scale ").nth(1).expect("guidance scales").trim_end_matches(')');
-            let scales: Vec<f64> = scales.split(", ").map(|scale| scale.parse().unwrap()).collect();
-            let ours = visualize::diffusion::unet::guidance_embedding(&scales, width, &Device::Cpu).unwrap();
+            let text = expected.describe[&format!("{case}/timestep_cond")]["description"]
+                .as_str()
+                .unwrap_or_default();
+            let scales = text
+                .split("guidance_scale ")
+                .nth(1)
+                .expect("guidance scales")
+                .trim_end_matches(')');
+            let scales: Vec<f64> = scales
+                .split(", ")
+                .map(|scale| scale.parse().unwrap())
+                .collect();
+            let ours = visualize::diffusion::unet::guidance_embedding(&scales, width, &Device::Cpu)
+                .unwrap();
             report.compare_within(expected, &format!("{case}/timestep_cond"), &ours, 1e-4);
         }
     }
@@ -176,12 +226,20 @@ pub fn compare_vae(vae: &Vae, expected: &mut Expected, report: &mut Report) {
             }
             let latents = expected.get(&format!("{group}/{case}/latent"));
             let image = vae.decoder.decode(&latents).unwrap();
-            report.compare_within(expected, &format!("{group}/{case}/image"), &image, CALL_BOUND);
+            report.compare_within(
+                expected,
+                &format!("{group}/{case}/image"),
+                &image,
+                CALL_BOUND,
+            );
         }
         if !expected.has(&format!("{group}/encode/image")) {
             continue;
         }
-        let moments = vae.encoder.encode(&expected.get(&format!("{group}/encode/image"))).unwrap();
+        let moments = vae
+            .encoder
+            .encode(&expected.get(&format!("{group}/encode/image")))
+            .unwrap();
         let mut compare = |field: &str, actual: &Tensor| {
             let name = format!("{group}/encode/{field}");
             if expected.has(&name) {

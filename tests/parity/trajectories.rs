@@ -23,8 +23,17 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(pipeline: &'a Pipeline, expected: &mut Expected, trajectory: &Value, n_steps: &Value, scale: &Value) -> Self {
-        let text = trajectory["negative"].as_str().unwrap_or_default().to_owned();
+    fn new(
+        pipeline: &'a Pipeline,
+        expected: &mut Expected,
+        trajectory: &Value,
+        n_steps: &Value,
+        scale: &Value,
+    ) -> Self {
+        let text = trajectory["negative"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         let (context, pooled) = embeddings(expected);
         let negative = if text.starts_with("none") {
             None
@@ -39,8 +48,11 @@ impl<'a> Run<'a> {
         };
         Self {
             pipeline,
-            scheduler: SchedulerConfig::read(&scheduler_file(&trajectory["scheduler"], &trajectory["config"]), None)
-                .unwrap_or_else(|error| panic!("{error}")),
+            scheduler: SchedulerConfig::read(
+                &scheduler_file(&trajectory["scheduler"], &trajectory["config"]),
+                None,
+            )
+            .unwrap_or_else(|error| panic!("{error}")),
             n_steps: n_steps.as_u64().expect("steps") as usize,
             guidance_scale: scale.as_f64().expect("guidance_scale"),
             negative,
@@ -63,33 +75,49 @@ impl<'a> Run<'a> {
             context: context.clone(),
             pooled: pooled.cloned(),
             time_ids: self.time_ids.repeat(n),
-            guidance: width.map(|width| guidance_embedding(&vec![self.guidance_scale; n], width, &Device::Cpu).unwrap()),
+            guidance: width.map(|width| {
+                guidance_embedding(&vec![self.guidance_scale; n], width, &Device::Cpu).unwrap()
+            }),
         };
         let guided = self.guidance_scale > 1.0 && width.is_none();
-        let uncond = self.negative.as_ref().filter(|_| guided).map(|(context, pooled)| {
-            let repeat = |row: &Tensor| Tensor::cat(&vec![row; n], 0).unwrap();
-            let uncond = Conditioning {
-                context: repeat(context),
-                pooled: pooled.as_ref().map(repeat),
-                time_ids: self.time_ids.repeat(n),
-                guidance: None,
-            };
-            (uncond, vec![self.guidance_scale; n])
-        });
+        let uncond = self
+            .negative
+            .as_ref()
+            .filter(|_| guided)
+            .map(|(context, pooled)| {
+                let repeat = |row: &Tensor| Tensor::cat(&vec![row; n], 0).unwrap();
+                let uncond = Conditioning {
+                    context: repeat(context),
+                    pooled: pooled.as_ref().map(repeat),
+                    time_ids: self.time_ids.repeat(n),
+                    guidance: None,
+                };
+                (uncond, vec![self.guidance_scale; n])
+            });
         let mut scheduler = self.scheduler.start(self.n_steps).unwrap();
         let mut fresh = |idx: usize| {
             let one = step_noise.expect("step noise").get(idx).unwrap();
             Ok(Tensor::cat(&vec![&one; n], 0).unwrap())
         };
         let guidance = Guidance { cond, uncond };
-        sample(&self.pipeline.unet, scheduler.as_mut(), noise, &guidance, &mut fresh, observe)
-            .unwrap_or_else(|error| panic!("{error}"))
+        sample(
+            &self.pipeline.unet,
+            scheduler.as_mut(),
+            noise,
+            &guidance,
+            &mut fresh,
+            observe,
+        )
+        .unwrap_or_else(|error| panic!("{error}"))
     }
 }
 
 /// Embeddings of all prompts as the UNet sees them, and the pooled ones.
 fn embeddings(expected: &mut Expected) -> (Tensor, Option<Tensor>) {
-    let context = expected.meta["context"].as_str().expect("context").to_owned();
+    let context = expected.meta["context"]
+        .as_str()
+        .expect("context")
+        .to_owned();
     let has_time_ids = expected.meta["micro_conditioning"].is_object();
     let pooled = has_time_ids.then(|| expected.get("text_2/pooled"));
     (expected.get(&context), pooled)
@@ -105,13 +133,19 @@ fn time_ids(expected: &Expected) -> Vec<f64> {
 }
 
 pub fn compare(pipeline: &Pipeline, expected: &mut Expected, report: &mut Report) {
-    let trajectories = expected.meta["trajectories"].as_object().cloned().unwrap_or_default();
+    let trajectories = expected.meta["trajectories"]
+        .as_object()
+        .cloned()
+        .unwrap_or_default();
     let noise = expected.get("traj/init_noise");
     for (name, trajectory) in &trajectories {
         compare_trajectory(pipeline, expected, report, &noise, name, trajectory);
     }
     if expected.meta["walk"].is_object() {
-        let sampler = expected.meta["walk"]["sampler"].as_str().expect("a sampler").to_owned();
+        let sampler = expected.meta["walk"]["sampler"]
+            .as_str()
+            .expect("a sampler")
+            .to_owned();
         compare_walk(pipeline, expected, report, &noise, &trajectories[&sampler]);
     }
 }
@@ -125,7 +159,13 @@ fn compare_trajectory(
     trajectory: &Value,
 ) {
     let key = |field: &str| format!("traj/{name}/{field}");
-    let run = Run::new(pipeline, expected, trajectory, &trajectory["steps"], &trajectory["guidance_scale"]);
+    let run = Run::new(
+        pipeline,
+        expected,
+        trajectory,
+        &trajectory["steps"],
+        &trajectory["guidance_scale"],
+    );
     let (context, pooled) = embeddings(expected);
     let idx = trajectory["prompt_index"].as_u64().expect("prompt_index") as usize;
     let row = |all: &Tensor| all.narrow(0, idx, 1).unwrap();
@@ -134,9 +174,15 @@ fn compare_trajectory(
     let scheduler = run.scheduler.start(run.n_steps).unwrap();
     report.compare(expected, &key("timesteps"), &numbers(scheduler.timesteps()));
     if expected.has(&key("sigmas")) {
-        report.compare(expected, &key("sigmas"), &numbers(scheduler.sigmas().expect("sigmas")));
+        report.compare(
+            expected,
+            &key("sigmas"),
+            &numbers(scheduler.sigmas().expect("sigmas")),
+        );
     }
-    let sigma = trajectory["init_noise_sigma"].as_f64().expect("init_noise_sigma");
+    let sigma = trajectory["init_noise_sigma"]
+        .as_f64()
+        .expect("init_noise_sigma");
     report.add(
         &expected.family.clone(),
         &key("init_noise_sigma"),
@@ -146,22 +192,52 @@ fn compare_trajectory(
 
     let mut states = vec![(noise * scheduler.init_noise_sigma()).unwrap()];
     let (mut predictions, mut foreseen) = (Vec::new(), Vec::new());
-    let latents = run.latents(noise, &row(&context), pooled.as_ref().map(row).as_ref(), step_noise.as_ref(), &mut |call| {
-        predictions.push(call.prediction.clone());
-        states.push(call.step.latents.clone());
-        foreseen.extend(call.step.foreseen.clone());
-    });
-    report.compare(expected, &key("latents"), &Tensor::stack(&states, 0).unwrap());
-    report.compare(expected, &key("preds"), &Tensor::stack(&predictions, 0).unwrap());
+    let latents = run.latents(
+        noise,
+        &row(&context),
+        pooled.as_ref().map(row).as_ref(),
+        step_noise.as_ref(),
+        &mut |call| {
+            predictions.push(call.prediction.clone());
+            states.push(call.step.latents.clone());
+            foreseen.extend(call.step.foreseen.clone());
+        },
+    );
+    report.compare(
+        expected,
+        &key("latents"),
+        &Tensor::stack(&states, 0).unwrap(),
+    );
+    report.compare(
+        expected,
+        &key("preds"),
+        &Tensor::stack(&predictions, 0).unwrap(),
+    );
     if expected.has(&key("x0")) {
         report.compare(expected, &key("x0"), &Tensor::stack(&foreseen, 0).unwrap());
     }
-    report.compare(expected, &key("image"), &pipeline.vae.decoder.decode(&latents).unwrap());
+    report.compare(
+        expected,
+        &key("image"),
+        &pipeline.vae.decoder.decode(&latents).unwrap(),
+    );
 }
 
-fn compare_walk(pipeline: &Pipeline, expected: &mut Expected, report: &mut Report, noise: &Tensor, trajectory: &Value) {
+fn compare_walk(
+    pipeline: &Pipeline,
+    expected: &mut Expected,
+    report: &mut Report,
+    noise: &Tensor,
+    trajectory: &Value,
+) {
     let walk = expected.meta["walk"].clone();
-    let run = Run::new(pipeline, expected, trajectory, &walk["steps"], &walk["guidance_scale"]);
+    let run = Run::new(
+        pipeline,
+        expected,
+        trajectory,
+        &walk["steps"],
+        &walk["guidance_scale"],
+    );
     let ts = to_f64(&expected.get("walk/t"));
     let stack = |way: &dyn Fn(f64) -> candle_core::Result<Tensor>| {
         let ways: Vec<Tensor> = ts.iter().map(|t| way(*t).unwrap()).collect();
@@ -175,7 +251,11 @@ fn compare_walk(pipeline: &Pipeline, expected: &mut Expected, report: &mut Repor
     report.compare(expected, "walk/embed_lerp", &straight);
     let round = stack(&|t| slerp(&a, &b, t));
     report.compare(expected, "walk/embed_slerp", &round);
-    report.compare(expected, "walk/embed_slerp_token", &stack(&|t| slerp_last_axis(&a, &b, t)));
+    report.compare(
+        expected,
+        "walk/embed_slerp_token",
+        &stack(&|t| slerp_last_axis(&a, &b, t)),
+    );
     let mut pooled: [Option<Tensor>; 3] = [None, None, None]; // of the noise walk, straight, round
     if expected.has("walk/pooled_a") {
         let (a, b) = (expected.get("walk/pooled_a"), expected.get("walk/pooled_b"));
@@ -202,16 +282,31 @@ fn compare_walk(pipeline: &Pipeline, expected: &mut Expected, report: &mut Repor
                 let n = batch.min(ts.len() - begin);
                 let part = |all: &Tensor| all.narrow(0, begin, n).unwrap();
                 let pooled = pooled.as_ref().map(part);
-                parts.push(run.latents(&part(noises), &part(contexts), pooled.as_ref(), step_noise.as_ref(), &mut |_| {}));
+                parts.push(run.latents(
+                    &part(noises),
+                    &part(contexts),
+                    pooled.as_ref(),
+                    step_noise.as_ref(),
+                    &mut |_| {},
+                ));
             }
             let latents = Tensor::cat(&parts, 0).unwrap();
             report.compare(expected, &format!("walk/{name}_latents"), &latents);
-            report.compare(expected, &format!("walk/{name}_images"), &pipeline.vae.decoder.decode(&latents).unwrap());
+            report.compare(
+                expected,
+                &format!("walk/{name}_images"),
+                &pipeline.vae.decoder.decode(&latents).unwrap(),
+            );
             match &one_by_one {
                 None => one_by_one = Some(latents),
                 Some(single) => {
                     let error = relative_error(single, &latents);
-                    report.add(&expected.family.clone(), &format!("batch/{batch}/{name}"), error, 1e-5);
+                    report.add(
+                        &expected.family.clone(),
+                        &format!("batch/{batch}/{name}"),
+                        error,
+                        1e-5,
+                    );
                 }
             }
         }
@@ -222,11 +317,19 @@ fn compare_walk(pipeline: &Pipeline, expected: &mut Expected, report: &mut Repor
 pub fn compare_redecoded(vae: &Vae, expected: &mut Expected, kit: &Path, report: &mut Report) {
     for case in expected.cases("taesd/", "/image") {
         let path = |family: &str| kit.join(format!("expected/{family}.safetensors"));
-        let mut splits = case.match_indices('_').map(|(at, _)| (&case[..at], &case[at + 1..]));
-        let Some((family, run)) = splits.find(|(family, _)| path(family).is_file()) else { continue };
+        let mut splits = case
+            .match_indices('_')
+            .map(|(at, _)| (&case[..at], &case[at + 1..]));
+        let Some((family, run)) = splits.find(|(family, _)| path(family).is_file()) else {
+            continue;
+        };
         let mut other = Expected::load(&path(family), family);
         let latents = other.get(&format!("traj/{run}/latents"));
         let last = latents.get(latents.dim(0).unwrap() - 1).unwrap();
-        report.compare(expected, &format!("taesd/{case}/image"), &vae.decoder.decode(&last).unwrap());
+        report.compare(
+            expected,
+            &format!("taesd/{case}/image"),
+            &vae.decoder.decode(&last).unwrap(),
+        );
     }
 }

@@ -59,7 +59,9 @@ impl TextEncoder {
             HiddenState::Last { clip_skip } => (clip_skip, clip_skip + 1),
             HiddenState::Penultimate { clip_skip } => (clip_skip, clip_skip + 2),
         };
-        let state = n_states.checked_sub(n_back).and_then(|idx| output.hidden_states.get(idx));
+        let state = n_states
+            .checked_sub(n_back)
+            .and_then(|idx| output.hidden_states.get(idx));
         let state = state.ok_or_else(|| Error::Config {
             name: "--clip-skip",
             value: clip_skip.to_string(),
@@ -91,7 +93,11 @@ impl TextEncoder {
         let join = || -> TensorResult<(Tensor, Tensor)> {
             let weighted = chunks.iter().enumerate().map(|(idx, chunk)| {
                 let state = states.get(idx)?;
-                match chunk.weights.iter().all(|weight| weight.to_bits() == 1f32.to_bits()) {
+                match chunk
+                    .weights
+                    .iter()
+                    .all(|weight| weight.to_bits() == 1f32.to_bits())
+                {
                     true => Ok(state),
                     false => weigh(&state, &chunk.weights),
                 }
@@ -164,11 +170,17 @@ impl PromptReader {
             .filter(|(part, _)| model.has(*part))
             .map(|(part, folder)| {
                 let config = ClipConfig::read(&model.config(part)?)?;
-                Ok((Tokenizer::load(&model.folder, folder)?, config.max_position_embeddings))
+                Ok((
+                    Tokenizer::load(&model.folder, folder)?,
+                    config.max_position_embeddings,
+                ))
             })
             .collect::<Result<Vec<_>>>()?;
         if tokenizers.is_empty() {
-            return Err(Error::weights(model.folder.path_of("text_encoder"), "is missing"));
+            return Err(Error::weights(
+                model.folder.path_of("text_encoder"),
+                "is missing",
+            ));
         }
         Ok(Self { tokenizers })
     }
@@ -200,7 +212,12 @@ impl TextEncoders {
     ///
     /// # Errors
     /// [`Error::Weights`] if a file is missing, unsound or doesn't fit.
-    pub fn load(model: &ModelSource, hidden_state: HiddenState, device: &Device, dtype: DType) -> Result<Self> {
+    pub fn load(
+        model: &ModelSource,
+        hidden_state: HiddenState,
+        device: &Device,
+        dtype: DType,
+    ) -> Result<Self> {
         let encoders = TEXT_PARTS
             .into_iter()
             .filter(|(part, _)| model.has(*part))
@@ -213,7 +230,10 @@ impl TextEncoders {
                 })
             })
             .collect::<Result<_>>()?;
-        Ok(Self { encoders, hidden_state })
+        Ok(Self {
+            encoders,
+            hidden_state,
+        })
     }
 
     /// The embedding of a prompt, filled up with empty chunks to at least `n_chunks`.

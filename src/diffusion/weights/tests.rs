@@ -14,7 +14,10 @@ fn parse(header: &str, data: &[u8]) -> Result<SafetensorsFile> {
 }
 
 fn f32_bytes(values: &[f32]) -> Vec<u8> {
-    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+    values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect()
 }
 
 fn weights(header: &str, data: &[u8]) -> Weights {
@@ -48,12 +51,27 @@ fn values_of_every_float_type_are_read() {
 fn layouts_are_undone() {
     let header = r#"{"m": {"dtype": "F32", "shape": [4, 1], "data_offsets": [0, 16]}}"#;
     let file = Arc::new(parse(header, &f32_bytes(&[1.0, 2.0, 3.0, 4.0])).unwrap());
-    let located = |layout| Located { layout, ..Located::as_stored(&file, "m") };
+    let located = |layout| Located {
+        layout,
+        ..Located::as_stored(&file, "m")
+    };
     let read = |layout| -> Vec<f32> {
-        located(layout).read().unwrap().flatten_all().unwrap().to_vec1().unwrap()
+        located(layout)
+            .read()
+            .unwrap()
+            .flatten_all()
+            .unwrap()
+            .to_vec1()
+            .unwrap()
     };
     assert_eq!(located(Layout::Transposed).shape(), [1, 4]);
-    assert_eq!(read(Layout::Rows { part: 1, n_parts: 2 }), [3.0, 4.0]);
+    assert_eq!(
+        read(Layout::Rows {
+            part: 1,
+            n_parts: 2
+        }),
+        [3.0, 4.0]
+    );
     assert_eq!(read(Layout::Transposed), [1.0, 2.0, 3.0, 4.0]);
 }
 
@@ -66,7 +84,11 @@ fn wrong_tensors_are_named() {
     let weights = weights(header, &data);
     for (name, shape, reason) in [
         ("x", vec![2, 3], "tensor `x` is missing"),
-        ("w", vec![3, 2], "tensor `w` has shape [2, 3], expected [3, 2]"),
+        (
+            "w",
+            vec![3, 2],
+            "tensor `w` has shape [2, 3], expected [3, 2]",
+        ),
         ("w", vec![2, 3], "tensor `w` has the value NaN at element 2"),
         ("i", vec![1], "tensor `i` has element type I64"),
     ] {
@@ -94,10 +116,22 @@ fn hostile_headers_are_refused() {
         ("not json", "not valid JSON"),
         ("[1, 2]", "not valid JSON"),
         (r#"{"w": 3}"#, "tensor `w`"),
-        (r#"{"w": {"dtype": "F32", "shape": [4], "data_offsets": [0, 17]}}"#, "tensor `w` lies at bytes 0..17 of 16"),
-        (r#"{"w": {"dtype": "F32", "shape": [4], "data_offsets": [8, 4]}}"#, "tensor `w` lies at bytes 8..4"),
-        (r#"{"w": {"dtype": "F32", "shape": [5], "data_offsets": [0, 16]}}"#, "tensor `w` of shape [5]"),
-        (r#"{"w": {"dtype": "F32", "shape": [-4], "data_offsets": [0, 16]}}"#, "tensor `w`"),
+        (
+            r#"{"w": {"dtype": "F32", "shape": [4], "data_offsets": [0, 17]}}"#,
+            "tensor `w` lies at bytes 0..17 of 16",
+        ),
+        (
+            r#"{"w": {"dtype": "F32", "shape": [4], "data_offsets": [8, 4]}}"#,
+            "tensor `w` lies at bytes 8..4",
+        ),
+        (
+            r#"{"w": {"dtype": "F32", "shape": [5], "data_offsets": [0, 16]}}"#,
+            "tensor `w` of shape [5]",
+        ),
+        (
+            r#"{"w": {"dtype": "F32", "shape": [-4], "data_offsets": [0, 16]}}"#,
+            "tensor `w`",
+        ),
         (
             r#"{"w": {"dtype": "F32", "shape": [1152921504606846976, 16], "data_offsets": [0, 16]}}"#,
             "tensor `w` of shape",
@@ -111,8 +145,14 @@ fn hostile_headers_are_refused() {
                 "b": {"dtype": "F32", "shape": [2], "data_offsets": [8, 16]}}"#,
             "tensor `b` begins at byte",
         ),
-        (r#"{"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}"#, "the tensors end"),
-        (r#"{"w": {"dtype": "F32", "shape": [2], "data_offsets": [8, 16]}}"#, "tensor `w` begins"),
+        (
+            r#"{"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}"#,
+            "the tensors end",
+        ),
+        (
+            r#"{"w": {"dtype": "F32", "shape": [2], "data_offsets": [8, 16]}}"#,
+            "tensor `w` begins",
+        ),
     ] {
         let error = parse(header, &data).unwrap_err();
         let message = error.to_string();
@@ -120,7 +160,12 @@ fn hostile_headers_are_refused() {
         assert!(message.contains("unet.safetensors"), "{message}");
         assert_eq!(error.exit_code(), 2);
     }
-    for bytes in [vec![], vec![1, 2, 3], u64::MAX.to_le_bytes().to_vec(), vec![0xff; 64]] {
+    for bytes in [
+        vec![],
+        vec![1, 2, 3],
+        u64::MAX.to_le_bytes().to_vec(),
+        vec![0xff; 64],
+    ] {
         let path = Path::new("unet.safetensors");
         assert!(SafetensorsFile::parse(path, Bytes::Owned(bytes.into())).is_err());
     }
