@@ -42,6 +42,8 @@ impl std::str::FromStr for Size {
 pub struct RenderConfig {
     /// `bundled`, a folder, a file, or a hub id such as `stabilityai/sd-turbo`.
     pub model: String,
+    /// SHA-256 over the model's files, in lowercase hex: other weights make other pictures.
+    pub weights_sha256: String,
     /// Size of the film.
     pub size: Size,
     /// Size at which the model draws; frames are then scaled to `size`.
@@ -77,4 +79,23 @@ pub struct LoraConfig {
     pub path: PathBuf,
     /// 1 = as trained, 0 = not at all.
     pub scale: f64,
+}
+
+/// How frames are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Encoding {
+    /// H.264 quantisation parameter of every macroblock, 12 (best) to 51; 6 more halve the precision.
+    pub qp: u8,
+    /// Frames from one keyframe to the next, 1 or more; also the length of a chunk.
+    pub gop_len: u32,
+}
+
+impl Default for Encoding {
+    fn default() -> Self {
+        Self {
+            qp: 22,
+            gop_len: 48,
+        }
+    }
 }

@@ -21,9 +21,13 @@
 pub mod analysis;
 pub mod audio;
 pub mod config;
+pub mod contact_sheet;
 pub mod diffusion;
 pub mod error;
+pub mod manifest;
 pub mod mapping;
+pub mod pipeline;
+pub mod plot;
 pub mod prompts;
 pub mod units;
 pub mod video;

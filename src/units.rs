@@ -77,6 +77,19 @@ impl FrameRate {
         let ticks_per_frame = u128::from(sample_rate_hz.max(1)) * u128::from(self.den);
         u64::try_from(ticks.div_ceil(ticks_per_frame)).unwrap_or(u64::MAX)
     }
+
+    /// The most samples at `sample_rate_hz` that `n_frames` cover: [`n_frames`](Self::n_frames) of them is `n_frames`.
+    pub fn n_samples(self, n_frames: u64, sample_rate_hz: u32) -> u64 {
+        let ticks = u128::from(n_frames) * u128::from(self.den) * u128::from(sample_rate_hz);
+        u64::try_from(ticks / u128::from(self.num)).unwrap_or(u64::MAX)
+    }
+}
+
+impl Default for FrameRate {
+    /// 24 frames per second, the rate of cinema films.
+    fn default() -> Self {
+        Self { num: 24, den: 1 }
+    }
 }
 
 impl std::fmt::Display for FrameRate {
@@ -267,6 +280,14 @@ mod tests {
             let duration = samples_to_secs(n_samples, rate_hz);
             prop_assert!(rate.frame_time_secs(n_frames) >= duration - 1e-9);
             prop_assert!(rate.frame_time_secs(n_frames - 1) < duration);
+        }
+
+        #[test]
+        fn frames_cover_the_most_samples(n_frames in 1u64..1_000_000, rate_hz in 8000u32..192_000, num in 1u32..200, den in 1u32..1002) {
+            let Ok(rate) = FrameRate::new(num, den) else { return Ok(()) };
+            let n_samples = rate.n_samples(n_frames, rate_hz);
+            prop_assert_eq!(rate.n_frames(n_samples, rate_hz), n_frames);
+            prop_assert!(rate.n_frames(n_samples + 1, rate_hz) > n_frames);
         }
 
         #[test]

@@ -1,12 +1,34 @@
 //! Stage 2: a [`Track`](crate::Track) becomes an [`Analysis`]: what was heard, in seconds of the gapless track. No video
 //! words here.
 
+mod analyze;
+mod click;
+mod features;
+mod labels;
+mod meter;
+mod onset;
+mod plot;
+mod pulse;
+mod resample;
+mod rhythm;
+mod summary;
+
+pub use analyze::analyze;
+pub use click::write_clicks;
+pub use labels::labels;
+pub use plot::plot;
+pub use summary::summary;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Track;
 
 /// Version of [`Analysis`]'s serialised form.
 pub const SCHEMA_VERSION: u32 = 1;
+
+/// Settings of the analysis.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AnalysisConfig {}
 
 /// What was heard in a song.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

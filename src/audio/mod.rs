@@ -1,7 +1,18 @@
 //! Stage 1: a song file becomes a [`Track`], whose samples can be streamed, and a [`Soundtrack`] for the film.
 
+mod blocks;
+mod copied;
+mod decode;
+mod demux;
+mod encoded;
+mod extent;
+mod flac;
+mod mp4;
+mod opus;
+mod quantise;
 mod soundtrack;
 mod track;
 
+pub use blocks::{Block, MAX_BLOCK_SAMPLES, SampleBlocks};
 pub use soundtrack::{Packet, Soundtrack, SoundtrackCodec};
-pub use track::Track;
+pub use track::{TRACK_SCHEMA_VERSION, Track};

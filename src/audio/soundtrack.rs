@@ -1,3 +1,20 @@
+//! The film's sound: the song's own packets where MP4 can hold them, FLAC of its samples elsewhere.
+//!
+//! | song | soundtrack |
+//! |---|---|
+//! | FLAC, MP3, AAC, Opus | the packets, bit for bit |
+//! | WAV, AIFF, ALAC | FLAC of the same samples; 32-bit and floating-point ones are rounded to 24 bits |
+//! | Vorbis and other lossy codecs | decoded to 16-bit FLAC |
+//!
+//! A part of a song begins with a few packets that aren't heard, since a decoder needs them to put out the right samples;
+//! [`Soundtrack::skip_samples`] says how many samples they are. The cut is exact to the sample either way.
+
+use std::ops::Range;
+use std::path::Path;
+
+use super::copied::CopiedPackets;
+use super::encoded::EncodedFlac;
+use super::track::Track;
 use crate::Result;
 
 /// Codec of a soundtrack, with what the MP4 sample entry needs.
@@ -17,7 +34,8 @@ pub enum SoundtrackCodec {
     },
     /// Opus: the body of the OpusHead packet, without the magic.
     Opus {
-        /// RFC 7845 section 5.1, from the version byte on (little-endian fields).
+        /// RFC 7845 section 5.1, from the version byte on (little-endian fields). Its pre-skip equals
+        /// [`Soundtrack::skip_samples`].
         opus_head: Vec<u8>,
     },
 }
@@ -32,7 +50,7 @@ pub struct Packet {
 }
 
 /// The film's sound as packets ready for an MP4 track. They are streamed from a file, never all in memory.
-pub trait Soundtrack {
+pub trait Soundtrack: Send {
     /// Codec and its configuration.
     fn codec(&self) -> &SoundtrackCodec;
     /// Timescale of the track: samples per second.
@@ -43,9 +61,28 @@ pub trait Soundtrack {
     fn skip_samples(&self) -> u64;
     /// Samples to be heard: `segment_duration` of the edit list.
     fn n_samples(&self) -> u64;
+    /// What was done to the sound, for the user, if it isn't the song's own packets.
+    fn note(&self) -> Option<&str>;
     /// The packets from the first one on; may be called again to start over.
     ///
     /// # Errors
     /// When the file can't be read any more.
     fn packets(&self) -> Result<Box<dyn Iterator<Item = Result<Packet>> + '_>>;
+}
+
+impl Track {
+    /// The soundtrack of `range`, half-open, in samples, clamped to the track. `folder` takes a temporary file, without a
+    /// name, while a song is encoded to FLAC; the file is gone with the soundtrack.
+    ///
+    /// # Errors
+    /// [`Error::Input`](crate::Error::Input) if the song is damaged, with the time, or can't be put in a film;
+    /// [`Error::Io`](crate::Error::Io) if it can't be read or the folder can't be written to.
+    pub fn soundtrack(&self, range: Range<u64>, folder: &Path) -> Result<Box<dyn Soundtrack>> {
+        let end = range.end.min(self.n_samples);
+        let range = range.start.min(end)..end;
+        if let Some(copied) = CopiedPackets::open(self, range.clone())? {
+            return Ok(Box::new(copied));
+        }
+        Ok(Box::new(EncodedFlac::encode(self, range, folder)?))
+    }
 }

@@ -62,11 +62,11 @@ impl ModelDefaults {
         }
     }
 
-    /// Whether the model can draw at `size`.
+    /// Whether the model can draw at `size`, which `flag` gives.
     ///
     /// # Errors
     /// [`Error::Config`] with the nearest size that it can.
-    pub fn check_draw_size(&self, size: Size) -> Result<()> {
+    pub fn check_size(&self, flag: &'static str, size: Size) -> Result<()> {
         let multiple = self.size_multiple.max(1);
         let is_fine = |side: u32| side > 0 && side.is_multiple_of(multiple);
         if is_fine(size.width) && is_fine(size.height) {
@@ -78,7 +78,7 @@ impl ModelDefaults {
             height: nearest(size.height),
         };
         Err(Error::Config {
-            name: "--draw-size",
+            name: flag,
             value: size.to_string(),
             allowed: format!(
                 "this model draws multiples of {multiple} pixels; the nearest is {valid}"

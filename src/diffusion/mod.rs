@@ -9,8 +9,10 @@
 //! | [`vae`], `finish` | latents to pictures of the film's size |
 //! | `pipeline` | all of it: [`StableDiffusion`], a [`Renderer`] |
 
+mod bundled;
 mod checkpoint;
 mod defaults;
+mod device;
 mod finish;
 pub mod interpolate;
 mod layers;
@@ -29,7 +31,9 @@ pub mod unet;
 pub mod vae;
 pub mod weights;
 
+pub use bundled::{BUNDLED, BUNDLED_NAME};
 pub use defaults::ModelDefaults;
+pub use device::{choose_device, default_dtype};
 pub use model::{EmbeddedFolder, ModelFolder};
 pub use pipeline::{ModelSizes, StableDiffusion};
 pub use renderer::Renderer;

@@ -70,7 +70,7 @@ impl StableDiffusion {
     ) -> Result<Self> {
         let index = model.index()?;
         let family = Family::of(&index)?;
-        ModelDefaults::of(model)?.check_draw_size(config.draw_size)?;
+        ModelDefaults::of(model)?.check_size("--draw-size", config.draw_size)?;
         let choice = config
             .diffusion
             .scheduler

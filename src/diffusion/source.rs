@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::bundled::{BUNDLED, BUNDLED_NAME};
 use super::checkpoint::{Checkpoint, vae_tensors};
 use super::ldm::NameTable;
 use super::lora::Lora;
@@ -139,6 +140,23 @@ impl ModelSource {
             source = source.with_lora(&lora.path, lora.scale)?;
         }
         Ok(source)
+    }
+
+    /// The model that `--model` names: `bundled`, or a folder in diffusers layout.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] for anything else.
+    pub fn open(name: &str) -> Result<Self> {
+        if name == BUNDLED_NAME {
+            return Ok(Self::new(ModelFolder::Embedded(BUNDLED)));
+        }
+        let folder = Path::new(name);
+        if !folder.is_dir() {
+            return Err(Error::weights(folder, "there is no such model folder").with_hint(
+                "give `bundled`, or a folder in diffusers layout (model_index.json, unet/, vae/, ...)",
+            ));
+        }
+        Ok(Self::new(ModelFolder::Disk(folder.to_owned())))
     }
 
     /// `model_index.json`.

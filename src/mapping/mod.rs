@@ -1,8 +1,59 @@
 //! Stage 3: an [`Analysis`](crate::Analysis) and a [`Script`](crate::prompts::Script) become a [`Timeline`]: a position
 //! in prompts and noise for every frame.
+//!
+//! Everything that moves is a function of the song's time in seconds, sampled at exact frame times, never summed up frame
+//! by frame: a film at 12 and one at 60 frames per second agree where their frames coincide, and a film of a part of the
+//! song (`--start`, `--duration`) is a window of the whole film.
+//!
+//! | file | task |
+//! |---|---|
+//! | `config.rs` | [`MappingConfig`] and its [`Knobs`] |
+//! | `fps.rs` | [`Fps`]: frames per second or per beat |
+//! | `plan.rs` | [`timeline`]: the stage itself |
+//! | `excerpt.rs` | the part of the song that the film shows |
+//! | `energy.rs` | loudness and onset strength to an energy, 0..=1 over the song |
+//! | `integral.rs` | a rate on the hop grid and its exact integral |
+//! | `prompt_path.rs` | arrivals to a prompt position |
+//! | `pulse.rs` | onsets to hits that return |
+//! | `looping.rs` | motion that closes |
+//! | `motion.rs` | all of these, at a time |
+//! | `classic.rs` | the well-known walk, as a baseline |
+//! | `seeds.rs` | seeds of the noise path |
+//! | `noise.rs` | a noise position and a pulse to weights of seeds |
+//! | `timeline.rs`, `check.rs`, `file.rs` | [`Timeline`], its validity, its file |
+//! | `advice.rs` | what to know before rendering |
+//! | `plot.rs` | a picture of a timeline |
 
+mod advice;
+mod check;
+mod classic;
+mod config;
+mod energy;
+mod excerpt;
+mod file;
+mod fps;
+mod integral;
+mod looping;
+mod motion;
+mod noise;
+mod plan;
+mod plot;
+mod prompt_path;
+mod pulse;
+mod seeds;
 mod timeline;
 
+pub use advice::advice;
+pub use config::{Knobs, Looping, Mapping, MappingConfig};
+pub use fps::{BeatLock, Fps, beat_lock};
+pub use plan::timeline;
+pub use plot::plot;
 pub use timeline::{
-    Frame, FrameInputs, NoiseKind, NoiseMix, NoisePath, Prompt, PromptText, Song, Timeline,
+    Frame, FrameInputs, NoiseKind, NoiseMix, NoisePath, Prompt, PromptText, SCHEMA_VERSION, Song,
+    Timeline,
 };
+
+#[cfg(test)]
+pub(crate) mod test_songs;
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::RenderConfig;
+use crate::config::{Encoding, RenderConfig};
 use crate::units::FrameRate;
+use crate::{Error, Result};
+
+/// Version of [`Timeline`]'s serialised form.
+pub const SCHEMA_VERSION: u32 = 1;
 
 /// The film on paper: everything that a renderer needs to draw each frame, and nothing about sound but the file to mux.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,6 +23,8 @@ pub struct Timeline {
     pub duration_secs: f64,
     /// How frames are drawn.
     pub render: RenderConfig,
+    /// How frames are compressed.
+    pub encoding: Encoding,
     /// The prompts in the order of their arrival.
     pub prompts: Vec<Prompt>,
     /// The path through seeds that `noise_position` walks.
@@ -60,7 +66,7 @@ pub struct PromptText {
 pub struct Prompt {
     /// Its words.
     pub words: PromptText,
-    /// When the prompt is shown alone, in seconds of the film.
+    /// When the prompt is shown alone, in seconds of the film; below 0 if that was before the film's start.
     pub arrival_secs: f64,
 }
 
@@ -73,11 +79,15 @@ pub enum NoiseKind {
     Spline,
     /// Slerp from each seed to the next: the classic walk, with a corner at every seed.
     Slerp,
-    /// A great circle through two seeds; closes after a position of `seeds.len()`.
+    /// The same spline over a ring of seeds; closes after a position of `seeds.len()`.
+    Loop,
+    /// A great circle through two seeds, z = a cos + b sin; closes after a position of 4.
     Circle,
 }
 
-/// A sequence of seeds; a `noise_position` of `k` is at (or, on the spline, nearest to) `seeds[k]`.
+/// A sequence of seeds; a `noise_position` of `k` is at (or, on a spline, nearest to) `seeds[k]`.
+///
+/// An open spline reaches beyond its ends: to the seed one below the first, and again to the last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoisePath {
@@ -135,4 +145,44 @@ pub struct FrameInputs {
 pub struct NoiseMix {
     /// `(seed, weight)`.
     pub terms: Vec<(u64, f64)>,
+}
+
+impl Timeline {
+    /// A frame with every reference resolved.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for an index past the last frame, [`Error::Input`] where a hand-edited timeline contradicts
+    /// itself; see [`validate`](Self::validate).
+    pub fn inputs(&self, frame_idx: u64) -> Result<FrameInputs> {
+        let n_frames = self.frames.len();
+        let frame = usize::try_from(frame_idx)
+            .ok()
+            .and_then(|idx| self.frames.get(idx));
+        let frame = frame.ok_or_else(|| Error::Config {
+            name: "--frames",
+            value: frame_idx.to_string(),
+            allowed: format!("the timeline has the frames 0..{n_frames}"),
+        })?;
+        let fault = |what: String| {
+            Error::input(
+                &self.song.path,
+                format!("timeline, frame {frame_idx}: {what}"),
+            )
+        };
+        let words = |idx: usize| {
+            let prompt = self.prompts.get(idx);
+            let prompt = prompt.ok_or_else(|| fault(format!("there is no prompt {idx}")))?;
+            Ok(prompt.words.clone())
+        };
+        Ok(FrameInputs {
+            prompt_from: words(frame.prompt_from)?,
+            prompt_to: words(frame.prompt_to)?,
+            prompt_mix: frame.prompt_mix,
+            noise: self
+                .noise
+                .mix(frame.noise_position, frame.pulse)
+                .map_err(fault)?,
+            guidance_scale: frame.guidance_scale,
+        })
+    }
 }

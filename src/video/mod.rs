@@ -1,5 +1,32 @@
 //! Stage 5: pictures are encoded in chunks, and the chunks are muxed with the untouched soundtrack.
 
+mod chunk;
+mod colour;
+mod config;
+mod cover;
+mod decode;
+mod encode;
+mod film;
+mod moov;
+mod mux;
+mod partial;
+mod probe;
+mod sample_table;
+mod sound_entry;
+mod spool;
+mod tags;
+#[cfg(test)]
+mod testing;
+
+pub use chunk::{ChunkInfo, ChunkReader, ChunkWriter, SampleInfo, chunk_id};
+pub use colour::Yuv420;
+pub use config::{EncodeConfig, MAX_QP, MAX_SIDES, MIN_QP, MIN_SIDE};
+pub use cover::{Coverage, cover, grid_pieces};
+pub use decode::{DecodedFrame, FilmReader};
+pub use mux::mux;
+pub use probe::{AudioStream, Probe, VideoStream, probe};
+pub use tags::Tags;
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};

@@ -1,0 +1,113 @@
+//! Pulses: the sequence of times that best explains the onset strength at some metrical level.
+//!
+//! A semi-Markov dynamic program over hops, the bar-pointer model of Whiteley et al. (ISMIR 2006) reduced to its choices: a
+//! state is "a pulse here, one period after the last", and the period changes from pulse to pulse at a cost. What is
+//! gained is onset strength times the time that the pulse covers, so slow and fast levels compete fairly, and a prior on
+//! the period decides which level is wanted.
+
+/// Shortest period in hops: 300 bpm.
+const MIN_PERIOD: usize = 20;
+/// Longest period in hops: 30 bpm.
+const MAX_PERIOD: usize = 200;
+/// Distance between periods, as a factor.
+const PERIOD_STEP: f64 = 1.022;
+/// Cost of a change of the period by a factor of e, squared.
+const CHANGE_COST: f32 = 90.0;
+/// Largest change between neighbouring pulses, in steps.
+const MAX_CHANGE: usize = 6;
+/// Cost of any change beyond [`MAX_CHANGE`]: a new tempo.
+const JUMP_COST: f32 = 2.5;
+/// Time that one unit of gain covers, in hops.
+const UNIT_HOPS: f32 = 50.0;
+
+/// What is wanted of the pulse's period.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PeriodPrior {
+    /// Preferred period in hops.
+    pub center: f32,
+    /// Width in octaves.
+    pub width_octaves: f32,
+    /// Loss at one width from the centre.
+    pub weight: f32,
+}
+
+/// The best sequence of pulses over the whole of `activation`, as hop indices in ascending order.
+pub(super) fn track(activation: &[f32], prior: PeriodPrior) -> Vec<usize> {
+    let periods = periods();
+    let n_periods = periods.len();
+    let n_hops = activation.len();
+    let loss: Vec<f32> = periods
+        .iter()
+        .map(|p| {
+            let octaves = (*p as f32 / prior.center).log2() / prior.width_octaves;
+            prior.weight * octaves * octaves * *p as f32 / UNIT_HOPS
+        })
+        .collect();
+    let change_cost: Vec<f32> = (0..=MAX_CHANGE)
+        .map(|steps| CHANGE_COST * (steps as f32 * PERIOD_STEP.ln() as f32).powi(2))
+        .collect();
+    // `reached[hop][period]`: best gain of a path that may go on from a pulse at this hop with this period. A pulse can be
+    // the first one anywhere; what lies before it isn't explained, which costs as much as the mean activation.
+    let mean = activation.iter().sum::<f32>() / n_hops.max(1) as f32;
+    let mut reached = vec![0.0f32; (MAX_PERIOD + 1) * n_periods];
+    let mut came_from = vec![u8::MAX; n_hops * n_periods];
+    let mut here = vec![f32::MIN; n_periods];
+    for hop in 0..n_hops {
+        for (k, period) in periods.iter().enumerate() {
+            here[k] = if hop < *period {
+                // The first pulse.
+                activation[hop] * *period as f32 / UNIT_HOPS - loss[k]
+            } else {
+                let row = (hop - period) % (MAX_PERIOD + 1) * n_periods;
+                let gain = (activation[hop] - mean) * *period as f32 / UNIT_HOPS;
+                reached[row + k] + gain - loss[k]
+            };
+        }
+        let best = (0..n_periods).fold(0, |b, k| if here[k] > here[b] { k } else { b });
+        let row = hop % (MAX_PERIOD + 1) * n_periods;
+        for k in 0..n_periods {
+            let (mut gain, mut from) = (here[best] - JUMP_COST, best);
+            for other in k.saturating_sub(MAX_CHANGE)..(k + MAX_CHANGE + 1).min(n_periods) {
+                let candidate = here[other] - change_cost[other.abs_diff(k)];
+                if candidate > gain {
+                    (gain, from) = (candidate, other);
+                }
+            }
+            reached[row + k] = gain;
+            came_from[hop * n_periods + k] = from as u8;
+        }
+    }
+    // The last pulse lies within one period of the end.
+    let mut end = (f32::MIN, 0, 0);
+    for hop in n_hops.saturating_sub(MAX_PERIOD)..n_hops {
+        for (k, period) in periods.iter().enumerate() {
+            let gain = reached[hop % (MAX_PERIOD + 1) * n_periods + k];
+            if n_hops - hop <= *period && gain > end.0 {
+                end = (gain, hop, k);
+            }
+        }
+    }
+    let (_, mut hop, mut k) = end;
+    let mut hops = Vec::new();
+    if n_hops > 0 {
+        loop {
+            hops.push(hop);
+            let from = usize::from(came_from[hop * n_periods + k]);
+            let Some(period) = periods.get(from).filter(|p| **p <= hop) else {
+                break;
+            };
+            (hop, k) = (hop - period, from);
+        }
+    }
+    hops.reverse();
+    hops
+}
+
+fn periods() -> Vec<usize> {
+    let mut periods: Vec<usize> = (0..)
+        .map(|i| (MIN_PERIOD as f64 * PERIOD_STEP.powi(i)).round() as usize)
+        .take_while(|p| *p <= MAX_PERIOD)
+        .collect();
+    periods.dedup();
+    periods
+}

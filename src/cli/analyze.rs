@@ -1,0 +1,28 @@
+//! `visualize analyze`: what is heard in a song.
+
+use visualize::{Error, Result, Track, analysis};
+
+use super::args::{AnalyzeArgs, OutputArgs};
+use super::progress::Progress;
+
+/// Width of the summary in letters: a terminal of the usual width.
+const SUMMARY_WIDTH: usize = 80;
+
+pub fn run(args: &AnalyzeArgs, output: OutputArgs) -> Result<()> {
+    let progress = Progress::new(output);
+    let track = Track::open(&args.song)?;
+    let heard = analysis::analyze(&track, &args.listen.to_config()?)?;
+    if let Some(path) = &args.plot {
+        analysis::plot(&heard).save(path)?;
+        progress.line(&format!("plot: {}", path.display()));
+    }
+    if let Some(path) = &args.click {
+        analysis::write_clicks(&heard, path)?;
+        progress.line(&format!("clicks: {}", path.display()));
+    }
+    if let Some(path) = &args.labels {
+        std::fs::write(path, analysis::labels(&heard)).map_err(Error::io("write", path))?;
+        progress.line(&format!("labels: {}", path.display()));
+    }
+    super::print_result(output, &analysis::summary(&heard, SUMMARY_WIDTH), &heard)
+}

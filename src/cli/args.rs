@@ -1,0 +1,305 @@
+//! The command line. Values are read here and checked where they are used.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use visualize::analysis::AnalysisConfig;
+use visualize::config::{Encoding, Size};
+use visualize::mapping::{Fps, Knobs, Looping, Mapping};
+use visualize::pipeline::Machine;
+use visualize::prompts::Arrive;
+use visualize::units::parse_secs;
+
+/// Turns a song and a list of prompts into a music video made by latent diffusion.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
+#[command(
+    after_help = "Result on stdout, everything else on stderr. Exit codes: 0 done, 1 failed, 2 bad usage or bad \
+                        input, 130 interrupted with finished work kept."
+)]
+pub struct Cli {
+    /// One of the stages alone; without it, the whole film.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The whole film.
+    #[command(flatten)]
+    pub film: FilmArgs,
+    /// How to talk.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// One stage alone.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what is heard in a song: tempo, beats, onsets, sections.
+    Analyze(AnalyzeArgs),
+    /// Write the timeline of a film as JSON, without rendering it.
+    Plan(PlanArgs),
+    /// Render some or all frames of a timeline into its run folder.
+    Render(RenderArgs),
+    /// Make the film from rendered frames.
+    Mux(MuxArgs),
+    /// Measure a finished film: streams, frames, sync of picture and sound.
+    Verify(VerifyArgs),
+}
+
+/// Flags of every command.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct OutputArgs {
+    /// Print nothing but the result and errors.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Print the result as JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// `visualize SONG`.
+#[derive(Debug, Args)]
+pub struct FilmArgs {
+    /// The song: WAV, FLAC, MP3, AAC/M4A, ALAC, Ogg Vorbis, Opus or AIFF.
+    #[arg(value_name = "SONG", required = true)]
+    pub song: Option<PathBuf>,
+    /// What the timeline depends on.
+    #[command(flatten)]
+    pub plan: PlanOptions,
+    /// What rendering depends on, but no pixel does.
+    #[command(flatten)]
+    pub machine: MachineOptions,
+    /// The film [default: the song's name with .mp4, in the current folder].
+    #[arg(short, long, value_name = "FILM.mp4")]
+    pub out: Option<PathBuf>,
+    /// Replace the film if it exists.
+    #[arg(long)]
+    pub force: bool,
+    /// Make a small film of about 240 frames with the same timing, and a contact sheet, for a first look.
+    #[arg(long)]
+    pub preview: bool,
+}
+
+/// `visualize analyze`.
+#[derive(Debug, Args)]
+pub struct AnalyzeArgs {
+    /// The song.
+    #[arg(value_name = "SONG")]
+    pub song: PathBuf,
+    /// How to listen.
+    #[command(flatten)]
+    pub listen: ListenOptions,
+    /// Draw waveform, onset strength, beats and bands.
+    #[arg(long, value_name = "FILE.png|svg")]
+    pub plot: Option<PathBuf>,
+    /// Write the song with a click on every beat.
+    #[arg(long, value_name = "FILE.wav")]
+    pub click: Option<PathBuf>,
+    /// Write beats and sections as an Audacity label track.
+    #[arg(long, value_name = "FILE.txt")]
+    pub labels: Option<PathBuf>,
+}
+
+/// `visualize plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// The song.
+    #[arg(value_name = "SONG")]
+    pub song: PathBuf,
+    /// What the timeline depends on.
+    #[command(flatten)]
+    pub plan: PlanOptions,
+    /// The timeline [default: the song's name with .json, in the current folder].
+    #[arg(short, long, value_name = "TIMELINE.json")]
+    pub out: Option<PathBuf>,
+    /// Draw velocities, positions, pulse, beats and prompts over time.
+    #[arg(long, value_name = "FILE.png|svg")]
+    pub plot: Option<PathBuf>,
+}
+
+/// `visualize render`.
+#[derive(Debug, Args)]
+pub struct RenderArgs {
+    /// The timeline, as written by `plan`.
+    #[arg(value_name = "TIMELINE.json")]
+    pub timeline: PathBuf,
+    /// Frames to render, from A up to but not including B; clamped to the timeline [default: all].
+    #[arg(long, value_name = "A..B", value_parser = parse_frames)]
+    pub frames: Option<std::ops::Range<u64>>,
+    /// What rendering depends on, but no pixel does.
+    #[command(flatten)]
+    pub machine: MachineOptions,
+}
+
+/// `visualize mux`.
+#[derive(Debug, Args)]
+pub struct MuxArgs {
+    /// The timeline, as written by `plan`.
+    #[arg(value_name = "TIMELINE.json")]
+    pub timeline: PathBuf,
+    /// The film [default: the timeline's name with .mp4, beside it].
+    #[arg(short, long, value_name = "FILM.mp4")]
+    pub out: Option<PathBuf>,
+    /// Replace the film if it exists.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `visualize verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The film.
+    #[arg(value_name = "FILM")]
+    pub film: PathBuf,
+}
+
+/// How to listen to the song.
+#[derive(Clone, Debug, Args)]
+pub struct ListenOptions {
+    /// Beat tracker.
+    #[arg(long, value_name = "NAME")]
+    pub tracker: Option<String>,
+}
+
+impl ListenOptions {
+    /// The same as the analysis stage names it.
+    pub fn to_config(&self) -> visualize::Result<AnalysisConfig> {
+        Ok(AnalysisConfig::default())
+    }
+}
+
+/// What a timeline depends on besides the song.
+#[derive(Clone, Debug, Args)]
+pub struct PlanOptions {
+    /// Text file with one prompt a line; see the README for times, bars, seeds [default: a built-in list].
+    #[arg(short, long, value_name = "FILE")]
+    pub prompts: Option<PathBuf>,
+    /// `bundled`, or a model folder in diffusers layout.
+    #[arg(short, long, default_value = "bundled")]
+    pub model: String,
+    /// Size of the film in pixels.
+    #[arg(long, value_name = "WxH", default_value = "512x512")]
+    pub size: Size,
+    /// Size at which the model draws [default: the film's shape at about the model's native area].
+    #[arg(long, value_name = "WxH")]
+    pub draw_size: Option<Size>,
+    /// Frames a second, above 0 up to 240: whole (24), a fraction (30000/1001), or frames per beat (beat:16).
+    #[arg(long, value_name = "RATE", default_value = "24")]
+    pub fps: Fps,
+    /// First seed of the noise path.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Denoising steps, 1 to 1000 [default: the model's].
+    #[arg(long, value_name = "N")]
+    pub steps: Option<u32>,
+    /// Guidance scale, 0 to 50; 1 or less = none [default: the model's].
+    #[arg(long, value_name = "SCALE")]
+    pub guidance: Option<f64>,
+    /// What no frame should show; used where guidance is above 1.
+    #[arg(long, value_name = "WORDS")]
+    pub negative: Option<String>,
+    /// Start at this time of the song: seconds or m:ss.
+    #[arg(long, value_name = "TIME", value_parser = parse_secs)]
+    pub start: Option<f64>,
+    /// Length of the film: seconds or m:ss [default: to the song's end].
+    #[arg(long, value_name = "TIME", value_parser = parse_secs)]
+    pub duration: Option<f64>,
+    /// How to listen.
+    #[command(flatten)]
+    pub listen: ListenOptions,
+    /// How music becomes motion.
+    #[command(flatten)]
+    pub motion: MotionOptions,
+    /// Quality of the picture: H.264 quantisation parameter, 12 (best, large) to 51.
+    #[arg(long, value_name = "QP", default_value_t = Encoding::default().qp)]
+    pub qp: u8,
+    /// Frames from one keyframe to the next, which is also what a killed run can lose: 1 to 1000.
+    #[arg(long, value_name = "N", default_value_t = Encoding::default().gop_len, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub gop: u32,
+}
+
+/// How music becomes motion.
+#[derive(Clone, Debug, Args)]
+pub struct MotionOptions {
+    /// How much faster loud parts move than quiet ones, 0 to 10; 0 = all parts drift slowly.
+    #[arg(long, value_name = "X", default_value_t = Knobs::default().energy)]
+    pub energy: f64,
+    /// How hard hits shake the picture, 0 to 4.
+    #[arg(long, value_name = "X", default_value_t = Knobs::default().pulse)]
+    pub pulse: f64,
+    /// How lazily motion follows the energy, 0 to 20; 0 = at once.
+    #[arg(long, value_name = "X", default_value_t = Knobs::default().smooth)]
+    pub smooth: f64,
+    /// Where prompts without a time arrive: `section`, `bar` or `even`.
+    #[arg(long, value_name = "WHERE", default_value = "section")]
+    pub arrive: Arrive,
+    /// Share of the time between two prompts in which the first one stays, 0 to 0.95.
+    #[arg(long, value_name = "SHARE", default_value_t = Knobs::default().dwell)]
+    pub dwell: f64,
+    /// `music`, or `classic`: the walk of stable-diffusion-videos, to compare with.
+    #[arg(long, value_name = "NAME", default_value = "music")]
+    pub mapping: Mapping,
+    /// Close the film: its end leads into its start without a seam.
+    #[arg(long = "loop")]
+    pub is_loop: bool,
+    /// Close the film after this many beats, 1 or more, at a whole number of frames; starts on a downbeat.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub loop_beats: Option<u32>,
+}
+
+impl MotionOptions {
+    /// How the film closes.
+    pub fn looping(&self) -> Looping {
+        match self.loop_beats {
+            Some(n_beats) => Looping::Beats(n_beats),
+            None if self.is_loop => Looping::Whole,
+            None => Looping::Off,
+        }
+    }
+
+    /// The same as the mapping stage names them.
+    pub fn to_knobs(&self) -> Knobs {
+        Knobs {
+            energy: self.energy,
+            pulse: self.pulse,
+            smooth: self.smooth,
+            arrive: self.arrive,
+            dwell: self.dwell,
+        }
+    }
+}
+
+/// What rendering depends on, but no pixel does.
+#[derive(Clone, Debug, Args)]
+pub struct MachineOptions {
+    /// `auto`, `cpu`, `cuda`, `cuda:N` or `metal`.
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+    /// Frames drawn at once, 1 to 64.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub batch: u32,
+}
+
+impl MachineOptions {
+    /// The same as the pipeline names it.
+    pub fn to_machine(&self) -> Machine {
+        Machine {
+            device: self.device.clone(),
+            n_batch: self.batch as usize,
+        }
+    }
+}
+
+fn parse_frames(text: &str) -> Result<std::ops::Range<u64>, String> {
+    let form = "give first frame and end, such as 0..48 (the end is not included)";
+    let (start, end) = text.split_once("..").ok_or(form)?;
+    let number = |part: &str| part.trim().parse::<u64>().map_err(|_| form.to_owned());
+    let range = number(start)?..number(end)?;
+    if range.is_empty() {
+        Err(format!("{text} holds no frame; {form}"))
+    } else {
+        Ok(range)
+    }
+}

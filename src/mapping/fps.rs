@@ -1,0 +1,231 @@
+use std::str::FromStr;
+
+use super::energy::percentile;
+use crate::units::FrameRate;
+use crate::{Analysis, Error, Result};
+
+/// Frames per second, given as a number or by the song's tempo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fps {
+    /// A rate, such as `24` or `30000/1001`.
+    Rate(FrameRate),
+    /// As many frames a beat, such as `beat:16`.
+    PerBeat(u32),
+}
+
+/// A frame rate that follows from a song's tempo.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BeatLock {
+    /// The rate.
+    pub frame_rate: FrameRate,
+    /// Share of the beats that lie on the rate's grid to a quarter of a frame, 0..=1. Below 1, the tempo changes; hits
+    /// still show at their exact time, since the plan doesn't rely on the grid.
+    pub locked_share: f64,
+}
+
+/// Intervals that differ from the median by at most this share belong to the same tempo.
+const STEADY: f64 = 0.06;
+
+/// How far the last beat may be off the grid because the rate is a fraction of small numbers, in frames.
+const MAX_DRIFT_FRAMES: f64 = 0.05;
+
+impl FromStr for Fps {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let Some(n) = text.trim().strip_prefix("beat:") else {
+            return Ok(Self::Rate(text.parse()?));
+        };
+        let n = n.parse().ok().filter(|n| (1..=1000).contains(n));
+        n.map(Self::PerBeat).ok_or_else(|| Error::Config {
+            name: "--fps",
+            value: text.to_owned(),
+            allowed: "give whole frames per beat from 1 to 1000, such as beat:16".to_owned(),
+        })
+    }
+}
+
+impl Fps {
+    /// The frame rate for a song.
+    ///
+    /// # Errors
+    /// As [`beat_lock`].
+    pub fn resolve(self, analysis: &Analysis) -> Result<FrameRate> {
+        match self {
+            Self::Rate(rate) => Ok(rate),
+            Self::PerBeat(n) => Ok(beat_lock(analysis, n)?.frame_rate),
+        }
+    }
+}
+
+/// The frame rate with `frames_per_beat` frames on each beat of the song's steadiest long stretch: a fraction of numbers
+/// as small as keep the grid on the beats to its end.
+///
+/// # Errors
+/// [`Error::Config`] if the song has no beats, or if the rate would be out of range.
+pub fn beat_lock(analysis: &Analysis, frames_per_beat: u32) -> Result<BeatLock> {
+    let refused = |allowed: String| Error::Config {
+        name: "--fps",
+        value: format!("beat:{frames_per_beat}"),
+        allowed,
+    };
+    let times: Vec<f64> = analysis.beats.iter().map(|beat| beat.time_secs).collect();
+    let steady = steady_stretch(&times);
+    let period_secs = period(steady).ok_or_else(|| {
+        refused(
+            "no steady beat was found in the song; give frames per second, such as 24".to_owned(),
+        )
+    })?;
+    let rate = f64::from(frames_per_beat) / period_secs;
+    let length_secs = steady.last().copied().unwrap_or_default();
+    let (num, den) = fraction(rate, MAX_DRIFT_FRAMES / length_secs.max(1.0));
+    let frame_rate = FrameRate::new(num, den).map_err(|_| {
+        refused(format!(
+            "that is {rate:.1} frames per second at this tempo, and 240 is the most"
+        ))
+    })?;
+    let start = steady.first().copied().unwrap_or_default();
+    let is_locked = |secs: &&f64| {
+        let beats = (**secs - start) / frame_rate.frame_secs() / f64::from(frames_per_beat);
+        (beats - beats.round()).abs() * f64::from(frames_per_beat) <= 0.25
+    };
+    let n_locked = times.iter().filter(is_locked).count();
+    Ok(BeatLock {
+        frame_rate,
+        locked_share: n_locked as f64 / times.len().max(1) as f64,
+    })
+}
+
+/// The longest run of beats with the song's usual interval.
+fn steady_stretch(times: &[f64]) -> &[f64] {
+    let intervals: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let median = percentile(&intervals, 0.5);
+    let (mut start, mut best) = (0, 0..0);
+    for (idx, interval) in intervals.iter().enumerate() {
+        if (interval - median).abs() > STEADY * median {
+            start = idx + 1;
+        } else if idx + 1 - start > best.len() {
+            best = start..idx + 1;
+        }
+    }
+    // Intervals start..end lie between the beats start..=end.
+    times.get(best.start..best.end + 1).unwrap_or_default()
+}
+
+/// Distance between beats by linear regression over their index; `None` for fewer than two.
+fn period(times: &[f64]) -> Option<f64> {
+    let n = times.len() as f64;
+    let mean_idx = (n - 1.0) / 2.0;
+    let mean_secs = times.iter().sum::<f64>() / n;
+    let (mut covariance, mut variance) = (0.0, 0.0);
+    for (idx, secs) in times.iter().enumerate() {
+        let offset = idx as f64 - mean_idx;
+        covariance += offset * (secs - mean_secs);
+        variance += offset * offset;
+    }
+    let period_secs = covariance / variance;
+    (period_secs.is_finite() && period_secs > 0.01).then_some(period_secs)
+}
+
+/// The first convergent of the continued fraction of `value` that is off by at most `tolerance`.
+fn fraction(value: f64, tolerance: f64) -> (u32, u32) {
+    const MAX_DEN: f64 = 100_000.0;
+    let (mut num, mut den) = (value.floor(), 1.0);
+    let (mut last_num, mut last_den) = (1.0, 0.0);
+    let mut rest = value - value.floor();
+    while (num / den - value).abs() > tolerance && rest > 1e-9 {
+        let inverse = 1.0 / rest;
+        let digit = inverse.floor();
+        let next = (digit * num + last_num, digit * den + last_den);
+        if next.1 > MAX_DEN {
+            break;
+        }
+        (last_num, last_den) = (num, den);
+        (num, den) = next;
+        rest = inverse - digit;
+    }
+    (num as u32, den as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_songs::Song;
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A song with beats at the given times.
+    fn song(times: impl Iterator<Item = f64>) -> Analysis {
+        let mut analysis = Song::default().analysis();
+        let beat = analysis.beats[0];
+        analysis.beats = times
+            .map(|time_secs| crate::analysis::Beat { time_secs, ..beat })
+            .collect();
+        analysis
+    }
+
+    #[test]
+    fn rates_are_read() {
+        assert_eq!("beat:16".parse::<Fps>().unwrap(), Fps::PerBeat(16));
+        assert_eq!(
+            "24".parse::<Fps>().unwrap(),
+            Fps::Rate(FrameRate::new(24, 1).unwrap())
+        );
+        for wrong in [
+            "beat:",
+            "beat:0",
+            "beat:x",
+            "beat:-3",
+            "beat:1001",
+            "beats:4",
+            "0",
+        ] {
+            assert!(wrong.parse::<Fps>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_plain_tempo_gives_a_plain_rate() {
+        let lock = beat_lock(&Song::default().analysis(), 12).unwrap();
+        assert_eq!((lock.frame_rate.num(), lock.frame_rate.den()), (24, 1));
+        assert!(lock.locked_share > 0.999);
+    }
+
+    #[test]
+    fn a_changing_tempo_locks_the_longest_stretch() {
+        let slow = (0..20).map(|i| f64::from(i) * 0.6);
+        let fast = (0..60).map(|i| 12.0 + f64::from(i) * 60.0 / 140.0);
+        let lock = beat_lock(&song(slow.chain(fast)), 10).unwrap();
+        let rate = f64::from(lock.frame_rate.num()) / f64::from(lock.frame_rate.den());
+        assert!((rate - 10.0 * 140.0 / 60.0).abs() < 1e-3, "{rate}");
+        assert!(
+            (0.7..0.95).contains(&lock.locked_share),
+            "{}",
+            lock.locked_share
+        );
+    }
+
+    #[test]
+    fn songs_without_a_beat_and_impossible_rates_are_refused() {
+        for times in [vec![], vec![1.0], vec![1.0, 1.0, 1.0]] {
+            assert!(beat_lock(&song(times.into_iter()), 16).is_err());
+        }
+        let error = beat_lock(&Song::default().analysis(), 1000).unwrap_err();
+        assert!(error.to_string().contains("2000.0"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn every_beat_is_on_a_frame(bpm in 50.0f64..200.0, first in 0.0f64..2.0, n in 4u32..20, jitter in 0.0f64..0.004) {
+            let period = 60.0 / bpm;
+            let times = (0..300).map(|i| {
+                let sway = if i % 2 == 0 { jitter } else { -jitter };
+                first + period * f64::from(i) + sway
+            });
+            let lock = beat_lock(&song(times), n).unwrap();
+            prop_assert!(lock.frame_rate.den() <= 20_000);
+            let frames = 299.0 * period / lock.frame_rate.frame_secs();
+            let drift = (frames - 299.0 * f64::from(n)).abs();
+            prop_assert!(drift < 0.1, "{} frames off after 300 beats", drift);
+        }
+    }
+}

@@ -1,0 +1,85 @@
+use super::integral::Integral;
+use super::motion::Moment;
+use super::prompt_path::PromptPath;
+use super::pulse::Pulse;
+
+/// Longest time before the seam in which the end turns into what came before the start.
+const FADE_SECS: f64 = 1.0;
+
+/// Hits nearer to the seam than this are left out: the step over the seam is drift alone.
+const QUIET_SECS: f64 = 0.06;
+
+/// Fewest seeds of a ring. With two it would be a way there and back, with a corner at each end.
+const MIN_SEEDS: f64 = 3.0;
+
+/// Motion that closes: at the loop's end everything is where it was at its start, at the same speed.
+///
+/// Towards the end, speed and pulse fade into what they were in the song just before the loop's start, as loops of sound
+/// are made. The noise position is then stretched to a whole number of turns around a ring of seeds.
+#[derive(Clone, Debug)]
+pub(super) struct Loop {
+    /// Over the time since the loop's start, in seeds of the ring.
+    noise: Integral,
+    /// Over the song's time, back at the first prompt at the loop's end.
+    prompts: PromptPath,
+    pulse: Pulse,
+    start_secs: f64,
+    length_secs: f64,
+}
+
+impl Loop {
+    /// `velocity` is the noise velocity over the song's time. `period` fixes the noise position after one turn; `None` = the
+    /// whole number that is nearest to what the velocity gives.
+    pub fn new(
+        velocity: &Integral,
+        mut prompts: PromptPath,
+        pulse: &Pulse,
+        (start_secs, length_secs): (f64, f64),
+        period: Option<f64>,
+    ) -> Self {
+        prompts.arrive_again(start_secs + length_secs);
+        let end_secs = start_secs + length_secs;
+        let mut looped = Self {
+            noise: Integral::new(Vec::new(), 0.0, 0.0),
+            prompts,
+            pulse: pulse.without_hits_near(&[start_secs, end_secs], QUIET_SECS),
+            start_secs,
+            length_secs,
+        };
+        let n = (length_secs / velocity.hop_secs()).ceil().max(1.0);
+        let hop_secs = length_secs / n;
+        let rate = |hop: usize| looped.faded(hop as f64 * hop_secs, |secs| velocity.rate(secs));
+        let mut rates: Vec<f64> = (0..=n as usize).map(rate).collect();
+        let length = Integral::new(rates.clone(), hop_secs, 0.0).position(length_secs);
+        let period = period.unwrap_or(length.round().max(MIN_SEEDS));
+        for rate in &mut rates {
+            *rate *= period / length;
+        }
+        looped.noise = Integral::new(rates, hop_secs, 0.0);
+        looped
+    }
+
+    /// Where everything is at a time in seconds of the song, from the loop's start to its end.
+    pub fn at(&self, secs: f64) -> Moment {
+        let since = secs - self.start_secs;
+        Moment {
+            prompts: self.prompts.at(secs),
+            noise_position: self.noise.position(since),
+            noise_velocity: self.noise.rate(since),
+            pulse: self.faded(since, |secs| self.pulse.at(secs)),
+        }
+    }
+
+    /// A function of the song's time at a time since the loop's start, faded so that it closes.
+    fn faded(&self, since: f64, value: impl Fn(f64) -> f64) -> f64 {
+        let fade_secs = FADE_SECS.min(0.5 * self.length_secs);
+        let x = (1.0 - (self.length_secs - since) / fade_secs).clamp(0.0, 1.0);
+        let share = x * x * (3.0 - 2.0 * x);
+        let here = value(self.start_secs + since);
+        if share <= 0.0 {
+            return here;
+        }
+        let before = value((self.start_secs + since - self.length_secs).max(0.0));
+        here + share * (before - here)
+    }
+}

@@ -1,0 +1,362 @@
+//! The only place where stages meet: a song and its prompts become a film.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::Instant;
+
+use image::RgbImage;
+
+use crate::analysis::{AnalysisConfig, analyze};
+use crate::audio::Track;
+use crate::diffusion::{ModelSource, Renderer, StableDiffusion, choose_device, default_dtype};
+use crate::manifest::{RunFolder, chunk_id, encode_config, inputs};
+use crate::mapping::{Fps, FrameInputs, MappingConfig};
+use crate::prompts::Script;
+use crate::video::{ChunkWriter, EncodeConfig, Tags, Video, grid_pieces};
+use crate::{Analysis, Error, Result, Timeline, mapping, video};
+
+/// What rendering depends on, but no pixel does.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// `auto`, `cpu`, `cuda`, `cuda:N` or `metal`.
+    pub device: String,
+    /// Frames drawn at once, 1 or more.
+    pub n_batch: usize,
+}
+
+/// Whoever watches a run, and may end it.
+pub struct Watch<'a> {
+    /// Called with everything that happens.
+    pub observe: &'a mut dyn FnMut(Event<'_>),
+    /// Raised by whoever wants the run to end; finished chunks are kept.
+    pub stop: &'a AtomicBool,
+}
+
+/// What happens during a run, for whoever shows it.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// Something that the user should know: what was chosen, what has no effect.
+    Note(&'a str),
+    /// The song was analysed.
+    Heard(&'a Analysis),
+    /// The timeline stands.
+    Planned(&'a Timeline),
+    /// Rendering begins; `n_done` of `n_frames` frames are finished already.
+    Rendering {
+        /// Frames asked for.
+        n_frames: u64,
+        /// Frames found finished.
+        n_done: u64,
+    },
+    /// How long rendering will take, after the first batch.
+    Estimate {
+        /// Seconds left.
+        secs: f64,
+        /// Speed.
+        frames_per_second: f64,
+    },
+    /// Frames were drawn.
+    Frames {
+        /// Frames finished or in flight so far, those found finished included.
+        n_done: u64,
+        /// The last frame drawn.
+        inputs: &'a FrameInputs,
+    },
+    /// All frames are finished; the film is being written.
+    Muxing,
+}
+
+/// What a film is made from, and how.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The song's file.
+    pub song: PathBuf,
+    /// What to show.
+    pub script: Script,
+    /// How to listen.
+    pub analysis: AnalysisConfig,
+    /// Frames per second, as a number or by the song's tempo; decides on `mapping.frame_rate`.
+    pub fps: Fps,
+    /// How music becomes motion, and how frames are drawn.
+    pub mapping: MappingConfig,
+}
+
+/// The whole film: song and script in, MP4 out.
+///
+/// # Errors
+/// Those of every stage; [`Error::Interrupted`] when the watch raised its flag. Finished chunks are kept, and `out` is
+/// whole or isn't there.
+pub fn film(
+    request: &Request,
+    machine: &Machine,
+    out: &Path,
+    watch: &mut Watch<'_>,
+) -> Result<(Timeline, Video)> {
+    let (_, timeline) = plan(request, watch)?;
+    let folder = RunFolder::beside(out);
+    render(&timeline, 0..u64::MAX, &folder, machine, watch)?;
+    let video = mux(&timeline, &folder, out, watch)?;
+    Ok((timeline, video))
+}
+
+/// Stages 1 to 3: what is heard, and the timeline made of it.
+///
+/// # Errors
+/// Those of decoding, analysis and mapping.
+pub fn plan(request: &Request, watch: &mut Watch<'_>) -> Result<(Analysis, Timeline)> {
+    let track = Track::open(&request.song)?;
+    let analysis = analyze(&track, &request.analysis)?;
+    (watch.observe)(Event::Heard(&analysis));
+    let config = MappingConfig {
+        frame_rate: request.fps.resolve(&analysis)?,
+        ..request.mapping.clone()
+    };
+    let timeline = mapping::timeline(&analysis, &request.script, &config)?;
+    (watch.observe)(Event::Planned(&timeline));
+    for advice in mapping::advice(&timeline, &analysis) {
+        (watch.observe)(Event::Note(&advice));
+    }
+    Ok((analysis, timeline))
+}
+
+/// Stage 4: draws and encodes the frames of `frames` (half-open, clamped) that no finished chunk holds.
+///
+/// # Errors
+/// [`Error::Weights`] and [`Error::Device`] before the first frame, [`Error::Limit`] when the disk doesn't suffice,
+/// [`Error::Interrupted`] when the watch raised its flag.
+pub fn render(
+    timeline: &Timeline,
+    frames: Range<u64>,
+    folder: &RunFolder,
+    machine: &Machine,
+    watch: &mut Watch<'_>,
+) -> Result<()> {
+    let encoding = encode_config(timeline);
+    encoding.validate()?;
+    folder.create()?;
+    let frames = frames.start..frames.end.min(timeline.frames.len() as u64);
+    let missing = missing_pieces(timeline, &frames, folder)?;
+    let n_missing: u64 = missing.iter().map(|piece| piece.end - piece.start).sum();
+    let n_frames = frames.end.saturating_sub(frames.start);
+    let n_done = n_frames - n_missing;
+    (watch.observe)(Event::Rendering { n_frames, n_done });
+    if missing.is_empty() {
+        return Ok(());
+    }
+    folder.check_space(timeline, n_missing)?;
+    let mut renderer = load(timeline, machine, watch)?;
+    let work = Work {
+        timeline,
+        missing,
+        n_done,
+        n_frames,
+        n_batch: machine.n_batch.max(1),
+    };
+    draw_and_encode(&work, folder, &encoding, &mut renderer, watch)
+}
+
+/// Stage 5: joins finished chunks with the untouched soundtrack.
+///
+/// # Errors
+/// [`Error::Limit`] that names the missing frames where some aren't rendered yet, [`Error::Input`] when the song isn't
+/// the one that the timeline was made from.
+pub fn mux(
+    timeline: &Timeline,
+    folder: &RunFolder,
+    out: &Path,
+    watch: &mut Watch<'_>,
+) -> Result<Video> {
+    let coverage = folder.coverage(timeline)?;
+    if let Some(gap) = coverage.missing.first() {
+        let n_missing: u64 = coverage.missing.iter().map(|gap| gap.end - gap.start).sum();
+        return Err(Error::Limit {
+            reason: format!(
+                "{n_missing} of {} frames are not rendered yet",
+                timeline.frames.len()
+            ),
+            hint: Some(format!(
+                "visualize render TIMELINE.json --frames {}..{}",
+                gap.start, gap.end
+            )),
+        });
+    }
+    let track = Track::open(&timeline.song.path)?;
+    if track.source_sha256 != timeline.song.source_sha256 {
+        return Err(Error::input(
+            &track.path,
+            "the song has changed since the timeline was made",
+        )
+        .with_hint("run the same plan command again, or bring the old file back"));
+    }
+    (watch.observe)(Event::Muxing);
+    let song = &timeline.song;
+    let heard = song.start_sample..song.start_sample + song.n_samples;
+    let soundtrack = track.soundtrack(heard, folder.path())?;
+    video::mux(&coverage.chunks, soundtrack.as_ref(), &tags(timeline), out)
+}
+
+/// The model that a timeline was planned with, on the machine's device.
+fn load(timeline: &Timeline, machine: &Machine, watch: &mut Watch<'_>) -> Result<StableDiffusion> {
+    let config = &timeline.render;
+    let model = ModelSource::open(&config.model)?;
+    if model.sha256()? != config.weights_sha256 {
+        return Err(Error::weights(
+            &config.model,
+            "the weights are not those that the timeline was planned with",
+        )
+        .with_hint("plan again with these weights, or bring the old ones back"));
+    }
+    let (device, name) = choose_device(&machine.device)?;
+    (watch.observe)(Event::Note(&format!("drawing on {name}")));
+    StableDiffusion::load(&model, config, &device, default_dtype(&device))
+}
+
+/// What the film says about itself: enough to plan it again, without the entry of every frame.
+fn tags(timeline: &Timeline) -> Tags {
+    let song = &timeline.song.path;
+    let name =
+        |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+    let mut head = Timeline {
+        frames: Vec::new(),
+        ..timeline.clone()
+    };
+    head.song.path = PathBuf::from(name(song.file_name()));
+    Tags {
+        title: name(song.file_stem()),
+        encoder: format!("visualize {}", env!("CARGO_PKG_VERSION")),
+        comment: timeline
+            .prompts
+            .iter()
+            .map(|prompt| prompt.words.text.as_str())
+            .collect::<Vec<_>>()
+            .join(" / "),
+        timeline: serde_json::to_string(&head).unwrap_or_default(),
+    }
+}
+
+/// The grid's pieces of `frames` that no finished chunk holds.
+fn missing_pieces(
+    timeline: &Timeline,
+    frames: &Range<u64>,
+    folder: &RunFolder,
+) -> Result<Vec<Range<u64>>> {
+    let gaps = folder.coverage(timeline)?.missing;
+    let chunk_len = u64::from(timeline.encoding.gop_len);
+    let wanted = gaps
+        .iter()
+        .map(|gap| gap.start.max(frames.start)..gap.end.min(frames.end));
+    Ok(wanted
+        .filter(|gap| !gap.is_empty())
+        .flat_map(|gap| grid_pieces(gap, chunk_len))
+        .collect())
+}
+
+/// Frames to draw.
+struct Work<'a> {
+    timeline: &'a Timeline,
+    missing: Vec<Range<u64>>,
+    n_done: u64,
+    n_frames: u64,
+    n_batch: usize,
+}
+
+/// From the drawing to the encoding thread.
+enum Message {
+    Begin { id: String, first_frame: u64 },
+    Picture(RgbImage),
+    Finish,
+}
+
+/// Draws on this thread and encodes on another. The channel holds two batches: a slow encoder stalls the drawing rather
+/// than filling the memory.
+fn draw_and_encode(
+    work: &Work<'_>,
+    folder: &RunFolder,
+    encoding: &EncodeConfig,
+    renderer: &mut dyn Renderer,
+    watch: &mut Watch<'_>,
+) -> Result<()> {
+    std::thread::scope(|scope| {
+        let (send, receive) = sync_channel(2 * work.n_batch);
+        let encoder = scope.spawn(move || encode(&receive, folder, encoding));
+        let drawn = draw(work, renderer, watch, |message| send.send(message).is_ok());
+        drop(send);
+        let encoded = encoder.join().unwrap_or_else(|_| {
+            Err(Error::Video {
+                reason: "the encoder panicked; please report this".to_owned(),
+            })
+        });
+        // A failed encoder closes the channel, which ends the drawing: its error is the cause.
+        encoded.and(drawn)
+    })
+}
+
+fn draw(
+    work: &Work<'_>,
+    renderer: &mut dyn Renderer,
+    watch: &mut Watch<'_>,
+    send: impl Fn(Message) -> bool,
+) -> Result<()> {
+    let mut n_done = work.n_done;
+    let mut is_first = true;
+    for piece in &work.missing {
+        let id = chunk_id(work.timeline, piece.clone())?;
+        if !send(Message::Begin {
+            id,
+            first_frame: piece.start,
+        }) {
+            return Ok(());
+        }
+        for batch in grid_pieces(0..piece.end - piece.start, work.n_batch as u64) {
+            if watch.stop.load(Ordering::SeqCst) {
+                return Err(Error::Interrupted);
+            }
+            let started = Instant::now();
+            let batch = inputs(
+                work.timeline,
+                piece.start + batch.start..piece.start + batch.end,
+            )?;
+            for picture in renderer.render(&batch)? {
+                if !send(Message::Picture(picture)) {
+                    return Ok(());
+                }
+            }
+            n_done += batch.len() as u64;
+            if std::mem::take(&mut is_first) {
+                let frames_per_second =
+                    batch.len() as f64 / started.elapsed().as_secs_f64().max(1e-9);
+                let secs = (work.n_frames - n_done) as f64 / frames_per_second;
+                (watch.observe)(Event::Estimate {
+                    secs,
+                    frames_per_second,
+                });
+            }
+            if let Some(inputs) = batch.last() {
+                (watch.observe)(Event::Frames { n_done, inputs });
+            }
+        }
+        if !send(Message::Finish) {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn encode(messages: &Receiver<Message>, folder: &RunFolder, encoding: &EncodeConfig) -> Result<()> {
+    let mut chunk = None;
+    for message in messages {
+        match (message, &mut chunk) {
+            (Message::Begin { id, first_frame }, _) => {
+                chunk = Some(ChunkWriter::new(folder.path(), &id, first_frame, encoding)?);
+            }
+            (Message::Picture(picture), Some(chunk)) => chunk.push(&picture)?,
+            (Message::Finish, _) => {
+                chunk.take().map(ChunkWriter::finish).transpose()?;
+            }
+            (Message::Picture(_), None) => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! The prompts file: text in, [`Script`] out, errors with file, line, column and caret.
+//!
+//! One prompt a line, in the order in which they are shown, is a whole prompts file. Everything else is optional:
+//!
+//! ```text
+//! # A comment; blank lines are skipped too.
+//! style: oil painting, soft light                 a suffix for all prompts
+//! --neg text, watermark                           what no picture should show
+//!
+//! a quiet harbour at dawn                         the first prompt is there from the start
+//! [0:42.5] fishing boats leaving                  arrives at 42.5 seconds of the song
+//! @bar 33 a storm rises {seed=42 guidance=3}      arrives on bar 33 (bars are counted from 1)
+//! @section chorus lightning over the sea          arrives on the next section called "chorus"
+//! @section "guitar solo":2 the eye of the storm   the second of that name
+//! stars over calm water --neg clouds              not clouds, here only
+//! ```
+//!
+//! A prompt has *arrived* when it is shown alone. Prompts without a mark in front arrive between their neighbours, evenly
+//! but on section starts or bars ([`Arrive`]). Times are seconds of the song, also where only a part of it is rendered.
+//!
+//! Words pass to the model untouched, with weights and brackets such as `(glow:1.3)` or `[haze]`. A backslash takes the
+//! meaning from what follows: `\[`, `\@`, `\#`, `\style:`, `\--neg` and `\\` where a prompt begins, `\--neg` where a word
+//! begins, `\{` and `\}` anywhere. Every other backslash stays.
+//!
+//! | file | task |
+//! |---|---|
+//! | `lexer.rs` | bytes to lines, a line to tokens |
+//! | `parser.rs` | lines to a [`Script`] |
+//! | `mark.rs` | what stands in front of a prompt |
+//! | `settings.rs` | what stands in braces behind it |
+//! | `resolve.rs` | a [`Script`] and an [`Analysis`](crate::Analysis) to arrivals in seconds |
+//! | `error.rs` | [`PromptsError`] |
+
+mod error;
+mod lexer;
+mod mark;
+mod parser;
+mod resolve;
+mod script;
+mod settings;
+
+pub use error::PromptsError;
+pub use lexer::Place;
+pub use resolve::Arrive;
+pub use script::{Arrival, Script, ScriptPrompt};
+
+/// Longest accepted line, in bytes.
+pub const MAX_LINE_BYTES: usize = 16 * 1024;
+
+/// Most prompts that a file may have.
+pub const MAX_PROMPTS: usize = 10_000;
+
+/// Largest accepted file, in bytes.
+pub const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
+
+#[cfg(test)]
+mod resolve_tests;
+#[cfg(test)]
+mod tests;
