@@ -26,6 +26,7 @@ pub mod diffusion;
 pub mod error;
 pub mod manifest;
 pub mod mapping;
+pub mod partial_file;
 pub mod pipeline;
 pub mod plot;
 pub mod prompts;

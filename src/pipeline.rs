@@ -194,13 +194,16 @@ pub fn mux(
     let song = &timeline.song;
     let heard = song.start_sample..song.start_sample + song.n_samples;
     let soundtrack = track.soundtrack(heard, folder.path())?;
+    if let Some(note) = soundtrack.note() {
+        (watch.observe)(Event::Note(note));
+    }
     video::mux(&coverage.chunks, soundtrack.as_ref(), &tags(timeline), out)
 }
 
 /// The model that a timeline was planned with, on the machine's device.
 fn load(timeline: &Timeline, machine: &Machine, watch: &mut Watch<'_>) -> Result<StableDiffusion> {
     let config = &timeline.render;
-    let model = ModelSource::open(&config.model)?;
+    let model = ModelSource::open(&config.model)?.with_settings(&config.diffusion)?;
     if model.sha256()? != config.weights_sha256 {
         return Err(Error::weights(
             &config.model,

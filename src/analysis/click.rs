@@ -6,6 +6,7 @@ use std::path::Path;
 use hound::{SampleFormat, WavSpec, WavWriter};
 
 use super::{Analysis, Beat};
+use crate::partial_file::PartialFile;
 use crate::units::secs_to_samples;
 use crate::{Error, Result};
 
@@ -26,11 +27,7 @@ const CLICK_HZ: [f64; 2] = [1000.0, 1600.0];
 pub fn write_clicks(analysis: &Analysis, path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
     let track = &analysis.track;
-    let folder = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::io("write", path))?;
+    let partial = PartialFile::create(path)?;
     let spec = WavSpec {
         channels: track.n_channels.max(1) as u16,
         sample_rate: track.sample_rate_hz,
@@ -41,7 +38,7 @@ pub fn write_clicks(analysis: &Analysis, path: impl AsRef<Path>) -> Result<()> {
         hound::Error::IoError(source) => Error::io("write", path)(source),
         other => Error::input(path, format!("can't be written as WAV: {other}")),
     };
-    let mut writer = WavWriter::new(BufWriter::new(file.as_file_mut()), spec).map_err(failed)?;
+    let mut writer = WavWriter::new(BufWriter::new(partial.file()), spec).map_err(failed)?;
     let mut clicks = Clicks::new(&analysis.beats, track.sample_rate_hz);
     for block in track.blocks(0..track.n_samples)? {
         let block = block?;
@@ -57,9 +54,7 @@ pub fn write_clicks(analysis: &Analysis, path: impl AsRef<Path>) -> Result<()> {
         }
     }
     writer.finalize().map_err(failed)?;
-    file.persist(path)
-        .map_err(|e| Error::io("write", path)(e.error))?;
-    Ok(())
+    partial.commit()
 }
 
 /// The clicks alone, asked for sample by sample.

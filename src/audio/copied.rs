@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use super::decode::opus_head;
 use super::demux::{Codec, CodedPacket, Demuxer, Stream};
-use super::flac::StreamInfo;
 use super::soundtrack::{Packet, Soundtrack, SoundtrackCodec};
 use super::track::Track;
 use crate::Result;
@@ -31,14 +30,14 @@ impl CopiedPackets {
         let Some(codec) = codec_of(demuxer.stream()) else {
             return Ok(None);
         };
+        let is_whole = range == (0..track.n_samples);
+        if matches!(codec, SoundtrackCodec::Flac { .. }) && !is_whole {
+            return Ok(None); // encoded again, without loss, so that it ends at the very sample in every player
+        }
         let heard = track.skip_samples + range.start..track.skip_samples + range.end;
         let decoded = covering_packets(&mut demuxer, &heard)?;
         let skip_samples = heard.start - decoded.start;
-        let is_whole = range == (0..track.n_samples);
         let codec = match codec {
-            SoundtrackCodec::Flac { stream_info } if !is_whole => SoundtrackCodec::Flac {
-                stream_info: StreamInfo::of_part(stream_info, decoded.end - decoded.start),
-            },
             SoundtrackCodec::Opus { opus_head } => SoundtrackCodec::Opus {
                 opus_head: with_pre_skip(opus_head, skip_samples),
             },

@@ -139,19 +139,6 @@ impl StreamInfo {
         }
         bytes
     }
-
-    /// The block's body for a part of the stream of `n_samples`: the sum over all samples doesn't hold any more.
-    pub fn of_part(mut bytes: [u8; 34], n_samples: u64) -> [u8; 34] {
-        let [.., b13, b14, b15, b16, b17] = &mut bytes[..18] else {
-            return bytes;
-        };
-        let n_samples = n_samples & N_SAMPLES_MASK;
-        *b13 = *b13 & 0xf0 | (n_samples >> 32) as u8;
-        let [.., n14, n15, n16, n17] = n_samples.to_be_bytes();
-        (*b14, *b15, *b16, *b17) = (n14, n15, n16, n17);
-        bytes[18..].fill(0);
-        bytes
-    }
 }
 
 /// The field has 36 bits; 0 stands for unknown.
@@ -182,9 +169,5 @@ mod tests {
             ]
         );
         assert_eq!(bytes[18..], [7; 16]);
-        let part = StreamInfo::of_part(bytes, 0x1_0000_0002);
-        assert_eq!(part[..13], bytes[..13]);
-        assert_eq!(part[13..18], [0xf1, 0, 0, 0, 2]);
-        assert_eq!(part[18..], [0; 16]);
     }
 }

@@ -1,6 +1,7 @@
 //! `visualize analyze`: what is heard in a song.
 
-use visualize::{Error, Result, Track, analysis};
+use visualize::partial_file::write_whole;
+use visualize::{Result, Track, analysis};
 
 use super::args::{AnalyzeArgs, OutputArgs};
 use super::progress::Progress;
@@ -21,7 +22,7 @@ pub fn run(args: &AnalyzeArgs, output: OutputArgs) -> Result<()> {
         progress.line(&format!("clicks: {}", path.display()));
     }
     if let Some(path) = &args.labels {
-        std::fs::write(path, analysis::labels(&heard)).map_err(Error::io("write", path))?;
+        write_whole(path, analysis::labels(&heard).as_bytes())?;
         progress.line(&format!("labels: {}", path.display()));
     }
     super::print_result(output, &analysis::summary(&heard, SUMMARY_WIDTH), &heard)

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use visualize::analysis::AnalysisConfig;
-use visualize::config::{Encoding, Size};
+use visualize::config::{DiffusionConfig, Encoding, LoraConfig, Size};
+use visualize::diffusion::kernels::Method;
 use visualize::mapping::{Fps, Knobs, Looping, Mapping};
 use visualize::pipeline::Machine;
 use visualize::prompts::Arrive;
@@ -212,12 +213,49 @@ pub struct PlanOptions {
     /// How music becomes motion.
     #[command(flatten)]
     pub motion: MotionOptions,
+    /// What the model draws with.
+    #[command(flatten)]
+    pub diffusion: DiffusionOptions,
     /// Quality of the picture: H.264 quantisation parameter, 12 (best, large) to 51.
     #[arg(long, value_name = "QP", default_value_t = Encoding::default().qp)]
     pub qp: u8,
     /// Frames from one keyframe to the next, which is also what a killed run can lose: 1 to 1000.
     #[arg(long, value_name = "N", default_value_t = Encoding::default().gop_len, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub gop: u32,
+}
+
+/// What the model draws with, besides itself.
+#[derive(Clone, Debug, Args)]
+pub struct DiffusionOptions {
+    /// `ddim`, `pndm`, `euler`, `euler_a`, `dpmpp_2m`, `unipc` or `lcm` [default: the model's].
+    #[arg(long, value_name = "NAME")]
+    pub scheduler: Option<String>,
+    /// LoRA file and its weight; may be given several times.
+    #[arg(long = "lora", value_name = "FILE[:WEIGHT]", value_parser = parse_lora)]
+    pub loras: Vec<LoraConfig>,
+    /// Autoencoder that replaces the model's own: a folder or a file, TAESD included.
+    #[arg(long, value_name = "PATH")]
+    pub vae: Option<PathBuf>,
+    /// Last layers of the text encoder to leave out.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub clip_skip: u32,
+    /// Convolutions on the CPU: `fast`, or `exact` for a tenth of the rounding error.
+    #[arg(long, value_name = "NAME", default_value = "fast", value_parser = parse_kernels)]
+    pub kernels: Method,
+}
+
+impl DiffusionOptions {
+    /// The same as the diffusion stage names it.
+    pub fn to_config(&self) -> DiffusionConfig {
+        DiffusionConfig {
+            scheduler: self.scheduler.clone(),
+            clip_skip: self.clip_skip,
+            kernels: self.kernels,
+            loras: self.loras.clone(),
+            vae: self.vae.clone(),
+            ..DiffusionConfig::default()
+        }
+    }
 }
 
 /// How music becomes motion.
@@ -290,6 +328,29 @@ impl MachineOptions {
             n_batch: self.batch as usize,
         }
     }
+}
+
+fn parse_kernels(name: &str) -> Result<Method, String> {
+    match name {
+        "fast" => Ok(Method::Fast),
+        "exact" => Ok(Method::Exact),
+        _ => Err("give fast or exact".to_owned()),
+    }
+}
+
+fn parse_lora(text: &str) -> Result<LoraConfig, String> {
+    let number = |(path, scale): (&str, &str)| Some((path.to_owned(), scale.parse::<f64>().ok()?));
+    let (path, scale) = text
+        .rsplit_once(':')
+        .and_then(number)
+        .unwrap_or((text.to_owned(), 1.0));
+    if !scale.is_finite() {
+        return Err("give a finite weight, such as FILE:0.8".to_owned());
+    }
+    Ok(LoraConfig {
+        path: PathBuf::from(path),
+        scale,
+    })
 }
 
 fn parse_frames(text: &str) -> Result<std::ops::Range<u64>, String> {

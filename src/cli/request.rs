@@ -29,9 +29,10 @@ pub fn build(song: &Path, options: &PlanOptions, progress: &Progress) -> Result<
             Script::built_in()?
         }
     };
-    let model = ModelSource::open(&options.model)?;
+    let diffusion = options.diffusion.to_config();
+    let model = ModelSource::open(&options.model)?.with_settings(&diffusion)?;
     let defaults = ModelDefaults::of(&model)?;
-    let render = render_config(options, &model, &defaults)?;
+    let render = render_config(options, &model, &defaults, diffusion)?;
     let mapping = MappingConfig {
         frame_rate: FrameRate::default(),
         start_secs: options.start.unwrap_or(0.0),
@@ -62,6 +63,7 @@ fn render_config(
     options: &PlanOptions,
     model: &ModelSource,
     defaults: &ModelDefaults,
+    diffusion: DiffusionConfig,
 ) -> Result<RenderConfig> {
     defaults.check_size("--size", options.size)?;
     let draw_size = options
@@ -82,7 +84,7 @@ fn render_config(
         size: options.size,
         draw_size,
         n_steps,
-        diffusion: DiffusionConfig::default(),
+        diffusion,
     })
 }
 

@@ -7,14 +7,9 @@ use super::kernels::{
     attention as attend, channel_sums, normalize,
 };
 
-/// Whether tensors of this kind are computed by the kernels.
-pub fn has_kernels(device: &Device, dtype: DType) -> bool {
-    device.is_cpu() && dtype == DType::F32
-}
-
 /// Whether the kernels can compute with `x`.
-pub fn is_kernels(x: &Tensor) -> bool {
-    has_kernels(x.device(), x.dtype())
+pub fn has_kernels(x: &Tensor) -> bool {
+    x.device().is_cpu() && x.dtype() == DType::F32
 }
 
 /// All values of a tensor in order; for weights that are packed at load.

@@ -78,9 +78,7 @@ impl Conv2d {
             stride,
             upsample: false,
         };
-        let is_packed = cpu::has_kernels(w.device(), w.dtype())
-            && shape.is_supported()
-            && padding == kernel / 2;
+        let is_packed = w.is_packed() && shape.is_supported() && padding == kernel / 2;
         let form = if is_packed {
             ConvForm::Packed {
                 conv: Arc::new(pack(shape, &weight, bias.as_ref())?),
@@ -211,7 +209,7 @@ impl Linear {
     fn load_form(w: &Weights, width_in: usize, width_out: usize, has_bias: bool) -> Result<Self> {
         let weight = w.tensor("weight", (width_out, width_in))?;
         let bias = has_bias.then(|| w.tensor("bias", width_out)).transpose()?;
-        let form = if cpu::has_kernels(w.device(), w.dtype()) {
+        let form = if w.is_packed() {
             let values = bias.as_ref().map(cpu::values).transpose();
             let pack = |bias: Option<Vec<f32>>| {
                 let weight = cpu::values(&weight)?;
@@ -270,7 +268,7 @@ impl GatedLinear {
     pub fn load(w: &Weights, width_in: usize, width_out: usize) -> Result<Self> {
         let weight = w.tensor("weight", (2 * width_out, width_in))?;
         let bias = w.tensor("bias", 2 * width_out)?;
-        if !cpu::has_kernels(w.device(), w.dtype()) {
+        if !w.is_packed() {
             return Ok(Self {
                 form: LinearForm::Tensors {
                     weight,
@@ -339,7 +337,7 @@ impl GroupNorm {
         }
         let weight = w.tensor("weight", channels)?;
         let bias = w.tensor("bias", channels)?;
-        let form = if cpu::has_kernels(w.device(), w.dtype()) {
+        let form = if w.is_packed() {
             let values =
                 |x| cpu::values(x).map_err(Error::tensor("packing a normalisation's weights"));
             let (weight, bias) = (values(&weight)?, values(&bias)?);
@@ -407,7 +405,7 @@ impl LayerNorm {
     pub fn load(w: Weights, width: usize, eps: f64) -> Result<Self> {
         let weight = w.tensor("weight", width)?;
         let bias = w.tensor("bias", width)?;
-        let form = if cpu::has_kernels(w.device(), w.dtype()) {
+        let form = if w.is_packed() {
             let values =
                 |x| cpu::values(x).map_err(Error::tensor("packing a normalisation's weights"));
             let (weight, bias) = (values(&weight)?, values(&bias)?);

@@ -10,6 +10,7 @@
 //! | `pipeline` | all of it: [`StableDiffusion`], a [`Renderer`] |
 
 mod bundled;
+mod checkpoint;
 mod cpu;
 mod defaults;
 mod device;
@@ -17,6 +18,8 @@ mod finish;
 pub mod interpolate;
 pub mod kernels;
 mod layers;
+mod ldm;
+mod lora;
 pub mod model;
 pub mod noise;
 mod ops;
@@ -34,6 +37,6 @@ pub use bundled::{BUNDLED, BUNDLED_NAME};
 pub use defaults::ModelDefaults;
 pub use device::{choose_device, default_dtype};
 pub use model::{EmbeddedFolder, ModelFolder};
-pub use pipeline::StableDiffusion;
+pub use pipeline::{ModelSizes, StableDiffusion};
 pub use renderer::Renderer;
 pub use source::ModelSource;

@@ -224,9 +224,14 @@ impl ModelFolder {
                 ),
                 Self::Disk(folder) => {
                     let path = folder.join(part);
+                    let prefix = if part.is_empty() {
+                        String::new()
+                    } else {
+                        format!("{part}/")
+                    };
                     for entry in path.read_dir().map_err(Error::io("list", &path))? {
                         let entry = entry.map_err(Error::io("list", &path))?;
-                        names.push(format!("{part}/{}", entry.file_name().to_string_lossy()));
+                        names.push(format!("{prefix}{}", entry.file_name().to_string_lossy()));
                     }
                 }
             }

@@ -106,7 +106,7 @@ pub fn attention(
     n_heads: usize,
     causal: bool,
 ) -> Result<Tensor> {
-    if cpu::is_kernels(q) {
+    if cpu::has_kernels(q) {
         return cpu::attention(q, k, v, n_heads, causal);
     }
     let (batch, n_queries, width) = q.dims3()?;

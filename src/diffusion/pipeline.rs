@@ -6,11 +6,12 @@ use serde_json::Value;
 
 use super::defaults::ModelDefaults;
 use super::interpolate::lerp;
+use super::kernels::Method;
 use super::sampler::{self, Guidance};
 use super::schedulers::SchedulerConfig;
 use super::source::{Family, ModelSource, Part};
 use super::text::{
-    ClipConfig, ClipTextModel, HiddenState, TextEmbedding, TextEncoder, TextEncoders, Tokenizer,
+    ClipConfig, ClipTextModel, HiddenState, PromptReader, TextEmbedding, TextEncoders,
 };
 use super::unet::{Conditioning, UNet, UNetConfig, guidance_embedding};
 use super::vae::{Decoder, VaeConfig};
@@ -20,19 +21,25 @@ use crate::config::{RenderConfig, Size};
 use crate::mapping::{FrameInputs, NoiseMix, PromptText};
 use crate::{Error, Result};
 
-/// Prompts whose embeddings are kept. A batch of frames seldom sees more than two.
-const MAX_CACHED_PROMPTS: usize = 64;
+/// Prompts whose embeddings are kept; SDXL's take 0.6 MB each.
+const MAX_CACHED_PROMPTS: usize = 256;
+/// Text models with more parameters than this leave the memory whenever they aren't needed.
+const MAX_RESIDENT_TEXT_PARAMETERS: u64 = 50_000_000;
 
 /// A latent diffusion model that draws frames: text models, denoiser and decoder of one folder.
 pub struct StableDiffusion {
-    family: Family,
-    text: TextEncoders,
-    unet: UNet,
-    decoder: Decoder,
+    model: ModelSource,
+    prompts: PromptReader,
+    text: Option<TextEncoders>,
+    networks: Option<Networks>,
+    text_stays: bool,
+    unet_config: UNetConfig,
+    vae_config: VaeConfig,
     scheduler: SchedulerConfig,
-    latent_channels: usize,
-    vae_scale: usize,
+    family: Family,
     zero_empty_negative: bool,
+    clip_skip: usize,
+    kernels: Method,
     n_steps: usize,
     draw_size: Size,
     film_size: Size,
@@ -42,8 +49,17 @@ pub struct StableDiffusion {
     cache: Vec<((String, usize), TextEmbedding)>,
 }
 
+/// What runs for every frame.
+struct Networks {
+    unet: UNet,
+    decoder: Decoder,
+}
+
 impl StableDiffusion {
     /// Loads a model, to be run on `device` in `dtype`.
+    ///
+    /// Small models are read at once. Of large ones only the files' headers are checked here; the text models are read for
+    /// the first prompts and leave before the denoiser comes. [`StableDiffusion::prepare`] lets that happen only once.
     ///
     /// # Errors
     /// [`Error::Weights`] if a file is missing, unsound or of a kind that isn't supported, [`Error::Config`] for settings
@@ -63,16 +79,10 @@ impl StableDiffusion {
             .as_deref()
             .map(str::parse)
             .transpose()?;
-        let scheduler = SchedulerConfig::read(
-            &model.folder.config("scheduler/scheduler_config.json")?,
-            choice,
-        )?;
+        let scheduler = SchedulerConfig::read(&model.scheduler()?, choice)?;
         let n_steps = config.n_steps as usize;
         scheduler.start(n_steps)?;
 
-        let method = config.diffusion.kernels;
-        let weights =
-            |part: Part| Ok(Weights::new(model.tensors(part)?, device, dtype).with_method(method));
         let vae_config = VaeConfig::read(&model.config(Part::Vae)?)?;
         let unet_config = UNetConfig::read(&model.config(Part::UNet)?)?;
         if unet_config.in_channels != vae_config.latent_channels() {
@@ -85,47 +95,113 @@ impl StableDiffusion {
                 ),
             ));
         }
-        Ok(Self {
-            family,
-            text: load_text(
-                model,
-                family,
-                config.diffusion.clip_skip as usize,
-                device,
-                dtype,
-            )?,
-            unet: UNet::load(&weights(Part::UNet)?, unet_config)?,
-            latent_channels: vae_config.latent_channels(),
-            vae_scale: vae_config.scale(),
-            decoder: Decoder::load(&weights(Part::Vae)?, vae_config)?,
+        let sizes = ModelSizes::check(model)?;
+        let mut loaded = Self {
+            model: model.clone(),
+            prompts: PromptReader::load(model)?,
+            text: None,
+            networks: None,
+            text_stays: sizes.n_text_parameters <= MAX_RESIDENT_TEXT_PARAMETERS,
+            unet_config,
+            vae_config,
             scheduler,
+            family,
             zero_empty_negative: family == Family::StableDiffusionXl
                 && index
                     .get("force_zeros_for_empty_prompt")
                     .and_then(Value::as_bool)
                     != Some(false),
+            clip_skip: config.diffusion.clip_skip as usize,
+            kernels: config.diffusion.kernels,
             n_steps,
             draw_size: config.draw_size,
             film_size: config.size,
             device: device.clone(),
             dtype,
             cache: Vec::new(),
-        })
+        };
+        if loaded.text_stays {
+            loaded.text()?;
+            loaded.networks()?;
+        }
+        Ok(loaded)
+    }
+
+    /// Encodes prompts ahead of time, as many as are kept.
+    ///
+    /// # Errors
+    /// When a prompt can't be encoded, or the device or the memory fails.
+    pub fn prepare(&mut self, prompts: &[PromptText]) -> Result<()> {
+        for prompt in prompts.iter().take(MAX_CACHED_PROMPTS / 2) {
+            for text in [&prompt.text, &prompt.negative] {
+                let n_chunks = self.prompts.n_chunks(text)?;
+                self.embedding(text, n_chunks, false)?;
+            }
+        }
+        self.let_text_go();
+        Ok(())
+    }
+
+    /// The text models, read if they aren't there.
+    fn text(&mut self) -> Result<&TextEncoders> {
+        if self.text.is_none() {
+            let hidden_state = match self.family {
+                Family::StableDiffusionXl => HiddenState::Penultimate {
+                    clip_skip: self.clip_skip,
+                },
+                _ => HiddenState::Last {
+                    clip_skip: self.clip_skip,
+                },
+            };
+            self.text = Some(TextEncoders::load(
+                &self.model,
+                hidden_state,
+                &self.device,
+                self.dtype,
+            )?);
+        }
+        self.text.as_ref().ok_or_else(unloaded)
+    }
+
+    fn let_text_go(&mut self) {
+        if !self.text_stays {
+            self.text = None;
+        }
+    }
+
+    /// The denoiser and the decoder, read if they aren't there.
+    fn networks(&mut self) -> Result<&Networks> {
+        if self.networks.is_none() {
+            let weights = |part| {
+                Ok(
+                    Weights::new(self.model.tensors(part)?, &self.device, self.dtype)
+                        .with_method(self.kernels),
+                )
+            };
+            self.networks = Some(Networks {
+                unet: UNet::load(&weights(Part::UNet)?, self.unet_config.clone())?,
+                decoder: Decoder::load(&weights(Part::Vae)?, self.vae_config.clone())?,
+            });
+        }
+        self.networks.as_ref().ok_or_else(unloaded)
     }
 
     /// The denoised latents of frames that all need `n_chunks` and all want guidance or none, `[b, c, h, w]`.
     fn latents(&mut self, frames: &[&FrameInputs], pass: Pass) -> Result<Tensor> {
         let guidance = self.guidance(frames, pass)?;
+        self.let_text_go();
+        let scale = self.vae_config.scale();
         let shape = (
-            self.latent_channels,
-            self.draw_size.height as usize / self.vae_scale,
-            self.draw_size.width as usize / self.vae_scale,
+            self.vae_config.latent_channels(),
+            self.draw_size.height as usize / scale,
+            self.draw_size.width as usize / scale,
         );
         let mixes: Vec<&NoiseMix> = frames.iter().map(|frame| &frame.noise).collect();
-        let noise = |stream| noise::batch(&mixes, stream, shape, &self.device, DType::F32);
+        let device = self.device.clone();
+        let noise = |stream| noise::batch(&mixes, stream, shape, &device, DType::F32);
         let mut scheduler = self.scheduler.start(self.n_steps)?;
         sampler::sample(
-            &self.unet,
+            &self.networks()?.unet,
             scheduler.as_mut(),
             &noise(0)?,
             &guidance,
@@ -140,13 +216,13 @@ impl StableDiffusion {
         let latents = latents
             .to_dtype(self.dtype)
             .map_err(Error::tensor("decoding the latents"))?;
-        self.decoder.decode(&latents)
+        self.networks()?.decoder.decode(&latents)
     }
 
     fn guidance(&mut self, frames: &[&FrameInputs], pass: Pass) -> Result<Guidance> {
         let text = |prompt: &PromptText| prompt.text.clone();
         let mut cond = self.conditioning(frames, pass.n_chunks, text)?;
-        if let Some(width) = self.unet.config.time_cond_proj_dim {
+        if let Some(width) = self.unet_config.time_cond_proj_dim {
             let scales: Vec<f64> = frames.iter().map(|frame| frame.guidance_scale).collect();
             let embedding = guidance_embedding(&scales, width, &self.device)
                 .and_then(|embedding| embedding.to_dtype(self.dtype))
@@ -190,7 +266,7 @@ impl StableDiffusion {
                 pooled.push(lerp(from, to, t).map_err(failed())?);
             }
         }
-        let has_pooled = self.unet.config.addition_embed_type.is_some();
+        let has_pooled = self.unet_config.addition_embed_type.is_some();
         Ok(Conditioning {
             context: Tensor::cat(&contexts, 0).map_err(failed())?,
             pooled: has_pooled
@@ -224,7 +300,7 @@ impl StableDiffusion {
         let embedding = match cached {
             Some((_, embedding)) => embedding.clone(),
             None => {
-                let embedding = self.text.embed(text, n_chunks)?;
+                let embedding = self.text()?.embed(text, n_chunks)?;
                 if self.cache.len() >= MAX_CACHED_PROMPTS {
                     self.cache.remove(0);
                 }
@@ -248,13 +324,13 @@ impl StableDiffusion {
     /// How a frame has to be run. Only frames of the same kind share a pass, so that a frame's neighbours in the batch
     /// don't change its pixels.
     fn pass(&self, frame: &FrameInputs) -> Result<Pass> {
-        let guided = frame.guidance_scale > 1.0 && self.unet.config.time_cond_proj_dim.is_none();
+        let guided = frame.guidance_scale > 1.0 && self.unet_config.time_cond_proj_dim.is_none();
         let prompts = [&frame.prompt_from, &frame.prompt_to];
         let mut n_chunks = 1;
         for prompt in prompts {
-            n_chunks = n_chunks.max(self.text.n_chunks(&prompt.text)?);
+            n_chunks = n_chunks.max(self.prompts.n_chunks(&prompt.text)?);
             if guided {
-                n_chunks = n_chunks.max(self.text.n_chunks(&prompt.negative)?);
+                n_chunks = n_chunks.max(self.prompts.n_chunks(&prompt.negative)?);
             }
         }
         Ok(Pass { n_chunks, guided })
@@ -295,40 +371,47 @@ impl Renderer for StableDiffusion {
     }
 }
 
-fn load_text(
-    model: &ModelSource,
-    family: Family,
-    clip_skip: usize,
-    device: &Device,
-    dtype: DType,
-) -> Result<TextEncoders> {
-    let parts = [
-        (Part::TextEncoder, "tokenizer"),
-        (Part::TextEncoder2, "tokenizer_2"),
-    ];
-    let mut encoders = Vec::new();
-    for (part, tokenizer) in parts {
-        if !model.has(part) {
-            continue;
+fn unloaded() -> Error {
+    Error::Device {
+        reason: "a network was used before it was loaded".to_owned(),
+        hint: None,
+    }
+}
+
+/// Number of parameters of a model's parts, as its networks need them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ModelSizes {
+    /// Of the text models.
+    pub n_text_parameters: u64,
+    /// Of the denoiser.
+    pub n_unet_parameters: u64,
+    /// Of the decoder.
+    pub n_decoder_parameters: u64,
+}
+
+impl ModelSizes {
+    /// Checks that a model has every tensor that its configuration asks for, and counts them. Only headers are read.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] naming the tensor or key that is wrong.
+    pub fn check(model: &ModelSource) -> Result<Self> {
+        let weights = |part| Ok(Weights::check_only(model.tensors(part)?));
+        let mut n_text_parameters = 0;
+        for part in [Part::TextEncoder, Part::TextEncoder2] {
+            if model.has(part) {
+                let weights = weights(part)?;
+                ClipTextModel::load(&weights, ClipConfig::read(&model.config(part)?)?)?;
+                n_text_parameters += weights.n_checked();
+            }
         }
-        let config = ClipConfig::read(&model.config(part)?)?;
-        let weights = Weights::new(model.tensors(part)?, device, dtype);
-        encoders.push(TextEncoder {
-            tokenizer: Tokenizer::load(&model.folder, tokenizer)?,
-            model: ClipTextModel::load(&weights, config)?,
-        });
+        let unet = weights(Part::UNet)?;
+        UNet::load(&unet, UNetConfig::read(&model.config(Part::UNet)?)?)?;
+        let vae = weights(Part::Vae)?;
+        Decoder::load(&vae, VaeConfig::read(&model.config(Part::Vae)?)?)?;
+        Ok(Self {
+            n_text_parameters,
+            n_unet_parameters: unet.n_checked(),
+            n_decoder_parameters: vae.n_checked(),
+        })
     }
-    if encoders.is_empty() {
-        return Err(Error::weights(
-            model.folder.path_of("text_encoder"),
-            "is missing",
-        ));
-    }
-    Ok(TextEncoders {
-        encoders,
-        hidden_state: match family {
-            Family::StableDiffusionXl => HiddenState::Penultimate { clip_skip },
-            _ => HiddenState::Last { clip_skip },
-        },
-    })
 }

@@ -1,12 +1,19 @@
 //! A model with everything that the user put on top of it: the place where names become tensors.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use super::bundled::{BUNDLED, BUNDLED_NAME};
+use super::checkpoint::{Checkpoint, vae_tensors};
+use super::ldm::NameTable;
+use super::lora::Lora;
 use super::model::{ConfigFile, ModelFolder};
-use super::weights::TensorMap;
+use super::unet::UNetConfig;
+use super::vae::VaeConfig;
+use super::weights::{SafetensorsFile, TensorMap};
+use crate::config::DiffusionConfig;
 use crate::{Error, Result};
 
 /// Where the parts of a model come from.
@@ -14,6 +21,18 @@ use crate::{Error, Result};
 pub struct ModelSource {
     /// Configuration and tokenizers, and the weights too unless they are replaced.
     pub folder: ModelFolder,
+    checkpoint: Option<Checkpoint>,
+    vae: Option<VaeSource>,
+    loras: Vec<Lora>,
+}
+
+/// An autoencoder that replaces the model's own.
+#[derive(Clone, Debug)]
+enum VaeSource {
+    /// A folder with `config.json` and weights.
+    Folder(ModelFolder),
+    /// A file, whose configuration is the model's own or, for TAESD, the usual one.
+    File(Arc<SafetensorsFile>),
 }
 
 /// A part of a pipeline, by its folder's name.
@@ -52,7 +71,75 @@ impl Part {
 impl ModelSource {
     /// A model folder as it is.
     pub fn new(folder: ModelFolder) -> Self {
-        Self { folder }
+        Self {
+            folder,
+            checkpoint: None,
+            vae: None,
+            loras: Vec::new(),
+        }
+    }
+
+    /// A single-file checkpoint. Such a file holds neither configuration nor tokenizer: they come from `folder`, whose
+    /// weights aren't used.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if the file isn't sound or of a family that isn't supported.
+    pub fn checkpoint(path: &Path, folder: ModelFolder) -> Result<Self> {
+        Ok(Self {
+            checkpoint: Some(Checkpoint::open(path)?),
+            ..Self::new(folder)
+        })
+    }
+
+    /// The same model with a LoRA on top of it.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if the file isn't a sound LoRA or changes a part that the model doesn't have.
+    pub fn with_lora(mut self, path: &Path, scale: f64) -> Result<Self> {
+        let lora = Lora::open(path, scale)?;
+        for part in lora.parts() {
+            if !self.has(part) {
+                let reason = format!("changes {}, which the model doesn't have", part.folder());
+                return Err(Error::weights(path, reason));
+            }
+        }
+        self.loras.push(lora);
+        Ok(self)
+    }
+
+    /// The same model with another autoencoder: a folder in diffusers layout, or a safetensors file.
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::Weights`] if it isn't there or not sound.
+    pub fn with_vae(mut self, path: &Path) -> Result<Self> {
+        self.vae = Some(match path.is_dir() {
+            true => {
+                let inner = path.join("vae");
+                let is_inner = inner.join("config.json").is_file();
+                VaeSource::Folder(ModelFolder::Disk(if is_inner {
+                    inner
+                } else {
+                    path.to_owned()
+                }))
+            }
+            false => VaeSource::File(Arc::new(SafetensorsFile::open(path)?)),
+        });
+        Ok(self)
+    }
+
+    /// The same model with everything that the settings put on top of it.
+    ///
+    /// # Errors
+    /// As [`ModelSource::with_vae`] and [`ModelSource::with_lora`].
+    pub fn with_settings(self, settings: &DiffusionConfig) -> Result<Self> {
+        let mut source = self;
+        if let Some(path) = &settings.vae {
+            source = source.with_vae(path)?;
+        }
+        for lora in &settings.loras {
+            source = source.with_lora(&lora.path, lora.scale)?;
+        }
+        Ok(source)
     }
 
     /// The model that `--model` names: `bundled`, or a folder in diffusers layout.
@@ -80,13 +167,32 @@ impl ModelSource {
         self.folder.config("model_index.json")
     }
 
+    /// `scheduler/scheduler_config.json`.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if it is missing or malformed.
+    pub fn scheduler(&self) -> Result<ConfigFile> {
+        self.folder.config("scheduler/scheduler_config.json")
+    }
+
     /// A part's `config.json`.
     ///
     /// # Errors
     /// [`Error::Weights`] if it is missing or malformed.
     pub fn config(&self, part: Part) -> Result<ConfigFile> {
-        self.folder
-            .config(&format!("{}/config.json", part.folder()))
+        match (part, &self.vae) {
+            (Part::Vae, Some(VaeSource::Folder(folder))) => folder.config("config.json"),
+            (Part::Vae, Some(VaeSource::File(file))) if is_tiny(file) => {
+                let class = ("_class_name".to_owned(), "AutoencoderTiny".into());
+                Ok(ConfigFile {
+                    path: file.path.clone(),
+                    values: [class].into_iter().collect(),
+                })
+            }
+            _ => self
+                .folder
+                .config(&format!("{}/config.json", part.folder())),
+        }
     }
 
     /// Whether the model has this part.
@@ -94,15 +200,55 @@ impl ModelSource {
         self.folder.has(&format!("{}/config.json", part.folder()))
     }
 
-    /// A part's tensors.
+    /// A part's tensors by diffusers' names, with the LoRAs' changes.
     ///
     /// # Errors
-    /// [`Error::Weights`] if the files are missing or unsound.
+    /// [`Error::Weights`] if the files are missing or unsound, or a LoRA doesn't fit.
     pub fn tensors(&self, part: Part) -> Result<TensorMap> {
-        self.folder.tensors(part.folder(), part.stem())
+        let mut map = match (part, &self.vae, &self.checkpoint) {
+            (Part::Vae, Some(vae), _) => return self.vae_tensors(vae),
+            (Part::TextEncoder | Part::TextEncoder2, _, None) => {
+                with_text_model_prefix(self.folder.tensors(part.folder(), part.stem())?)
+            }
+            (_, _, None) => self.folder.tensors(part.folder(), part.stem())?,
+            (Part::UNet, _, Some(checkpoint)) => {
+                checkpoint.unet(&UNetConfig::read(&self.config(part)?)?)
+            }
+            (Part::Vae, _, Some(checkpoint)) => {
+                checkpoint.vae(&VaeConfig::read(&self.config(part)?)?)?
+            }
+            (_, _, Some(checkpoint)) => checkpoint.text(part)?,
+        };
+        if !self.loras.is_empty() {
+            let original_names = match part {
+                Part::UNet => NameTable::unet(&UNetConfig::read(&self.config(part)?)?),
+                _ => NameTable::default(),
+            };
+            for lora in &self.loras {
+                lora.apply(part, &mut map, &original_names)?;
+            }
+        }
+        Ok(map)
     }
 
-    /// SHA-256, in lowercase hex, over every file that decides on the pictures.
+    fn vae_tensors(&self, vae: &VaeSource) -> Result<TensorMap> {
+        match vae {
+            VaeSource::Folder(folder) => folder.tensors("", Part::Vae.stem()),
+            VaeSource::File(file) => {
+                let has = |prefix: &str| file.entries().keys().any(|name| name.starts_with(prefix));
+                let config = || VaeConfig::read(&self.config(Part::Vae)?);
+                if has("first_stage_model.") {
+                    vae_tensors(file, "first_stage_model.", &config()?)
+                } else if has("decoder.up.") {
+                    vae_tensors(file, "", &config()?)
+                } else {
+                    TensorMap::from_files(&file.path, std::slice::from_ref(file))
+                }
+            }
+        }
+    }
+
+    /// SHA-256, in lowercase hex, over everything that decides on the pictures.
     ///
     /// # Errors
     /// [`Error::Io`] if a file can't be read.
@@ -114,13 +260,67 @@ impl ModelSource {
         let mut hash = Sha256::new();
         let mut names = self.folder.files_of(&parts)?;
         names.insert(0, "model_index.json".to_owned());
+        if self.checkpoint.is_some() {
+            names.retain(|name| !name.ends_with(".safetensors"));
+        }
         self.folder.add_to_hash(&names, &mut hash)?;
+        let mut add_file = |file: &SafetensorsFile| {
+            hash.update((file.bytes().len() as u64).to_le_bytes());
+            hash.update(file.bytes());
+        };
+        if let Some(checkpoint) = &self.checkpoint {
+            add_file(checkpoint.file());
+        }
+        if let Some(VaeSource::File(file)) = &self.vae {
+            add_file(file);
+        }
+        for lora in &self.loras {
+            add_file(lora.file());
+        }
+        if let Some(VaeSource::Folder(folder)) = &self.vae {
+            let names = folder.files_of(&[""])?;
+            folder.add_to_hash(&names, &mut hash)?;
+        }
+        for lora in &self.loras {
+            hash.update(lora.scale().to_le_bytes());
+        }
         Ok(hash
             .finalize()
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect())
     }
+}
+
+/// The text model's names before version 5 of transformers, which began to leave `text_model.` out.
+fn with_text_model_prefix(map: TensorMap) -> TensorMap {
+    if !map
+        .tensors
+        .contains_key("embeddings.token_embedding.weight")
+    {
+        return map;
+    }
+    let renamed = map.tensors.into_iter().map(|(name, tensor)| {
+        let is_outside = name.starts_with("text_projection.");
+        (
+            if is_outside {
+                name
+            } else {
+                format!("text_model.{name}")
+            },
+            tensor,
+        )
+    });
+    TensorMap {
+        tensors: renamed.collect(),
+        label: map.label,
+        deltas: map.deltas,
+    }
+}
+
+/// TAESD in diffusers' names.
+fn is_tiny(file: &SafetensorsFile) -> bool {
+    file.entries().contains_key("decoder.layers.0.weight")
 }
 
 /// The families, by the pipeline class that `model_index.json` names.

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
 use super::Timeline;
+use crate::partial_file::{PartialFile, write_error};
 use crate::{Error, Result};
 
 impl Timeline {
@@ -15,20 +16,10 @@ impl Timeline {
     /// [`Error::Io`] if the folder can't be written to.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let write = || -> io::Result<()> {
-            let mut writer = BufWriter::new(temporary_file(folder)?);
-            self.write_json(&mut writer)?;
-            let file = writer
-                .into_inner()
-                .map_err(io::IntoInnerError::into_error)?;
-            file.persist(path)?;
-            Ok(())
-        };
-        write().map_err(Error::io("write", path))
+        let partial = PartialFile::create(path)?;
+        self.write_json(BufWriter::new(partial.file()))
+            .map_err(write_error(path, None))?;
+        partial.commit()
     }
 
     /// Reads a timeline, perhaps edited by hand, and checks it.
@@ -63,14 +54,6 @@ impl Timeline {
         writer.write_all(b"\n")?;
         writer.flush()
     }
-}
-
-/// A temporary file that, once renamed, is as readable as any new file is; temporary files are private by default.
-fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
 }
 
 /// JSON with a line for each key of the outermost object and for each element of the lists in it: small files that

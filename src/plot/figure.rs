@@ -1,10 +1,10 @@
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
 
 use image::RgbImage;
 
 use super::{palette, raster};
+use crate::partial_file::write_whole;
 use crate::{Error, Result};
 
 /// Where a text lies relative to its point.
@@ -217,15 +217,7 @@ impl Figure {
                 });
             }
         };
-        let folder = path
-            .parent()
-            .filter(|p| !p.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::io("write", path))?;
-        file.write_all(&bytes).map_err(Error::io("write", path))?;
-        file.persist(path)
-            .map_err(|e| Error::io("write", path)(e.error))?;
-        Ok(())
+        write_whole(path, &bytes)
     }
 
     fn element(&mut self, element: std::fmt::Arguments<'_>) {

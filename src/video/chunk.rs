@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 
 use super::config::EncodeConfig;
 use super::encode::{ENCODER, Encoder, ParameterSets, Sample};
-use super::partial::write_whole;
+use crate::partial_file::write_whole;
 use crate::{Error, Result};
 
 const MAGIC: &[u8; 8] = b"VISCHUNK";

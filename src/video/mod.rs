@@ -9,7 +9,6 @@ mod encode;
 mod film;
 mod moov;
 mod mux;
-mod partial;
 mod probe;
 mod sample_table;
 mod sound_entry;

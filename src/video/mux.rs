@@ -11,11 +11,11 @@ use mp4_atom::SttsEntry;
 use super::Video;
 use super::chunk::{ChunkInfo, ChunkReader};
 use super::moov::{Movie, TrackTable, avc1, frame_ticks};
-use super::partial::{PartialFile, folder_of, write_error};
 use super::sound_entry::sound_entry;
 use super::spool::{INTERVALS_PER_SEC, Spool, count_in};
 use super::tags::Tags;
 use crate::audio::{Soundtrack, SoundtrackCodec};
+use crate::partial_file::{PartialFile, folder_of, write_error};
 use crate::units::samples_to_secs;
 use crate::{Error, Result};
 

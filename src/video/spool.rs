@@ -5,9 +5,9 @@ use std::path::Path;
 use mp4_atom::SttsEntry;
 
 use super::mux::mismatch;
-use super::partial::write_error;
 use super::sound_entry::PacketStatistics;
 use crate::audio::Soundtrack;
+use crate::partial_file::write_error;
 use crate::units::samples_to_secs;
 use crate::{Error, Result};
 

@@ -4,12 +4,14 @@ mod clip;
 mod prompt;
 mod tokenizer;
 
-use candle_core::{D, Result as TensorResult, Tensor};
+use candle_core::{D, DType, Device, Result as TensorResult, Tensor};
 
 pub use clip::{ClipConfig, ClipOutput, ClipTextModel};
 pub use prompt::{COMMA_BACKTRACK, Chunk, ChunkFormat, Piece, parse};
 pub use tokenizer::Tokenizer;
 
+use super::source::{ModelSource, Part};
+use super::weights::Weights;
 use crate::{Error, Result};
 
 /// What the UNet is told of a prompt.
@@ -76,21 +78,8 @@ impl TextEncoder {
     /// # Errors
     /// [`Error::Weights`] if the vocabulary can't express the text.
     pub fn chunks(&self, text: &str, comma_backtrack: usize) -> Result<Vec<Chunk>> {
-        let pieces = parse(text)
-            .into_iter()
-            .map(|piece| match piece {
-                Piece::Break => Ok(None),
-                Piece::Text(text, weight) => Ok(Some((self.tokenizer.encode(&text)?, weight))),
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let format = ChunkFormat {
-            bos: self.tokenizer.bos,
-            eos: self.tokenizer.eos,
-            pad: self.tokenizer.pad,
-            len: self.model.config().max_position_embeddings,
-            comma_backtrack,
-        };
-        Ok(format.chunks(&pieces, |id| self.tokenizer.is_comma(id)))
+        let len = self.model.config().max_position_embeddings;
+        self.tokenizer.chunks(text, len, comma_backtrack)
     }
 
     /// Embeddings of chunks side by side, `[1, chunks * tokens, d]`, and the first chunk's pooled embedding, `[1, d]`.
@@ -126,16 +115,87 @@ fn weigh(state: &Tensor, weights: &[f32]) -> TensorResult<Tensor> {
         .to_dtype(state.dtype())?
         .unsqueeze(1)?;
     let weighted = state.broadcast_mul(&weights)?;
-    let mean = |x: &Tensor| {
-        x.to_dtype(candle_core::DType::F32)?
-            .mean_all()?
-            .to_scalar::<f32>()
-    };
+    let mean = |x: &Tensor| x.to_dtype(DType::F32)?.mean_all()?.to_scalar::<f32>();
     let (before, after) = (mean(state)?, mean(&weighted)?);
     if after.abs() < f32::MIN_POSITIVE {
         return Ok(weighted);
     }
     weighted * f64::from(before / after)
+}
+
+impl Tokenizer {
+    /// The chunks of `len` tokens of a prompt, at least one.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if the vocabulary can't express the text.
+    pub fn chunks(&self, text: &str, len: usize, comma_backtrack: usize) -> Result<Vec<Chunk>> {
+        let pieces = parse(text)
+            .into_iter()
+            .map(|piece| match piece {
+                Piece::Break => Ok(None),
+                Piece::Text(text, weight) => Ok(Some((self.encode(&text)?, weight))),
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let format = ChunkFormat {
+            bos: self.bos,
+            eos: self.eos,
+            pad: self.pad,
+            len,
+            comma_backtrack,
+        };
+        Ok(format.chunks(&pieces, |id| self.is_comma(id)))
+    }
+}
+
+/// A text model's part and its tokenizer's folder, in the order in which their embeddings are joined.
+const TEXT_PARTS: [(Part, &str); 2] = [
+    (Part::TextEncoder, "tokenizer"),
+    (Part::TextEncoder2, "tokenizer_2"),
+];
+
+/// The tokenizers of a pipeline, which tell how long a prompt is without its text models.
+#[derive(Debug)]
+pub struct PromptReader {
+    tokenizers: Vec<(Tokenizer, usize)>,
+}
+
+impl PromptReader {
+    /// Reads the tokenizers and the length that each text model reads.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if a file is missing or malformed.
+    pub fn load(model: &ModelSource) -> Result<Self> {
+        let tokenizers = TEXT_PARTS
+            .into_iter()
+            .filter(|(part, _)| model.has(*part))
+            .map(|(part, folder)| {
+                let config = ClipConfig::read(&model.config(part)?)?;
+                Ok((
+                    Tokenizer::load(&model.folder, folder)?,
+                    config.max_position_embeddings,
+                ))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        if tokenizers.is_empty() {
+            return Err(Error::weights(
+                model.folder.path_of("text_encoder"),
+                "is missing",
+            ));
+        }
+        Ok(Self { tokenizers })
+    }
+
+    /// Number of chunks that a prompt needs.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if the vocabulary can't express the text.
+    pub fn n_chunks(&self, text: &str) -> Result<usize> {
+        let mut n_chunks = 1;
+        for (tokenizer, len) in &self.tokenizers {
+            n_chunks = n_chunks.max(tokenizer.chunks(text, *len, COMMA_BACKTRACK)?.len());
+        }
+        Ok(n_chunks)
+    }
 }
 
 /// The text models of a pipeline, in order.
@@ -148,20 +208,32 @@ pub struct TextEncoders {
 }
 
 impl TextEncoders {
-    /// Number of chunks that a prompt needs.
+    /// Loads a model's text models.
     ///
     /// # Errors
-    /// [`Error::Weights`] if the vocabulary can't express the text.
-    pub fn n_chunks(&self, text: &str) -> Result<usize> {
-        let counts = self
-            .encoders
-            .iter()
-            .map(|encoder| Ok(encoder.chunks(text, COMMA_BACKTRACK)?.len()));
-        Ok(counts
-            .collect::<Result<Vec<_>>>()?
+    /// [`Error::Weights`] if a file is missing, unsound or doesn't fit.
+    pub fn load(
+        model: &ModelSource,
+        hidden_state: HiddenState,
+        device: &Device,
+        dtype: DType,
+    ) -> Result<Self> {
+        let encoders = TEXT_PARTS
             .into_iter()
-            .max()
-            .unwrap_or(1))
+            .filter(|(part, _)| model.has(*part))
+            .map(|(part, folder)| {
+                let config = ClipConfig::read(&model.config(part)?)?;
+                let weights = Weights::new(model.tensors(part)?, device, dtype);
+                Ok(TextEncoder {
+                    tokenizer: Tokenizer::load(&model.folder, folder)?,
+                    model: ClipTextModel::load(&weights, config)?,
+                })
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            encoders,
+            hidden_state,
+        })
     }
 
     /// The embedding of a prompt, filled up with empty chunks to at least `n_chunks`.

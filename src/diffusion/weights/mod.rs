@@ -9,6 +9,7 @@ mod safetensors;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use candle_core::{DType, Device, Shape, Tensor};
 
@@ -143,6 +144,20 @@ impl Located {
         shape
     }
 
+    /// Refuses element types that networks can't use.
+    fn check_dtype(&self) -> Result<()> {
+        match self.entry() {
+            Some(entry) if entry.float_dtype().is_none() => Err(Error::weights(
+                &self.file.path,
+                format!(
+                    "tensor `{}` has element type {}; F16, BF16 and F32 can be used",
+                    self.name, entry.dtype
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// The elements in the layout that the network wants, as f32 on the CPU.
     fn read(&self) -> Result<Tensor> {
         let stored = self
@@ -173,6 +188,15 @@ pub struct Weights {
     device: Device,
     dtype: DType,
     method: Method,
+    mode: Mode,
+}
+
+#[derive(Clone, Debug)]
+enum Mode {
+    /// Tensors are read.
+    Load,
+    /// Tensors are only checked, and their elements counted.
+    Check(Arc<AtomicU64>),
 }
 
 impl Weights {
@@ -184,6 +208,24 @@ impl Weights {
             device: device.clone(),
             dtype,
             method: Method::Exact,
+            mode: Mode::Load,
+        }
+    }
+
+    /// All tensors of `map`, to be checked for names, shapes and types without reading their elements. Networks that are
+    /// built from these can't be run.
+    pub fn check_only(map: TensorMap) -> Self {
+        Self {
+            mode: Mode::Check(Arc::default()),
+            ..Self::new(map, &Device::Cpu, DType::F32)
+        }
+    }
+
+    /// Number of elements that were asked for so far, if tensors are only checked.
+    pub fn n_checked(&self) -> u64 {
+        match &self.mode {
+            Mode::Load => 0,
+            Mode::Check(count) => count.load(Ordering::Relaxed),
         }
     }
 
@@ -191,6 +233,11 @@ impl Weights {
     #[must_use]
     pub fn with_method(self, method: Method) -> Self {
         Self { method, ..self }
+    }
+
+    /// Whether layers pack their weights for our own kernels: in f32 on the CPU, where they are read at all.
+    pub fn is_packed(&self) -> bool {
+        self.device.is_cpu() && self.dtype == DType::F32 && matches!(self.mode, Mode::Load)
     }
 
     /// How layers compute 3x3 convolutions on the CPU.
@@ -245,6 +292,13 @@ impl Weights {
             )
             .with_hint("the configuration and the weights may belong to different models"));
         }
+        if let Mode::Check(count) = &self.mode {
+            count.fetch_add(shape.elem_count() as u64, Ordering::Relaxed);
+            located.check_dtype()?;
+            return Tensor::zeros((), self.dtype, &self.device)
+                .and_then(|zero| zero.broadcast_as(shape))
+                .map_err(Error::tensor("checking weights"));
+        }
         let mut tensor = located.read()?;
         for delta in self.map.deltas.get(&full_name).into_iter().flatten() {
             tensor = delta.add_to(&tensor, &full_name)?;
@@ -292,3 +346,6 @@ fn same_but_for_trailing_ones(a: &[usize], b: &[usize]) -> bool {
     }
     trimmed(a) == trimmed(b)
 }
+
+#[cfg(test)]
+mod tests;

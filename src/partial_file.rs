@@ -1,3 +1,5 @@
+//! Files that appear whole or not at all.
+
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{ErrorKind, Write};
@@ -12,7 +14,7 @@ const SUFFIX: &str = ".partial";
 /// A file that appears under its name only when it is whole: it is written beside it as `.NAME.*.partial`, synced, and
 /// then renamed. Dropped before [`PartialFile::commit`], it leaves nothing behind; what a killed process left is removed
 /// by the next one that writes the same file.
-pub(super) struct PartialFile {
+pub(crate) struct PartialFile {
     file: NamedTempFile,
     path: PathBuf,
 }
@@ -22,7 +24,7 @@ impl PartialFile {
     ///
     /// # Errors
     /// [`Error::Io`] when the folder is missing or can't be written.
-    pub(super) fn create(path: &Path) -> Result<Self> {
+    pub(crate) fn create(path: &Path) -> Result<Self> {
         let folder = folder_of(path);
         let mut prefix = OsString::from(".");
         prefix.push(path.file_name().unwrap_or_default());
@@ -49,7 +51,7 @@ impl PartialFile {
     }
 
     /// The file to write to.
-    pub(super) fn file(&self) -> &File {
+    pub(crate) fn file(&self) -> &File {
         self.file.as_file()
     }
 
@@ -57,7 +59,7 @@ impl PartialFile {
     ///
     /// # Errors
     /// [`Error::Limit`] when the disk is full, else [`Error::Io`].
-    pub(super) fn commit(self) -> Result<()> {
+    pub(crate) fn commit(self) -> Result<()> {
         let Self { file, path } = self;
         file.as_file()
             .sync_all()
@@ -73,7 +75,7 @@ impl PartialFile {
 }
 
 /// Writes a small file whole.
-pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let partial = PartialFile::create(path)?;
     partial
         .file()
@@ -83,7 +85,7 @@ pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 /// The error for a failed write of a file that needs `n_bytes`; a full disk is told apart. For use in `map_err`.
-pub(super) fn write_error(
+pub(crate) fn write_error(
     path: &Path,
     n_bytes: Option<u64>,
 ) -> impl FnOnce(std::io::Error) -> Error {
@@ -109,7 +111,7 @@ pub(super) fn write_error(
 }
 
 /// The folder of a file; `.` for a bare name.
-pub(super) fn folder_of(path: &Path) -> &Path {
+pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

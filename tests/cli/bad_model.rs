@@ -1,0 +1,176 @@
+//! Model folders with a fault are refused with file and tensor.
+
+use std::path::{Path, PathBuf};
+
+use super::harness::Bench;
+
+const UNET: &str = "unet/diffusion_pytorch_model.safetensors";
+
+/// A copy of the bundled model's folder in the test's own folder.
+fn model(bench: &Bench) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("model");
+    let copy = bench.path("model");
+    for part in ["scheduler", "text_encoder", "tokenizer", "unet", "vae"] {
+        std::fs::create_dir_all(copy.join(part)).unwrap();
+        for entry in std::fs::read_dir(source.join(part)).unwrap() {
+            let entry = entry.unwrap();
+            std::fs::copy(entry.path(), copy.join(part).join(entry.file_name())).unwrap();
+        }
+    }
+    std::fs::copy(
+        source.join("model_index.json"),
+        copy.join("model_index.json"),
+    )
+    .unwrap();
+    copy
+}
+
+/// Rewrites a safetensors file's header.
+fn edit_header(path: &Path, edit: impl FnOnce(String) -> String) {
+    let bytes = std::fs::read(path).unwrap();
+    let header_len = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header = edit(String::from_utf8(bytes[8..8 + header_len].to_vec()).unwrap());
+    let mut edited = (header.len() as u64).to_le_bytes().to_vec();
+    edited.extend(header.as_bytes());
+    edited.extend(&bytes[8 + header_len..]);
+    std::fs::write(path, edited).unwrap();
+}
+
+#[test]
+fn a_folder_draws_what_the_binary_draws() {
+    let bench = Bench::new();
+    model(&bench);
+    bench.film("song.wav", &["-o", "bundled.mp4"]).assert_done();
+    bench
+        .film("song.wav", &["-o", "folder.mp4", "--model", "model"])
+        .assert_done();
+    let chunks = |name: &str| -> Vec<Vec<u8>> {
+        let mut paths: Vec<_> = std::fs::read_dir(bench.path(name))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        paths.retain(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "chunk")
+        });
+        paths.sort();
+        paths
+            .iter()
+            .map(|path| std::fs::read(path).unwrap())
+            .collect()
+    };
+    let samples = |chunks: Vec<Vec<u8>>| -> Vec<usize> { chunks.iter().map(Vec::len).collect() };
+    assert!(!chunks("bundled.visualize").is_empty());
+    assert_eq!(
+        samples(chunks("bundled.visualize")),
+        samples(chunks("folder.visualize"))
+    );
+}
+
+#[test]
+fn a_missing_folder_is_named() {
+    let bench = Bench::new();
+    bench.assert_refused(
+        &bench.film("song.wav", &["--model", "no/such/model"]),
+        &["no/such/model"],
+    );
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let bench = Bench::new();
+    std::fs::remove_file(model(&bench).join(UNET)).unwrap();
+    bench.assert_refused(
+        &bench.film("song.wav", &["--model", "model"]),
+        &["unet", "diffusion_pytorch_model"],
+    );
+}
+
+#[test]
+fn an_unsupported_family_is_named() {
+    let bench = Bench::new();
+    let index = model(&bench).join("model_index.json");
+    let text = std::fs::read_to_string(&index)
+        .unwrap()
+        .replace("StableDiffusionPipeline", "FluxPipeline");
+    std::fs::write(index, text).unwrap();
+    bench.assert_refused(
+        &bench.film("song.wav", &["--model", "model"]),
+        &["FluxPipeline"],
+    );
+}
+
+#[test]
+fn a_truncated_file_is_named() {
+    let bench = Bench::new();
+    let path = model(&bench).join(UNET);
+    let bytes = std::fs::read(&path).unwrap();
+    for n_bytes in [0, 4, 100, bytes.len() / 2, bytes.len() - 1] {
+        std::fs::write(&path, &bytes[..n_bytes]).unwrap();
+        bench.assert_refused(
+            &bench.film("song.wav", &["--model", "model"]),
+            &["diffusion_pytorch_model.safetensors"],
+        );
+    }
+}
+
+#[test]
+fn a_header_that_claims_too_much_is_refused() {
+    let bench = Bench::new();
+    let path = model(&bench).join(UNET);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[..8].copy_from_slice(&(1u64 << 60).to_le_bytes());
+    std::fs::write(&path, bytes).unwrap();
+    bench.assert_refused(
+        &bench.film("song.wav", &["--model", "model"]),
+        &["diffusion_pytorch_model.safetensors"],
+    );
+}
+
+#[test]
+fn a_missing_tensor_is_named() {
+    let bench = Bench::new();
+    let path = model(&bench).join(UNET);
+    edit_header(&path, |header| {
+        header.replace("\"conv_in.weight\"", "\"conv_on.weight\"")
+    });
+    bench.assert_refused(
+        &bench.film("song.wav", &["--model", "model"]),
+        &["conv_in.weight", UNET],
+    );
+}
+
+#[test]
+fn a_tensor_of_another_shape_is_named_with_both_shapes() {
+    let bench = Bench::new();
+    let path = model(&bench).join(UNET);
+    edit_header(&path, |header| {
+        let at = header.find("\"conv_in.weight\"").unwrap();
+        let (before, after) = header.split_at(at);
+        format!("{before}{}", after.replacen("[64,4,3,3]", "[4,64,3,3]", 1))
+    });
+    bench.assert_refused(
+        &bench.film("song.wav", &["--model", "model"]),
+        &["conv_in.weight", "64", "4"],
+    );
+}
+
+#[test]
+fn a_tensor_that_is_not_a_number_is_named() {
+    let bench = Bench::new();
+    let path = model(&bench).join(UNET);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let header_len = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + header_len]).unwrap();
+    let start = 8
+        + header_len
+        + header["conv_in.weight"]["data_offsets"][0]
+            .as_u64()
+            .unwrap() as usize;
+    bytes[start..start + 2].copy_from_slice(&0x7e00u16.to_le_bytes()); // NaN in half precision
+    std::fs::write(&path, bytes).unwrap();
+    bench.assert_refused(
+        &bench.film("song.wav", &["--model", "model"]),
+        &["conv_in.weight", "NaN"],
+    );
+}

@@ -1,0 +1,127 @@
+//! Settings out of range and places that can't be written are refused before any work.
+
+use super::harness::{Bench, SMALL};
+
+#[test]
+fn impossible_frame_rates_are_refused() {
+    let bench = Bench::new();
+    for rate in ["0", "-24", "1e9", "1000", "24/0", "fast"] {
+        let run = bench.run(&[
+            "song.wav",
+            "--prompts",
+            "prompts.txt",
+            &format!("--fps={rate}"),
+        ]);
+        bench.assert_refused(&run, &["--fps"]);
+    }
+}
+
+#[test]
+fn a_size_that_the_model_cannot_draw_is_refused_with_the_nearest() {
+    let bench = Bench::new();
+    let run = bench.run(&["song.wav", "--prompts", "prompts.txt", "--size", "500x500"]);
+    bench.assert_refused(&run, &["500x500", "496", "504"]);
+    for size in ["0x64", "64", "64x", "axb", "100000x100000", "8x8"] {
+        let run = bench.run(&["song.wav", "--prompts", "prompts.txt", "--size", size]);
+        bench.assert_refused(&run, &["--size"]);
+    }
+}
+
+#[test]
+fn steps_guidance_and_times_have_ranges() {
+    let bench = Bench::new();
+    let cases: [&[&str]; 6] = [
+        &["--steps", "0"],
+        &["--steps", "1001"],
+        &["--guidance", "NaN"],
+        &["--guidance", "1e9"],
+        &["--start", "0:04"],
+        &["--duration", "0"],
+    ];
+    for flags in cases {
+        bench.assert_refused(&bench.film("song.wav", flags), &[flags[0]]);
+    }
+}
+
+#[test]
+fn an_output_folder_that_does_not_exist_is_refused() {
+    let bench = Bench::new();
+    bench.assert_refused(
+        &bench.film("song.wav", &["-o", "nowhere/film.mp4"]),
+        &["nowhere"],
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_folder_that_cannot_be_written_is_refused() {
+    let bench = Bench::new();
+    // Permissions don't stop the superuser, under whom tests often run; the proc file system stops everyone.
+    bench.assert_refused(
+        &bench.film("song.wav", &["-o", "/proc/film.mp4"]),
+        &["/proc"],
+    );
+}
+
+#[test]
+fn a_film_is_not_replaced_unasked() {
+    let bench = Bench::new();
+    bench.write("song.mp4", b"precious");
+    let run = bench.film("song.wav", &[]);
+    assert_eq!(run.code, 2, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("song.mp4") && run.stderr.contains("--force"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(bench.read("song.mp4"), b"precious");
+    bench.film("song.wav", &["--force"]).assert_done();
+    assert_ne!(bench.read("song.mp4"), b"precious");
+}
+
+#[test]
+fn an_unknown_device_is_refused_with_what_to_build() {
+    let bench = Bench::new();
+    bench.assert_refused(
+        &bench.film("song.wav", &["--device", "toaster"]),
+        &["toaster"],
+    );
+    if !cfg!(feature = "cuda") {
+        bench.assert_refused(
+            &bench.film("song.wav", &["--device", "cuda"]),
+            &["--features cuda"],
+        );
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_keeps_finished_chunks_and_says_how_much_is_needed() {
+    let bench = Bench::new();
+    // No file may grow over 60 kB (120 blocks): chunks fit, the film doesn't. The signal is ignored, so writing fails as on a full disk.
+    let program = env!("CARGO_BIN_EXE_visualize");
+    let flags = SMALL.join(" ");
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 120; exec {program} song.wav --prompts prompts.txt {flags}"
+    );
+    let run = std::process::Command::new("sh")
+        .current_dir(bench.path(""))
+        .args(["-c", &script])
+        .output()
+        .unwrap();
+    let run = super::harness::Run::from(run);
+    assert_ne!(run.code, 0);
+    assert!(
+        run.stderr.contains("bytes") || run.stderr.contains(" kB") || run.stderr.contains(" MB"),
+        "{}",
+        run.stderr
+    );
+    assert!(!bench.path("song.mp4").exists());
+    assert!(
+        std::fs::read_dir(bench.path("song.visualize"))
+            .unwrap()
+            .count()
+            > 0
+    );
+    bench.film("song.wav", &[]).assert_done();
+}

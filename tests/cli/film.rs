@@ -1,0 +1,247 @@
+//! Films, stage by stage and in one go, and what the program prints.
+
+use super::harness::{Bench, SMALL};
+
+#[test]
+fn one_command_makes_a_film() {
+    let bench = Bench::new();
+    let run = bench.film("song.wav", &[]);
+    assert_eq!(run.assert_done().stdout.trim(), "song.mp4");
+    let probe = visualize::video::probe(bench.path("song.mp4")).unwrap();
+    assert_eq!(probe.video.unwrap().n_frames, 24);
+    assert!(
+        run.stderr.contains("24 frames"),
+        "an estimate comes first: {}",
+        run.stderr
+    );
+}
+
+#[test]
+fn without_prompts_a_built_in_list_is_used_and_named() {
+    let bench = Bench::new();
+    let mut args = vec!["song.wav"];
+    args.extend(SMALL);
+    let run = bench.run(&args);
+    assert!(
+        run.assert_done().stderr.contains("--prompts"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn quiet_prints_the_path_alone() {
+    let bench = Bench::new();
+    let run = bench.film("song.wav", &["--quiet"]);
+    assert_eq!(
+        (run.assert_done().stdout.trim(), run.stderr.as_str()),
+        ("song.mp4", "")
+    );
+}
+
+#[test]
+fn a_pipe_gets_no_bars_and_no_colours() {
+    let bench = Bench::new();
+    let run = bench.film("song.wav", &[]);
+    assert!(
+        !run.assert_done().stderr.contains('\u{1b}'),
+        "{:?}",
+        run.stderr
+    );
+}
+
+#[test]
+fn json_describes_the_film() {
+    let bench = Bench::new();
+    let value = bench.film("song.wav", &["--json"]).assert_done().json();
+    assert_eq!(value["n_frames"], 24);
+    assert_eq!(value["duration_secs"], 3.0);
+    assert!(value["path"].as_str().unwrap().ends_with("song.mp4"));
+}
+
+#[test]
+fn plan_render_and_mux_make_the_same_film() {
+    let bench = Bench::new();
+    bench.film("song.wav", &["-o", "whole.mp4"]).assert_done();
+    let mut plan = vec![
+        "plan",
+        "song.wav",
+        "--prompts",
+        "prompts.txt",
+        "-o",
+        "parts.json",
+    ];
+    plan.extend(SMALL);
+    bench.run(&plan).assert_done();
+
+    let early = bench.run(&["mux", "parts.json"]);
+    assert_eq!(early.code, 2);
+    assert!(early.stderr.contains("--frames 0..24"), "{}", early.stderr);
+
+    bench
+        .run(&["render", "parts.json", "--frames", "0..1000"])
+        .assert_done();
+    bench
+        .run(&["render", "parts.json", "--frames", "0..1000"])
+        .assert_done(); // idempotent
+    bench.run(&["mux", "parts.json"]).assert_done();
+    assert_eq!(bench.read("whole.mp4"), bench.read("parts.mp4"));
+}
+
+#[test]
+fn machines_may_share_a_film_at_any_cut() {
+    let bench = Bench::new();
+    let mut plan = vec![
+        "plan",
+        "song.wav",
+        "--prompts",
+        "prompts.txt",
+        "-o",
+        "farm.json",
+    ];
+    plan.extend(SMALL);
+    bench.run(&plan).assert_done();
+    for frames in ["17..24", "0..5", "5..17"] {
+        bench
+            .run(&["render", "farm.json", "--frames", frames])
+            .assert_done();
+    }
+    bench.run(&["mux", "farm.json"]).assert_done();
+    assert_eq!(
+        visualize::video::probe(&bench.path("farm.mp4"))
+            .unwrap()
+            .n_frames,
+        24
+    );
+}
+
+#[test]
+fn a_part_of_the_song_makes_a_film_of_that_length() {
+    let bench = Bench::new();
+    let value = bench
+        .film(
+            "song.wav",
+            &["--start", "1", "--duration", "0:01.5", "--json"],
+        )
+        .assert_done()
+        .json();
+    assert_eq!(value["n_frames"], 12);
+}
+
+#[test]
+fn a_preview_has_a_contact_sheet() {
+    let bench = Bench::new();
+    let run = bench.run(&[
+        "song.wav",
+        "--prompts",
+        "prompts.txt",
+        "--preview",
+        "--size",
+        "64x64",
+    ]);
+    run.assert_done();
+    assert!(bench.path("song.preview.mp4").exists());
+    let sheet = image::open(bench.path("song.preview.png")).unwrap();
+    assert!(sheet.width() >= 400, "{}x{}", sheet.width(), sheet.height());
+}
+
+#[test]
+fn analyze_prints_the_contract() {
+    let bench = Bench::new();
+    let value = bench
+        .run(&["analyze", "song.wav", "--json"])
+        .assert_done()
+        .json();
+    for key in [
+        "schema_version",
+        "duration_secs",
+        "sample_rate_hz",
+        "tempo_bpm",
+        "beats",
+        "onsets",
+        "sections",
+    ] {
+        assert!(value.get(key).is_some(), "no {key} in {value}");
+    }
+    assert_eq!(value["duration_secs"], 3.0);
+    let onsets = value["onsets"].as_array().unwrap();
+    assert!(
+        onsets
+            .iter()
+            .any(|onset| (onset["time_secs"].as_f64().unwrap() - 1.0).abs() < 0.02),
+        "{onsets:?}"
+    );
+}
+
+#[test]
+fn analyze_writes_its_pictures_and_tracks() {
+    let bench = Bench::new();
+    let args = [
+        "analyze",
+        "song.wav",
+        "--plot",
+        "heard.png",
+        "--click",
+        "click.wav",
+        "--labels",
+        "labels.txt",
+    ];
+    let run = bench.run(&args);
+    assert!(run.assert_done().stdout.contains("0:03"), "{}", run.stdout);
+    assert!(image::open(bench.path("heard.png")).unwrap().width() > 600);
+    assert_eq!(
+        hound::WavReader::open(bench.path("click.wav"))
+            .unwrap()
+            .duration(),
+        3 * 22050
+    );
+    assert!(bench.path("labels.txt").exists());
+}
+
+#[test]
+fn an_edited_timeline_is_checked() {
+    let bench = Bench::new();
+    let mut plan = vec![
+        "plan",
+        "song.wav",
+        "--prompts",
+        "prompts.txt",
+        "-o",
+        "plan.json",
+        "--plot",
+        "plan.png",
+    ];
+    plan.extend(SMALL);
+    bench.run(&plan).assert_done();
+    assert!(image::open(bench.path("plan.png")).unwrap().width() > 600);
+    let mut timeline: serde_json::Value = serde_json::from_slice(&bench.read("plan.json")).unwrap();
+    timeline["frames"][3]["prompt_mix"] = 7.into();
+    bench.write("plan.json", timeline.to_string().as_bytes());
+    bench.assert_refused(
+        &bench.run(&["render", "plan.json"]),
+        &["plan.json", "frame 3", "prompt_mix"],
+    );
+    bench.write("plan.json", b"{\"schema_version\": 1,\n \"frames\": [}");
+    bench.assert_refused(
+        &bench.run(&["render", "plan.json"]),
+        &["plan.json", "line 2"],
+    );
+}
+
+#[test]
+fn a_changed_song_is_noticed() {
+    let bench = Bench::new();
+    let mut plan = vec![
+        "plan",
+        "song.wav",
+        "--prompts",
+        "prompts.txt",
+        "-o",
+        "plan.json",
+    ];
+    plan.extend(SMALL);
+    bench.run(&plan).assert_done();
+    bench.run(&["render", "plan.json"]).assert_done();
+    super::harness::write_song(&bench.path("song.wav"), 22050, 1, 2.9);
+    bench.assert_refused(&bench.run(&["mux", "plan.json"]), &["song.wav", "changed"]);
+}

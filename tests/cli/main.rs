@@ -1,0 +1,14 @@
+//! The program as a user runs it: films end to end, hostile input, interrupts. Real model, tiny frames.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test may panic; helpers here are not inside #[test] functions"
+)]
+
+mod bad_audio;
+mod bad_model;
+mod bad_prompts;
+mod bad_settings;
+mod film;
+mod harness;
+mod resume;
