@@ -137,7 +137,7 @@ mod tests {
     fn nothing_moves_before_a_hit_and_it_returns() {
         let pulse = pulse(vec![onset(2.0, 1.0, Band::Low)]);
         assert!(pulse.at(1.95) <= 0.0);
-        assert!(pulse.at(2.0) > 0.25 && pulse.at(2.0) < MAX_ANGLE);
+        assert!(pulse.at(2.0) > 0.2 && pulse.at(2.0) < MAX_ANGLE);
         assert!(pulse.at(4.0) < 1e-3);
     }
 
