@@ -12,7 +12,7 @@ use crate::prompts::{Channel, Feature, Route};
 const MAX_ANGLE: f64 = 0.45;
 
 /// Angle of the kernel of an event of strength 1.
-const HIT_ANGLE: f64 = 0.26;
+const HIT_ANGLE: f64 = 0.24;
 
 /// Length of the rise in seconds: about a frame at 24 per second, too short to be seen as coming early.
 const RISE_SECS: f64 = 0.04;
