@@ -18,8 +18,8 @@ pub enum Fps {
 pub struct BeatLock {
     /// The rate.
     pub frame_rate: FrameRate,
-    /// Share of the beats that lie on the rate's grid to a quarter of a frame, 0..=1. Below 1, the tempo changes; hits
-    /// still show at their exact time, since the plan doesn't rely on the grid.
+    /// Share of the beats whose nearest frame is on the rate's grid, 0..=1. Well below 1, the tempo changes; hits still
+    /// show at their exact time, since the plan doesn't rely on the grid.
     pub locked_share: f64,
 }
 
@@ -71,7 +71,7 @@ pub fn beat_lock(analysis: &Analysis, frames_per_beat: u32) -> Result<BeatLock> 
     };
     let times: Vec<f64> = analysis.beats.iter().map(|beat| beat.time_secs).collect();
     let steady = steady_stretch(&times);
-    let period_secs = period(steady).ok_or_else(|| {
+    let (first_secs, period_secs) = regression(steady).ok_or_else(|| {
         refused(
             "no steady beat was found in the song; give frames per second, such as 24".to_owned(),
         )
@@ -84,10 +84,9 @@ pub fn beat_lock(analysis: &Analysis, frames_per_beat: u32) -> Result<BeatLock> 
             "that is {rate:.1} frames per second at this tempo, and 240 is the most"
         ))
     })?;
-    let start = steady.first().copied().unwrap_or_default();
     let is_locked = |secs: &&f64| {
-        let beats = (**secs - start) / frame_rate.frame_secs() / f64::from(frames_per_beat);
-        (beats - beats.round()).abs() * f64::from(frames_per_beat) <= 0.25
+        let beats = (**secs - first_secs) / frame_rate.frame_secs() / f64::from(frames_per_beat);
+        (beats - beats.round()).abs() * f64::from(frames_per_beat) <= 0.5
     };
     let n_locked = times.iter().filter(is_locked).count();
     Ok(BeatLock {
@@ -112,8 +111,8 @@ fn steady_stretch(times: &[f64]) -> &[f64] {
     times.get(best.start..best.end + 1).unwrap_or_default()
 }
 
-/// Distance between beats by linear regression over their index; `None` for fewer than two.
-fn period(times: &[f64]) -> Option<f64> {
+/// Time of the first beat and distance between beats by linear regression; `None` for fewer than two.
+fn regression(times: &[f64]) -> Option<(f64, f64)> {
     let n = times.len() as f64;
     let mean_idx = (n - 1.0) / 2.0;
     let mean_secs = times.iter().sum::<f64>() / n;
@@ -124,7 +123,8 @@ fn period(times: &[f64]) -> Option<f64> {
         variance += offset * offset;
     }
     let period_secs = covariance / variance;
-    (period_secs.is_finite() && period_secs > 0.01).then_some(period_secs)
+    let is_beat = period_secs.is_finite() && period_secs > 0.01;
+    is_beat.then_some((mean_secs - mean_idx * period_secs, period_secs))
 }
 
 /// The first convergent of the continued fraction of `value` that is off by at most `tolerance`.

@@ -22,6 +22,7 @@
 //! | `seeds.rs` | seeds of the noise path |
 //! | `noise.rs` | a noise position and a pulse to weights of seeds |
 //! | `timeline.rs`, `check.rs`, `file.rs` | [`Timeline`], its validity, its file |
+//! | `steps.rs` | how far a timeline moves from frame to frame |
 //! | `advice.rs` | what to know before rendering |
 //! | `plot.rs` | a picture of a timeline |
 
@@ -43,6 +44,7 @@ mod plot;
 mod prompt_path;
 mod pulse;
 mod seeds;
+mod steps;
 mod timeline;
 
 pub use advice::advice;

@@ -12,7 +12,7 @@ use crate::prompts::{Channel, Feature, Route};
 const MAX_ANGLE: f64 = 0.45;
 
 /// Angle of the kernel of an event of strength 1.
-const HIT_ANGLE: f64 = 0.26;
+const HIT_ANGLE: f64 = 0.24;
 
 /// Length of the rise in seconds: about a frame at 24 per second, too short to be seen as coming early.
 const RISE_SECS: f64 = 0.04;
@@ -137,7 +137,7 @@ mod tests {
     fn nothing_moves_before_a_hit_and_it_returns() {
         let pulse = pulse(vec![onset(2.0, 1.0, Band::Low)]);
         assert!(pulse.at(1.95) <= 0.0);
-        assert!(pulse.at(2.0) > 0.25 && pulse.at(2.0) < MAX_ANGLE);
+        assert!(pulse.at(2.0) > 0.2 && pulse.at(2.0) < MAX_ANGLE);
         assert!(pulse.at(4.0) < 1e-3);
     }
 

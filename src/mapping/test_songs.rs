@@ -94,6 +94,7 @@ impl Song {
                 n_channels: 2,
                 n_samples: (self.duration_secs * f64::from(sample_rate_hz)).round() as u64,
                 duration_secs: self.duration_secs,
+                skip_samples: 0,
             },
             duration_secs: self.duration_secs,
             sample_rate_hz,

@@ -383,39 +383,6 @@ fn a_broken_file_is_refused_with_its_place() {
     ));
 }
 
-/// Angle in radians between the noises of two frames, plus the way between their prompts.
-fn step(film: &Timeline, a: u64, b: u64) -> f64 {
-    let [a, b] = [a, b].map(|idx| film.inputs(idx).unwrap());
-    let weight = |mix: &NoiseMix, seed| {
-        let terms = mix.terms.iter().filter(|(s, _)| *s == seed);
-        terms.map(|(_, weight)| weight).sum::<f64>()
-    };
-    let seeds: std::collections::BTreeSet<u64> = a
-        .noise
-        .terms
-        .iter()
-        .chain(&b.noise.terms)
-        .map(|t| t.0)
-        .collect();
-    let squares = seeds
-        .into_iter()
-        .map(|seed| (weight(&a.noise, seed) - weight(&b.noise, seed)).powi(2));
-    let words = |inputs: &FrameInputs, text: &str| {
-        let from = if inputs.prompt_from.text == text {
-            1.0 - inputs.prompt_mix
-        } else {
-            0.0
-        };
-        from + if inputs.prompt_to.text == text {
-            inputs.prompt_mix
-        } else {
-            0.0
-        }
-    };
-    let texts = ["a", "b", "c"].map(|text| (words(&a, text) - words(&b, text)).abs());
-    squares.sum::<f64>().sqrt() + texts.into_iter().sum::<f64>()
-}
-
 #[test]
 fn a_loop_has_no_seam() {
     let song = Song::default().analysis();
@@ -439,9 +406,9 @@ fn a_loop_has_no_seam() {
             film.prompts.first().map(|p| &p.words),
             film.prompts.last().map(|p| &p.words)
         );
-        let last = n_frames as u64 - 1;
-        let mut steps: Vec<f64> = (0..last).map(|idx| step(&film, idx, idx + 1)).collect();
-        let seam = step(&film, last, 0);
+        let mut steps = film.commanded_steps().unwrap();
+        let [first, last] = [0, n_frames as u64 - 1].map(|idx| film.inputs(idx).unwrap());
+        let seam = super::steps::step(&last, &first);
         steps.sort_by(f64::total_cmp);
         let median = steps[steps.len() / 2];
         assert!(seam <= median, "{looping:?} {noise:?}: {seam} {median}");
@@ -518,6 +485,29 @@ fn a_plan_can_be_drawn() {
     let one_frame = plan("a", &song, &settings);
     assert_eq!(one_frame.frames.len(), 1);
     assert!(!plot(&one_frame, None).svg().contains("sections"));
+}
+
+/// The claims about motion, on the plan of a song with a hit on every beat: no leap, no standing still.
+#[test]
+fn a_steady_song_moves_steadily() {
+    let beats = (0..120).map(|i| 0.5 * f64::from(i));
+    let song = Song {
+        loudness_db: |_| -10.0,
+        onsets: beats.map(|secs| onset(secs, 0.8, Band::Low)).collect(),
+        ..Song::default()
+    };
+    let film = plan("a\nb\nc\nd", &song.analysis(), &config(24));
+    let mut steps = film.commanded_steps().unwrap();
+    let n = steps.len() as f64;
+    let mean = steps.iter().sum::<f64>() / n;
+    let deviation = (steps.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / n).sqrt();
+    steps.sort_by(f64::total_cmp);
+    let median = steps[steps.len() / 2];
+    let largest = steps.last().unwrap() / median;
+    let n_frozen = steps.iter().filter(|s| **s < 0.1 * median).count();
+    assert!(largest < 12.0, "{largest}");
+    assert!(deviation < 1.1 * mean, "{}", deviation / mean);
+    assert!((n_frozen as f64) < 0.01 * n, "{n_frozen}");
 }
 
 proptest! {

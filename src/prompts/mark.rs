@@ -74,9 +74,9 @@ fn at_mark(line: &Line<'_>, body: &Range<usize>) -> Result<(Arrival, Range<usize
         }
         "@section" => section_mark(line, keyword, operand),
         unknown => {
+            let suggestion = suggest(unknown, &["@bar", "@section"]);
             let hint = format!(
-                "{}; a prompt that begins with @ needs a backslash in front: \\@",
-                suggest(unknown, &["@bar", "@section"])
+                "a prompt that begins with @ needs a backslash in front (\\@); {suggestion}"
             );
             Err(line
                 .error(keyword, format!("there is no mark \"{unknown}\""))
