@@ -135,6 +135,10 @@ impl Soundtrack for FakeSound {
         self.n_samples
     }
 
+    fn note(&self) -> Option<&str> {
+        None
+    }
+
     fn packets(&self) -> crate::Result<Box<dyn Iterator<Item = crate::Result<Packet>> + '_>> {
         Ok(Box::new(self.all_packets().into_iter().map(Ok)))
     }
