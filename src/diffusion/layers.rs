@@ -1,100 +1,308 @@
 //! Layers with weights, loaded by name and shape.
+//!
+//! On the CPU in f32 they run on our [kernels], with weights packed once and the steps around a layer (normalisation and
+//! activation before it, a sum behind it) done on the way. Elsewhere the same steps are candle's, one by one.
 
-use candle_core::{Result as TensorResult, Tensor};
+use candle_core::{
+    CpuStorage, D, DType, Device, Result as TensorResult, Storage, StorageRef, Tensor,
+};
 
+use super::kernels::{self, Isa};
 use super::ops;
 use super::weights::Weights;
 use crate::Result;
 
+/// One batch of pictures, or two whose channels belong together.
+#[derive(Clone, Copy, Debug)]
+pub struct Joined<'a> {
+    /// The first channels.
+    pub first: &'a Tensor,
+    /// The channels behind them.
+    pub second: Option<&'a Tensor>,
+}
+
+impl Joined<'_> {
+    fn cat(&self) -> TensorResult<Tensor> {
+        match self.second {
+            Some(second) => Tensor::cat(&[self.first, second], 1),
+            None => Ok(self.first.clone()),
+        }
+    }
+}
+
+impl<'a> From<&'a Tensor> for Joined<'a> {
+    fn from(first: &'a Tensor) -> Self {
+        Self {
+            first,
+            second: None,
+        }
+    }
+}
+
+/// What is done before and behind a convolution.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Around<'a> {
+    /// A normalisation of the input, followed by SiLU.
+    pub norm: Option<&'a GroupNorm>,
+    /// Added to every pixel of a channel, `[b, c_out]`.
+    pub channel_bias: Option<&'a Tensor>,
+    /// Added pixel by pixel; as large as the output.
+    pub residual: Option<&'a Tensor>,
+}
+
 /// 2D convolution with a square kernel.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Conv2d {
-    weight: Tensor,
-    bias: Option<Tensor>,
+    weights: ConvWeights,
     stride: usize,
     padding: usize,
+}
+
+#[derive(Debug)]
+enum ConvWeights {
+    Packed(kernels::Conv2d),
+    Plain {
+        weight: Tensor,
+        bias: Option<Tensor>,
+    },
+}
+
+/// Sizes of a [`Conv2d`].
+#[derive(Clone, Copy, Debug)]
+pub struct ConvSizes {
+    /// Channels of the input.
+    pub c_in: usize,
+    /// Channels of the output.
+    pub c_out: usize,
+    /// Side of the kernel.
+    pub kernel: usize,
+    /// Step over the input.
+    pub stride: usize,
+    /// Zeros around the input.
+    pub padding: usize,
+}
+
+impl ConvSizes {
+    /// A convolution that keeps height and width.
+    pub fn same(c_in: usize, c_out: usize, kernel: usize) -> Self {
+        Self {
+            c_in,
+            c_out,
+            kernel,
+            stride: 1,
+            padding: kernel / 2,
+        }
+    }
 }
 
 impl Conv2d {
     /// A convolution that keeps height and width: stride 1, padding `kernel / 2`.
     pub fn load(w: Weights, c_in: usize, c_out: usize, kernel: usize) -> Result<Self> {
-        Ok(Self {
-            weight: w.tensor("weight", (c_out, c_in, kernel, kernel))?,
-            bias: Some(w.tensor("bias", c_out)?),
-            stride: 1,
-            padding: kernel / 2,
-        })
+        let bias = w.tensor("bias", c_out)?;
+        Self::new(&w, ConvSizes::same(c_in, c_out, kernel), Some(bias))
     }
 
-    /// The same without a bias.
-    pub fn load_without_bias(w: Weights, c_in: usize, c_out: usize, kernel: usize) -> Result<Self> {
-        Ok(Self {
-            weight: w.tensor("weight", (c_out, c_in, kernel, kernel))?,
-            bias: None,
-            stride: 1,
-            padding: kernel / 2,
-        })
+    /// A convolution of any stride and padding, with a bias.
+    pub fn load_strided(w: Weights, sizes: ConvSizes) -> Result<Self> {
+        let bias = w.tensor("bias", sizes.c_out)?;
+        Self::new(&w, sizes, Some(bias))
     }
 
-    /// The same weights with another stride and padding.
-    #[must_use]
-    pub fn with_stride(self, stride: usize, padding: usize) -> Self {
-        Self {
+    /// A convolution without a bias.
+    pub fn load_without_bias(w: Weights, sizes: ConvSizes) -> Result<Self> {
+        Self::new(&w, sizes, None)
+    }
+
+    fn new(w: &Weights, sizes: ConvSizes, bias: Option<Tensor>) -> Result<Self> {
+        let ConvSizes {
+            c_in,
+            c_out,
+            kernel,
             stride,
             padding,
-            ..self
-        }
+        } = sizes;
+        let weight = w.tensor("weight", (c_out, c_in, kernel, kernel))?;
+        let shape = kernels::ConvShape {
+            in_channels: c_in,
+            out_channels: c_out,
+            kernel,
+            stride,
+            upsample: false,
+        };
+        let weights = if w.packs() && shape.is_supported() && padding == kernel / 2 {
+            ConvWeights::Packed(pack(shape, &weight, bias.as_ref())?)
+        } else {
+            ConvWeights::Plain { weight, bias }
+        };
+        Ok(Self {
+            weights,
+            stride,
+            padding,
+        })
     }
 
     /// `[b, c_in, h, w]` to `[b, c_out, h', w']`.
     pub fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
-        ops::conv2d(
-            x,
-            &self.weight,
-            self.bias.as_ref(),
-            self.stride,
-            self.padding,
-        )
+        self.forward_around(x.into(), Around::default())
+    }
+
+    /// The same with what is done before and behind it.
+    pub fn forward_around(&self, x: Joined<'_>, around: Around<'_>) -> TensorResult<Tensor> {
+        let (weight, bias) = match &self.weights {
+            ConvWeights::Packed(conv) => return run_conv(conv, x, around),
+            ConvWeights::Plain { weight, bias } => (weight, bias.as_ref()),
+        };
+        let mut x = x.cat()?;
+        if let Some(norm) = around.norm {
+            x = norm.forward_silu(&x)?;
+        }
+        let mut y = ops::conv2d(&x, weight, bias, self.stride, self.padding)?;
+        if let Some(shift) = around.channel_bias {
+            y = y.broadcast_add(&shift.unsqueeze(2)?.unsqueeze(3)?)?;
+        }
+        match around.residual {
+            Some(residual) => y + residual,
+            None => Ok(y),
+        }
+    }
+}
+
+/// A nearest-neighbour resize to about twice the size, then a 3x3 convolution that keeps it.
+#[derive(Debug)]
+pub struct UpsampleConv {
+    doubling: Option<kernels::Conv2d>,
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl UpsampleConv {
+    /// Loads the convolution.
+    pub fn load(w: Weights, channels: usize) -> Result<Self> {
+        let weight = w.tensor("weight", (channels, channels, 3, 3))?;
+        let bias = w.tensor("bias", channels)?;
+        let shape = kernels::ConvShape {
+            in_channels: channels,
+            out_channels: channels,
+            kernel: 3,
+            stride: 1,
+            upsample: true,
+        };
+        let doubling = w
+            .packs()
+            .then(|| pack(shape, &weight, Some(&bias)))
+            .transpose()?;
+        Ok(Self {
+            doubling,
+            weight,
+            bias,
+        })
+    }
+
+    /// `[b, c, h, w]` to `[b, c, height, width]`.
+    pub fn forward(&self, x: &Tensor, height: usize, width: usize) -> TensorResult<Tensor> {
+        let (_, _, h, w) = x.dims4()?;
+        match &self.doubling {
+            Some(conv) if (2 * h, 2 * w) == (height, width) => {
+                run_conv(conv, x.into(), Around::default())
+            }
+            _ => {
+                let x = ops::upsample_nearest(x, height, width)?;
+                ops::conv2d(&x, &self.weight, Some(&self.bias), 1, 1)
+            }
+        }
     }
 }
 
 /// Affine map of the last axis.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Linear {
-    weight: Tensor,
-    bias: Option<Tensor>,
+    weights: LinearWeights,
+    is_gated: bool,
+}
+
+#[derive(Debug)]
+enum LinearWeights {
+    Packed(kernels::Linear),
+    Plain {
+        weight: Tensor,
+        bias: Option<Tensor>,
+    },
 }
 
 impl Linear {
     /// A map with bias.
     pub fn load(w: Weights, width_in: usize, width_out: usize) -> Result<Self> {
-        Ok(Self {
-            weight: w.tensor("weight", (width_out, width_in))?,
-            bias: Some(w.tensor("bias", width_out)?),
-        })
+        let bias = w.tensor("bias", width_out)?;
+        Self::new(&w, width_in, width_out, Some(bias), false)
     }
 
     /// A map without bias.
     pub fn load_without_bias(w: Weights, width_in: usize, width_out: usize) -> Result<Self> {
-        Ok(Self {
-            weight: w.tensor("weight", (width_out, width_in))?,
-            bias: None,
-        })
+        Self::new(&w, width_in, width_out, None, false)
+    }
+
+    /// A map to `2 * width_out` values, whose first half is multiplied by GELU of the second.
+    pub fn load_gated(w: Weights, width_in: usize, width_out: usize) -> Result<Self> {
+        let bias = w.tensor("bias", 2 * width_out)?;
+        Self::new(&w, width_in, 2 * width_out, Some(bias), true)
+    }
+
+    fn new(
+        w: &Weights,
+        width_in: usize,
+        width_out: usize,
+        bias: Option<Tensor>,
+        is_gated: bool,
+    ) -> Result<Self> {
+        let weight = w.tensor("weight", (width_out, width_in))?;
+        let weights = if w.packs() {
+            let packed = pack_linear(&weight, bias.as_ref(), is_gated);
+            LinearWeights::Packed(packed.map_err(crate::Error::tensor("packing weights"))?)
+        } else {
+            LinearWeights::Plain { weight, bias }
+        };
+        Ok(Self { weights, is_gated })
     }
 
     /// `[..., width_in]` to `[..., width_out]`.
     pub fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
-        ops::linear(x, &self.weight, self.bias.as_ref())
+        self.forward_around(x, None, None)
+    }
+
+    /// The same of the normalised `x`, with `residual` added.
+    pub fn forward_around(
+        &self,
+        x: &Tensor,
+        norm: Option<&LayerNorm>,
+        residual: Option<&Tensor>,
+    ) -> TensorResult<Tensor> {
+        let (weight, bias) = match &self.weights {
+            LinearWeights::Packed(linear) => return run_linear(linear, x, norm, residual),
+            LinearWeights::Plain { weight, bias } => (weight, bias.as_ref()),
+        };
+        let x = match norm {
+            Some(norm) => norm.forward(x)?,
+            None => x.clone(),
+        };
+        let mut y = ops::linear(&x, weight, bias)?;
+        if self.is_gated {
+            y = ops::geglu(&y)?;
+        }
+        match residual {
+            Some(residual) => y + residual,
+            None => Ok(y),
+        }
     }
 }
 
 /// Normalisation over groups of channels.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct GroupNorm {
     weight: Tensor,
     bias: Tensor,
     n_groups: usize,
     eps: f64,
+    kernel: Option<kernels::GroupNorm>,
 }
 
 impl GroupNorm {
@@ -110,9 +318,21 @@ impl GroupNorm {
                 allowed: format!("it must divide the model's {channels} channels"),
             });
         }
+        let weight = w.tensor("weight", channels)?;
+        let bias = w.tensor("bias", channels)?;
+        let kernel = || -> TensorResult<kernels::GroupNorm> {
+            Ok(kernels::GroupNorm {
+                n_groups,
+                eps,
+                weight: weight.to_vec1()?,
+                bias: bias.to_vec1()?,
+            })
+        };
+        let kernel = w.packs().then(kernel).transpose();
         Ok(Self {
-            weight: w.tensor("weight", channels)?,
-            bias: w.tensor("bias", channels)?,
+            kernel: kernel.map_err(crate::Error::tensor("packing weights"))?,
+            weight,
+            bias,
             n_groups,
             eps,
         })
@@ -120,29 +340,65 @@ impl GroupNorm {
 
     /// `[b, c, ...]`, same shape out.
     pub fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
-        ops::group_norm(x, &self.weight, &self.bias, self.n_groups, self.eps)
+        self.run(x, false)
     }
 
     /// The normalised `x`, then SiLU.
     pub fn forward_silu(&self, x: &Tensor) -> TensorResult<Tensor> {
-        ops::group_norm_silu(x, &self.weight, &self.bias, self.n_groups, self.eps)
+        self.run(x, true)
+    }
+
+    fn run(&self, x: &Tensor, silu: bool) -> TensorResult<Tensor> {
+        let Some(kernel) = &self.kernel else {
+            return match silu {
+                true => ops::group_norm_silu(x, &self.weight, &self.bias, self.n_groups, self.eps),
+                false => ops::group_norm(x, &self.weight, &self.bias, self.n_groups, self.eps),
+            };
+        };
+        let x = x.contiguous()?;
+        let values = Values::of(&x)?;
+        let input = kernels::Input::plain(&values, shape_of(&x)?);
+        let affine = kernel.affine(
+            &kernels::channel_sums(Isa::best(), &input),
+            input.shape.plane(),
+        );
+        let mut out = vec![0.0; values.len()];
+        let input = kernels::Input {
+            affine: Some(&affine),
+            silu,
+            ..input
+        };
+        kernels::normalize(Isa::best(), &input, &mut out);
+        Tensor::from_vec(out, x.shape(), &Device::Cpu)
     }
 }
 
 /// Normalisation over the last axis.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct LayerNorm {
     weight: Tensor,
     bias: Tensor,
     eps: f64,
+    kernel: Option<kernels::LayerNorm>,
 }
 
 impl LayerNorm {
     /// Loads scale and shift.
     pub fn load(w: Weights, width: usize, eps: f64) -> Result<Self> {
+        let weight = w.tensor("weight", width)?;
+        let bias = w.tensor("bias", width)?;
+        let kernel = || -> TensorResult<kernels::LayerNorm> {
+            Ok(kernels::LayerNorm {
+                weight: weight.to_vec1()?,
+                bias: bias.to_vec1()?,
+                eps: eps as f32,
+            })
+        };
+        let kernel = w.packs().then(kernel).transpose();
         Ok(Self {
-            weight: w.tensor("weight", width)?,
-            bias: w.tensor("bias", width)?,
+            kernel: kernel.map_err(crate::Error::tensor("packing weights"))?,
+            weight,
+            bias,
             eps,
         })
     }
@@ -150,5 +406,201 @@ impl LayerNorm {
     /// `[..., width]`, same shape out.
     pub fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
         ops::layer_norm(x, &self.weight, &self.bias, self.eps)
+    }
+}
+
+/// Attention over `[b, n, heads * d]`, see [`ops::attention`].
+pub fn attention(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    n_heads: usize,
+    causal: bool,
+) -> TensorResult<Tensor> {
+    if !(q.device().is_cpu() && q.dtype() == DType::F32) {
+        return ops::attention(q, k, v, n_heads, causal);
+    }
+    let (q, k, v) = (q.contiguous()?, k.contiguous()?, v.contiguous()?);
+    let (batch, n_queries, width) = q.dims3()?;
+    let head_width = width / n_heads.max(1);
+    let shape = kernels::AttentionShape {
+        batch,
+        n_queries,
+        n_keys: k.dim(1)?,
+        n_heads,
+        head_width,
+    };
+    let mut out = vec![0.0; q.elem_count()];
+    let scale = (head_width as f64).powf(-0.5) as f32;
+    let values = (Values::of(&q)?, Values::of(&k)?, Values::of(&v)?);
+    kernels::attention(
+        Isa::best(),
+        shape,
+        (&values.0, &values.1, &values.2),
+        scale,
+        causal,
+        &mut out,
+    );
+    Tensor::from_vec(out, (batch, n_queries, width), &Device::Cpu)
+}
+
+fn pack(
+    shape: kernels::ConvShape,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+) -> Result<kernels::Conv2d> {
+    let pack = || -> TensorResult<kernels::Conv2d> {
+        let bias = bias
+            .map(Tensor::to_vec1::<f32>)
+            .transpose()?
+            .unwrap_or_default();
+        Ok(kernels::Conv2d::new(shape, &Values::of(weight)?, &bias))
+    };
+    pack().map_err(crate::Error::tensor("packing weights"))
+}
+
+fn pack_linear(
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    is_gated: bool,
+) -> TensorResult<kernels::Linear> {
+    let (width_out, width_in) = weight.dims2()?;
+    let bias = bias
+        .map(Tensor::to_vec1::<f32>)
+        .transpose()?
+        .unwrap_or_default();
+    let values = Values::of(weight)?;
+    Ok(match is_gated {
+        true => kernels::Linear::gated(width_in, width_out / 2, &values, &bias),
+        false => kernels::Linear::new(width_in, width_out, &values, &bias),
+    })
+}
+
+fn run_conv(conv: &kernels::Conv2d, x: Joined<'_>, around: Around<'_>) -> TensorResult<Tensor> {
+    let first = x.first.contiguous()?;
+    let second = x.second.map(Tensor::contiguous).transpose()?;
+    let channel_bias = around.channel_bias.map(Tensor::contiguous).transpose()?;
+    let residual = around.residual.map(Tensor::contiguous).transpose()?;
+
+    let mut shape = shape_of(&first)?;
+    if let Some(second) = &second {
+        shape.channels += second.dim(1)?;
+    }
+    let (first, second) = (Values::of(&first)?, Values::of_option(second.as_ref())?);
+    let input = kernels::Input {
+        second: second.as_deref().unwrap_or_default(),
+        ..kernels::Input::plain(&first, shape)
+    };
+    let affine = around
+        .norm
+        .and_then(|norm| norm.kernel.as_ref())
+        .map(|norm| norm.affine(&kernels::channel_sums(Isa::best(), &input), shape.plane()));
+    let input = kernels::Input {
+        affine: affine.as_deref(),
+        silu: around.norm.is_some(),
+        ..input
+    };
+    let (channel_bias, residual) = (
+        Values::of_option(channel_bias.as_ref())?,
+        Values::of_option(residual.as_ref())?,
+    );
+    let extras = kernels::Extras {
+        channel_bias: channel_bias.as_deref(),
+        residual: residual.as_deref(),
+    };
+    let shape = conv.shape().output(shape);
+    let mut out = vec![0.0; shape.len()];
+    conv.forward(Isa::best(), METHOD, &input, &extras, &mut out);
+    Tensor::from_vec(
+        out,
+        (shape.batch, shape.channels, shape.height, shape.width),
+        &Device::Cpu,
+    )
+}
+
+/// How 3x3 convolutions are computed; the faster way's rounding stays within the bound for a network's call.
+const METHOD: kernels::Method = kernels::Method::Fast;
+
+fn run_linear(
+    linear: &kernels::Linear,
+    x: &Tensor,
+    norm: Option<&LayerNorm>,
+    residual: Option<&Tensor>,
+) -> TensorResult<Tensor> {
+    let x = x.contiguous()?;
+    let residual = residual.map(Tensor::contiguous).transpose()?;
+    let mut shape = x.dims().to_vec();
+    if x.dim(D::Minus1)? != linear.width_in() {
+        candle_core::bail!(
+            "{shape:?} can't go into a layer of width {}",
+            linear.width_in()
+        );
+    }
+    if let Some(last) = shape.last_mut() {
+        *last = linear.width_out();
+    }
+    let mut out = vec![0.0; shape.iter().product()];
+    let residual = Values::of_option(residual.as_ref())?;
+    let norm = norm.and_then(|norm| norm.kernel.as_ref());
+    linear.forward(
+        Isa::best(),
+        &Values::of(&x)?,
+        norm,
+        residual.as_deref(),
+        &mut out,
+    );
+    Tensor::from_vec(out, shape, &Device::Cpu)
+}
+
+/// Sizes of pictures `[b, c, h, w]` for the kernels; `[b, c, n]` counts as one row.
+fn shape_of(x: &Tensor) -> TensorResult<kernels::Shape> {
+    let (batch, channels) = (x.dim(0)?, x.dim(1)?);
+    let (height, width) = match x.rank() {
+        4 => (x.dim(2)?, x.dim(3)?),
+        _ => (1, x.elem_count() / (batch * channels).max(1)),
+    };
+    Ok(kernels::Shape {
+        batch,
+        channels,
+        height,
+        width,
+    })
+}
+
+/// The elements of a contiguous f32 tensor on the CPU.
+struct Values<'a> {
+    storage: StorageRef<'a>,
+    begin: usize,
+    len: usize,
+}
+
+impl<'a> Values<'a> {
+    fn of(tensor: &'a Tensor) -> TensorResult<Self> {
+        let (storage, layout) = tensor.storage_and_layout();
+        if !matches!(&*storage, Storage::Cpu(CpuStorage::F32(_))) || !layout.is_contiguous() {
+            candle_core::bail!("a kernel needs contiguous f32 values on the CPU");
+        }
+        Ok(Self {
+            begin: layout.start_offset(),
+            len: tensor.elem_count(),
+            storage,
+        })
+    }
+
+    fn of_option(tensor: Option<&'a Tensor>) -> TensorResult<Option<Self>> {
+        tensor.map(Self::of).transpose()
+    }
+}
+
+impl std::ops::Deref for Values<'_> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        match &*self.storage {
+            Storage::Cpu(CpuStorage::F32(values)) => values
+                .get(self.begin..self.begin + self.len)
+                .unwrap_or_default(),
+            _ => &[],
+        }
     }
 }

@@ -15,6 +15,7 @@ mod defaults;
 mod device;
 mod finish;
 pub mod interpolate;
+pub mod kernels;
 mod layers;
 mod ldm;
 mod lora;

@@ -1,8 +1,7 @@
 use candle_core::{Result as TensorResult, Tensor};
 
 use crate::Result;
-use crate::diffusion::layers::{GroupNorm, LayerNorm, Linear};
-use crate::diffusion::ops;
+use crate::diffusion::layers::{GroupNorm, LayerNorm, Linear, attention};
 use crate::diffusion::weights::Weights;
 
 /// Epsilon of the transformer's group normalisation; fixed in diffusers' `Transformer2DModel`.
@@ -93,10 +92,9 @@ impl TransformerBlock {
     }
 
     fn forward(&self, x: &Tensor, context: &Tensor) -> TensorResult<Tensor> {
-        let normed = self.norm1.forward(x)?;
-        let x = (x + self.attn1.forward(&normed, &normed)?)?;
-        let x = (&x + self.attn2.forward(&self.norm2.forward(&x)?, context)?)?;
-        &x + self.feed_forward.forward(&self.norm3.forward(&x)?)?
+        let x = self.attn1.forward(x, None, &self.norm1)?;
+        let x = self.attn2.forward(&x, Some(context), &self.norm2)?;
+        self.feed_forward.forward(&x, &self.norm3)
     }
 }
 
@@ -128,13 +126,23 @@ impl Attention {
         })
     }
 
-    /// `x` is `[b, n, width]`, `context` `[b, m, context_width]`.
-    fn forward(&self, x: &Tensor, context: &Tensor) -> TensorResult<Tensor> {
-        let q = self.to_q.forward(x)?;
-        let k = self.to_k.forward(context)?;
-        let v = self.to_v.forward(context)?;
-        self.to_out
-            .forward(&ops::attention(&q, &k, &v, self.n_heads, false)?)
+    /// `x` plus the attention of its normalised self to itself, or to `context` `[b, m, context_width]`.
+    fn forward(
+        &self,
+        x: &Tensor,
+        context: Option<&Tensor>,
+        norm: &LayerNorm,
+    ) -> TensorResult<Tensor> {
+        let q = self.to_q.forward_around(x, Some(norm), None)?;
+        let (k, v) = match context {
+            Some(context) => (self.to_k.forward(context)?, self.to_v.forward(context)?),
+            None => (
+                self.to_k.forward_around(x, Some(norm), None)?,
+                self.to_v.forward_around(x, Some(norm), None)?,
+            ),
+        };
+        let seen = attention(&q, &k, &v, self.n_heads, false)?;
+        self.to_out.forward_around(&seen, None, Some(x))
     }
 }
 
@@ -149,12 +157,13 @@ impl FeedForward {
     fn load(w: &Weights, width: usize) -> Result<Self> {
         let inner = 4 * width;
         Ok(Self {
-            proj: Linear::load(w.at("0.proj"), width, 2 * inner)?,
+            proj: Linear::load_gated(w.at("0.proj"), width, inner)?,
             out: Linear::load(w.at(2), inner, width)?,
         })
     }
 
-    fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
-        self.out.forward(&ops::geglu(&self.proj.forward(x)?)?)
+    fn forward(&self, x: &Tensor, norm: &LayerNorm) -> TensorResult<Tensor> {
+        let inner = self.proj.forward_around(x, Some(norm), None)?;
+        self.out.forward_around(&inner, None, Some(x))
     }
 }

@@ -244,6 +244,11 @@ impl Weights {
         self.dtype
     }
 
+    /// Whether layers keep their weights as the CPU's kernels want them.
+    pub(super) fn packs(&self) -> bool {
+        matches!(self.mode, Mode::Load) && self.device.is_cpu() && self.dtype == DType::F32
+    }
+
     /// Whether there is a tensor of this name.
     pub fn has(&self, name: &str) -> bool {
         self.map

@@ -1,0 +1,202 @@
+//! Convolutions: 3×3 with a border of one zero, and 1×1.
+
+mod direct;
+mod winograd;
+
+use std::sync::OnceLock;
+
+use rayon::prelude::*;
+
+use super::input::{Input, Shape};
+use super::norm::{ChannelSums, Sums};
+use super::pieces::Piece;
+use super::simd::{Isa, Simd};
+use super::tile::ROWS;
+
+/// Which algorithm computes a 3×3 convolution of stride 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Method {
+    /// Every product, in order: error as of a plain sum of f32.
+    Exact,
+    /// Winograd's F(4×4, 3×3) (Lavin and Gray, 2016) where it pays: a quarter of the products, about ten times the
+    /// rounding error.
+    #[default]
+    Fast,
+}
+
+/// What a convolution is, apart from its weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConvShape {
+    /// Channels of the input.
+    pub in_channels: usize,
+    /// Channels of the output.
+    pub out_channels: usize,
+    /// Rows and columns of the kernel: 1, or 3 with a border of one zero around the input.
+    pub kernel: usize,
+    /// Step over the input: 1, or 2 with a 3×3 kernel.
+    pub stride: usize,
+    /// Whether the input is doubled in height and width (nearest neighbour) beforehand; with a 3×3 kernel of stride 1.
+    pub upsample: bool,
+}
+
+impl ConvShape {
+    /// Whether there is a kernel for it.
+    pub fn is_supported(&self) -> bool {
+        let is_known = match (self.kernel, self.stride) {
+            (3, 1) => true,
+            (3, 2) | (1, 1) => !self.upsample,
+            _ => false,
+        };
+        is_known && self.in_channels > 0 && self.out_channels > 0
+    }
+
+    /// Shape of the output.
+    pub fn output(&self, input: Shape) -> Shape {
+        let size = |n: usize| {
+            if self.upsample {
+                2 * n
+            } else {
+                n.div_ceil(self.stride)
+            }
+        };
+        Shape {
+            batch: input.batch,
+            channels: self.out_channels,
+            height: size(input.height),
+            width: size(input.width),
+        }
+    }
+}
+
+/// What is added to the output while it is stored.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extras<'a> {
+    /// Added to every value of an image's channel, `[batch][out_channels]`: the time embedding.
+    pub channel_bias: Option<&'a [f32]>,
+    /// Added value by value; as large as the output.
+    pub residual: Option<&'a [f32]>,
+}
+
+/// A convolution with its weights packed for the kernels.
+#[derive(Debug)]
+pub struct Conv2d {
+    shape: ConvShape,
+    bias: Vec<f32>,
+    /// `[out_channels / ROWS][phases][k][ROWS]`, see [`direct`].
+    direct: Vec<f32>,
+    /// `[out_channels / ROWS][36][in_channels][ROWS]`, made when it is first needed.
+    winograd: OnceLock<Vec<f32>>,
+}
+
+impl Conv2d {
+    /// Packs `weight`, `[out_channels][in_channels][kernel][kernel]`; an empty bias counts as zeros.
+    pub fn new(shape: ConvShape, weight: &[f32], bias: &[f32]) -> Self {
+        let mut bias = bias.to_vec();
+        bias.resize(shape.out_channels.next_multiple_of(ROWS), 0.0);
+        Self {
+            shape,
+            bias,
+            direct: direct::pack(&shape, weight),
+            winograd: OnceLock::new(),
+        }
+    }
+
+    /// What it is.
+    pub fn shape(&self) -> ConvShape {
+        self.shape
+    }
+
+    /// Writes the convolution of `input` to `out`, whose shape is [`ConvShape::output`], and returns the sums over its
+    /// planes, which the next normalisation needs.
+    pub fn forward(
+        &self,
+        isa: Isa,
+        method: Method,
+        input: &Input,
+        extras: &Extras,
+        out: &mut [f32],
+    ) -> ChannelSums {
+        let shape = self.shape.output(input.shape);
+        assert_eq!(out.len(), shape.len(), "output of a convolution");
+        assert_eq!(
+            input.shape.channels, self.shape.in_channels,
+            "channels of a convolution"
+        );
+        if out.is_empty() {
+            return Vec::new();
+        }
+        if method == Method::Fast && winograd::pays(&self.shape, input.shape) {
+            winograd::forward(self, isa, input, extras, out)
+        } else {
+            direct::forward(self, isa, input, extras, out)
+        }
+    }
+
+    /// The plain weight of an output channel, input channel and tap, out of the packed ones.
+    fn weight(&self, out_channel: usize, in_channel: usize, tap: usize) -> f32 {
+        let n_taps = self.shape.kernel * self.shape.kernel;
+        let block = out_channel / ROWS * self.shape.in_channels * n_taps;
+        self.direct[(block + in_channel * n_taps + tap) * ROWS + out_channel % ROWS]
+    }
+
+    /// What is added to a channel of an image.
+    fn channel_bias(&self, extras: &Extras, image: usize, channel: usize) -> f32 {
+        let more = extras
+            .channel_bias
+            .map(|b| b[image * self.shape.out_channels + channel]);
+        self.bias[channel] + more.unwrap_or(0.0)
+    }
+}
+
+/// Runs `compute` on every piece, side by side, and adds up the sums over each plane.
+fn for_pieces<'a>(
+    isa: Isa,
+    pieces: Vec<Piece<'a>>,
+    shape: Shape,
+    compute: impl Fn(&mut Piece<'a>) + Send + Sync,
+) -> ChannelSums {
+    let sums: Vec<_> = pieces
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|mut piece| {
+            compute(&mut piece);
+            let sums: Vec<_> = piece.rows.iter().map(|row| isa.run(Sums(row))).collect();
+            (piece.image, piece.first_channel, sums)
+        })
+        .collect();
+    let mut total = vec![[0.0; 2]; shape.batch * shape.channels];
+    for (image, first_channel, sums) in sums {
+        // Pieces of several images hold all channels of each.
+        let first = image * shape.channels + first_channel;
+        for (total, sum) in total[first..].iter_mut().zip(&sums) {
+            *total = [total[0] + sum[0], total[1] + sum[1]];
+        }
+    }
+    total
+}
+
+/// Stores a row of sums with the bias and the residual added.
+#[inline(always)]
+fn finish_row<S: Simd>(s: S, sums: &[f32], bias: f32, residual: Option<&[f32]>, out: &mut [f32]) {
+    let bias = s.splat(bias);
+    let sums = sums.chunks(S::LANES);
+    match residual {
+        None => {
+            for (sums, out) in sums.zip(out.chunks_mut(S::LANES)) {
+                s.store_partial(s.add(s.load_partial(sums), bias), out);
+            }
+        }
+        Some(residual) => {
+            for ((sums, out), more) in sums
+                .zip(out.chunks_mut(S::LANES))
+                .zip(residual.chunks(S::LANES))
+            {
+                let sum = s.add(s.load_partial(sums), bias);
+                s.store_partial(s.add(sum, s.load_partial(more)), out);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,280 @@
+//! Instruction sets, chosen at run time, behind one trait.
+//!
+//! A kernel is written once, generic over [`Simd`], and compiled for every instruction set by [`Isa::run`]. `unsafe`
+//! stays in the files that name intrinsics. Memory is only touched through slices, so a kernel itself is safe code.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod portable;
+
+use std::sync::OnceLock;
+
+/// Vectors of f32 and the operations that the kernels need.
+///
+/// A value of an implementing type is the proof that the processor has the instructions: it comes from detection only.
+/// Every method must be `#[inline(always)]`, or its instructions won't be compiled for the set they belong to.
+pub(super) trait Simd: Copy + Send + Sync + 'static {
+    /// `LANES` values of f32.
+    type V: Copy;
+    /// Values in one vector; divides 16.
+    const LANES: usize;
+    /// Whether 28 vectors fit the registers: the tile then is 8 rows by 3 vectors instead of 4 by 3.
+    const MANY_REGISTERS: bool;
+
+    /// Runs a kernel compiled for this instruction set.
+    fn vectorize<K: Kernel>(self, kernel: K) -> K::Output;
+
+    /// All lanes `x`.
+    fn splat(self, x: f32) -> Self::V;
+    /// The first `LANES` values. Panics if there are fewer.
+    fn load(self, from: &[f32]) -> Self::V;
+    /// Writes the first `LANES` values. Panics if there are fewer.
+    fn store(self, v: Self::V, to: &mut [f32]);
+    /// `a + b`
+    fn add(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a - b`
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a b`
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a / b`
+    fn div(self, a: Self::V, b: Self::V) -> Self::V;
+    /// The greater of each pair of lanes.
+    fn max(self, a: Self::V, b: Self::V) -> Self::V;
+    /// The lesser of each pair of lanes.
+    fn min(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a b + c`, rounded once where the processor can.
+    fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `2^n`, where lane bits are those of `1.5 2^23 + n`: the sum that rounds a small number to a whole one.
+    fn exp2_of_biased(self, biased: Self::V) -> Self::V;
+
+    /// Splits `4 LANES` consecutive values by their index modulo 4.
+    #[inline(always)]
+    fn deinterleave4(self, v: [Self::V; 4]) -> [Self::V; 4] {
+        let mut flat = [0.0; 64];
+        for (chunk, v) in flat.chunks_exact_mut(Self::LANES).zip(v) {
+            self.store(v, chunk);
+        }
+        std::array::from_fn(|phase| {
+            let lanes: [f32; 16] = std::array::from_fn(|i| flat[(4 * i + phase) % 64]);
+            self.load(&lanes)
+        })
+    }
+
+    /// The inverse of [`Simd::deinterleave4`].
+    #[inline(always)]
+    fn interleave4(self, v: [Self::V; 4]) -> [Self::V; 4] {
+        let mut phases = [[0.0; 16]; 4];
+        for (phase, v) in phases.iter_mut().zip(v) {
+            self.store(v, phase);
+        }
+        std::array::from_fn(|part| {
+            let lanes: [f32; 16] =
+                std::array::from_fn(|i| phases[i % 4][(part * Self::LANES / 4 + i / 4) % 16]);
+            self.load(&lanes)
+        })
+    }
+
+    /// The first values of `from`, at most `LANES`; zeros after them.
+    #[inline(always)]
+    fn load_partial(self, from: &[f32]) -> Self::V {
+        if from.len() >= Self::LANES {
+            return self.load(from);
+        }
+        let mut lanes = [0.0; 16];
+        lanes[..from.len()].copy_from_slice(from);
+        self.load(&lanes)
+    }
+
+    /// Writes as many lanes as `to` has room for.
+    #[inline(always)]
+    fn store_partial(self, v: Self::V, to: &mut [f32]) {
+        if to.len() >= Self::LANES {
+            return self.store(v, to);
+        }
+        let mut lanes = [0.0; 16];
+        self.store(v, &mut lanes);
+        to.copy_from_slice(&lanes[..to.len()]);
+    }
+
+    /// Sum of the lanes, always in the same order.
+    #[inline(always)]
+    fn sum(self, v: Self::V) -> f32 {
+        let mut lanes = [0.0; 16];
+        self.store(v, &mut lanes);
+        let mut width = Self::LANES;
+        while width > 1 {
+            width /= 2;
+            for i in 0..width {
+                lanes[i] += lanes[i + width];
+            }
+        }
+        lanes[0]
+    }
+}
+
+/// A computation that is compiled for every instruction set. `run` must be `#[inline(always)]`.
+pub(super) trait Kernel {
+    /// What it computes.
+    type Output;
+    /// The computation.
+    fn run<S: Simd>(self, simd: S) -> Self::Output;
+}
+
+/// An instruction set that this processor has.
+#[derive(Clone, Copy, Debug)]
+pub struct Isa(Choice);
+
+#[derive(Clone, Copy, Debug)]
+enum Choice {
+    #[cfg(target_arch = "x86_64")]
+    Avx512(avx512::Avx512),
+    #[cfg(target_arch = "x86_64")]
+    Avx2(avx2::Avx2),
+    #[cfg(target_arch = "aarch64")]
+    Neon(neon::Neon),
+    Portable(portable::Portable),
+}
+
+impl Isa {
+    /// The instruction sets of this processor, the fastest first; the portable one is always the last.
+    pub fn available() -> Vec<Self> {
+        let mut sets = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            sets.extend(avx512::Avx512::detect().map(|s| Self(Choice::Avx512(s))));
+            sets.extend(avx2::Avx2::detect().map(|s| Self(Choice::Avx2(s))));
+        }
+        #[cfg(target_arch = "aarch64")]
+        sets.extend(neon::Neon::detect().map(|s| Self(Choice::Neon(s))));
+        sets.push(Self(Choice::Portable(portable::Portable)));
+        sets
+    }
+
+    /// The fastest instruction set of this processor.
+    pub fn best() -> Self {
+        static BEST: OnceLock<Isa> = OnceLock::new();
+        *BEST.get_or_init(|| {
+            let fastest = Self::available().first().copied();
+            fastest.unwrap_or(Self(Choice::Portable(portable::Portable)))
+        })
+    }
+
+    /// Its usual name, such as `AVX-512`.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Choice::Avx512(_) => "AVX-512",
+            #[cfg(target_arch = "x86_64")]
+            Choice::Avx2(_) => "AVX2",
+            #[cfg(target_arch = "aarch64")]
+            Choice::Neon(_) => "NEON",
+            Choice::Portable(_) => "portable",
+        }
+    }
+
+    /// Runs a kernel, compiled for this instruction set.
+    pub(super) fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Choice::Avx512(simd) => simd.vectorize(kernel),
+            #[cfg(target_arch = "x86_64")]
+            Choice::Avx2(simd) => simd.vectorize(kernel),
+            #[cfg(target_arch = "aarch64")]
+            Choice::Neon(simd) => simd.vectorize(kernel),
+            Choice::Portable(simd) => simd.vectorize(kernel),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Shuffle<'a>(&'a [f32; 64]);
+    impl Kernel for Shuffle<'_> {
+        type Output = (Vec<f32>, Vec<f32>);
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) -> Self::Output {
+            let v = std::array::from_fn(|i| s.load(&self.0[i * S::LANES..]));
+            let flat = |v: [S::V; 4]| {
+                let mut out = vec![0.0; 4 * S::LANES];
+                for (chunk, v) in out.chunks_exact_mut(S::LANES).zip(v) {
+                    s.store(v, chunk);
+                }
+                out
+            };
+            let split = s.deinterleave4(v);
+            (flat(split), flat(s.interleave4(split)))
+        }
+    }
+
+    #[test]
+    fn values_are_split_by_four_and_joined() {
+        let values: [f32; 64] = std::array::from_fn(|i| i as f32);
+        for isa in Isa::available() {
+            let (split, joined) = isa.run(Shuffle(&values));
+            let n = split.len();
+            let expected: Vec<f32> = (0..n).map(|i| ((4 * i) % n + 4 * i / n) as f32).collect();
+            assert_eq!(split, expected, "{}", isa.name());
+            assert_eq!(joined, &values[..n], "{}", isa.name());
+        }
+    }
+
+    struct Arithmetic<'a>(&'a [f32; 16], &'a [f32; 16], &'a [f32; 16]);
+    impl Kernel for Arithmetic<'_> {
+        type Output = (usize, Vec<[f32; 16]>);
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) -> Self::Output {
+            let (a, b, c) = (s.load(self.0), s.load(self.1), s.load(self.2));
+            let results = [
+                s.add(a, b),
+                s.sub(a, b),
+                s.mul(a, b),
+                s.div(a, b),
+                s.max(a, b),
+                s.min(a, b),
+                s.mul_add(a, b, c),
+                s.splat(s.sum(a)),
+                s.load_partial(&self.0[..1]),
+                s.exp2_of_biased(s.add(s.splat(12_582_912.0), c)),
+            ];
+            let stored = results.map(|v| {
+                let mut lanes = [0.0; 16];
+                s.store(v, &mut lanes);
+                lanes
+            });
+            (S::LANES, stored.to_vec())
+        }
+    }
+
+    #[test]
+    fn lanes_are_computed_alike() {
+        let a: [f32; 16] = std::array::from_fn(|i| i as f32 - 7.5);
+        let b: [f32; 16] = std::array::from_fn(|i| 11.0 - 1.5 * i as f32 + 0.25);
+        let c: [f32; 16] = std::array::from_fn(|i| i as f32 - 3.0);
+        for isa in Isa::available() {
+            let (lanes, got) = isa.run(Arithmetic(&a, &b, &c));
+            for i in 0..lanes {
+                let expected = [
+                    a[i] + b[i],
+                    a[i] - b[i],
+                    a[i] * b[i],
+                    a[i] / b[i],
+                    a[i].max(b[i]),
+                    a[i].min(b[i]),
+                    a[i] * b[i] + c[i],
+                    a[..lanes].iter().sum(),
+                    if i == 0 { a[0] } else { 0.0 },
+                    c[i].exp2(),
+                ];
+                for (row, expected) in got.iter().zip(expected) {
+                    assert_eq!(row[i], expected, "{} lane {i}", isa.name());
+                }
+            }
+        }
+    }
+}

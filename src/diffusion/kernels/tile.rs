@@ -1,0 +1,107 @@
+//! The one inner loop: rows of packed weights times shifted rows of pixels.
+//!
+//! `out[r][p] = Σ_k weights[k][r] input[offsets[k] + p]` serves the direct convolution (`offsets` walk over the channels
+//! and the taps of the kernel), 1×1 convolutions, Winograd's products and attention (they walk over rows).
+//! A value is summed over `k` in order, whatever the vector's width: instruction sets with a fused multiply-add agree
+//! to the last bit.
+
+use super::simd::Simd;
+
+/// Output rows in a block of weights.
+pub(super) const ROWS: usize = 8;
+/// Output columns in the largest block.
+pub(super) const COLUMNS: usize = 48;
+/// Columns are computed in multiples of this many: inputs and outputs must have room for them.
+pub(super) const STEP: usize = 16;
+
+/// Where a block reads and writes.
+pub(super) struct Block<'a> {
+    /// `[k][ROWS]`
+    pub weights: &'a [f32],
+    /// Start of each `k`'s row of pixels in `input`.
+    pub offsets: &'a [usize],
+    /// Rows of pixels.
+    pub input: &'a [f32],
+}
+
+impl Block<'_> {
+    /// Computes `n_columns` columns, rounded up to [`STEP`], from column `first` on. Row `r` is written (or added, if
+    /// `add`) to `out[r * pitch + first ..]`; only the first `n_rows` rows need be there.
+    #[inline(always)]
+    pub(super) fn compute<S: Simd>(
+        &self,
+        s: S,
+        (first, n_columns): (usize, usize),
+        (out, pitch, n_rows): (&mut [f32], usize, usize),
+        add: bool,
+    ) {
+        let mut column = first;
+        let end = first + n_columns.next_multiple_of(STEP);
+        while column < end {
+            let out = (&mut *out, pitch, n_rows);
+            let n_vectors = match (end - column) / S::LANES {
+                1 => self.rows::<S, 1>(s, column, out, add),
+                2 | 4 => self.rows::<S, 2>(s, column, out, add),
+                _ => self.rows::<S, 3>(s, column, out, add),
+            };
+            column += n_vectors * S::LANES;
+        }
+    }
+
+    /// All rows by `N` vectors, in as many tiles as the registers ask for.
+    #[inline(always)]
+    fn rows<S: Simd, const N: usize>(
+        &self,
+        s: S,
+        column: usize,
+        (out, pitch, n_rows): (&mut [f32], usize, usize),
+        add: bool,
+    ) -> usize {
+        if S::MANY_REGISTERS && n_rows > ROWS / 2 {
+            self.tile::<S, ROWS, N>(s, (0, column), (out, pitch, n_rows), add);
+        } else {
+            self.tile::<S, { ROWS / 2 }, N>(s, (0, column), (out, pitch, n_rows), add);
+            if n_rows > ROWS / 2 {
+                self.tile::<S, { ROWS / 2 }, N>(s, (ROWS / 2, column), (out, pitch, n_rows), add);
+            }
+        }
+        N
+    }
+
+    /// `R` rows from row `first_row` on by `N` vectors, held in registers over the whole sum.
+    #[inline(always)]
+    fn tile<S: Simd, const R: usize, const N: usize>(
+        &self,
+        s: S,
+        (first_row, column): (usize, usize),
+        (out, pitch, n_rows): (&mut [f32], usize, usize),
+        add: bool,
+    ) {
+        let mut sums = [[s.splat(0.0); N]; R];
+        for (weights, &offset) in self.weights.chunks_exact(ROWS).zip(self.offsets) {
+            let pixels = &self.input[offset + column..][..N * S::LANES];
+            let mut row = [s.splat(0.0); N];
+            for n in 0..N {
+                row[n] = s.load(&pixels[n * S::LANES..]);
+            }
+            for r in 0..R {
+                let weight = s.splat(weights[first_row + r]);
+                for n in 0..N {
+                    sums[r][n] = s.mul_add(weight, row[n], sums[r][n]);
+                }
+            }
+        }
+        for (r, sums) in sums
+            .iter()
+            .enumerate()
+            .take(n_rows.saturating_sub(first_row))
+        {
+            let row = &mut out[(first_row + r) * pitch + column..][..N * S::LANES];
+            for (n, &sum) in sums.iter().enumerate() {
+                let to = &mut row[n * S::LANES..];
+                let sum = if add { s.add(s.load(to), sum) } else { sum };
+                s.store(sum, to);
+            }
+        }
+    }
+}
