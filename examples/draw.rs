@@ -23,6 +23,7 @@ fn main() -> anyhow::Result<()> {
     };
     let config = RenderConfig {
         model: folder,
+        weights_sha256: model.sha256()?,
         size,
         draw_size: defaults.draw_size(size),
         n_steps: args.next().map_or(Ok(defaults.n_steps), |n| n.parse())?,

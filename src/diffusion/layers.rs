@@ -1,56 +1,99 @@
-//! Layers with weights, loaded by name and shape. In f32 on the CPU their weights are packed once for the
-//! [`kernels`](super::kernels); elsewhere they are candle's tensors, computed with [`ops`].
+//! Layers with weights, loaded by name and shape.
+//!
+//! On the CPU in f32 they run on our [kernels], with weights packed once and the steps around a layer (normalisation and
+//! activation before it, a sum behind it) done on the way. Elsewhere the same steps are candle's, one by one.
 
-use std::sync::Arc;
+use candle_core::{
+    CpuStorage, D, DType, Device, Result as TensorResult, Storage, StorageRef, Tensor,
+};
 
-use candle_core::{Result as TensorResult, Tensor};
-
-use super::kernels::{self, ConvShape, Method};
+use super::kernels::{self, Isa, Method};
+use super::ops;
 use super::weights::Weights;
-use super::{cpu, ops};
-use crate::{Error, Result};
+use crate::Result;
+
+/// One batch of pictures, or two whose channels belong together.
+#[derive(Clone, Copy, Debug)]
+pub struct Joined<'a> {
+    /// The first channels.
+    pub first: &'a Tensor,
+    /// The channels behind them.
+    pub second: Option<&'a Tensor>,
+}
+
+impl Joined<'_> {
+    fn cat(&self) -> TensorResult<Tensor> {
+        match self.second {
+            Some(second) => Tensor::cat(&[self.first, second], 1),
+            None => Ok(self.first.clone()),
+        }
+    }
+}
+
+impl<'a> From<&'a Tensor> for Joined<'a> {
+    fn from(first: &'a Tensor) -> Self {
+        Self {
+            first,
+            second: None,
+        }
+    }
+}
+
+/// What is done before and behind a convolution.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Around<'a> {
+    /// A normalisation of the input, followed by SiLU.
+    pub norm: Option<&'a GroupNorm>,
+    /// Added to every pixel of a channel, `[b, c_out]`.
+    pub channel_bias: Option<&'a Tensor>,
+    /// Added pixel by pixel; as large as the output.
+    pub residual: Option<&'a Tensor>,
+}
 
 /// 2D convolution with a square kernel.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Conv2d {
-    form: ConvForm,
+    weights: ConvWeights,
     stride: usize,
     padding: usize,
 }
 
-#[derive(Clone, Debug)]
-enum ConvForm {
-    Tensors {
+#[derive(Debug)]
+enum ConvWeights {
+    Packed {
+        conv: kernels::Conv2d,
+        method: Method,
+    },
+    Plain {
         weight: Tensor,
         bias: Option<Tensor>,
     },
-    Packed {
-        conv: Arc<kernels::Conv2d>,
-        method: Method,
-    },
 }
 
-/// What a convolution is, apart from its channels.
+/// Sizes of a [`Conv2d`].
 #[derive(Clone, Copy, Debug)]
-pub struct ConvKind {
-    /// Rows and columns of the kernel.
+pub struct ConvSizes {
+    /// Channels of the input.
+    pub c_in: usize,
+    /// Channels of the output.
+    pub c_out: usize,
+    /// Side of the kernel.
     pub kernel: usize,
     /// Step over the input.
     pub stride: usize,
-    /// Zeros on every side of the input.
+    /// Zeros around the input.
     pub padding: usize,
-    /// Whether the file has a bias.
-    pub has_bias: bool,
 }
 
-impl ConvKind {
-    /// Keeps height and width: stride 1, padding `kernel / 2`, with a bias.
-    pub fn same(kernel: usize) -> Self {
+impl ConvSizes {
+    /// A convolution that keeps height and width.
+    pub fn same(c_in: usize, c_out: usize, kernel: usize) -> Self {
         Self {
+            c_in,
+            c_out,
             kernel,
             stride: 1,
             padding: kernel / 2,
-            has_bias: true,
         }
     }
 }
@@ -58,37 +101,47 @@ impl ConvKind {
 impl Conv2d {
     /// A convolution that keeps height and width: stride 1, padding `kernel / 2`.
     pub fn load(w: Weights, c_in: usize, c_out: usize, kernel: usize) -> Result<Self> {
-        Self::load_kind(&w, c_in, c_out, ConvKind::same(kernel))
+        let bias = w.tensor("bias", c_out)?;
+        Self::new(&w, ConvSizes::same(c_in, c_out, kernel), Some(bias))
     }
 
-    /// Any convolution.
-    pub fn load_kind(w: &Weights, c_in: usize, c_out: usize, kind: ConvKind) -> Result<Self> {
-        let ConvKind {
+    /// A convolution of any stride and padding, with a bias.
+    pub fn load_strided(w: Weights, sizes: ConvSizes) -> Result<Self> {
+        let bias = w.tensor("bias", sizes.c_out)?;
+        Self::new(&w, sizes, Some(bias))
+    }
+
+    /// A convolution without a bias.
+    pub fn load_without_bias(w: Weights, sizes: ConvSizes) -> Result<Self> {
+        Self::new(&w, sizes, None)
+    }
+
+    fn new(w: &Weights, sizes: ConvSizes, bias: Option<Tensor>) -> Result<Self> {
+        let ConvSizes {
+            c_in,
+            c_out,
             kernel,
             stride,
             padding,
-            has_bias,
-        } = kind;
+        } = sizes;
         let weight = w.tensor("weight", (c_out, c_in, kernel, kernel))?;
-        let bias = has_bias.then(|| w.tensor("bias", c_out)).transpose()?;
-        let shape = ConvShape {
+        let shape = kernels::ConvShape {
             in_channels: c_in,
             out_channels: c_out,
             kernel,
             stride,
             upsample: false,
         };
-        let is_packed = w.is_packed() && shape.is_supported() && padding == kernel / 2;
-        let form = if is_packed {
-            ConvForm::Packed {
-                conv: Arc::new(pack(shape, &weight, bias.as_ref())?),
+        let weights = if w.packs() && shape.is_supported() && padding == kernel / 2 {
+            ConvWeights::Packed {
+                conv: pack(shape, &weight, bias.as_ref())?,
                 method: w.method(),
             }
         } else {
-            ConvForm::Tensors { weight, bias }
+            ConvWeights::Plain { weight, bias }
         };
         Ok(Self {
-            form,
+            weights,
             stride,
             padding,
         })
@@ -96,30 +149,152 @@ impl Conv2d {
 
     /// `[b, c_in, h, w]` to `[b, c_out, h', w']`.
     pub fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
-        match &self.form {
-            ConvForm::Packed { conv, method } => cpu::conv2d(conv, *method, x, None, None, None),
-            ConvForm::Tensors { weight, bias } => {
-                ops::conv2d(x, weight, bias.as_ref(), self.stride, self.padding)
+        self.forward_around(x.into(), Around::default())
+    }
+
+    /// The same with what is done before and behind it.
+    pub fn forward_around(&self, x: Joined<'_>, around: Around<'_>) -> TensorResult<Tensor> {
+        let (weight, bias) = match &self.weights {
+            ConvWeights::Packed { conv, method } => return run_conv(conv, *method, x, around),
+            ConvWeights::Plain { weight, bias } => (weight, bias.as_ref()),
+        };
+        let mut x = x.cat()?;
+        if let Some(norm) = around.norm {
+            x = norm.forward_silu(&x)?;
+        }
+        let mut y = ops::conv2d(&x, weight, bias, self.stride, self.padding)?;
+        if let Some(shift) = around.channel_bias {
+            y = y.broadcast_add(&shift.unsqueeze(2)?.unsqueeze(3)?)?;
+        }
+        match around.residual {
+            Some(residual) => y + residual,
+            None => Ok(y),
+        }
+    }
+}
+
+/// A nearest-neighbour resize to about twice the size, then a 3x3 convolution that keeps it.
+#[derive(Debug)]
+pub struct UpsampleConv {
+    doubling: Option<kernels::Conv2d>,
+    method: Method,
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl UpsampleConv {
+    /// Loads the convolution.
+    pub fn load(w: Weights, channels: usize) -> Result<Self> {
+        let weight = w.tensor("weight", (channels, channels, 3, 3))?;
+        let bias = w.tensor("bias", channels)?;
+        let shape = kernels::ConvShape {
+            in_channels: channels,
+            out_channels: channels,
+            kernel: 3,
+            stride: 1,
+            upsample: true,
+        };
+        let doubling = w
+            .packs()
+            .then(|| pack(shape, &weight, Some(&bias)))
+            .transpose()?;
+        Ok(Self {
+            doubling,
+            method: w.method(),
+            weight,
+            bias,
+        })
+    }
+
+    /// `[b, c, h, w]` to `[b, c, height, width]`.
+    pub fn forward(&self, x: &Tensor, height: usize, width: usize) -> TensorResult<Tensor> {
+        let (_, _, h, w) = x.dims4()?;
+        match &self.doubling {
+            Some(conv) if (2 * h, 2 * w) == (height, width) => {
+                run_conv(conv, self.method, x.into(), Around::default())
+            }
+            _ => {
+                let x = ops::upsample_nearest(x, height, width)?;
+                ops::conv2d(&x, &self.weight, Some(&self.bias), 1, 1)
             }
         }
     }
+}
 
-    /// The convolution of `silu(norm(x))`, plus a value for each channel of an image (`[b, c_out]`), plus a residual.
-    pub fn forward_normed(
+/// Affine map of the last axis.
+#[derive(Debug)]
+pub struct Linear {
+    weights: LinearWeights,
+    is_gated: bool,
+}
+
+#[derive(Debug)]
+enum LinearWeights {
+    Packed(kernels::Linear),
+    Plain {
+        weight: Tensor,
+        bias: Option<Tensor>,
+    },
+}
+
+impl Linear {
+    /// A map with bias.
+    pub fn load(w: Weights, width_in: usize, width_out: usize) -> Result<Self> {
+        let bias = w.tensor("bias", width_out)?;
+        Self::new(&w, width_in, width_out, Some(bias), false)
+    }
+
+    /// A map without bias.
+    pub fn load_without_bias(w: Weights, width_in: usize, width_out: usize) -> Result<Self> {
+        Self::new(&w, width_in, width_out, None, false)
+    }
+
+    /// A map to `2 * width_out` values, whose first half is multiplied by GELU of the second.
+    pub fn load_gated(w: Weights, width_in: usize, width_out: usize) -> Result<Self> {
+        let bias = w.tensor("bias", 2 * width_out)?;
+        Self::new(&w, width_in, 2 * width_out, Some(bias), true)
+    }
+
+    fn new(
+        w: &Weights,
+        width_in: usize,
+        width_out: usize,
+        bias: Option<Tensor>,
+        is_gated: bool,
+    ) -> Result<Self> {
+        let weight = w.tensor("weight", (width_out, width_in))?;
+        let weights = if w.packs() {
+            let packed = pack_linear(&weight, bias.as_ref(), is_gated);
+            LinearWeights::Packed(packed.map_err(crate::Error::tensor("packing weights"))?)
+        } else {
+            LinearWeights::Plain { weight, bias }
+        };
+        Ok(Self { weights, is_gated })
+    }
+
+    /// `[..., width_in]` to `[..., width_out]`.
+    pub fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
+        self.forward_around(x, None, None)
+    }
+
+    /// The same of the normalised `x`, with `residual` added.
+    pub fn forward_around(
         &self,
-        norm: &GroupNorm,
         x: &Tensor,
-        channel_bias: Option<&Tensor>,
+        norm: Option<&LayerNorm>,
         residual: Option<&Tensor>,
     ) -> TensorResult<Tensor> {
-        if let (ConvForm::Packed { conv, method }, NormForm::Packed(norm)) =
-            (&self.form, &norm.form)
-        {
-            return cpu::conv2d(conv, *method, x, Some(norm), channel_bias, residual);
-        }
-        let mut y = self.forward(&norm.forward_silu(x)?)?;
-        if let Some(shift) = channel_bias {
-            y = y.broadcast_add(&shift.unsqueeze(2)?.unsqueeze(3)?)?;
+        let (weight, bias) = match &self.weights {
+            LinearWeights::Packed(linear) => return run_linear(linear, x, norm, residual),
+            LinearWeights::Plain { weight, bias } => (weight, bias.as_ref()),
+        };
+        let x = match norm {
+            Some(norm) => norm.forward(x)?,
+            None => x.clone(),
+        };
+        let mut y = ops::linear(&x, weight, bias)?;
+        if self.is_gated {
+            y = ops::geglu(&y)?;
         }
         match residual {
             Some(residual) => y + residual,
@@ -128,198 +303,14 @@ impl Conv2d {
     }
 }
 
-/// A 3x3 convolution of a picture made larger, by whole numbers or not.
-#[derive(Clone, Debug)]
-pub struct UpsamplingConv2d {
-    plain: Conv2d,
-    /// The same for exactly twice the size, which needs less than half of the work.
-    doubling: Option<(Arc<kernels::Conv2d>, Method)>,
-}
-
-impl UpsamplingConv2d {
-    /// Loads the convolution.
-    pub fn load(w: &Weights, channels: usize) -> Result<Self> {
-        let plain = Conv2d::load(w.clone(), channels, channels, 3)?;
-        let shape = ConvShape {
-            in_channels: channels,
-            out_channels: channels,
-            kernel: 3,
-            stride: 1,
-            upsample: true,
-        };
-        let doubling = match plain.form {
-            ConvForm::Packed { method, .. } => {
-                let weight = w.tensor("weight", (channels, channels, 3, 3))?;
-                let bias = w.tensor("bias", channels)?;
-                Some((Arc::new(pack(shape, &weight, Some(&bias))?), method))
-            }
-            ConvForm::Tensors { .. } => None,
-        };
-        Ok(Self { plain, doubling })
-    }
-
-    /// `[b, c, h, w]` to `[b, c, height, width]`, resized to its nearest neighbours before the convolution.
-    pub fn forward(&self, x: &Tensor, height: usize, width: usize) -> TensorResult<Tensor> {
-        let (_, _, old_height, old_width) = x.dims4()?;
-        match &self.doubling {
-            Some((conv, method)) if (height, width) == (2 * old_height, 2 * old_width) => {
-                cpu::conv2d(conv, *method, x, None, None, None)
-            }
-            _ => self
-                .plain
-                .forward(&ops::upsample_nearest(x, height, width)?),
-        }
-    }
-}
-
-fn pack(shape: ConvShape, weight: &Tensor, bias: Option<&Tensor>) -> Result<kernels::Conv2d> {
-    let packed = || {
-        let bias = bias.map(cpu::values).transpose()?.unwrap_or_default();
-        Ok(kernels::Conv2d::new(shape, &cpu::values(weight)?, &bias))
-    };
-    packed().map_err(Error::tensor("packing a convolution's weights"))
-}
-
-/// Affine map of the last axis.
-#[derive(Clone, Debug)]
-pub struct Linear {
-    form: LinearForm,
-}
-
-#[derive(Clone, Debug)]
-enum LinearForm {
-    Tensors {
-        weight: Tensor,
-        bias: Option<Tensor>,
-    },
-    Packed(Arc<kernels::Linear>),
-}
-
-impl Linear {
-    /// A map with bias.
-    pub fn load(w: Weights, width_in: usize, width_out: usize) -> Result<Self> {
-        Self::load_form(&w, width_in, width_out, true)
-    }
-
-    /// A map without bias.
-    pub fn load_without_bias(w: Weights, width_in: usize, width_out: usize) -> Result<Self> {
-        Self::load_form(&w, width_in, width_out, false)
-    }
-
-    fn load_form(w: &Weights, width_in: usize, width_out: usize, has_bias: bool) -> Result<Self> {
-        let weight = w.tensor("weight", (width_out, width_in))?;
-        let bias = has_bias.then(|| w.tensor("bias", width_out)).transpose()?;
-        let form = if w.is_packed() {
-            let values = bias.as_ref().map(cpu::values).transpose();
-            let pack = |bias: Option<Vec<f32>>| {
-                let weight = cpu::values(&weight)?;
-                Ok(kernels::Linear::new(
-                    width_in,
-                    width_out,
-                    &weight,
-                    &bias.unwrap_or_default(),
-                ))
-            };
-            let packed = values
-                .and_then(pack)
-                .map_err(Error::tensor("packing a linear layer's weights"))?;
-            LinearForm::Packed(Arc::new(packed))
-        } else {
-            LinearForm::Tensors { weight, bias }
-        };
-        Ok(Self { form })
-    }
-
-    /// `[..., width_in]` to `[..., width_out]`.
-    pub fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
-        match &self.form {
-            LinearForm::Packed(linear) => cpu::linear(linear, x, None, None),
-            LinearForm::Tensors { weight, bias } => ops::linear(x, weight, bias.as_ref()),
-        }
-    }
-
-    /// The map of `norm(x)`.
-    pub fn forward_normed(&self, norm: &LayerNorm, x: &Tensor) -> TensorResult<Tensor> {
-        match (&self.form, &norm.form) {
-            (LinearForm::Packed(linear), LayerNormForm::Packed(norm)) => {
-                cpu::linear(linear, x, Some(norm), None)
-            }
-            _ => self.forward(&norm.forward(x)?),
-        }
-    }
-
-    /// The map of `x`, added to `residual`.
-    pub fn forward_added(&self, x: &Tensor, residual: &Tensor) -> TensorResult<Tensor> {
-        match &self.form {
-            LinearForm::Packed(linear) => cpu::linear(linear, x, None, Some(residual)),
-            LinearForm::Tensors { .. } => self.forward(x)? + residual,
-        }
-    }
-}
-
-/// An affine map to twice the width, whose first half is multiplied by the GELU of the second.
-#[derive(Clone, Debug)]
-pub struct GatedLinear {
-    form: LinearForm,
-}
-
-impl GatedLinear {
-    /// The file's map has `2 * width_out` outputs.
-    pub fn load(w: &Weights, width_in: usize, width_out: usize) -> Result<Self> {
-        let weight = w.tensor("weight", (2 * width_out, width_in))?;
-        let bias = w.tensor("bias", 2 * width_out)?;
-        if !w.is_packed() {
-            return Ok(Self {
-                form: LinearForm::Tensors {
-                    weight,
-                    bias: Some(bias),
-                },
-            });
-        }
-        let packed = cpu::values(&weight)
-            .and_then(|weight| {
-                Ok(kernels::Linear::gated(
-                    width_in,
-                    width_out,
-                    &weight,
-                    &cpu::values(&bias)?,
-                ))
-            })
-            .map_err(Error::tensor("packing a linear layer's weights"))?;
-        Ok(Self {
-            form: LinearForm::Packed(Arc::new(packed)),
-        })
-    }
-
-    /// `norm(x)`, `[..., width_in]`, to `[..., width_out]`.
-    pub fn forward_normed(&self, norm: &LayerNorm, x: &Tensor) -> TensorResult<Tensor> {
-        match (&self.form, &norm.form) {
-            (LinearForm::Packed(linear), LayerNormForm::Packed(norm)) => {
-                cpu::linear(linear, x, Some(norm), None)
-            }
-            (LinearForm::Tensors { weight, bias }, _) => {
-                ops::geglu(&ops::linear(&norm.forward(x)?, weight, bias.as_ref())?)
-            }
-            (LinearForm::Packed(linear), _) => cpu::linear(linear, &norm.forward(x)?, None, None),
-        }
-    }
-}
-
 /// Normalisation over groups of channels.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct GroupNorm {
-    form: NormForm,
-}
-
-#[derive(Clone, Debug)]
-enum NormForm {
-    Tensors {
-        weight: Tensor,
-        bias: Tensor,
-        n_groups: usize,
-        eps: f64,
-    },
-    Packed(Arc<kernels::GroupNorm>),
+    weight: Tensor,
+    bias: Tensor,
+    n_groups: usize,
+    eps: f64,
+    kernel: Option<kernels::GroupNorm>,
 }
 
 impl GroupNorm {
@@ -329,7 +320,7 @@ impl GroupNorm {
     /// When the tensors don't fit, or `n_groups` doesn't divide `channels`.
     pub fn load(w: Weights, channels: usize, n_groups: usize, eps: f64) -> Result<Self> {
         if n_groups == 0 || !channels.is_multiple_of(n_groups) {
-            return Err(Error::Config {
+            return Err(crate::Error::Config {
                 name: "norm_num_groups",
                 value: n_groups.to_string(),
                 allowed: format!("it must divide the model's {channels} channels"),
@@ -337,67 +328,66 @@ impl GroupNorm {
         }
         let weight = w.tensor("weight", channels)?;
         let bias = w.tensor("bias", channels)?;
-        let form = if w.is_packed() {
-            let values =
-                |x| cpu::values(x).map_err(Error::tensor("packing a normalisation's weights"));
-            let (weight, bias) = (values(&weight)?, values(&bias)?);
-            NormForm::Packed(Arc::new(kernels::GroupNorm {
+        let kernel = || -> TensorResult<kernels::GroupNorm> {
+            Ok(kernels::GroupNorm {
                 n_groups,
                 eps,
-                weight,
-                bias,
-            }))
-        } else {
-            NormForm::Tensors {
-                weight,
-                bias,
-                n_groups,
-                eps,
-            }
+                weight: weight.to_vec1()?,
+                bias: bias.to_vec1()?,
+            })
         };
-        Ok(Self { form })
+        let kernel = w.packs().then(kernel).transpose();
+        Ok(Self {
+            kernel: kernel.map_err(crate::Error::tensor("packing weights"))?,
+            weight,
+            bias,
+            n_groups,
+            eps,
+        })
     }
 
     /// `[b, c, ...]`, same shape out.
     pub fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
-        match &self.form {
-            NormForm::Packed(norm) => cpu::group_norm(norm, x, false),
-            NormForm::Tensors {
-                weight,
-                bias,
-                n_groups,
-                eps,
-            } => ops::group_norm(x, weight, bias, *n_groups, *eps),
-        }
+        self.run(x, false)
     }
 
     /// The normalised `x`, then SiLU.
     pub fn forward_silu(&self, x: &Tensor) -> TensorResult<Tensor> {
-        match &self.form {
-            NormForm::Packed(norm) => cpu::group_norm(norm, x, true),
-            NormForm::Tensors {
-                weight,
-                bias,
-                n_groups,
-                eps,
-            } => ops::group_norm_silu(x, weight, bias, *n_groups, *eps),
-        }
+        self.run(x, true)
+    }
+
+    fn run(&self, x: &Tensor, silu: bool) -> TensorResult<Tensor> {
+        let Some(kernel) = &self.kernel else {
+            return match silu {
+                true => ops::group_norm_silu(x, &self.weight, &self.bias, self.n_groups, self.eps),
+                false => ops::group_norm(x, &self.weight, &self.bias, self.n_groups, self.eps),
+            };
+        };
+        let x = x.contiguous()?;
+        let values = Values::of(&x)?;
+        let input = kernels::Input::plain(&values, shape_of(&x)?);
+        let affine = kernel.affine(
+            &kernels::channel_sums(Isa::best(), &input),
+            input.shape.plane(),
+        );
+        let mut out = vec![0.0; values.len()];
+        let input = kernels::Input {
+            affine: Some(&affine),
+            silu,
+            ..input
+        };
+        kernels::normalize(Isa::best(), &input, &mut out);
+        Tensor::from_vec(out, x.shape(), &Device::Cpu)
     }
 }
 
 /// Normalisation over the last axis.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct LayerNorm {
     weight: Tensor,
     bias: Tensor,
     eps: f64,
-    form: LayerNormForm,
-}
-
-#[derive(Clone, Debug)]
-enum LayerNormForm {
-    Tensors,
-    Packed(Arc<kernels::LayerNorm>),
+    kernel: Option<kernels::LayerNorm>,
 }
 
 impl LayerNorm {
@@ -405,28 +395,222 @@ impl LayerNorm {
     pub fn load(w: Weights, width: usize, eps: f64) -> Result<Self> {
         let weight = w.tensor("weight", width)?;
         let bias = w.tensor("bias", width)?;
-        let form = if w.is_packed() {
-            let values =
-                |x| cpu::values(x).map_err(Error::tensor("packing a normalisation's weights"));
-            let (weight, bias) = (values(&weight)?, values(&bias)?);
-            LayerNormForm::Packed(Arc::new(kernels::LayerNorm {
-                weight,
-                bias,
+        let kernel = || -> TensorResult<kernels::LayerNorm> {
+            Ok(kernels::LayerNorm {
+                weight: weight.to_vec1()?,
+                bias: bias.to_vec1()?,
                 eps: eps as f32,
-            }))
-        } else {
-            LayerNormForm::Tensors
+            })
         };
+        let kernel = w.packs().then(kernel).transpose();
         Ok(Self {
+            kernel: kernel.map_err(crate::Error::tensor("packing weights"))?,
             weight,
             bias,
             eps,
-            form,
         })
     }
 
     /// `[..., width]`, same shape out.
     pub fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
         ops::layer_norm(x, &self.weight, &self.bias, self.eps)
+    }
+}
+
+/// Attention over `[b, n, heads * d]`, see [`ops::attention`].
+pub fn attention(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    n_heads: usize,
+    causal: bool,
+) -> TensorResult<Tensor> {
+    if !(q.device().is_cpu() && q.dtype() == DType::F32) {
+        return ops::attention(q, k, v, n_heads, causal);
+    }
+    let (q, k, v) = (q.contiguous()?, k.contiguous()?, v.contiguous()?);
+    let (batch, n_queries, width) = q.dims3()?;
+    let head_width = width / n_heads.max(1);
+    let shape = kernels::AttentionShape {
+        batch,
+        n_queries,
+        n_keys: k.dim(1)?,
+        n_heads,
+        head_width,
+    };
+    let mut out = vec![0.0; q.elem_count()];
+    let scale = (head_width as f64).powf(-0.5) as f32;
+    let values = (Values::of(&q)?, Values::of(&k)?, Values::of(&v)?);
+    kernels::attention(
+        Isa::best(),
+        shape,
+        (&values.0, &values.1, &values.2),
+        scale,
+        causal,
+        &mut out,
+    );
+    Tensor::from_vec(out, (batch, n_queries, width), &Device::Cpu)
+}
+
+fn pack(
+    shape: kernels::ConvShape,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+) -> Result<kernels::Conv2d> {
+    let pack = || -> TensorResult<kernels::Conv2d> {
+        let bias = bias
+            .map(Tensor::to_vec1::<f32>)
+            .transpose()?
+            .unwrap_or_default();
+        Ok(kernels::Conv2d::new(shape, &Values::of(weight)?, &bias))
+    };
+    pack().map_err(crate::Error::tensor("packing weights"))
+}
+
+fn pack_linear(
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    is_gated: bool,
+) -> TensorResult<kernels::Linear> {
+    let (width_out, width_in) = weight.dims2()?;
+    let bias = bias
+        .map(Tensor::to_vec1::<f32>)
+        .transpose()?
+        .unwrap_or_default();
+    let values = Values::of(weight)?;
+    Ok(match is_gated {
+        true => kernels::Linear::gated(width_in, width_out / 2, &values, &bias),
+        false => kernels::Linear::new(width_in, width_out, &values, &bias),
+    })
+}
+
+fn run_conv(
+    conv: &kernels::Conv2d,
+    method: Method,
+    x: Joined<'_>,
+    around: Around<'_>,
+) -> TensorResult<Tensor> {
+    let first = x.first.contiguous()?;
+    let second = x.second.map(Tensor::contiguous).transpose()?;
+    let channel_bias = around.channel_bias.map(Tensor::contiguous).transpose()?;
+    let residual = around.residual.map(Tensor::contiguous).transpose()?;
+
+    let mut shape = shape_of(&first)?;
+    if let Some(second) = &second {
+        shape.channels += second.dim(1)?;
+    }
+    let (first, second) = (Values::of(&first)?, Values::of_option(second.as_ref())?);
+    let input = kernels::Input {
+        second: second.as_deref().unwrap_or_default(),
+        ..kernels::Input::plain(&first, shape)
+    };
+    let affine = around
+        .norm
+        .and_then(|norm| norm.kernel.as_ref())
+        .map(|norm| norm.affine(&kernels::channel_sums(Isa::best(), &input), shape.plane()));
+    let input = kernels::Input {
+        affine: affine.as_deref(),
+        silu: around.norm.is_some(),
+        ..input
+    };
+    let (channel_bias, residual) = (
+        Values::of_option(channel_bias.as_ref())?,
+        Values::of_option(residual.as_ref())?,
+    );
+    let extras = kernels::Extras {
+        channel_bias: channel_bias.as_deref(),
+        residual: residual.as_deref(),
+    };
+    let shape = conv.shape().output(shape);
+    let mut out = vec![0.0; shape.len()];
+    conv.forward(Isa::best(), method, &input, &extras, &mut out);
+    Tensor::from_vec(
+        out,
+        (shape.batch, shape.channels, shape.height, shape.width),
+        &Device::Cpu,
+    )
+}
+
+fn run_linear(
+    linear: &kernels::Linear,
+    x: &Tensor,
+    norm: Option<&LayerNorm>,
+    residual: Option<&Tensor>,
+) -> TensorResult<Tensor> {
+    let x = x.contiguous()?;
+    let residual = residual.map(Tensor::contiguous).transpose()?;
+    let mut shape = x.dims().to_vec();
+    if x.dim(D::Minus1)? != linear.width_in() {
+        candle_core::bail!(
+            "{shape:?} can't go into a layer of width {}",
+            linear.width_in()
+        );
+    }
+    if let Some(last) = shape.last_mut() {
+        *last = linear.width_out();
+    }
+    let mut out = vec![0.0; shape.iter().product()];
+    let residual = Values::of_option(residual.as_ref())?;
+    let norm = norm.and_then(|norm| norm.kernel.as_ref());
+    linear.forward(
+        Isa::best(),
+        &Values::of(&x)?,
+        norm,
+        residual.as_deref(),
+        &mut out,
+    );
+    Tensor::from_vec(out, shape, &Device::Cpu)
+}
+
+/// Sizes of pictures `[b, c, h, w]` for the kernels; `[b, c, n]` counts as one row.
+fn shape_of(x: &Tensor) -> TensorResult<kernels::Shape> {
+    let (batch, channels) = (x.dim(0)?, x.dim(1)?);
+    let (height, width) = match x.rank() {
+        4 => (x.dim(2)?, x.dim(3)?),
+        _ => (1, x.elem_count() / (batch * channels).max(1)),
+    };
+    Ok(kernels::Shape {
+        batch,
+        channels,
+        height,
+        width,
+    })
+}
+
+/// The elements of a contiguous f32 tensor on the CPU.
+struct Values<'a> {
+    storage: StorageRef<'a>,
+    begin: usize,
+    len: usize,
+}
+
+impl<'a> Values<'a> {
+    fn of(tensor: &'a Tensor) -> TensorResult<Self> {
+        let (storage, layout) = tensor.storage_and_layout();
+        if !matches!(&*storage, Storage::Cpu(CpuStorage::F32(_))) || !layout.is_contiguous() {
+            candle_core::bail!("a kernel needs contiguous f32 values on the CPU");
+        }
+        Ok(Self {
+            begin: layout.start_offset(),
+            len: tensor.elem_count(),
+            storage,
+        })
+    }
+
+    fn of_option(tensor: Option<&'a Tensor>) -> TensorResult<Option<Self>> {
+        tensor.map(Self::of).transpose()
+    }
+}
+
+impl std::ops::Deref for Values<'_> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        match &*self.storage {
+            Storage::Cpu(CpuStorage::F32(values)) => values
+                .get(self.begin..self.begin + self.len)
+                .unwrap_or_default(),
+            _ => &[],
+        }
     }
 }

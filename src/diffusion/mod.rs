@@ -11,7 +11,6 @@
 
 mod bundled;
 mod checkpoint;
-mod cpu;
 mod defaults;
 mod device;
 mod finish;

@@ -4,8 +4,6 @@
 
 use candle_core::{D, DType, Device, Result, Tensor};
 
-use super::cpu;
-
 /// Most elements of the attention matrix that are held at once, over all heads (64 MiB of f32).
 const MAX_ATTENTION_SCORES: usize = 1 << 24;
 
@@ -106,9 +104,6 @@ pub fn attention(
     n_heads: usize,
     causal: bool,
 ) -> Result<Tensor> {
-    if cpu::has_kernels(q) {
-        return cpu::attention(q, k, v, n_heads, causal);
-    }
     let (batch, n_queries, width) = q.dims3()?;
     let n_keys = k.dim(1)?;
     if batch > 1 && batch * n_heads * n_queries * n_keys > MAX_ATTENTION_SCORES {

@@ -108,7 +108,9 @@ fn machines_may_share_a_film_at_any_cut() {
     }
     bench.run(&["mux", "farm.json"]).assert_done();
     assert_eq!(
-        visualize::video::probe(&bench.path("farm.mp4"))
+        visualize::video::probe(bench.path("farm.mp4"))
+            .unwrap()
+            .video
             .unwrap()
             .n_frames,
         24

@@ -1,7 +1,7 @@
 use candle_core::{Result as TensorResult, Tensor};
 use serde::Deserialize;
 
-use crate::diffusion::layers::{LayerNorm, Linear};
+use crate::diffusion::layers::{LayerNorm, Linear, attention};
 use crate::diffusion::model::ConfigFile;
 use crate::diffusion::ops;
 use crate::diffusion::weights::Weights;
@@ -251,13 +251,14 @@ impl ClipLayer {
     }
 
     fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
-        let normed = self.layer_norm1.forward(x)?;
-        let q = self.q_proj.forward(&normed)?;
-        let k = self.k_proj.forward(&normed)?;
-        let v = self.v_proj.forward(&normed)?;
-        let seen = ops::attention(&q, &k, &v, self.n_heads, true)?;
-        let x = (x + self.out_proj.forward(&seen)?)?;
-        let inner = self.fc1.forward(&self.layer_norm2.forward(&x)?)?;
-        &x + self.fc2.forward(&(self.activation)(&inner)?)?
+        let project = |proj: &Linear| proj.forward_around(x, Some(&self.layer_norm1), None);
+        let q = project(&self.q_proj)?;
+        let k = project(&self.k_proj)?;
+        let v = project(&self.v_proj)?;
+        let seen = attention(&q, &k, &v, self.n_heads, true)?;
+        let x = self.out_proj.forward_around(&seen, None, Some(x))?;
+        let inner = self.fc1.forward_around(&x, Some(&self.layer_norm2), None)?;
+        self.fc2
+            .forward_around(&(self.activation)(&inner)?, None, Some(&x))
     }
 }

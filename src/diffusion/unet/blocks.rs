@@ -1,8 +1,9 @@
 use candle_core::{Result as TensorResult, Tensor};
 
-use super::resnet::{Downsample, Norm, ResnetBlock, Upsample};
+use super::resnet::{Downsample, Norm, ResnetBlock};
 use super::transformer::{Transformer, TransformerSizes};
 use crate::Result;
+use crate::diffusion::layers::{Joined, UpsampleConv};
 use crate::diffusion::weights::Weights;
 
 /// What the blocks of a level have in common.
@@ -136,7 +137,7 @@ impl MidBlock {
 #[derive(Debug)]
 pub struct UpBlock {
     layers: Vec<(ResnetBlock, Option<Transformer>)>,
-    upsample: Option<Upsample>,
+    upsample: Option<UpsampleConv>,
 }
 
 impl UpBlock {
@@ -158,7 +159,7 @@ impl UpBlock {
         Ok(Self {
             layers: layers.collect::<Result<_>>()?,
             upsample: upsamples
-                .then(|| Upsample::load(&w.at("upsamplers.0"), sizes.channels))
+                .then(|| UpsampleConv::load(w.at("upsamplers.0.conv"), sizes.channels))
                 .transpose()?,
         })
     }
@@ -176,7 +177,11 @@ impl UpBlock {
             let skip = skips.pop().ok_or_else(|| {
                 candle_core::Error::msg("the up path has more layers than the down path")
             })?;
-            x = resnet.forward(&Tensor::cat(&[&x, &skip], 1)?, Some(time))?;
+            let joined = Joined {
+                first: &x,
+                second: Some(&skip),
+            };
+            x = resnet.forward(joined, Some(time))?;
             if let Some(transformer) = transformer {
                 x = transformer.forward(&x, context)?;
             }

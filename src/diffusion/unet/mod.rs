@@ -10,11 +10,11 @@ use candle_core::{Result as TensorResult, Tensor};
 
 pub use config::{PerLevel, UNetConfig};
 pub use embeddings::{guidance_embedding, sinusoidal};
-pub(super) use resnet::{Downsample, Norm, ResnetBlock, Upsample};
+pub(super) use resnet::{Downsample, Norm, ResnetBlock};
 
 use self::blocks::{DownBlock, LevelSizes, MidBlock, UpBlock};
 use self::embeddings::{TextTimeEmbedding, TimestepEmbedding};
-use super::layers::{Conv2d, GroupNorm};
+use super::layers::{Around, Conv2d, GroupNorm};
 use super::ops;
 use super::weights::Weights;
 use crate::{Error, Result};
@@ -206,8 +206,12 @@ impl UNet {
             x = block.forward(x, &time, context, &mut skips)?;
             probe(&format!("up_{idx}"), &x);
         }
-        self.conv_out
-            .forward_normed(&self.conv_norm_out, &x, None, None)
+        let norm = Some(&self.conv_norm_out);
+        let around = Around {
+            norm,
+            ..Around::default()
+        };
+        self.conv_out.forward_around((&x).into(), around)
     }
 
     /// The time embedding after the SiLU that every residual layer begins with.

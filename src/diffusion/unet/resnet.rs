@@ -1,7 +1,7 @@
 use candle_core::{Result as TensorResult, Tensor};
 
 use crate::Result;
-use crate::diffusion::layers::{Conv2d, ConvKind, GroupNorm, Linear, UpsamplingConv2d};
+use crate::diffusion::layers::{Around, Conv2d, ConvSizes, GroupNorm, Joined, Linear};
 use crate::diffusion::weights::Weights;
 
 /// `ResnetBlock2D`: two convolutions with a shortcut, and the time embedding added between them.
@@ -47,22 +47,33 @@ impl ResnetBlock {
         })
     }
 
-    /// `x` is `[b, c_in, h, w]`, `time` the time embedding after SiLU, `[b, time_width]`.
-    pub fn forward(&self, x: &Tensor, time: Option<&Tensor>) -> TensorResult<Tensor> {
+    /// `x` is `[b, c_in, h, w]`, perhaps in two parts, `time` the time embedding after SiLU, `[b, time_width]`.
+    pub fn forward<'a>(
+        &self,
+        x: impl Into<Joined<'a>>,
+        time: Option<&Tensor>,
+    ) -> TensorResult<Tensor> {
+        let x = x.into();
         let shift = match (&self.time_emb_proj, time) {
             (Some(proj), Some(time)) => Some(proj.forward(time)?), // [b, c_out]
             _ => None,
         };
-        let h = self
-            .conv1
-            .forward_normed(&self.norm1, x, shift.as_ref(), None)?;
-        let shortcut = self
-            .conv_shortcut
-            .as_ref()
-            .map(|conv| conv.forward(x))
-            .transpose()?;
-        self.conv2
-            .forward_normed(&self.norm2, &h, None, Some(shortcut.as_ref().unwrap_or(x)))
+        let first = Around {
+            norm: Some(&self.norm1),
+            channel_bias: shift.as_ref(),
+            residual: None,
+        };
+        let h = self.conv1.forward_around(x, first)?;
+        let shortcut = match &self.conv_shortcut {
+            Some(conv) => conv.forward_around(x, Around::default())?,
+            None => x.first.clone(),
+        };
+        let second = Around {
+            norm: Some(&self.norm2),
+            channel_bias: None,
+            residual: Some(&shortcut),
+        };
+        self.conv2.forward_around((&h).into(), second)
     }
 }
 
@@ -76,13 +87,13 @@ pub struct Downsample {
 impl Downsample {
     /// With `padding` 0, the picture grows by one row at the bottom and one column at the right first.
     pub fn load(w: &Weights, channels: usize, padding: usize) -> Result<Self> {
-        let kind = ConvKind {
+        let sizes = ConvSizes {
             stride: 2,
             padding,
-            ..ConvKind::same(3)
+            ..ConvSizes::same(channels, channels, 3)
         };
         Ok(Self {
-            conv: Conv2d::load_kind(&w.at("conv"), channels, channels, kind)?,
+            conv: Conv2d::load_strided(w.at("conv"), sizes)?,
             padding,
         })
     }
@@ -95,25 +106,5 @@ impl Downsample {
         } else {
             self.conv.forward(x)
         }
-    }
-}
-
-/// `Upsample2D`: nearest-neighbour resize, then a convolution.
-#[derive(Debug)]
-pub struct Upsample {
-    conv: UpsamplingConv2d,
-}
-
-impl Upsample {
-    /// Loads the convolution.
-    pub fn load(w: &Weights, channels: usize) -> Result<Self> {
-        Ok(Self {
-            conv: UpsamplingConv2d::load(&w.at("conv"), channels)?,
-        })
-    }
-
-    /// `[b, c, h, w]` to `[b, c, height, width]`.
-    pub fn forward(&self, x: &Tensor, height: usize, width: usize) -> TensorResult<Tensor> {
-        self.conv.forward(x, height, width)
     }
 }

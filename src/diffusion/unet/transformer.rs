@@ -1,8 +1,7 @@
 use candle_core::{Result as TensorResult, Tensor};
 
 use crate::Result;
-use crate::diffusion::layers::{GatedLinear, GroupNorm, LayerNorm, Linear};
-use crate::diffusion::ops;
+use crate::diffusion::layers::{GroupNorm, LayerNorm, Linear, attention};
 use crate::diffusion::weights::Weights;
 
 /// Epsilon of the transformer's group normalisation; fixed in diffusers' `Transformer2DModel`.
@@ -93,9 +92,9 @@ impl TransformerBlock {
     }
 
     fn forward(&self, x: &Tensor, context: &Tensor) -> TensorResult<Tensor> {
-        let x = self.attn1.forward(&self.norm1, x, None)?;
-        let x = self.attn2.forward(&self.norm2, &x, Some(context))?;
-        self.feed_forward.forward(&self.norm3, &x)
+        let x = self.attn1.forward(x, None, &self.norm1)?;
+        let x = self.attn2.forward(&x, Some(context), &self.norm2)?;
+        self.feed_forward.forward(&x, &self.norm3)
     }
 }
 
@@ -127,28 +126,30 @@ impl Attention {
         })
     }
 
-    /// `x` plus what `norm(x)`, `[b, n, width]`, sees of `context`, `[b, m, context_width]`, or of itself.
+    /// `x` plus the attention of its normalised self to itself, or to `context` `[b, m, context_width]`.
     fn forward(
         &self,
-        norm: &LayerNorm,
         x: &Tensor,
         context: Option<&Tensor>,
+        norm: &LayerNorm,
     ) -> TensorResult<Tensor> {
-        let project = |map: &Linear| match context {
-            Some(context) => map.forward(context),
-            None => map.forward_normed(norm, x),
+        let q = self.to_q.forward_around(x, Some(norm), None)?;
+        let (k, v) = match context {
+            Some(context) => (self.to_k.forward(context)?, self.to_v.forward(context)?),
+            None => (
+                self.to_k.forward_around(x, Some(norm), None)?,
+                self.to_v.forward_around(x, Some(norm), None)?,
+            ),
         };
-        let (k, v) = (project(&self.to_k)?, project(&self.to_v)?);
-        let q = self.to_q.forward_normed(norm, x)?;
-        let seen = ops::attention(&q, &k, &v, self.n_heads, false)?;
-        self.to_out.forward_added(&seen, x)
+        let seen = attention(&q, &k, &v, self.n_heads, false)?;
+        self.to_out.forward_around(&seen, None, Some(x))
     }
 }
 
 /// Four times as wide inside, gated by GELU.
 #[derive(Debug)]
 struct FeedForward {
-    proj: GatedLinear,
+    proj: Linear,
     out: Linear,
 }
 
@@ -156,14 +157,13 @@ impl FeedForward {
     fn load(w: &Weights, width: usize) -> Result<Self> {
         let inner = 4 * width;
         Ok(Self {
-            proj: GatedLinear::load(&w.at("0.proj"), width, inner)?,
+            proj: Linear::load_gated(w.at("0.proj"), width, inner)?,
             out: Linear::load(w.at(2), inner, width)?,
         })
     }
 
-    /// `x` plus its feed-forward.
-    fn forward(&self, norm: &LayerNorm, x: &Tensor) -> TensorResult<Tensor> {
-        self.out
-            .forward_added(&self.proj.forward_normed(norm, x)?, x)
+    fn forward(&self, x: &Tensor, norm: &LayerNorm) -> TensorResult<Tensor> {
+        let inner = self.proj.forward_around(x, Some(norm), None)?;
+        self.out.forward_around(&inner, None, Some(x))
     }
 }

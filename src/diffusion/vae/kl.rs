@@ -2,9 +2,8 @@ use candle_core::{Result as TensorResult, Tensor};
 
 use super::config::AutoencoderKlConfig;
 use crate::Result;
-use crate::diffusion::layers::{Conv2d, GroupNorm, Linear};
-use crate::diffusion::ops;
-use crate::diffusion::unet::{Downsample, Norm, ResnetBlock, Upsample};
+use crate::diffusion::layers::{Around, Conv2d, GroupNorm, Linear, UpsampleConv, attention};
+use crate::diffusion::unet::{Downsample, Norm, ResnetBlock};
 use crate::diffusion::weights::Weights;
 
 /// Epsilon of every normalisation; fixed in diffusers' `AutoencoderKL`.
@@ -74,8 +73,12 @@ impl KlDecoder {
         for block in &self.up_blocks {
             x = block.forward(x)?;
         }
-        self.conv_out
-            .forward_normed(&self.conv_norm_out, &x, None, None)
+        let norm = Some(&self.conv_norm_out);
+        let around = Around {
+            norm,
+            ..Around::default()
+        };
+        self.conv_out.forward_around((&x).into(), around)
     }
 }
 
@@ -146,7 +149,7 @@ impl KlEncoder {
         let x = self.mid_block.forward(&x)?;
         let mut moments = self
             .conv_out
-            .forward_normed(&self.conv_norm_out, &x, None, None)?;
+            .forward(&self.conv_norm_out.forward_silu(&x)?)?;
         if let Some(conv) = &self.quant_conv {
             moments = conv.forward(&moments)?;
         }
@@ -255,9 +258,7 @@ impl VaeAttention {
         let q = self.to_q.forward(&tokens)?;
         let k = self.to_k.forward(&tokens)?;
         let v = self.to_v.forward(&tokens)?;
-        let seen = self
-            .to_out
-            .forward(&ops::attention(&q, &k, &v, 1, false)?)?;
+        let seen = self.to_out.forward(&attention(&q, &k, &v, 1, false)?)?;
         let picture = seen
             .transpose(1, 2)?
             .contiguous()?
@@ -270,7 +271,7 @@ impl VaeAttention {
 #[derive(Debug)]
 struct UpDecoderBlock {
     resnets: Vec<ResnetBlock>,
-    upsample: Option<Upsample>,
+    upsample: Option<UpsampleConv>,
 }
 
 impl UpDecoderBlock {
@@ -285,7 +286,7 @@ impl UpDecoderBlock {
         Ok(Self {
             resnets: load_resnets(w, c_in, channels, n_layers, norm)?,
             upsample: upsamples
-                .then(|| Upsample::load(&w.at("upsamplers.0"), channels))
+                .then(|| UpsampleConv::load(w.at("upsamplers.0.conv"), channels))
                 .transpose()?,
         })
     }

@@ -2,7 +2,7 @@ use candle_core::{Result as TensorResult, Tensor};
 
 use super::config::AutoencoderTinyConfig;
 use crate::Result;
-use crate::diffusion::layers::{Conv2d, ConvKind};
+use crate::diffusion::layers::{Around, Conv2d, ConvSizes};
 use crate::diffusion::ops;
 use crate::diffusion::weights::Weights;
 
@@ -39,13 +39,10 @@ impl TinyNet {
             if idx + 1 < config.num_decoder_blocks.len() {
                 net.layers
                     .push(Layer::Upsample(config.upsampling_scaling_factor));
-                let conv = {
-                    let kind = ConvKind {
-                        has_bias: false,
-                        ..ConvKind::same(3)
-                    };
-                    Conv2d::load_kind(&w.at(net.next_idx()), channels, channels, kind)?
-                };
+                let conv = Conv2d::load_without_bias(
+                    w.at(net.next_idx()),
+                    ConvSizes::same(channels, channels, 3),
+                )?;
                 net.layers.push(Layer::Conv(conv));
             } else {
                 let conv = Conv2d::load(w.at(net.next_idx()), channels, config.out_channels, 3)?;
@@ -68,12 +65,13 @@ impl TinyNet {
             let conv = if idx == 0 {
                 Conv2d::load(w.at(net.next_idx()), config.in_channels, channels, 3)?
             } else {
-                let kind = ConvKind {
-                    stride: 2,
-                    has_bias: false,
-                    ..ConvKind::same(3)
-                };
-                Conv2d::load_kind(&w.at(net.next_idx()), channels, channels, kind)?
+                {
+                    let sizes = ConvSizes {
+                        stride: 2,
+                        ..ConvSizes::same(channels, channels, 3)
+                    };
+                    Conv2d::load_without_bias(w.at(net.next_idx()), sizes)?
+                }
             };
             net.layers.push(Layer::Conv(conv));
             net.push_blocks(&w, n_blocks, channels)?;
@@ -131,6 +129,11 @@ impl TinyBlock {
     fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
         let [first, second, third] = &self.convs;
         let h = second.forward(&first.forward(x)?.relu()?)?.relu()?;
-        (third.forward(&h)? + x)?.relu()
+        let residual = Some(x);
+        let around = Around {
+            residual,
+            ..Around::default()
+        };
+        third.forward_around((&h).into(), around)?.relu()
     }
 }

@@ -235,11 +235,6 @@ impl Weights {
         Self { method, ..self }
     }
 
-    /// Whether layers pack their weights for our own kernels: in f32 on the CPU, where they are read at all.
-    pub fn is_packed(&self) -> bool {
-        self.device.is_cpu() && self.dtype == DType::F32 && matches!(self.mode, Mode::Load)
-    }
-
     /// How layers compute 3x3 convolutions on the CPU.
     pub fn method(&self) -> Method {
         self.method
@@ -261,6 +256,11 @@ impl Weights {
     /// Element type of loaded tensors.
     pub fn dtype(&self) -> DType {
         self.dtype
+    }
+
+    /// Whether layers keep their weights as the CPU's kernels want them.
+    pub(super) fn packs(&self) -> bool {
+        matches!(self.mode, Mode::Load) && self.device.is_cpu() && self.dtype == DType::F32
     }
 
     /// Whether there is a tensor of this name.
