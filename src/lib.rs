@@ -26,6 +26,7 @@ pub mod error;
 pub mod mapping;
 pub mod plot;
 pub mod prompts;
+pub(crate) mod temporary;
 pub mod units;
 pub mod video;
 

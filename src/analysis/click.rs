@@ -7,7 +7,7 @@ use hound::{SampleFormat, WavSpec, WavWriter};
 
 use super::{Analysis, Beat};
 use crate::units::secs_to_samples;
-use crate::{Error, Result};
+use crate::{Error, Result, temporary};
 
 /// Length of a click in seconds.
 const CLICK_SECS: f64 = 0.04;
@@ -26,11 +26,7 @@ const CLICK_HZ: [f64; 2] = [1000.0, 1600.0];
 pub fn write_clicks(analysis: &Analysis, path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
     let track = &analysis.track;
-    let folder = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::io("write", path))?;
+    let mut file = temporary::file_beside(path)?;
     let spec = WavSpec {
         channels: track.n_channels.max(1) as u16,
         sample_rate: track.sample_rate_hz,

@@ -5,7 +5,7 @@ use std::path::Path;
 use image::RgbImage;
 
 use super::{palette, raster};
-use crate::{Error, Result};
+use crate::{Error, Result, temporary};
 
 /// Where a text lies relative to its point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,11 +217,7 @@ impl Figure {
                 });
             }
         };
-        let folder = path
-            .parent()
-            .filter(|p| !p.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::io("write", path))?;
+        let mut file = temporary::file_beside(path)?;
         file.write_all(&bytes).map_err(Error::io("write", path))?;
         file.persist(path)
             .map_err(|e| Error::io("write", path)(e.error))?;
