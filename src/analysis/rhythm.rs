@@ -113,9 +113,14 @@ fn judge(heard: &Heard<'_>, hops: Vec<usize>) -> Level {
             evidence.iter().map(f).fold([0.0f32; 3], |a, b| [a[0] + b[0], a[1] + b[1], a[2] + b[2]])
         };
         let (o, f) = (sum(&|e| e.onset), sum(&|e| e.off_onset));
-        let bands = [0, 1, 2].map(|k| ((o[k] - f[k]) / (o[k] + f[k]).max(1e-6) * 100.0) as i32);
-        eprintln!("  bpm {bpm:6.1} n {:4} on {on:.2} half {half:.2} third {:.2} bal {balance:.2} bands {bands:?} clar {clarity:.2} meter {} con {:.2} mv {meter_value:.2} score {score:.2}",
-            hops.len(), (between(0.333) + between(0.667)) / 2.0, meter.beats_per_bar, meter.contrast);
+        let bands = [0, 1, 2].map(|k| (o[k] - f[k]) / (o[k] + f[k]).max(1e-6));
+        let scores = meter::downbeat_scores(&evidence);
+        let repetition = meter::repetition(&evidence, 16);
+        let bars: Vec<_> = (2..=7).map(|n| { let m = meter::bars(&scores, n); (n, m.contrast, m.positions.iter().position(|p| *p == 1), m.positions) }).collect();
+        let harm = |half: bool| -> f32 { let _ = half; evidence.iter().map(|e| e.harmony).sum::<f32>() / evidence.len() as f32 };
+        eprintln!("CAND {}", serde_json::json!({"bpm": bpm, "n": hops.len(), "on": on, "half": half, "third": (between(0.333) + between(0.667)) / 2.0, "bal": balance, "bands": bands, "clar": clarity,
+            "q": (between(0.25) + between(0.75)) / 2.0, "harm": harm(false), "rep": repetition, "bars": bars, "hops": hops,
+            "mean": activation.iter().sum::<f32>() / activation.len() as f32, "scores": scores, "ev": evidence.iter().map(|e| (e.harmony, e.bass, e.onset, e.off_onset)).collect::<Vec<_>>()}));
     }
     Level { hops, meter, score, clarity }
 }
