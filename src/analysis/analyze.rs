@@ -2,7 +2,7 @@
 
 use super::features::{FeatureExtractor, Features, HOP_LENGTH, HOP_SECS, N_FFT};
 use super::onset::{self, OnsetStrength};
-use super::tracker::{self, BeatTracker as _, Heard};
+use super::tracker::{self, Heard};
 use super::{Analysis, AnalysisConfig, Hops, SCHEMA_VERSION, pulse, rhythm, sections};
 use crate::{Result, Track};
 

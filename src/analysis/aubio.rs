@@ -20,11 +20,18 @@ impl AubioTracker {
     pub fn new(sample_rate_hz: u32) -> Result<Self> {
         let tempo = Tempo::new(OnsetMode::SpecFlux, WINDOW, HOP, sample_rate_hz)
             .map_err(|e| failed(&e.to_string()))?;
-        Ok(Self { tempo, pending: Vec::new(), beats: Vec::new() })
+        Ok(Self {
+            tempo,
+            pending: Vec::new(),
+            beats: Vec::new(),
+        })
     }
 
     fn hop(&mut self, samples: &[f32]) -> Result<()> {
-        let found = self.tempo.do_result(samples).map_err(|e| failed(&e.to_string()))?;
+        let found = self
+            .tempo
+            .do_result(samples)
+            .map_err(|e| failed(&e.to_string()))?;
         if found > 0.0 {
             self.beats.push(f64::from(self.tempo.get_last_s()));
         }

@@ -6,6 +6,7 @@ mod analyze;
 mod aubio;
 mod click;
 mod features;
+mod judge;
 mod labels;
 mod meter;
 mod onset;

@@ -126,15 +126,19 @@ pub(super) fn find(features: &Features, strength: &OnsetStrength) -> Vec<Onset> 
         let mean = window.iter().sum::<f32>() / window.len() as f32;
         // What a strong sound does while it decays isn't an onset.
         let masked = around(25, 0).iter().copied().fold(0.0, f32::max) * MASKED_SHARE;
-        if value < highest || value < masked || value < mean + least_rise || value < 1.3 * least_rise {
+        if value < highest
+            || value < masked
+            || value < mean + least_rise
+            || value < 1.3 * least_rise
+        {
             continue;
         }
         let rises = strength.bands[hop_idx];
         let band = dominant(rises);
         let time_secs = attack_secs(features, strength.peak_secs(hop_idx), band);
         let onset = Onset {
-            time_secs,
-            strength: f64::from(value.min(1.0)),
+            time_secs: rounded(time_secs, 1e6),
+            strength: rounded(f64::from(value.min(1.0)), 1e4),
             band,
         };
         match onsets.last_mut() {
@@ -205,4 +209,9 @@ pub(super) fn percentile(values: &[f32], share: f64) -> f32 {
     }
     let rank = ((sorted.len() - 1) as f64 * share) as usize;
     *sorted.select_nth_unstable_by(rank, f32::total_cmp).1
+}
+
+/// `value` to the nearest of `steps` parts of 1: short in JSON, and read back exactly.
+pub(super) fn rounded(value: f64, steps: f64) -> f64 {
+    (value * steps).round() / steps
 }

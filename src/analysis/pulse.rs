@@ -11,7 +11,7 @@ use super::tracker::{BeatTracker, Heard};
 use crate::Result;
 
 /// Centres of the metrical levels that are tried, in beats per minute: half an octave apart.
-const LEVELS_BPM: [f32; 6] = [42.0, 60.0, 85.0, 120.0, 170.0, 240.0];
+const LEVELS_BPM: [f32; 5] = [42.0, 60.0, 85.0, 120.0, 170.0];
 /// Shortest period in hops: 300 bpm.
 const MIN_PERIOD: usize = 20;
 /// Longest period in hops: 30 bpm.
@@ -93,14 +93,32 @@ impl BeatTracker for PulseTracker {
                 levels.push(hops);
             }
         }
+        // Off-beats may be louder than beats: each level is also proposed half a period later.
+        let shifted: Vec<Vec<usize>> = levels
+            .iter()
+            .map(|hops| {
+                hops.windows(2)
+                    .map(|pair| (pair[0] + pair[1]) / 2)
+                    .collect()
+            })
+            .collect();
+        for hops in shifted {
+            if !levels.iter().any(|known| is_same(known, &hops)) {
+                levels.push(hops);
+            }
+        }
         let secs = |hops: Vec<usize>| hops.into_iter().map(|hop| hop as f64 * HOP_SECS).collect();
         Ok(levels.into_iter().map(secs).collect())
     }
 }
 
+/// Whether nine in ten pulses of both sequences lie within two hops of each other.
 fn is_same(a: &[usize], b: &[usize]) -> bool {
-    let n_shared = a.iter().filter(|hop| b.binary_search(hop).is_ok()).count();
-    n_shared * 10 > a.len().max(b.len()) * 9
+    let is_shared = |hop: &&usize| {
+        let next = b.partition_point(|other| other + 2 < **hop);
+        b.get(next).is_some_and(|other| *other <= **hop + 2)
+    };
+    a.iter().filter(is_shared).count() * 10 > a.len().max(b.len()) * 9
 }
 
 /// What is wanted of the pulse's period.

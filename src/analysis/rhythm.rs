@@ -1,15 +1,16 @@
 //! From the times that a tracker proposes to beats with positions in bars, a tempo and how sure they are.
 
 use super::features::HOP_SECS;
-use super::meter::{self, Meter};
-use super::onset::percentile;
+use super::judge;
+use super::meter::{self, BeatEvidence, Meter};
+use super::onset::{percentile, rounded};
 use super::tracker::Heard;
 use super::{Beat, Onset};
 
-/// Tempo at which people like to tap, in beats per minute (Moelants 2002).
-const PREFERRED_BPM: f32 = 110.0;
-/// Bars that are tried: beats in a bar and how much more usual they are than others.
-const METERS: [(u32, f32); 3] = [(2, -0.35), (3, -0.1), (4, 0.15)];
+/// Beats in a bar that are tried.
+pub(super) const METERS: [usize; 6] = [2, 3, 4, 5, 6, 7];
+/// Fewest beats that make a rhythm.
+const MIN_BEATS: usize = 4;
 /// Farthest that a beat is moved to an onset, in seconds.
 const SNAP_SECS: f64 = 0.04;
 
@@ -22,49 +23,61 @@ pub(super) struct Rhythm {
     pub beat_confidence: f64,
 }
 
-/// A candidate for the beat, judged.
-struct Level {
-    hops: Vec<usize>,
-    meter: Meter,
-    score: f32,
-    clarity: f32,
+/// A candidate for the beat.
+pub(super) struct Level {
+    pub hops: Vec<usize>,
+    pub profile: Profile,
+    /// Bars of each length in [`METERS`].
+    pub meters: Vec<Meter>,
+    /// Likeness of beats at each distance, from 1.
+    pub repetition: Vec<f32>,
 }
 
 /// The best of `candidates` (beats in seconds), with bars. Empty where none is credible.
 pub(super) fn choose(candidates: Vec<Vec<f64>>, heard: &Heard<'_>, onsets: &[Onset]) -> Rhythm {
     let n_hops = heard.activation.len();
-    let mut levels: Vec<Level> = candidates
+    let levels: Vec<Level> = candidates
         .into_iter()
         .filter_map(|secs| {
-            let mut hops: Vec<usize> = secs.iter().map(|s| (s / HOP_SECS).round() as usize).collect();
-            hops.retain(|hop| *hop < n_hops);
+            let hops = secs.iter().map(|s| (s / HOP_SECS).round() as usize);
+            let mut hops: Vec<usize> = hops.filter(|hop| *hop < n_hops).collect();
             hops.dedup();
             let hops = trimmed(hops, onsets);
-            (hops.len() >= 4).then(|| judge(heard, hops))
+            (hops.len() >= MIN_BEATS).then(|| describe(heard, hops))
         })
         .collect();
-    levels.sort_by(|a, b| b.score.total_cmp(&a.score));
-    let Some(best) = levels.first() else {
+    let Some(choice) = judge::best(&levels, heard.config.meter) else {
         return Rhythm::default();
     };
-    let beats: Vec<Beat> = best
+    let (level, meter) = (
+        &levels[choice.level_idx],
+        &levels[choice.level_idx].meters[choice.meter_idx],
+    );
+    let clarity = f64::from(level.profile.clarity.clamp(0.0, 1.0));
+    let beats: Vec<Beat> = level
         .hops
         .iter()
-        .zip(&best.meter.positions)
+        .zip(&meter.positions)
         .map(|(hop, position)| Beat {
-            time_secs: snapped(*hop as f64 * HOP_SECS, onsets),
+            time_secs: rounded(snapped(*hop as f64 * HOP_SECS, onsets), 1e6),
             position_in_bar: *position,
-            strength: f64::from(heard.strength.full[*hop].min(1.0)),
+            strength: rounded(strongest(&heard.strength.full, *hop), 1e4),
         })
         .collect();
-    let lead = levels.get(1).map_or(1.0, |second| best.score - second.score);
-    let clarity = f64::from(best.clarity.clamp(0.0, 1.0));
     Rhythm {
         tempo_bpm: tempo(&beats),
-        tempo_confidence: clarity * f64::from((0.4 + lead).clamp(0.0, 1.0)),
+        tempo_confidence: clarity * f64::from(choice.certainty),
         beat_confidence: clarity,
         beats,
     }
+}
+
+/// Onset strength around a beat, 0..=1.
+fn strongest(strength: &[f32], hop: usize) -> f64 {
+    let around = strength
+        .get(hop.saturating_sub(3)..(hop + 4).min(strength.len()))
+        .unwrap_or_default();
+    f64::from(around.iter().copied().fold(0.0, f32::max).min(1.0))
 }
 
 /// The beats from the first onset to the last: the music, without the silence around it.
@@ -83,64 +96,73 @@ fn median_period(hops: &[usize]) -> f32 {
     percentile(&periods, 0.5)
 }
 
-fn judge(heard: &Heard<'_>, hops: Vec<usize>) -> Level {
+/// What distinguishes a candidate, apart from its bars.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Profile {
+    pub bpm: f32,
+    /// Mean activation at beats, and at half, thirds and quarters between them.
+    pub on: f32,
+    pub half: f32,
+    pub thirds: f32,
+    pub quarters: f32,
+    /// Mean activation of the weaker of all odd and all even beats over that of the stronger.
+    pub balance: f32,
+    /// See [`clarity`].
+    pub clarity: f32,
+    /// How much stronger onsets in each band are on beats than halfway between, -1..=1.
+    pub bands: [f32; 3],
+    /// Mean change of harmony at beats.
+    pub harmony: f32,
+}
+
+fn describe(heard: &Heard<'_>, hops: Vec<usize>) -> Level {
     let activation = heard.activation;
     let evidence = meter::evidence(heard.features, heard.strength, &hops);
-    let (meter_value, meter) = best_meter(&evidence, heard.config.meter);
-    let bpm = 60.0 / (median_period(&hops) * HOP_SECS as f32);
-    let octaves = (bpm / PREFERRED_BPM).log2();
     let at = |hop: usize| {
         let around = hop.saturating_sub(2)..(hop + 3).min(activation.len());
         activation[around].iter().copied().fold(0.0, f32::max)
     };
     let between = |share: f32| {
-        let inner = hops.windows(2).map(|w| at(w[0] + ((w[1] - w[0]) as f32 * share) as usize));
+        let inner = hops
+            .windows(2)
+            .map(|w| at(w[0] + ((w[1] - w[0]) as f32 * share) as usize));
         inner.sum::<f32>() / (hops.len() - 1) as f32
     };
     let every_other = |first: usize| {
-        let values: Vec<f32> = hops.iter().skip(first).step_by(2).map(|hop| at(*hop)).collect();
+        let values: Vec<f32> = hops
+            .iter()
+            .skip(first)
+            .step_by(2)
+            .map(|hop| at(*hop))
+            .collect();
         values.iter().sum::<f32>() / values.len().max(1) as f32
     };
-    let (on, half) = (between(0.0), between(0.5));
     let (even, odd) = (every_other(0), every_other(1));
-    // Where every other beat is empty, the beat is slower.
-    let balance = even.min(odd) / even.max(odd).max(1e-6);
-    let score = 1.2 * (on - half) + 0.8 * on - 0.6 * octaves * octaves + 0.45 * meter_value
-        - 3.0 * (0.45 - balance).max(0.0);
-    let clarity = clarity(activation, &hops);
-    if std::env::var_os("LAB").is_some() {
-        let sum = |f: &dyn Fn(&meter::BeatEvidence) -> [f32; 3]| {
-            evidence.iter().map(f).fold([0.0f32; 3], |a, b| [a[0] + b[0], a[1] + b[1], a[2] + b[2]])
-        };
-        let (o, f) = (sum(&|e| e.onset), sum(&|e| e.off_onset));
-        let bands = [0, 1, 2].map(|k| (o[k] - f[k]) / (o[k] + f[k]).max(1e-6));
-        let scores = meter::downbeat_scores(&evidence);
-        let repetition = meter::repetition(&evidence, 16);
-        let bars: Vec<_> = (2..=7).map(|n| { let m = meter::bars(&scores, n); (n, m.contrast, m.positions.iter().position(|p| *p == 1), m.positions) }).collect();
-        let harm = |half: bool| -> f32 { let _ = half; evidence.iter().map(|e| e.harmony).sum::<f32>() / evidence.len() as f32 };
-        eprintln!("CAND {}", serde_json::json!({"bpm": bpm, "n": hops.len(), "on": on, "half": half, "third": (between(0.333) + between(0.667)) / 2.0, "bal": balance, "bands": bands, "clar": clarity,
-            "q": (between(0.25) + between(0.75)) / 2.0, "harm": harm(false), "rep": repetition, "bars": bars, "hops": hops,
-            "mean": activation.iter().sum::<f32>() / activation.len() as f32, "scores": scores, "ev": evidence.iter().map(|e| (e.harmony, e.bass, e.onset, e.off_onset)).collect::<Vec<_>>()}));
+    let sum = |of: fn(&BeatEvidence) -> [f32; 3], k: usize| {
+        evidence.iter().map(|e| of(e)[k]).sum::<f32>()
+    };
+    let bands = [0, 1, 2].map(|k| {
+        let (on, off) = (sum(|e| e.onset, k), sum(|e| e.off_onset, k));
+        (on - off) / (on + off).max(1e-6)
+    });
+    let profile = Profile {
+        bpm: 60.0 / (median_period(&hops) * HOP_SECS as f32),
+        on: between(0.0),
+        half: between(0.5),
+        thirds: (between(0.333) + between(0.667)) / 2.0,
+        quarters: (between(0.25) + between(0.75)) / 2.0,
+        balance: even.min(odd) / even.max(odd).max(1e-6),
+        clarity: clarity(activation, &hops),
+        bands,
+        harmony: evidence.iter().map(|e| e.harmony).sum::<f32>() / evidence.len().max(1) as f32,
+    };
+    let scores = meter::downbeat_scores(&evidence);
+    Level {
+        meters: METERS.iter().map(|n| meter::bars(&scores, *n)).collect(),
+        repetition: meter::repetition(&evidence, 2 * METERS[METERS.len() - 1]),
+        profile,
+        hops,
     }
-    Level { hops, meter, score, clarity }
-}
-
-/// The bars that explain the beats best, and how well.
-fn best_meter(evidence: &[meter::BeatEvidence], wanted: Option<u32>) -> (f32, Meter) {
-    let scores = meter::downbeat_scores(evidence);
-    let repetition = meter::repetition(evidence, 12);
-    let wanted = wanted.map(|n| [(n.clamp(1, 12), 0.0)]);
-    let meters = wanted.as_ref().map_or(METERS.as_slice(), |w| w.as_slice());
-    let mut best: Option<(f32, Meter)> = None;
-    for (n, usual) in meters {
-        let meter = meter::bars(&scores, *n as usize);
-        let again = |lag: u32| repetition.get(lag as usize - 1).copied().unwrap_or(0.0);
-        let value = 0.5 * meter.contrast + 1.5 * again(*n) + 0.75 * again(2 * n) + usual;
-        if best.as_ref().is_none_or(|(b, _)| value > *b) {
-            best = Some((value, meter));
-        }
-    }
-    best.unwrap_or_default()
 }
 
 /// How regular the sound is at the beats' distance, 0..=1: the autocorrelation of the activation from each beat's
@@ -151,7 +173,8 @@ fn clarity(activation: &[f32], hops: &[usize]) -> f32 {
     for pair in hops.windows(2) {
         let (start, period) = (pair[0], pair[1] - pair[0]);
         for hop in start..pair[1] {
-            let (Some(now), Some(next)) = (activation.get(hop), activation.get(hop + period)) else {
+            let (Some(now), Some(next)) = (activation.get(hop), activation.get(hop + period))
+            else {
                 break;
             };
             product += (now - mean) * (next - mean);
@@ -164,14 +187,23 @@ fn clarity(activation: &[f32], hops: &[usize]) -> f32 {
 /// The time of the nearest strong onset, where one is close.
 fn snapped(secs: f64, onsets: &[Onset]) -> f64 {
     let first = onsets.partition_point(|o| o.time_secs < secs - SNAP_SECS);
-    let near = onsets[first..].iter().take_while(|o| o.time_secs <= secs + SNAP_SECS);
+    let near = onsets[first..]
+        .iter()
+        .take_while(|o| o.time_secs <= secs + SNAP_SECS);
     let value = |o: &Onset| o.strength * (-((o.time_secs - secs) / 0.025).powi(2)).exp();
-    near.max_by(|a, b| value(a).total_cmp(&value(b))).map_or(secs, |o| o.time_secs)
+    near.max_by(|a, b| value(a).total_cmp(&value(b)))
+        .map_or(secs, |o| o.time_secs)
 }
 
 /// Median tempo in beats per minute.
 fn tempo(beats: &[Beat]) -> Option<f64> {
-    let mut intervals: Vec<f64> = beats.windows(2).map(|w| w[1].time_secs - w[0].time_secs).collect();
+    let mut intervals: Vec<f64> = beats
+        .windows(2)
+        .map(|w| w[1].time_secs - w[0].time_secs)
+        .collect();
     intervals.sort_by(f64::total_cmp);
-    intervals.get(intervals.len() / 2).filter(|i| **i > 0.0).map(|i| 60.0 / i)
+    intervals
+        .get(intervals.len() / 2)
+        .filter(|i| **i > 0.0)
+        .map(|i| 60.0 / i)
 }

@@ -47,11 +47,18 @@ pub(super) fn find(features: &Features, beats: &[Beat], duration_secs: f64) -> V
 /// Where bars start in seconds: at the song's start, at downbeats, and at a steady pace where there are no beats.
 fn bar_starts(beats: &[Beat], duration_secs: f64) -> Vec<f64> {
     let mut starts = vec![0.0];
-    let downbeats = beats.iter().filter(|b| b.position_in_bar == 1).map(|b| b.time_secs);
+    let downbeats = beats
+        .iter()
+        .filter(|b| b.position_in_bar == 1)
+        .map(|b| b.time_secs);
     for secs in downbeats.chain([duration_secs]) {
         let last = starts.last().copied().unwrap_or(0.0);
         let n_free = ((secs - last) / (2.5 * FREE_BAR_SECS)).floor() as usize;
-        let n_parts = if n_free > 0 { (n_free * 5 / 2).max(2) } else { 1 };
+        let n_parts = if n_free > 0 {
+            (n_free * 5 / 2).max(2)
+        } else {
+            1
+        };
         starts.extend((1..n_parts).map(|i| last + (secs - last) * i as f64 / n_parts as f64));
         if secs > last + 0.2 && secs < duration_secs - 0.2 {
             starts.push(secs);
@@ -88,13 +95,19 @@ fn describe(features: &Features, starts: &[f64], duration_secs: f64) -> Vec<Vec<
             }
             let chroma = first / HOPS_PER_CHROMA..last.div_ceil(HOPS_PER_CHROMA);
             for (rows, offset) in [(&features.chroma, 0), (&features.bass_chroma, 12)] {
-                let rows = rows.get(chroma.start..chroma.end.min(rows.len())).unwrap_or_default();
+                let rows = rows
+                    .get(chroma.start..chroma.end.min(rows.len()))
+                    .unwrap_or_default();
                 let target = &mut vector[n_bands + offset..n_bands + offset + 12];
                 for row in rows {
                     target.iter_mut().zip(row).for_each(|(t, c)| *t += c);
                 }
                 let norm = target.iter().map(|t| t * t).sum::<f32>().sqrt();
-                let scale = if norm > 1e-9 { HARMONY_WEIGHT * 0.7 / norm } else { 0.0 };
+                let scale = if norm > 1e-9 {
+                    HARMONY_WEIGHT * 0.7 / norm
+                } else {
+                    0.0
+                };
                 target.iter_mut().for_each(|t| *t *= scale);
             }
             vector
@@ -116,7 +129,9 @@ fn cut(bars: &[Vec<f32>], starts: &[f64], duration_secs: f64) -> Vec<usize> {
         }
     }
     let spread = |start: usize, end: usize| {
-        let mean_square: f64 = (0..n_dims).map(|d| (sums[end][d] - sums[start][d]).powi(2)).sum();
+        let mean_square: f64 = (0..n_dims)
+            .map(|d| (sums[end][d] - sums[start][d]).powi(2))
+            .sum();
         (squares[end] - squares[start] - mean_square / (end - start) as f64).max(0.0)
     };
     let changes: Vec<f32> = (1..n).map(|i| spread(i - 1, i + 1) as f32).collect();
@@ -130,7 +145,13 @@ fn cut(bars: &[Vec<f32>], starts: &[f64], duration_secs: f64) -> Vec<usize> {
             let length = secs(end) - secs(start);
             let short = ((SHORT_SECS - length) / SHORT_SECS).max(0.0) * 2.0;
             // Phrases come in fours.
-            let odd = if end == n || n_bars.is_multiple_of(4) { 0.0 } else if n_bars.is_multiple_of(2) { 0.15 } else { 0.4 };
+            let odd = if end == n || n_bars.is_multiple_of(4) {
+                0.0
+            } else if n_bars.is_multiple_of(2) {
+                0.15
+            } else {
+                0.4
+            };
             let cost = best[start].0 + spread(start, end) + price * (1.0 + short + odd);
             if cost < choice.0 {
                 choice = (cost, start);
@@ -160,7 +181,13 @@ fn name(bars: &[Vec<f32>], cuts: &[usize]) -> Vec<String> {
                 .collect()
         })
         .collect();
-    let distance = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt();
+    let distance = |a: &[f32], b: &[f32]| {
+        a.iter()
+            .zip(b)
+            .map(|(a, b)| (a - b).powi(2))
+            .sum::<f32>()
+            .sqrt()
+    };
     let steps: Vec<f32> = means.windows(2).map(|w| distance(&w[0], &w[1])).collect();
     let usual = percentile(&steps, 0.5);
     let mut firsts: Vec<usize> = Vec::new();

@@ -34,8 +34,10 @@ impl ModelDefaults {
         let family = Family::of(&model.index()?)?;
         let unet = UNetConfig::read(&model.config(Part::UNet)?)?;
         let vae = VaeConfig::read(&model.config(Part::Vae)?)?;
-        let scheduler =
-            SchedulerConfig::read(&model.folder.config("scheduler/scheduler_config.json")?, None)?;
+        let scheduler = SchedulerConfig::read(
+            &model.folder.config("scheduler/scheduler_config.json")?,
+            None,
+        )?;
         let side = unet.sample_size.unwrap_or(DEFAULT_SAMPLE_SIZE) * vae.scale();
         let n_downs = unet.n_levels().saturating_sub(1).min(8) as u32;
         let multiple = vae.scale() as u32;

@@ -19,12 +19,20 @@ pub fn choose_device(name: &str) -> Result<(Device, String)> {
     match kind {
         "cpu" if kind == name => Ok((Device::Cpu, "CPU".to_owned())),
         "cuda" => {
-            needs(candle_core::utils::cuda_is_available(), "cuda", "an NVIDIA GPU")?;
+            needs(
+                candle_core::utils::cuda_is_available(),
+                "cuda",
+                "an NVIDIA GPU",
+            )?;
             let device = Device::new_cuda(ordinal).map_err(|error| absent(name, &error))?;
             Ok((device, format!("NVIDIA GPU {ordinal}")))
         }
         "metal" => {
-            needs(candle_core::utils::metal_is_available(), "metal", "an Apple GPU")?;
+            needs(
+                candle_core::utils::metal_is_available(),
+                "metal",
+                "an Apple GPU",
+            )?;
             let device = Device::new_metal(ordinal).map_err(|error| absent(name, &error))?;
             Ok((device, format!("Apple GPU {ordinal}")))
         }
@@ -34,7 +42,11 @@ pub fn choose_device(name: &str) -> Result<(Device, String)> {
 
 /// Element type in which a device computes unless the user says otherwise: half precision on GPUs, single on the CPU.
 pub fn default_dtype(device: &Device) -> DType {
-    if device.is_cpu() { DType::F32 } else { DType::F16 }
+    if device.is_cpu() {
+        DType::F32
+    } else {
+        DType::F16
+    }
 }
 
 fn automatic() -> (Device, String) {
@@ -59,7 +71,9 @@ fn needs(is_built: bool, feature: &str, what: &str) -> Result<()> {
     }
     Err(Error::Device {
         reason: format!("this program was built without support for {what}"),
-        hint: Some(format!("build it with: cargo build --release --features {feature}")),
+        hint: Some(format!(
+            "build it with: cargo build --release --features {feature}"
+        )),
     })
 }
 

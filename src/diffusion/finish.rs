@@ -57,7 +57,10 @@ fn scaled(values: &[f32], drawn: Size, size: Size, resizer: &mut Resizer) -> Res
         return RgbImage::from_raw(size.width, size.height, to_bytes(values.iter().copied()))
             .ok_or_else(impossible);
     }
-    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_ne_bytes()).collect();
+    let bytes: Vec<u8> = values
+        .iter()
+        .flat_map(|value| value.to_ne_bytes())
+        .collect();
     let source = ImageRef::new(drawn.width, drawn.height, &bytes, PixelType::F32x3)
         .map_err(|_| impossible())?;
     let mut target = Image::new(size.width, size.height, PixelType::F32x3);
@@ -73,7 +76,9 @@ fn scaled(values: &[f32], drawn: Size, size: Size, resizer: &mut Resizer) -> Res
 }
 
 fn to_bytes(values: impl Iterator<Item = f32>) -> Vec<u8> {
-    values.map(|value| (value.clamp(0.0, 1.0) * 255.0).round() as u8).collect()
+    values
+        .map(|value| (value.clamp(0.0, 1.0) * 255.0).round() as u8)
+        .collect()
 }
 
 #[cfg(test)]
@@ -81,7 +86,13 @@ mod tests {
     use super::*;
 
     fn checker(height: usize, width: usize) -> Tensor {
-        let value = |y: usize, x: usize| if (y / 8 + x / 8).is_multiple_of(2) { 0.5f32 } else { -0.5 };
+        let value = |y: usize, x: usize| {
+            if (y / 8 + x / 8).is_multiple_of(2) {
+                0.5f32
+            } else {
+                -0.5
+            }
+        };
         let plane = (0..height).flat_map(|y| (0..width).map(move |x| value(y, x)));
         let values: Vec<f32> = plane.clone().chain(plane.clone()).chain(plane).collect();
         Tensor::from_vec(values, (1, 3, height, width), &Device::Cpu).unwrap()
@@ -91,7 +102,10 @@ mod tests {
     fn range_is_mapped_to_bytes() {
         let values = Tensor::new(&[-2f32, -1.0, 0.0, 1.0, 2.0, 0.5], &Device::Cpu).unwrap();
         let picture = values.reshape((1, 3, 1, 2)).unwrap();
-        let size = Size { width: 2, height: 1 };
+        let size = Size {
+            width: 2,
+            height: 1,
+        };
         let frame = frames(&picture, size).unwrap().remove(0);
         assert_eq!(frame.get_pixel(0, 0).0, [0, 128, 255]);
         assert_eq!(frame.get_pixel(1, 0).0, [0, 255, 191]);
@@ -100,7 +114,10 @@ mod tests {
     #[test]
     fn nothing_is_distorted() {
         // A square drawing in a wide frame: twice the width, a quarter cut off above and below.
-        let size = Size { width: 128, height: 64 };
+        let size = Size {
+            width: 128,
+            height: 64,
+        };
         let frame = frames(&checker(64, 64), size).unwrap().remove(0);
         for (x, y) in [(8, 8), (24, 8), (8, 24), (120, 56)] {
             let (drawn_x, drawn_y) = (x / 2, y / 2 + 16);
@@ -112,7 +129,10 @@ mod tests {
     #[test]
     fn a_flat_picture_stays_flat() {
         let flat = Tensor::full(0.25f32, (1, 3, 48, 32), &Device::Cpu).unwrap();
-        let size = Size { width: 100, height: 77 };
+        let size = Size {
+            width: 100,
+            height: 77,
+        };
         let frame = frames(&flat, size).unwrap().remove(0);
         assert!(frame.pixels().all(|pixel| pixel.0 == [159; 3]));
     }

@@ -70,7 +70,10 @@ impl ModelFolder {
         let path = self.path_of(name);
         let bytes = self.bytes(name)?;
         if bytes.len() as u64 > MAX_TEXT_LEN {
-            return Err(Error::weights(&path, "is too long for a configuration file"));
+            return Err(Error::weights(
+                &path,
+                "is too long for a configuration file",
+            ));
         }
         String::from_utf8(bytes.to_vec()).map_err(|error| {
             let position = error.utf8_error().valid_up_to();
@@ -85,8 +88,9 @@ impl ModelFolder {
     pub fn config(&self, name: &str) -> Result<ConfigFile> {
         let path = self.path_of(name);
         if !self.has(name) {
-            return Err(Error::weights(&path, "is missing")
-                .with_hint("a model folder has the diffusers layout: model_index.json, unet/config.json, ..."));
+            return Err(Error::weights(&path, "is missing").with_hint(
+                "a model folder has the diffusers layout: model_index.json, unet/config.json, ...",
+            ));
         }
         let value: Value = serde_json::from_str(&self.text(name)?)
             .map_err(|error| Error::weights(&path, format!("is not valid JSON: {error}")))?;
@@ -131,10 +135,17 @@ impl ModelFolder {
                 }
             }
         }
-        let pickled = [format!("{stem}.bin"), format!("{stem}.fp16.bin"), "pytorch_model.bin".to_owned()];
+        let pickled = [
+            format!("{stem}.bin"),
+            format!("{stem}.fp16.bin"),
+            "pytorch_model.bin".to_owned(),
+        ];
         if pickled.iter().any(|name| self.has(&in_part(name))) {
-            return Err(Error::weights(&label, "has only pickled weights, which can run code when they are opened")
-                .with_hint("save the model with safe_serialization=True"));
+            return Err(Error::weights(
+                &label,
+                "has only pickled weights, which can run code when they are opened",
+            )
+            .with_hint("save the model with safe_serialization=True"));
         }
         Err(Error::weights(&label, format!("has no {stem}.safetensors"))
             .with_hint("a model folder has the diffusers layout, with safetensors files"))
@@ -144,17 +155,25 @@ impl ModelFolder {
     fn shards(&self, index: &str) -> Result<Vec<String>> {
         let file = self.config(index)?;
         let wrong = || Error::weights(&file.path, "has no weight_map from tensor names to files");
-        let map = file.get("weight_map").and_then(Value::as_object).ok_or_else(wrong)?;
+        let map = file
+            .get("weight_map")
+            .and_then(Value::as_object)
+            .ok_or_else(wrong)?;
         let mut names = map
             .values()
             .map(|name| name.as_str().map(str::to_owned).ok_or_else(wrong))
             .collect::<Result<Vec<_>>>()?;
         names.sort();
         names.dedup();
-        let outside = names.iter().find(|name| name.contains(['/', '\\']) || name.starts_with('.'));
+        let outside = names
+            .iter()
+            .find(|name| name.contains(['/', '\\']) || name.starts_with('.'));
         match outside {
             None => Ok(names),
-            Some(name) => Err(Error::weights(&file.path, format!("points outside of its folder: {name}"))),
+            Some(name) => Err(Error::weights(
+                &file.path,
+                format!("points outside of its folder: {name}"),
+            )),
         }
     }
 
@@ -186,7 +205,9 @@ impl ModelFolder {
     /// [`Error::Io`] if a folder can't be listed.
     pub fn files_of(&self, parts: &[&str]) -> Result<Vec<String>> {
         let is_used = |name: &str| {
-            [".json", ".txt", ".safetensors"].iter().any(|ending| name.ends_with(ending))
+            [".json", ".txt", ".safetensors"]
+                .iter()
+                .any(|ending| name.ends_with(ending))
         };
         let mut names = Vec::new();
         for part in parts {
@@ -196,7 +217,10 @@ impl ModelFolder {
                         .files
                         .iter()
                         .map(|(name, _)| (*name).to_owned())
-                        .filter(|name| name.split_once('/').is_some_and(|(first, _)| first == *part)),
+                        .filter(|name| {
+                            name.split_once('/')
+                                .is_some_and(|(first, _)| first == *part)
+                        }),
                 ),
                 Self::Disk(folder) => {
                     let path = folder.join(part);

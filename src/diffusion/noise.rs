@@ -67,7 +67,8 @@ mod tests {
     #[test]
     fn numbers_are_standard_normal() {
         let values = gaussian(42, 0, 200_000);
-        let moment = |power: i32| values.iter().map(|v| v.powi(power)).sum::<f64>() / values.len() as f64;
+        let moment =
+            |power: i32| values.iter().map(|v| v.powi(power)).sum::<f64>() / values.len() as f64;
         assert!(moment(1).abs() < 0.01, "mean {}", moment(1));
         assert!((moment(2) - 1.0).abs() < 0.02, "variance {}", moment(2));
         assert!(moment(3).abs() < 0.05, "skewness {}", moment(3));
@@ -79,7 +80,8 @@ mod tests {
     #[test]
     fn streams_and_seeds_are_independent() {
         let n = 50_000;
-        let correlation = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>() / n as f64;
+        let correlation =
+            |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>() / n as f64;
         let first = gaussian(1, 0, n);
         assert!(correlation(&first, &gaussian(2, 0, n)).abs() < 0.02);
         assert!(correlation(&first, &gaussian(1, 1, n)).abs() < 0.02);

@@ -9,7 +9,9 @@ use super::interpolate::lerp;
 use super::sampler::{self, Guidance};
 use super::schedulers::SchedulerConfig;
 use super::source::{Family, ModelSource, Part};
-use super::text::{ClipConfig, ClipTextModel, HiddenState, TextEmbedding, TextEncoder, TextEncoders, Tokenizer};
+use super::text::{
+    ClipConfig, ClipTextModel, HiddenState, TextEmbedding, TextEncoder, TextEncoders, Tokenizer,
+};
 use super::unet::{Conditioning, UNet, UNetConfig, guidance_embedding};
 use super::vae::{Decoder, VaeConfig};
 use super::weights::Weights;
@@ -55,9 +57,16 @@ impl StableDiffusion {
         let index = model.index()?;
         let family = Family::of(&index)?;
         ModelDefaults::of(model)?.check_draw_size(config.draw_size)?;
-        let choice = config.diffusion.scheduler.as_deref().map(str::parse).transpose()?;
-        let scheduler =
-            SchedulerConfig::read(&model.folder.config("scheduler/scheduler_config.json")?, choice)?;
+        let choice = config
+            .diffusion
+            .scheduler
+            .as_deref()
+            .map(str::parse)
+            .transpose()?;
+        let scheduler = SchedulerConfig::read(
+            &model.folder.config("scheduler/scheduler_config.json")?,
+            choice,
+        )?;
         let n_steps = config.n_steps as usize;
         scheduler.start(n_steps)?;
 
@@ -76,14 +85,23 @@ impl StableDiffusion {
         }
         Ok(Self {
             family,
-            text: load_text(model, family, config.diffusion.clip_skip as usize, device, dtype)?,
+            text: load_text(
+                model,
+                family,
+                config.diffusion.clip_skip as usize,
+                device,
+                dtype,
+            )?,
             unet: UNet::load(&weights(Part::UNet)?, unet_config)?,
             latent_channels: vae_config.latent_channels(),
             vae_scale: vae_config.scale(),
             decoder: Decoder::load(&weights(Part::Vae)?, vae_config)?,
             scheduler,
             zero_empty_negative: family == Family::StableDiffusionXl
-                && index.get("force_zeros_for_empty_prompt").and_then(Value::as_bool) != Some(false),
+                && index
+                    .get("force_zeros_for_empty_prompt")
+                    .and_then(Value::as_bool)
+                    != Some(false),
             n_steps,
             draw_size: config.draw_size,
             film_size: config.size,
@@ -137,7 +155,10 @@ impl StableDiffusion {
             true => {
                 let negative = |prompt: &PromptText| prompt.negative.clone();
                 let uncond = self.conditioning(frames, pass.n_chunks, negative)?;
-                Some((uncond, frames.iter().map(|frame| frame.guidance_scale).collect()))
+                Some((
+                    uncond,
+                    frames.iter().map(|frame| frame.guidance_scale).collect(),
+                ))
             }
             false => None,
         };
@@ -152,7 +173,10 @@ impl StableDiffusion {
         words: impl Fn(&PromptText) -> String,
     ) -> Result<Conditioning> {
         let failed = || Error::tensor("mixing the prompts");
-        let is_negative = words(&PromptText { text: "+".to_owned(), negative: "-".to_owned() }) == "-";
+        let is_negative = words(&PromptText {
+            text: "+".to_owned(),
+            negative: "-".to_owned(),
+        }) == "-";
         let mut contexts = Vec::with_capacity(frames.len());
         let mut pooled = Vec::new();
         for frame in frames {
@@ -178,12 +202,20 @@ impl StableDiffusion {
 
     /// SDXL's size conditioning: an uncropped original of the size that is drawn.
     fn time_ids(&self) -> [f64; 6] {
-        let (height, width) = (f64::from(self.draw_size.height), f64::from(self.draw_size.width));
+        let (height, width) = (
+            f64::from(self.draw_size.height),
+            f64::from(self.draw_size.width),
+        );
         [height, width, 0.0, 0.0, height, width]
     }
 
     /// The embedding of a text, from the cache if it is there.
-    fn embedding(&mut self, text: &str, n_chunks: usize, is_negative: bool) -> Result<TextEmbedding> {
+    fn embedding(
+        &mut self,
+        text: &str,
+        n_chunks: usize,
+        is_negative: bool,
+    ) -> Result<TextEmbedding> {
         let zeroed = is_negative && text.is_empty() && self.zero_empty_negative;
         let key = (text.to_owned(), n_chunks);
         let cached = self.cache.iter().find(|(known, _)| *known == key);
@@ -201,7 +233,10 @@ impl StableDiffusion {
         if !zeroed {
             return Ok(embedding);
         }
-        let zeros = |x: &Tensor| x.zeros_like().map_err(Error::tensor("encoding the prompts"));
+        let zeros = |x: &Tensor| {
+            x.zeros_like()
+                .map_err(Error::tensor("encoding the prompts"))
+        };
         Ok(TextEmbedding {
             context: zeros(&embedding.context)?,
             pooled: embedding.pooled.as_ref().map(zeros).transpose()?,
@@ -244,9 +279,14 @@ impl Renderer for StableDiffusion {
         }
         let mut drawn: Vec<(usize, RgbImage)> = Vec::with_capacity(frames.len());
         for (pass, indices) in passes {
-            let batch: Vec<&FrameInputs> = indices.iter().filter_map(|idx| frames.get(*idx)).collect();
+            let batch: Vec<&FrameInputs> =
+                indices.iter().filter_map(|idx| frames.get(*idx)).collect();
             let pictures = self.pictures(&batch, pass)?;
-            drawn.extend(indices.into_iter().zip(finish::frames(&pictures, self.film_size)?));
+            drawn.extend(
+                indices
+                    .into_iter()
+                    .zip(finish::frames(&pictures, self.film_size)?),
+            );
         }
         drawn.sort_by_key(|(idx, _)| *idx);
         Ok(drawn.into_iter().map(|(_, frame)| frame).collect())
@@ -260,7 +300,10 @@ fn load_text(
     device: &Device,
     dtype: DType,
 ) -> Result<TextEncoders> {
-    let parts = [(Part::TextEncoder, "tokenizer"), (Part::TextEncoder2, "tokenizer_2")];
+    let parts = [
+        (Part::TextEncoder, "tokenizer"),
+        (Part::TextEncoder2, "tokenizer_2"),
+    ];
     let mut encoders = Vec::new();
     for (part, tokenizer) in parts {
         if !model.has(part) {
@@ -274,7 +317,10 @@ fn load_text(
         });
     }
     if encoders.is_empty() {
-        return Err(Error::weights(model.folder.path_of("text_encoder"), "is missing"));
+        return Err(Error::weights(
+            model.folder.path_of("text_encoder"),
+            "is missing",
+        ));
     }
     Ok(TextEncoders {
         encoders,

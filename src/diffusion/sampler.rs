@@ -100,7 +100,9 @@ impl Guidance {
         let n = input.dim(0).map_err(Error::tensor("denoising"))?;
         let Some((_, scales)) = &self.uncond else {
             let prediction = unet.forward(input, &vec![timestep; n], both)?;
-            return prediction.to_dtype(DType::F32).map_err(Error::tensor("denoising"));
+            return prediction
+                .to_dtype(DType::F32)
+                .map_err(Error::tensor("denoising"));
         };
         let twice = Tensor::cat(&[input, input], 0).map_err(Error::tensor("denoising"))?;
         let prediction = unet.forward(&twice, &vec![timestep; 2 * n], both)?;

@@ -65,7 +65,8 @@ impl ModelSource {
     /// # Errors
     /// [`Error::Weights`] if it is missing or malformed.
     pub fn config(&self, part: Part) -> Result<ConfigFile> {
-        self.folder.config(&format!("{}/config.json", part.folder()))
+        self.folder
+            .config(&format!("{}/config.json", part.folder()))
     }
 
     /// Whether the model has this part.
@@ -94,7 +95,11 @@ impl ModelSource {
         let mut names = self.folder.files_of(&parts)?;
         names.insert(0, "model_index.json".to_owned());
         self.folder.add_to_hash(&names, &mut hash)?;
-        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hash
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect())
     }
 }
 

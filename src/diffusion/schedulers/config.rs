@@ -28,8 +28,16 @@ const KINDS: [(Kind, &str, &str); 7] = [
     (Kind::Ddim, "ddim", "DDIMScheduler"),
     (Kind::Pndm, "pndm", "PNDMScheduler"),
     (Kind::Euler, "euler", "EulerDiscreteScheduler"),
-    (Kind::EulerAncestral, "euler_a", "EulerAncestralDiscreteScheduler"),
-    (Kind::DpmPlusPlus2M, "dpmpp_2m", "DPMSolverMultistepScheduler"),
+    (
+        Kind::EulerAncestral,
+        "euler_a",
+        "EulerAncestralDiscreteScheduler",
+    ),
+    (
+        Kind::DpmPlusPlus2M,
+        "dpmpp_2m",
+        "DPMSolverMultistepScheduler",
+    ),
     (Kind::UniPc, "unipc", "UniPCMultistepScheduler"),
     (Kind::Lcm, "lcm", "LCMScheduler"),
 ];
@@ -154,7 +162,10 @@ impl std::str::FromStr for Choice {
         let can_karras = ["euler", "dpmpp_2m", "unipc"].contains(&name);
         let row = KINDS.iter().find(|(_, short, _)| *short == name);
         match row {
-            Some((kind, ..)) if can_karras || !karras => Ok(Self { kind: *kind, karras }),
+            Some((kind, ..)) if can_karras || !karras => Ok(Self {
+                kind: *kind,
+                karras,
+            }),
             _ => Err(Error::Config {
                 name: "--scheduler",
                 value: text.to_owned(),
@@ -181,7 +192,16 @@ const UNSUPPORTED: [(&str, &str); 10] = [
 impl SchedulerConfig {
     /// Short names of the schedulers.
     pub const NAMES: [&'static str; 10] = [
-        "ddim", "pndm", "euler", "euler_karras", "euler_a", "dpmpp_2m", "dpmpp_2m_karras", "unipc", "unipc_karras", "lcm",
+        "ddim",
+        "pndm",
+        "euler",
+        "euler_karras",
+        "euler_a",
+        "dpmpp_2m",
+        "dpmpp_2m_karras",
+        "unipc",
+        "unipc_karras",
+        "lcm",
     ];
 
     /// Reads `scheduler_config.json`. With `choice`, another algorithm runs on the same file, as when diffusers' `from_config`
@@ -193,8 +213,14 @@ impl SchedulerConfig {
         let kind = match (choice, file.class_name()) {
             (Some(choice), _) => choice.kind,
             (None, Some(class)) => Kind::of_class(class).ok_or_else(|| {
-                Error::weights(&file.path, format!("_class_name = {class} is not supported"))
-                    .with_hint(format!("choose another with --scheduler: {}", Self::NAMES.join(", ")))
+                Error::weights(
+                    &file.path,
+                    format!("_class_name = {class} is not supported"),
+                )
+                .with_hint(format!(
+                    "choose another with --scheduler: {}",
+                    Self::NAMES.join(", ")
+                ))
             })?,
             (None, None) => return Err(Error::weights(&file.path, "has no _class_name")),
         };
@@ -203,12 +229,16 @@ impl SchedulerConfig {
                 && !value.is_null()
                 && value.to_string() != supported
             {
-                return Err(Error::weights(&file.path, format!("{key} = {value} is not supported")));
+                return Err(Error::weights(
+                    &file.path,
+                    format!("{key} = {value} is not supported"),
+                ));
             }
         }
         let mut config = Fields(file).read(kind)?;
         if let Some(choice) = choice {
-            config.use_karras_sigmas = choice.karras || (config.use_karras_sigmas && choice.kind == kind_of(file));
+            config.use_karras_sigmas =
+                choice.karras || (config.use_karras_sigmas && choice.kind == kind_of(file));
         }
         config.check(file)?;
         Ok(config)
@@ -219,7 +249,11 @@ impl SchedulerConfig {
         if !(1..=100_000).contains(&self.num_train_timesteps) {
             return wrong("num_train_timesteps must be from 1 to 100000");
         }
-        if self.trained_betas.as_ref().is_some_and(|betas| betas.len() != self.num_train_timesteps) {
+        if self
+            .trained_betas
+            .as_ref()
+            .is_some_and(|betas| betas.len() != self.num_train_timesteps)
+        {
             return wrong("trained_betas must have num_train_timesteps values");
         }
         if !(1..=2).contains(&self.solver_order) {
@@ -233,13 +267,18 @@ impl SchedulerConfig {
         if solver_types.contains(&self.solver_type.as_str()) {
             Ok(())
         } else {
-            wrong(&format!("solver_type = {} is not supported", self.solver_type))
+            wrong(&format!(
+                "solver_type = {} is not supported",
+                self.solver_type
+            ))
         }
     }
 }
 
 fn kind_of(file: &ConfigFile) -> Kind {
-    file.class_name().and_then(Kind::of_class).unwrap_or(Kind::Ddim)
+    file.class_name()
+        .and_then(Kind::of_class)
+        .unwrap_or(Kind::Ddim)
 }
 
 /// Reads keys with the defaults of a class.
@@ -261,10 +300,14 @@ impl Fields<'_> {
             Kind::Ddim | Kind::Pndm | Kind::Lcm => Spacing::Leading,
             _ => Spacing::Linspace,
         };
-        let clips = self.or("clip_sample", kind == Kind::Ddim)? && matches!(kind, Kind::Ddim | Kind::Lcm);
+        let clips =
+            self.or("clip_sample", kind == Kind::Ddim)? && matches!(kind, Kind::Ddim | Kind::Lcm);
         let clip_range = self.or("clip_sample_range", 1.0)?;
         if kind == Kind::Pndm && !self.or("skip_prk_steps", false)? {
-            return Err(Error::weights(&self.0.path, "PNDM with skip_prk_steps = false is not supported"));
+            return Err(Error::weights(
+                &self.0.path,
+                "PNDM with skip_prk_steps = false is not supported",
+            ));
         }
         if kind == Kind::DpmPlusPlus2M {
             let algorithm = self.or("algorithm_type", "dpmsolver++".to_owned())?;
@@ -280,9 +323,13 @@ impl Fields<'_> {
             num_train_timesteps: self.or("num_train_timesteps", 1000)?,
             beta_start: self.or("beta_start", if is_lcm { 0.00085 } else { 0.0001 })?,
             beta_end: self.or("beta_end", if is_lcm { 0.012 } else { 0.02 })?,
-            beta_schedule: self.or("beta_schedule", if is_lcm { "scaled_linear" } else { "linear" }.to_owned())?,
+            beta_schedule: self.or(
+                "beta_schedule",
+                if is_lcm { "scaled_linear" } else { "linear" }.to_owned(),
+            )?,
             trained_betas: self.or("trained_betas", None)?,
-            rescale_betas_zero_snr: kind != Kind::Pndm && self.or("rescale_betas_zero_snr", false)?,
+            rescale_betas_zero_snr: kind != Kind::Pndm
+                && self.or("rescale_betas_zero_snr", false)?,
             prediction: self.or("prediction_type", Prediction::Epsilon)?,
             spacing: self.or("timestep_spacing", spacing)?,
             steps_offset: self.or("steps_offset", 0)?,
@@ -310,7 +357,11 @@ impl Fields<'_> {
             _ => ("midpoint", &["bh1", "bh2", "logrho"]),
         };
         let value = self.or("solver_type", default.to_owned())?;
-        Ok(if others.contains(&value.as_str()) { default.to_owned() } else { value })
+        Ok(if others.contains(&value.as_str()) {
+            default.to_owned()
+        } else {
+            value
+        })
     }
 
     /// Minus infinity is not JSON; diffusers writes it as a string or as a bare word, which is read as absent.

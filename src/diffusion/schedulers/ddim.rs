@@ -21,7 +21,11 @@ impl Ddim {
     pub fn new(config: &SchedulerConfig, n_steps: usize) -> Result<Self> {
         let alphas_cumprod = alphas_cumprod(config)?;
         Ok(Self {
-            final_alpha_cumprod: if config.set_alpha_to_one { 1.0 } else { at(&alphas_cumprod, 0) },
+            final_alpha_cumprod: if config.set_alpha_to_one {
+                1.0
+            } else {
+                at(&alphas_cumprod, 0)
+            },
             alphas_cumprod,
             timesteps: discrete_timesteps(config, n_steps),
             timestep_ratio: (config.num_train_timesteps / n_steps) as f64,

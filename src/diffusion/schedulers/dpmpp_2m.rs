@@ -28,7 +28,9 @@ impl DpmPlusPlus2M {
         let last_timestep = table.n_above(config.lambda_min_clipped);
         let (timesteps, mut sigmas) = if config.use_karras_sigmas {
             let sigmas = karras_sigmas(config, table.min(), table.max(), n_steps);
-            let timesteps = sigmas.iter().map(|&sigma| table.timestep_of(sigma).round_ties_even());
+            let timesteps = sigmas
+                .iter()
+                .map(|&sigma| table.timestep_of(sigma).round_ties_even());
             (timesteps.collect(), sigmas)
         } else {
             let timesteps = multistep_timesteps(config, n_steps, last_timestep);
@@ -75,7 +77,9 @@ impl Scheduler for DpmPlusPlus2M {
     ) -> TensorResult<Step> {
         let (alpha_s, sigma_s, lambda_s) = alpha_sigma_lambda(at(&self.sigmas, call_idx));
         let (alpha_t, sigma_t, lambda_t) = alpha_sigma_lambda(at(&self.sigmas, call_idx + 1));
-        let picture = self.prediction.picture(prediction, latents, alpha_s, sigma_s)?;
+        let picture = self
+            .prediction
+            .picture(prediction, latents, alpha_s, sigma_s)?;
 
         let h = lambda_t - lambda_s; // infinite where the last sigma is 0
         let decay = (-h).exp() - 1.0;

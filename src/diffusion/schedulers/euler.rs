@@ -23,7 +23,10 @@ impl Euler {
         if config.use_karras_sigmas {
             let (max, min) = (at(&sigmas, 0), at(&sigmas, sigmas.len().saturating_sub(1)));
             sigmas = karras_sigmas(config, min, max, n_steps);
-            timesteps = sigmas.iter().map(|&sigma| table.timestep_of(sigma)).collect();
+            timesteps = sigmas
+                .iter()
+                .map(|&sigma| table.timestep_of(sigma))
+                .collect();
         }
         sigmas.push(table.last(config));
         Ok(Self {

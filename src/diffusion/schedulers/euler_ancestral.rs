@@ -62,7 +62,9 @@ impl Scheduler for EulerAncestral {
     ) -> TensorResult<Step> {
         let (from, to) = (at(&self.sigmas, call_idx), at(&self.sigmas, call_idx + 1));
         let picture = picture(self.prediction, prediction, latents, from)?;
-        let sigma_up = (to.powi(2) * (from.powi(2) - to.powi(2)) / from.powi(2)).max(0.0).sqrt();
+        let sigma_up = (to.powi(2) * (from.powi(2) - to.powi(2)) / from.powi(2))
+            .max(0.0)
+            .sqrt();
         let sigma_down = (to.powi(2) - sigma_up.powi(2)).max(0.0).sqrt();
         let derivative = ((latents - &picture)? / from)?;
         let mut latents = (latents + (derivative * (sigma_down - from))?)?;

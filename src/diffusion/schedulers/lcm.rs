@@ -30,7 +30,11 @@ impl Lcm {
             ((n_teacher - idx) * ratio) as f64 - 1.0
         });
         Ok(Self {
-            final_alpha_cumprod: if config.set_alpha_to_one { 1.0 } else { at(&alphas_cumprod, 0) },
+            final_alpha_cumprod: if config.set_alpha_to_one {
+                1.0
+            } else {
+                at(&alphas_cumprod, 0)
+            },
             alphas_cumprod,
             timesteps: timesteps.collect(),
             timestep_scaling: config.timestep_scaling,
@@ -80,8 +84,8 @@ impl Scheduler for Lcm {
         } else {
             self.final_alpha_cumprod
         };
-        let latents = ((&picture * alpha_next.sqrt())?
-            + (required(noise)? * (1.0 - alpha_next).sqrt())?)?;
+        let latents =
+            ((&picture * alpha_next.sqrt())? + (required(noise)? * (1.0 - alpha_next).sqrt())?)?;
         Ok(Step {
             latents,
             foreseen: Some(picture),

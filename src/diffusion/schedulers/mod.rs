@@ -108,7 +108,13 @@ impl SchedulerConfig {
 
 impl Prediction {
     /// The picture's latents that follow from a prediction about `sample = alpha * picture + sigma * noise`.
-    fn picture(self, out: &Tensor, sample: &Tensor, alpha: f64, sigma: f64) -> TensorResult<Tensor> {
+    fn picture(
+        self,
+        out: &Tensor,
+        sample: &Tensor,
+        alpha: f64,
+        sigma: f64,
+    ) -> TensorResult<Tensor> {
         match self {
             Self::Epsilon => (sample - (out * sigma)?)? / alpha,
             Self::Velocity => (sample * alpha)? - (out * sigma)?,

@@ -30,7 +30,11 @@ impl Pndm {
             timesteps.insert(1, second);
         }
         Ok(Self {
-            final_alpha_cumprod: if config.set_alpha_to_one { 1.0 } else { at(&alphas_cumprod, 0) },
+            final_alpha_cumprod: if config.set_alpha_to_one {
+                1.0
+            } else {
+                at(&alphas_cumprod, 0)
+            },
             alphas_cumprod,
             timesteps,
             timestep_ratio: (config.num_train_timesteps / n_steps) as f64,

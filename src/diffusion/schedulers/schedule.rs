@@ -48,7 +48,11 @@ pub fn alphas_cumprod(config: &SchedulerConfig) -> Result<Vec<f64>> {
 
 /// The cosine schedule (Nichol and Dhariwal 2021, arXiv 2102.09672, eq. 17), with betas of at most 0.999.
 fn squared_cosine_betas(n: usize) -> Vec<f64> {
-    let alpha_bar = |t: f64| ((t + 0.008) / 1.008 * std::f64::consts::FRAC_PI_2).cos().powi(2);
+    let alpha_bar = |t: f64| {
+        ((t + 0.008) / 1.008 * std::f64::consts::FRAC_PI_2)
+            .cos()
+            .powi(2)
+    };
     (0..n)
         .map(|i| {
             let (from, to) = (i as f64 / n as f64, (i + 1) as f64 / n as f64);
@@ -183,7 +187,10 @@ impl SigmaTable {
             *last = MIN_ALPHA_CUMPROD;
         }
         Self {
-            sigmas: alphas_cumprod.iter().map(|a| ((1.0 - a) / a).sqrt()).collect(),
+            sigmas: alphas_cumprod
+                .iter()
+                .map(|a| ((1.0 - a) / a).sqrt())
+                .collect(),
         }
     }
 
@@ -199,7 +206,11 @@ impl SigmaTable {
 
     /// Number of training timesteps whose log signal-to-noise ratio is at least `lambda_min`.
     pub fn n_above(&self, lambda_min: f64) -> usize {
-        let n_below = self.sigmas.iter().rev().take_while(|sigma| -sigma.ln() < lambda_min);
+        let n_below = self
+            .sigmas
+            .iter()
+            .rev()
+            .take_while(|sigma| -sigma.ln() < lambda_min);
         self.sigmas.len() - n_below.count()
     }
 
@@ -216,7 +227,9 @@ impl SigmaTable {
     pub fn timestep_of(&self, sigma: f64) -> f64 {
         let log_sigma = sigma.max(1e-10).ln();
         let n_below = self.sigmas.partition_point(|s| s.ln() <= log_sigma);
-        let low = n_below.saturating_sub(1).min(self.sigmas.len().saturating_sub(2));
+        let low = n_below
+            .saturating_sub(1)
+            .min(self.sigmas.len().saturating_sub(2));
         let value = |idx: usize| self.sigmas.get(idx).map_or(0.0, |s| s.ln());
         let share = (value(low) - log_sigma) / (value(low) - value(low + 1));
         low as f64 + share.clamp(0.0, 1.0)

@@ -29,7 +29,9 @@ impl UniPc {
         let table = SigmaTable::new(config, alphas_cumprod(config)?);
         let (timesteps, mut sigmas) = if config.use_karras_sigmas {
             let sigmas = karras_sigmas(config, table.min(), table.max(), n_steps);
-            let timesteps = sigmas.iter().map(|&sigma| table.timestep_of(sigma).round_ties_even());
+            let timesteps = sigmas
+                .iter()
+                .map(|&sigma| table.timestep_of(sigma).round_ties_even());
             (timesteps.collect(), sigmas)
         } else {
             let timesteps = multistep_timesteps(config, n_steps, config.num_train_timesteps);
@@ -68,8 +70,8 @@ impl UniPc {
         let (_, sigma_s, lambda_s) = alpha_sigma_lambda(at(&self.sigmas, from));
         let (alpha_t, sigma_t, lambda_t) = alpha_sigma_lambda(at(&self.sigmas, from + 1));
         let coefficients = Coefficients::new(lambda_t - lambda_s, self.is_bh1);
-        let base = ((latents * (sigma_t / sigma_s))?
-            - (picture * (alpha_t * coefficients.phi_1))?)?;
+        let base =
+            ((latents * (sigma_t / sigma_s))? - (picture * (alpha_t * coefficients.phi_1))?)?;
         match correction(&coefficients)? {
             None => Ok(base),
             Some(slopes) => base - (slopes * (alpha_t * coefficients.b_h))?,
@@ -108,7 +110,8 @@ impl UniPc {
             let Some(previous) = before.last().filter(|_| order == 2) else {
                 return Ok(Some((now * 0.5)?));
             };
-            let ratio = (self.lambda(from.saturating_sub(1)) - self.lambda(from)) / coefficients.h();
+            let ratio =
+                (self.lambda(from.saturating_sub(1)) - self.lambda(from)) / coefficients.h();
             let (weight_before, weight_now) = coefficients.corrector_weights(ratio);
             let slope = ((previous - newest)? / ratio)?;
             Ok(Some(((slope * weight_before)? + (now * weight_now)?)?))

@@ -62,7 +62,10 @@ impl ClipConfig {
         let config: Self = file.parse()?;
         let wrong = |reason: String| Err(Error::weights(&file.path, reason));
         if config.activation().is_none() {
-            return wrong(format!("hidden_act = {} is not supported", config.hidden_act));
+            return wrong(format!(
+                "hidden_act = {} is not supported",
+                config.hidden_act
+            ));
         }
         let n_heads = config.num_attention_heads;
         if n_heads == 0 || !config.hidden_size.is_multiple_of(n_heads) {
@@ -173,10 +176,10 @@ impl ClipTextModel {
         let n_tokens = ids.first().map_or(0, Vec::len);
         let device = self.token_embedding.device();
         let flat = Tensor::from_vec(ids.concat(), ids.len() * n_tokens, device)?;
-        let tokens = self
-            .token_embedding
-            .index_select(&flat, 0)?
-            .reshape((ids.len(), n_tokens, ()))?;
+        let tokens =
+            self.token_embedding
+                .index_select(&flat, 0)?
+                .reshape((ids.len(), n_tokens, ()))?;
         let positions = self.position_embedding.narrow(0, 0, n_tokens)?;
         let mut x = tokens.broadcast_add(&positions)?; // [b, tokens, d]
 
@@ -186,9 +189,10 @@ impl ClipTextModel {
             hidden_states.push(x.clone());
         }
         let last_hidden_state = self.final_layer_norm.forward(&x)?;
-        let ends = ids.iter().enumerate().map(|(row, ids)| {
-            last_hidden_state.get(row)?.get(self.end_position(ids))
-        });
+        let ends = ids
+            .iter()
+            .enumerate()
+            .map(|(row, ids)| last_hidden_state.get(row)?.get(self.end_position(ids)));
         let mut pooled = Tensor::stack(&ends.collect::<TensorResult<Vec<_>>>()?, 0)?; // [b, d]
         if let Some(projection) = &self.text_projection {
             pooled = projection.forward(&pooled)?;

@@ -57,7 +57,9 @@ impl TextEncoder {
             HiddenState::Last { clip_skip } => (clip_skip, clip_skip + 1),
             HiddenState::Penultimate { clip_skip } => (clip_skip, clip_skip + 2),
         };
-        let state = n_states.checked_sub(n_back).and_then(|idx| output.hidden_states.get(idx));
+        let state = n_states
+            .checked_sub(n_back)
+            .and_then(|idx| output.hidden_states.get(idx));
         let state = state.ok_or_else(|| Error::Config {
             name: "--clip-skip",
             value: clip_skip.to_string(),
@@ -102,7 +104,11 @@ impl TextEncoder {
         let join = || -> TensorResult<(Tensor, Tensor)> {
             let weighted = chunks.iter().enumerate().map(|(idx, chunk)| {
                 let state = states.get(idx)?;
-                match chunk.weights.iter().all(|weight| weight.to_bits() == 1f32.to_bits()) {
+                match chunk
+                    .weights
+                    .iter()
+                    .all(|weight| weight.to_bits() == 1f32.to_bits())
+                {
                     true => Ok(state),
                     false => weigh(&state, &chunk.weights),
                 }
@@ -120,7 +126,11 @@ fn weigh(state: &Tensor, weights: &[f32]) -> TensorResult<Tensor> {
         .to_dtype(state.dtype())?
         .unsqueeze(1)?;
     let weighted = state.broadcast_mul(&weights)?;
-    let mean = |x: &Tensor| x.to_dtype(candle_core::DType::F32)?.mean_all()?.to_scalar::<f32>();
+    let mean = |x: &Tensor| {
+        x.to_dtype(candle_core::DType::F32)?
+            .mean_all()?
+            .to_scalar::<f32>()
+    };
     let (before, after) = (mean(state)?, mean(&weighted)?);
     if after.abs() < f32::MIN_POSITIVE {
         return Ok(weighted);
@@ -143,8 +153,15 @@ impl TextEncoders {
     /// # Errors
     /// [`Error::Weights`] if the vocabulary can't express the text.
     pub fn n_chunks(&self, text: &str) -> Result<usize> {
-        let counts = self.encoders.iter().map(|encoder| Ok(encoder.chunks(text, COMMA_BACKTRACK)?.len()));
-        Ok(counts.collect::<Result<Vec<_>>>()?.into_iter().max().unwrap_or(1))
+        let counts = self
+            .encoders
+            .iter()
+            .map(|encoder| Ok(encoder.chunks(text, COMMA_BACKTRACK)?.len()));
+        Ok(counts
+            .collect::<Result<Vec<_>>>()?
+            .into_iter()
+            .max()
+            .unwrap_or(1))
     }
 
     /// The embedding of a prompt, filled up with empty chunks to at least `n_chunks`.

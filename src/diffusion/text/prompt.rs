@@ -49,7 +49,9 @@ pub fn parse(prompt: &str) -> Vec<Piece> {
                 pieces.push(Piece::Text(first.to_string(), 1.0));
             }
             _ => {
-                taken = rest.find(['\\', '(', ')', '[', ']', ':']).unwrap_or(rest.len());
+                taken = rest
+                    .find(['\\', '(', ')', '[', ']', ':'])
+                    .unwrap_or(rest.len());
                 push_text(&mut pieces, rest.get(..taken).unwrap_or_default());
             }
         }
@@ -89,7 +91,9 @@ fn explicit_weight(text: &str) -> Option<(f64, usize)> {
     let end = text.find(')')?;
     let number = text.get(1..end)?.trim();
     let is_plain = !number.is_empty()
-        && number.chars().all(|c| c.is_ascii_digit() || "+-.".contains(c));
+        && number
+            .chars()
+            .all(|c| c.is_ascii_digit() || "+-.".contains(c));
     let weight = number.parse::<f64>().ok().filter(|_| is_plain)?;
     Some((weight, end + 1))
 }
@@ -149,7 +153,11 @@ pub struct ChunkFormat {
 impl ChunkFormat {
     /// Cuts weighted tokens into chunks. `pieces` holds the tokens of each piece; `None` is a break. There is at least one
     /// chunk.
-    pub fn chunks(&self, pieces: &[Option<(Vec<u32>, f64)>], is_comma: impl Fn(u32) -> bool) -> Vec<Chunk> {
+    pub fn chunks(
+        &self,
+        pieces: &[Option<(Vec<u32>, f64)>],
+        is_comma: impl Fn(u32) -> bool,
+    ) -> Vec<Chunk> {
         let room = self.len.saturating_sub(2).max(1);
         let mut done: Vec<Vec<(u32, f32)>> = Vec::new();
         let mut current: Vec<(u32, f32)> = Vec::new();

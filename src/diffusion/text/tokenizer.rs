@@ -4,8 +4,7 @@ use crate::diffusion::model::ModelFolder;
 use crate::{Error, Result};
 
 /// How CLIP cuts text into words (Radford et al. 2021); the pattern of transformers' `CLIPTokenizerFast`.
-const WORDS: &str =
-    r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
+const WORDS: &str = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 
 /// CLIP's byte-pair tokenizer of a model folder.
 #[derive(Debug)]
@@ -48,10 +47,17 @@ impl Tokenizer {
         let pad = token("pad_token", &eos);
 
         let has_fast = folder.has(&name("tokenizer.json"));
-        let file = name(if has_fast { "tokenizer.json" } else { "vocab.json" });
+        let file = name(if has_fast {
+            "tokenizer.json"
+        } else {
+            "vocab.json"
+        });
         let path = folder.path_of(&file);
         let broken = |error: tokenizers::Error| {
-            Error::weights(&path, format!("is not a tokenizer that can be used: {error}"))
+            Error::weights(
+                &path,
+                format!("is not a tokenizer that can be used: {error}"),
+            )
         };
         let json = if has_fast {
             folder.text(&file)?.into_bytes()
@@ -65,9 +71,9 @@ impl Tokenizer {
         inner.with_truncation(None).map_err(broken)?;
         inner.with_padding(None);
         let id = |text: &str| {
-            inner.token_to_id(text).ok_or_else(|| {
-                Error::weights(&path, format!("the vocabulary has no token {text}"))
-            })
+            inner
+                .token_to_id(text)
+                .ok_or_else(|| Error::weights(&path, format!("the vocabulary has no token {text}")))
         };
         Ok(Self {
             bos: id(&bos)?,
@@ -108,7 +114,11 @@ impl Tokenizer {
 }
 
 /// The `tokenizer.json` that transformers' `CLIPTokenizerFast` makes of the slow class's two files.
-fn from_vocab_and_merges(vocab: &str, merges: &str, special: [&str; 3]) -> tokenizers::Result<Vec<u8>> {
+fn from_vocab_and_merges(
+    vocab: &str,
+    merges: &str,
+    special: [&str; 3],
+) -> tokenizers::Result<Vec<u8>> {
     let vocab: serde_json::Map<String, Value> = serde_json::from_str(vocab)?;
     let [_, eos, _] = special;
     // The first line of the file is a version; every other holds two symbols.
@@ -120,7 +130,9 @@ fn from_vocab_and_merges(vocab: &str, merges: &str, special: [&str; 3]) -> token
         .collect();
     let mut added: Vec<Value> = Vec::new();
     for (idx, token) in special.iter().enumerate() {
-        let id = vocab.get(*token).ok_or_else(|| format!("the vocabulary has no token {token}"))?;
+        let id = vocab
+            .get(*token)
+            .ok_or_else(|| format!("the vocabulary has no token {token}"))?;
         if !special.iter().take(idx).any(|earlier| earlier == token) {
             added.push(json!({
                 "id": id, "content": token, "special": true, "normalized": token.len() > 1,

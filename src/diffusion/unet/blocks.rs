@@ -66,10 +66,7 @@ impl DownBlock {
     ) -> Result<Self> {
         let layers = (0..n_layers).map(|layer| {
             let c_in = if layer == 0 { c_in } else { sizes.channels };
-            Ok((
-                sizes.resnet(w, layer, c_in)?,
-                sizes.transformer(w, layer)?,
-            ))
+            Ok((sizes.resnet(w, layer, c_in)?, sizes.transformer(w, layer)?))
         });
         Ok(Self {
             layers: layers.collect::<Result<_>>()?,
@@ -176,9 +173,9 @@ impl UpBlock {
     ) -> TensorResult<Tensor> {
         let mut x = x;
         for (resnet, transformer) in &self.layers {
-            let skip = skips
-                .pop()
-                .ok_or_else(|| candle_core::Error::msg("the up path has more layers than the down path"))?;
+            let skip = skips.pop().ok_or_else(|| {
+                candle_core::Error::msg("the up path has more layers than the down path")
+            })?;
             x = resnet.forward(&Tensor::cat(&[&x, &skip], 1)?, Some(time))?;
             if let Some(transformer) = transformer {
                 x = transformer.forward(&x, context)?;

@@ -181,12 +181,17 @@ impl UNetConfig {
             ));
         }
         if config.norm_num_groups == 0 || config.block_out_channels.contains(&0) {
-            return Err(wrong("norm_num_groups and block_out_channels must be above 0"));
+            return Err(wrong(
+                "norm_num_groups and block_out_channels must be above 0",
+            ));
         }
         if let Some(kind) = &config.addition_embed_type
             && kind != "text_time"
         {
-            return Err(unsupported("addition_embed_type", &Value::from(kind.as_str())));
+            return Err(unsupported(
+                "addition_embed_type",
+                &Value::from(kind.as_str()),
+            ));
         }
         Ok(config)
     }

@@ -68,7 +68,13 @@ impl UNet {
             let c_in = if idx == 0 { first } else { channels(idx - 1) };
             let padding = (idx + 1 < n_levels).then_some(config.downsample_padding);
             let name = format!("down_blocks.{idx}");
-            down_blocks.push(DownBlock::load(&w.at(name), c_in, level.n_layers, &level.down, padding)?);
+            down_blocks.push(DownBlock::load(
+                &w.at(name),
+                c_in,
+                level.n_layers,
+                &level.down,
+                padding,
+            )?);
             let n_skips = level.n_layers + usize::from(padding.is_some());
             skip_channels.extend(std::iter::repeat_n(level.channels, n_skips));
         }
@@ -83,7 +89,13 @@ impl UNet {
             let skips = skip_channels.split_off(skip_channels.len() - (level.n_layers + 1));
             let skips: Vec<usize> = skips.into_iter().rev().collect();
             let name = format!("up_blocks.{idx}");
-            up_blocks.push(UpBlock::load(&w.at(name), c_in, &skips, &level.up, idx + 1 < n_levels)?);
+            up_blocks.push(UpBlock::load(
+                &w.at(name),
+                c_in,
+                &skips,
+                &level.up,
+                idx + 1 < n_levels,
+            )?);
             c_in = level.channels;
         }
 
@@ -99,7 +111,9 @@ impl UNet {
                 Some(TextTimeEmbedding::load(
                     &w.at("add_embedding"),
                     config.addition_time_embed_dim.ok_or_else(missing)?,
-                    config.projection_class_embeddings_input_dim.ok_or_else(missing)?,
+                    config
+                        .projection_class_embeddings_input_dim
+                        .ok_or_else(missing)?,
                     time_width,
                     config.flip_sin_to_cos,
                     config.freq_shift,
@@ -114,7 +128,12 @@ impl UNet {
                 config.time_cond_proj_dim,
             )?,
             add_embedding,
-            conv_in: Conv2d::load(w.at("conv_in"), config.in_channels, first, config.conv_in_kernel)?,
+            conv_in: Conv2d::load(
+                w.at("conv_in"),
+                config.in_channels,
+                first,
+                config.conv_in_kernel,
+            )?,
             down_blocks,
             mid_block,
             up_blocks,
@@ -199,7 +218,11 @@ impl UNet {
         probe: Probe<'_>,
     ) -> TensorResult<Tensor> {
         let config = &self.config;
-        let width = config.block_out_channels.first().copied().unwrap_or_default();
+        let width = config
+            .block_out_channels
+            .first()
+            .copied()
+            .unwrap_or_default();
         let projected = sinusoidal(
             timesteps,
             width,
@@ -214,10 +237,9 @@ impl UNet {
             .forward(&projected, conditioning.guidance.as_ref())?;
         probe("time_embedding", &time);
         if let Some(add_embedding) = &self.add_embedding {
-            let pooled = conditioning
-                .pooled
-                .as_ref()
-                .ok_or_else(|| candle_core::Error::msg("this UNet needs a pooled text embedding"))?;
+            let pooled = conditioning.pooled.as_ref().ok_or_else(|| {
+                candle_core::Error::msg("this UNet needs a pooled text embedding")
+            })?;
             let added = add_embedding.forward(pooled, &conditioning.time_ids)?;
             probe("add_embedding", &added);
             time = (time + added)?;
@@ -249,7 +271,11 @@ fn levels(w: &Weights, config: &UNetConfig) -> Result<Vec<Level>> {
     (0..n_levels)
         .map(|idx| {
             let up_idx = n_levels - 1 - idx;
-            let channels = config.block_out_channels.get(idx).copied().unwrap_or_default();
+            let channels = config
+                .block_out_channels
+                .get(idx)
+                .copied()
+                .unwrap_or_default();
             let n_layers = config
                 .layers_per_block
                 .level(idx)
@@ -264,28 +290,48 @@ fn levels(w: &Weights, config: &UNetConfig) -> Result<Vec<Level>> {
                     .ok_or_else(|| short("reverse_transformer_layers_per_block"))?,
                 None => transformer_layers.clone(),
             };
-            let sizes = |types: &[String], block: usize, kinds: [&str; 2], layers: &PerLevel<usize>, n: usize| {
+            let sizes = |types: &[String],
+                         block: usize,
+                         kinds: [&str; 2],
+                         layers: &PerLevel<usize>,
+                         n: usize| {
                 let kind = types.get(block).map(String::as_str).unwrap_or_default();
                 let has_attention = match kinds.iter().position(|known| *known == kind) {
                     Some(position) => position == 1,
                     None => {
                         return Err(Error::weights(
                             "unet/config.json",
-                            format!("block class {kind} is not supported (supported: {}, {})", kinds[0], kinds[1]),
+                            format!(
+                                "block class {kind} is not supported (supported: {}, {})",
+                                kinds[0], kinds[1]
+                            ),
                         ));
                     }
                 };
-                let per_layer = (0..n).map(|layer| layers.level(layer).ok_or_else(|| short("transformer_layers_per_block")));
+                let per_layer = (0..n).map(|layer| {
+                    layers
+                        .level(layer)
+                        .ok_or_else(|| short("transformer_layers_per_block"))
+                });
                 Ok(LevelSizes {
                     channels,
-                    transformer_layers: if has_attention { per_layer.collect::<Result<_>>()? } else { Vec::new() },
-                    n_heads: heads.level(idx).ok_or_else(|| short("attention_head_dim"))?,
+                    transformer_layers: if has_attention {
+                        per_layer.collect::<Result<_>>()?
+                    } else {
+                        Vec::new()
+                    },
+                    n_heads: heads
+                        .level(idx)
+                        .ok_or_else(|| short("attention_head_dim"))?,
                     context_width: config
                         .cross_attention_dim
                         .level(idx)
                         .ok_or_else(|| short("cross_attention_dim"))?,
                     time_width: config.time_embedding_width(),
-                    norm: Norm { n_groups: config.norm_num_groups, eps: config.norm_eps },
+                    norm: Norm {
+                        n_groups: config.norm_num_groups,
+                        eps: config.norm_eps,
+                    },
                 })
             };
             let _ = w;

@@ -130,9 +130,13 @@ impl AutoencoderTinyConfig {
         let same_levels = |blocks: &[usize], channels: &[usize]| {
             !blocks.is_empty() && blocks.len() == channels.len()
         };
-        if !same_levels(&config.num_decoder_blocks, &config.decoder_block_out_channels)
-            || !same_levels(&config.num_encoder_blocks, &config.encoder_block_out_channels)
-            || config.upsampling_scaling_factor == 0
+        if !same_levels(
+            &config.num_decoder_blocks,
+            &config.decoder_block_out_channels,
+        ) || !same_levels(
+            &config.num_encoder_blocks,
+            &config.encoder_block_out_channels,
+        ) || config.upsampling_scaling_factor == 0
         {
             return Err(Error::weights(
                 &file.path,

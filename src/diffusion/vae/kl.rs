@@ -27,7 +27,11 @@ impl KlDecoder {
         let decoder = w.at("decoder");
         let norm = norm(config);
         let latent_channels = config.latent_channels;
-        let widest = config.block_out_channels.last().copied().unwrap_or_default();
+        let widest = config
+            .block_out_channels
+            .last()
+            .copied()
+            .unwrap_or_default();
         let n_levels = config.block_out_channels.len();
         let mut c_in = widest;
         let mut up_blocks = Vec::with_capacity(n_levels);
@@ -90,7 +94,11 @@ impl KlEncoder {
     pub fn load(w: &Weights, config: &AutoencoderKlConfig) -> Result<Self> {
         let encoder = w.at("encoder");
         let norm = norm(config);
-        let first = config.block_out_channels.first().copied().unwrap_or_default();
+        let first = config
+            .block_out_channels
+            .first()
+            .copied()
+            .unwrap_or_default();
         let n_levels = config.block_out_channels.len();
         let mut c_in = first;
         let mut down_blocks = Vec::with_capacity(n_levels);
@@ -135,7 +143,9 @@ impl KlEncoder {
             }
         }
         let x = self.mid_block.forward(&x)?;
-        let mut moments = self.conv_out.forward(&self.conv_norm_out.forward_silu(&x)?)?;
+        let mut moments = self
+            .conv_out
+            .forward(&self.conv_norm_out.forward_silu(&x)?)?;
         if let Some(conv) = &self.quant_conv {
             moments = conv.forward(&moments)?;
         }
@@ -218,7 +228,11 @@ impl VaeAttention {
         // Files from before diffusers 0.17 have other names.
         let load = |name: &str, old_name: &str| {
             let is_old = w.has(&format!("{old_name}.weight"));
-            Linear::load(w.at(if is_old { old_name } else { name }), channels, channels)
+            Linear::load(
+                w.at(if is_old { old_name } else { name }),
+                channels,
+                channels,
+            )
         };
         Ok(Self {
             group_norm: GroupNorm::load(w.at("group_norm"), channels, norm.n_groups, norm.eps)?,
@@ -240,7 +254,9 @@ impl VaeAttention {
         let q = self.to_q.forward(&tokens)?;
         let k = self.to_k.forward(&tokens)?;
         let v = self.to_v.forward(&tokens)?;
-        let seen = self.to_out.forward(&ops::attention(&q, &k, &v, 1, false)?)?;
+        let seen = self
+            .to_out
+            .forward(&ops::attention(&q, &k, &v, 1, false)?)?;
         let picture = seen
             .transpose(1, 2)?
             .contiguous()?

@@ -95,8 +95,10 @@ impl Decoder {
     /// # Errors
     /// When the device or the memory fails, or shapes don't fit.
     pub fn decode(&self, latents: &Tensor) -> Result<Tensor> {
-        tiled::decode(latents, self.config.scale(), |tile| self.decode_untiled(tile))
-            .map_err(Error::tensor("decoding the latents"))
+        tiled::decode(latents, self.config.scale(), |tile| {
+            self.decode_untiled(tile)
+        })
+        .map_err(Error::tensor("decoding the latents"))
     }
 
     /// [`Decoder::decode`] in one piece, whatever the size.
@@ -156,10 +158,13 @@ impl Encoder {
     /// When the device or the memory fails, or shapes don't fit.
     pub fn encode(&self, pictures: &Tensor) -> Result<LatentMoments> {
         let encode = || match &self.net {
-            EncoderNet::Kl(net) => net.forward(pictures).map(|(mean, log_variance)| LatentMoments {
-                mean,
-                log_variance: Some(log_variance),
-            }),
+            EncoderNet::Kl(net) => {
+                net.forward(pictures)
+                    .map(|(mean, log_variance)| LatentMoments {
+                        mean,
+                        log_variance: Some(log_variance),
+                    })
+            }
             EncoderNet::Tiny(net) => Ok(LatentMoments {
                 mean: net.forward(&pictures.affine(0.5, 0.5)?)?,
                 log_variance: None,

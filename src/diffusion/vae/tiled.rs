@@ -100,7 +100,10 @@ mod tests {
     fn a_pointwise_decoder_has_no_seams() {
         let device = Device::Cpu;
         let latents = Tensor::rand(-1f32, 1.0, (1, 4, 200, 170), &device).unwrap();
-        let pointwise = |x: &Tensor| x.narrow(1, 0, 3)?.upsample_nearest2d(x.dim(2)? * 8, x.dim(3)? * 8);
+        let pointwise = |x: &Tensor| {
+            x.narrow(1, 0, 3)?
+                .upsample_nearest2d(x.dim(2)? * 8, x.dim(3)? * 8)
+        };
         let whole = pointwise(&latents).unwrap();
         let tiled = decode(&latents, 8, pointwise).unwrap();
         assert_eq!(whole.dims(), tiled.dims());

@@ -87,7 +87,9 @@ impl SafetensorsFile {
                 continue;
             }
             let raw: RawEntry = serde_json::from_value(value).map_err(|error| {
-                broken(format!("the header's entry of tensor `{name}` is wrong: {error}"))
+                broken(format!(
+                    "the header's entry of tensor `{name}` is wrong: {error}"
+                ))
             })?;
             let entry = raw
                 .checked(len - data_begin as u64, data_begin)
