@@ -14,11 +14,13 @@ const UNIT_DB: f32 = 6.0;
 /// Weight of harmony against spectrum.
 const HARMONY_WEIGHT: f32 = 0.8;
 /// Price of a section in units of the usual change from bar to bar.
-const SECTION_PRICE: f32 = 3.0;
+const SECTION_PRICE: f32 = 1.5;
 /// Least price of a section.
-const MIN_PRICE: f32 = 1.2;
+const MIN_PRICE: f32 = 0.5;
 /// Length of a bar where there are no beats, in seconds.
 const FREE_BAR_SECS: f64 = 2.0;
+/// Least distance of a cut from the song's start, in seconds.
+const MIN_EDGE_SECS: f64 = 1.5;
 /// Shortest section that costs nothing extra, in seconds.
 const SHORT_SECS: f64 = 5.0;
 
@@ -44,27 +46,48 @@ pub(super) fn find(features: &Features, beats: &[Beat], duration_secs: f64) -> V
         .collect()
 }
 
-/// Where bars start in seconds: at the song's start, at downbeats, and at a steady pace where there are no beats.
+/// Where bars start in seconds: at the song's start, at downbeats, and at a steady pace where there are no beats. What
+/// precedes the music by less than [`MIN_EDGE_SECS`] belongs to the first bar, a last bar that isn't whole to the one
+/// before.
 fn bar_starts(beats: &[Beat], duration_secs: f64) -> Vec<f64> {
     let mut starts = vec![0.0];
+    let first_beat = beats.first().map(|b| b.time_secs);
     let downbeats = beats
         .iter()
         .filter(|b| b.position_in_bar == 1)
         .map(|b| b.time_secs);
-    for secs in downbeats.chain([duration_secs]) {
+    let mut downbeats: Vec<f64> = downbeats.collect();
+    if let (Some(first), Some(downbeat)) = (first_beat, downbeats.first()) {
+        if first < *downbeat && first > MIN_EDGE_SECS {
+            downbeats.insert(0, first);
+        }
+    }
+    let bar_secs = typical_bar(&downbeats);
+    let last_beat = beats.last().map_or(duration_secs, |b| b.time_secs);
+    downbeats.retain(|secs| *secs > MIN_EDGE_SECS && *secs + 0.9 * bar_secs < last_beat);
+    for secs in downbeats.into_iter().chain([duration_secs]) {
         let last = starts.last().copied().unwrap_or(0.0);
-        let n_free = ((secs - last) / (2.5 * FREE_BAR_SECS)).floor() as usize;
-        let n_parts = if n_free > 0 {
-            (n_free * 5 / 2).max(2)
+        let n_parts = if secs - last > 4.0 * FREE_BAR_SECS {
+            ((secs - last) / FREE_BAR_SECS).floor() as usize
         } else {
             1
         };
         starts.extend((1..n_parts).map(|i| last + (secs - last) * i as f64 / n_parts as f64));
-        if secs > last + 0.2 && secs < duration_secs - 0.2 {
+        if secs < duration_secs {
             starts.push(secs);
         }
     }
     starts
+}
+
+/// Median distance of downbeats in seconds, or that of bars without beats.
+fn typical_bar(starts: &[f64]) -> f64 {
+    let mut lengths: Vec<f64> = starts.windows(2).map(|w| w[1] - w[0]).collect();
+    lengths.sort_by(f64::total_cmp);
+    lengths
+        .get(lengths.len() / 2)
+        .copied()
+        .unwrap_or(FREE_BAR_SECS)
 }
 
 /// One vector for each bar.
@@ -77,10 +100,13 @@ fn describe(features: &Features, starts: &[f64], duration_secs: f64) -> Vec<Vec<
         loudest.push(levels.iter().copied().fold(FLOOR_DB, f32::max));
     }
     let floor_db = percentile(&loudest, 0.95) - RANGE_DB;
+    let longest = 1.2 * typical_bar(starts).max(0.1);
     let spectrum_scale = 1.0 / (UNIT_DB * (n_bands as f32).sqrt());
     (0..starts.len())
         .map(|bar| {
             let end = starts.get(bar + 1).copied().unwrap_or(duration_secs);
+            // A song that fades doesn't change for that.
+            let end = end.min(starts[bar] + longest);
             let first = (starts[bar] / HOP_SECS) as usize;
             let last = ((end / HOP_SECS) as usize).clamp(first + 1, features.n_hops.max(first + 1));
             let mut vector = vec![0.0f32; n_bands + 24];
