@@ -87,13 +87,23 @@ pub(super) fn evidence(
 /// How much each beat sounds like a downbeat, with mean 0 and standard deviation 1 in each of its parts.
 pub(super) fn downbeat_scores(evidence: &[BeatEvidence]) -> Vec<f32> {
     let part = |f: &dyn Fn(&BeatEvidence) -> f32| standardised(evidence.iter().map(f).collect());
-    let harmony = part(&|e| e.harmony);
-    let bass = part(&|e| e.bass);
-    let low = part(&|e| e.onset[0]);
-    let mid = part(&|e| e.onset[1]);
-    let high = part(&|e| e.onset[2]);
+    let parts: Vec<(f32, Vec<f32>)> = vec![
+        (1.1, part(&|e| e.harmony)),
+        (0.6, part(&|e| e.bass)),
+        (1.0, part(&|e| e.onset[0])),
+        (0.25, part(&|e| e.onset[1])),
+        (-0.15, part(&|e| e.onset[2])),
+        (-0.3, part(&|e| e.off_onset[0])),
+        (-0.3, part(&|e| e.off_onset[1])),
+        (-0.25, part(&|e| e.off_onset[2])),
+    ];
     (0..evidence.len())
-        .map(|i| harmony[i] + 0.8 * bass[i] + 0.7 * low[i] + 0.1 * mid[i] - 0.2 * high[i])
+        .map(|i| {
+            parts
+                .iter()
+                .map(|(weight, values)| weight * values[i])
+                .sum()
+        })
         .collect()
 }
 

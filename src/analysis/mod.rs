@@ -2,8 +2,11 @@
 //! words here.
 
 mod analyze;
+#[cfg(feature = "aubio")]
+mod aubio;
 mod click;
 mod features;
+mod judge;
 mod labels;
 mod meter;
 mod onset;
@@ -11,13 +14,16 @@ mod plot;
 mod pulse;
 mod resample;
 mod rhythm;
+mod sections;
 mod summary;
+mod tracker;
 
 pub use analyze::analyze;
 pub use click::write_clicks;
 pub use labels::labels;
 pub use plot::plot;
 pub use summary::summary;
+pub use tracker::TrackerKind;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +34,15 @@ pub const SCHEMA_VERSION: u32 = 1;
 
 /// Settings of the analysis.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct AnalysisConfig {}
+#[serde(default, deny_unknown_fields)]
+pub struct AnalysisConfig {
+    /// How beats are found.
+    pub tracker: TrackerKind,
+    /// The tempo in beats per minute, where the user knows it; the pulse tracker stays within some percent of it.
+    pub tempo_bpm: Option<f64>,
+    /// Beats in a bar, where the user knows it: 3 for 3/4, 4 for 4/4, 2 for 6/8 (its beat is the dotted quarter).
+    pub meter: Option<u32>,
+}
 
 /// What was heard in a song.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

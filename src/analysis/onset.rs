@@ -16,6 +16,12 @@ const RANGE_DB: f32 = 45.0;
 const MAX_AGC_DB: f32 = 25.0;
 /// Reach of the local reference to each side, in hops.
 const AGC_HOPS: usize = 400;
+/// Least onset strength, in natural-log units summed over bands, that counts as 1: sounds without attacks stay weak.
+const MIN_TOP: f32 = 12.0;
+/// Rise over the surroundings that makes an onset, in the same units.
+const MIN_RISE: f32 = 1.8;
+/// Share of a strong onset below which rises within the quarter second after it are part of its decay.
+const MASKED_SHARE: f32 = 0.1;
 /// Frequencies between low, mid and high band.
 const SPLITS_HZ: [f32; 2] = [200.0, 2500.0];
 
@@ -26,6 +32,8 @@ pub(super) struct OnsetStrength {
     pub full: Vec<f32>,
     /// In the low, mid and high band, in the units of `full`.
     pub bands: Vec<[f32; 3]>,
+    /// Natural-log units, summed over bands, of 1 in `full`.
+    pub unit: f32,
 }
 
 impl OnsetStrength {
@@ -43,6 +51,7 @@ impl OnsetStrength {
         let mut strength = Self {
             full: Vec::with_capacity(n_hops),
             bands: Vec::with_capacity(n_hops),
+            unit: MIN_TOP,
         };
         for hop_idx in 0..n_hops {
             history.rotate_right(1);
@@ -65,7 +74,8 @@ impl OnsetStrength {
             strength.bands.push(rises);
         }
         let top = percentile(&strength.full, 0.99);
-        let scale = if top > 1e-3 { 1.0 / top } else { 0.0 };
+        strength.unit = top.max(MIN_TOP);
+        let scale = 1.0 / strength.unit;
         strength.full.iter_mut().for_each(|s| *s *= scale);
         strength
             .bands
@@ -103,6 +113,7 @@ fn reference_levels(loudness_db: &[f32]) -> Vec<f32> {
 
 /// Onsets in order of time.
 pub(super) fn find(features: &Features, strength: &OnsetStrength) -> Vec<Onset> {
+    let least_rise = MIN_RISE / strength.unit;
     let full = &strength.full;
     let mut onsets: Vec<Onset> = Vec::new();
     for hop_idx in 0..full.len() {
@@ -113,15 +124,21 @@ pub(super) fn find(features: &Features, strength: &OnsetStrength) -> Vec<Onset> 
         let highest = around(3, 3).iter().copied().fold(0.0, f32::max);
         let window = around(10, 7);
         let mean = window.iter().sum::<f32>() / window.len() as f32;
-        if value < highest || value < mean + 0.08 || value < 0.1 {
+        // What a strong sound does while it decays isn't an onset.
+        let masked = around(25, 0).iter().copied().fold(0.0, f32::max) * MASKED_SHARE;
+        if value < highest
+            || value < masked
+            || value < mean + least_rise
+            || value < 1.3 * least_rise
+        {
             continue;
         }
         let rises = strength.bands[hop_idx];
         let band = dominant(rises);
         let time_secs = attack_secs(features, strength.peak_secs(hop_idx), band);
         let onset = Onset {
-            time_secs,
-            strength: f64::from(value.min(1.0)),
+            time_secs: rounded(time_secs, 1e6),
+            strength: rounded(f64::from(value.min(1.0)), 1e4),
             band,
         };
         match onsets.last_mut() {
@@ -192,4 +209,9 @@ pub(super) fn percentile(values: &[f32], share: f64) -> f32 {
     }
     let rank = ((sorted.len() - 1) as f64 * share) as usize;
     *sorted.select_nth_unstable_by(rank, f32::total_cmp).1
+}
+
+/// `value` to the nearest of `steps` parts of 1: short in JSON, and read back exactly.
+pub(super) fn rounded(value: f64, steps: f64) -> f64 {
+    (value * steps).round() / steps
 }

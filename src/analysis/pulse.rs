@@ -5,6 +5,13 @@
 //! gained is onset strength times the time that the pulse covers, so slow and fast levels compete fairly, and a prior on
 //! the period decides which level is wanted.
 
+use super::features::HOP_SECS;
+use super::onset::OnsetStrength;
+use super::tracker::{BeatTracker, Heard};
+use crate::Result;
+
+/// Centres of the metrical levels that are tried, in beats per minute: half an octave apart.
+const LEVELS_BPM: [f32; 5] = [42.0, 60.0, 85.0, 120.0, 170.0];
 /// Shortest period in hops: 300 bpm.
 const MIN_PERIOD: usize = 20;
 /// Longest period in hops: 30 bpm.
@@ -19,6 +26,100 @@ const MAX_CHANGE: usize = 6;
 const JUMP_COST: f32 = 2.5;
 /// Time that one unit of gain covers, in hops.
 const UNIT_HOPS: f32 = 50.0;
+
+/// Onset strength relative to what is usual around, smoothed by the jitter of players, 0..=1.
+pub(super) fn activation(strength: &OnsetStrength) -> Vec<f32> {
+    let n = strength.full.len();
+    let tops: Vec<f32> = strength
+        .full
+        .chunks(100)
+        .map(|c| c.iter().copied().fold(0.0, f32::max))
+        .collect();
+    let local: Vec<f32> = (0..tops.len())
+        .map(|i| {
+            let around = &tops[i.saturating_sub(3)..(i + 4).min(tops.len())];
+            around.iter().sum::<f32>() / around.len() as f32
+        })
+        .collect();
+    let scaled: Vec<f32> = (0..n)
+        .map(|hop| {
+            let usual = local[hop / 100].max(0.15);
+            let [low, mid, high] = strength.bands[hop];
+            ((low * 1.6 + mid + 0.7 * high) / usual).min(1.2)
+        })
+        .collect();
+    let kernel = [0.06, 0.24, 0.4, 0.24, 0.06];
+    (0..n)
+        .map(|hop| {
+            (0..5)
+                .map(|k| {
+                    // Strength is seen a hop late.
+                    let at = (hop + k + 1).checked_sub(2).and_then(|at| scaled.get(at));
+                    at.copied().unwrap_or(0.0) * kernel[k]
+                })
+                .sum()
+        })
+        .collect()
+}
+
+/// Ours: the best pulses at every metrical level.
+pub(super) struct PulseTracker;
+
+impl BeatTracker for PulseTracker {
+    fn push(&mut self, _: &[f32]) -> Result<()> {
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, heard: &Heard<'_>) -> Result<Vec<Vec<f64>>> {
+        let priors: Vec<PeriodPrior> = match heard.config.tempo_bpm {
+            Some(bpm) => vec![PeriodPrior {
+                center: 60.0 / (bpm * HOP_SECS) as f32,
+                width_octaves: 0.06,
+                weight: 1.0,
+            }],
+            None => LEVELS_BPM
+                .iter()
+                .map(|bpm| PeriodPrior {
+                    center: 60.0 / (bpm * HOP_SECS as f32),
+                    width_octaves: 0.35,
+                    weight: 0.25,
+                })
+                .collect(),
+        };
+        let mut levels: Vec<Vec<usize>> = Vec::new();
+        for prior in priors {
+            let hops = track(heard.activation, prior);
+            if !levels.iter().any(|known| is_same(known, &hops)) {
+                levels.push(hops);
+            }
+        }
+        // Off-beats may be louder than beats: each level is also proposed half a period later.
+        let shifted: Vec<Vec<usize>> = levels
+            .iter()
+            .map(|hops| {
+                hops.windows(2)
+                    .map(|pair| (pair[0] + pair[1]) / 2)
+                    .collect()
+            })
+            .collect();
+        for hops in shifted {
+            if !levels.iter().any(|known| is_same(known, &hops)) {
+                levels.push(hops);
+            }
+        }
+        let secs = |hops: Vec<usize>| hops.into_iter().map(|hop| hop as f64 * HOP_SECS).collect();
+        Ok(levels.into_iter().map(secs).collect())
+    }
+}
+
+/// Whether nine in ten pulses of both sequences lie within two hops of each other.
+fn is_same(a: &[usize], b: &[usize]) -> bool {
+    let is_shared = |hop: &&usize| {
+        let next = b.partition_point(|other| other + 2 < **hop);
+        b.get(next).is_some_and(|other| *other <= **hop + 2)
+    };
+    a.iter().filter(is_shared).count() * 10 > a.len().max(b.len()) * 9
+}
 
 /// What is wanted of the pulse's period.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,265 @@
+//! Sections: the song cut where its sound changes for good, with repeated parts recognised.
+//!
+//! Each bar is described by its mean spectrum and harmony. The cuts are those of the best piecewise constant description of
+//! all bars, found exactly by dynamic programming, where every further section must pay for itself.
+
+use super::features::{FLOOR_DB, Features, HOP_SECS, HOPS_PER_CHROMA};
+use super::onset::percentile;
+use super::{Beat, Section};
+
+/// Levels further below the song's loudest bands than this are silence, in dB.
+const RANGE_DB: f32 = 55.0;
+/// Decibels that count as one unit of difference in a band.
+const UNIT_DB: f32 = 6.0;
+/// Weight of harmony against spectrum.
+const HARMONY_WEIGHT: f32 = 0.8;
+/// Price of a section in units of the usual change from bar to bar.
+const SECTION_PRICE: f32 = 1.5;
+/// Least price of a section.
+const MIN_PRICE: f32 = 0.5;
+/// Length of a bar where there are no beats, in seconds.
+const FREE_BAR_SECS: f64 = 2.0;
+/// Least distance of a cut from the song's start, in seconds.
+const MIN_EDGE_SECS: f64 = 1.5;
+/// Shortest section that costs nothing extra, in seconds.
+const SHORT_SECS: f64 = 5.0;
+
+/// Sections without gaps over the whole song; at least one.
+pub(super) fn find(features: &Features, beats: &[Beat], duration_secs: f64) -> Vec<Section> {
+    let starts = bar_starts(beats, duration_secs);
+    let bars = describe(features, &starts, duration_secs);
+    let cuts = cut(&bars, &starts, duration_secs);
+    let labels = name(&bars, &cuts);
+    let loudness = loudness(features);
+    cuts.iter()
+        .enumerate()
+        .map(|(i, first_bar)| {
+            let start_secs = if i == 0 { 0.0 } else { starts[*first_bar] };
+            let end_secs = cuts.get(i + 1).map_or(duration_secs, |bar| starts[*bar]);
+            Section {
+                start_secs,
+                end_secs,
+                label: labels[i].clone(),
+                energy: mean_between(&loudness, start_secs, end_secs),
+            }
+        })
+        .collect()
+}
+
+/// Where bars start in seconds: at the song's start, at downbeats, and at a steady pace where there are no beats. What
+/// precedes the music by less than [`MIN_EDGE_SECS`] belongs to the first bar, a last bar that isn't whole to the one
+/// before.
+fn bar_starts(beats: &[Beat], duration_secs: f64) -> Vec<f64> {
+    let mut starts = vec![0.0];
+    let first_beat = beats.first().map(|b| b.time_secs);
+    let downbeats = beats
+        .iter()
+        .filter(|b| b.position_in_bar == 1)
+        .map(|b| b.time_secs);
+    let mut downbeats: Vec<f64> = downbeats.collect();
+    if let (Some(first), Some(downbeat)) = (first_beat, downbeats.first()) {
+        if first < *downbeat && first > MIN_EDGE_SECS {
+            downbeats.insert(0, first);
+        }
+    }
+    let bar_secs = typical_bar(&downbeats);
+    let last_beat = beats.last().map_or(duration_secs, |b| b.time_secs);
+    downbeats.retain(|secs| *secs > MIN_EDGE_SECS && *secs + 0.9 * bar_secs < last_beat);
+    for secs in downbeats.into_iter().chain([duration_secs]) {
+        let last = starts.last().copied().unwrap_or(0.0);
+        let n_parts = if secs - last > 4.0 * FREE_BAR_SECS {
+            ((secs - last) / FREE_BAR_SECS).floor() as usize
+        } else {
+            1
+        };
+        starts.extend((1..n_parts).map(|i| last + (secs - last) * i as f64 / n_parts as f64));
+        if secs < duration_secs {
+            starts.push(secs);
+        }
+    }
+    starts
+}
+
+/// Median distance of downbeats in seconds, or that of bars without beats.
+fn typical_bar(starts: &[f64]) -> f64 {
+    let mut lengths: Vec<f64> = starts.windows(2).map(|w| w[1] - w[0]).collect();
+    lengths.sort_by(f64::total_cmp);
+    lengths
+        .get(lengths.len() / 2)
+        .copied()
+        .unwrap_or(FREE_BAR_SECS)
+}
+
+/// One vector for each bar.
+fn describe(features: &Features, starts: &[f64], duration_secs: f64) -> Vec<Vec<f32>> {
+    let n_bands = features.spectrogram.n_bands();
+    let mut levels = vec![0.0f32; n_bands];
+    let mut loudest: Vec<f32> = Vec::with_capacity(features.n_hops);
+    for hop in 0..features.n_hops {
+        features.spectrogram.read(hop, &mut levels);
+        loudest.push(levels.iter().copied().fold(FLOOR_DB, f32::max));
+    }
+    let floor_db = percentile(&loudest, 0.95) - RANGE_DB;
+    let longest = 1.2 * typical_bar(starts).max(0.1);
+    let spectrum_scale = 1.0 / (UNIT_DB * (n_bands as f32).sqrt());
+    (0..starts.len())
+        .map(|bar| {
+            let end = starts.get(bar + 1).copied().unwrap_or(duration_secs);
+            // A song that fades doesn't change for that.
+            let end = end.min(starts[bar] + longest);
+            let first = (starts[bar] / HOP_SECS) as usize;
+            let last = ((end / HOP_SECS) as usize).clamp(first + 1, features.n_hops.max(first + 1));
+            let mut vector = vec![0.0f32; n_bands + 24];
+            for hop in first..last.min(features.n_hops) {
+                features.spectrogram.read(hop, &mut levels);
+                for (sum, level) in vector.iter_mut().zip(&levels) {
+                    *sum += (level - floor_db).max(0.0);
+                }
+            }
+            for value in &mut vector[..n_bands] {
+                *value *= spectrum_scale / (last - first) as f32;
+            }
+            let chroma = first / HOPS_PER_CHROMA..last.div_ceil(HOPS_PER_CHROMA);
+            for (rows, offset) in [(&features.chroma, 0), (&features.bass_chroma, 12)] {
+                let rows = rows
+                    .get(chroma.start..chroma.end.min(rows.len()))
+                    .unwrap_or_default();
+                let target = &mut vector[n_bands + offset..n_bands + offset + 12];
+                for row in rows {
+                    target.iter_mut().zip(row).for_each(|(t, c)| *t += c);
+                }
+                let norm = target.iter().map(|t| t * t).sum::<f32>().sqrt();
+                let scale = if norm > 1e-9 {
+                    HARMONY_WEIGHT * 0.7 / norm
+                } else {
+                    0.0
+                };
+                target.iter_mut().for_each(|t| *t *= scale);
+            }
+            vector
+        })
+        .collect()
+}
+
+/// Index of each section's first bar.
+fn cut(bars: &[Vec<f32>], starts: &[f64], duration_secs: f64) -> Vec<usize> {
+    let n = bars.len();
+    let n_dims = bars.first().map_or(0, Vec::len);
+    // Running sums, so that the spread of any run of bars takes one look at its ends.
+    let mut sums = vec![vec![0.0f64; n_dims]; n + 1];
+    let mut squares = vec![0.0f64; n + 1];
+    for (i, bar) in bars.iter().enumerate() {
+        squares[i + 1] = squares[i] + bar.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>();
+        for d in 0..n_dims {
+            sums[i + 1][d] = sums[i][d] + f64::from(bar[d]);
+        }
+    }
+    let spread = |start: usize, end: usize| {
+        let mean_square: f64 = (0..n_dims)
+            .map(|d| (sums[end][d] - sums[start][d]).powi(2))
+            .sum();
+        (squares[end] - squares[start] - mean_square / (end - start) as f64).max(0.0)
+    };
+    let changes: Vec<f32> = (1..n).map(|i| spread(i - 1, i + 1) as f32).collect();
+    let price = f64::from((SECTION_PRICE * percentile(&changes, 0.5)).max(MIN_PRICE));
+    let secs = |bar: usize| starts.get(bar).copied().unwrap_or(duration_secs);
+    let mut best = vec![(0.0f64, 0usize); n + 1];
+    for end in 1..=n {
+        let mut choice = (f64::MAX, 0);
+        for start in 0..end {
+            let n_bars = end - start;
+            let length = secs(end) - secs(start);
+            let short = ((SHORT_SECS - length) / SHORT_SECS).max(0.0) * 2.0;
+            // Phrases come in fours.
+            let odd = if end == n || n_bars.is_multiple_of(4) {
+                0.0
+            } else if n_bars.is_multiple_of(2) {
+                0.15
+            } else {
+                0.4
+            };
+            let cost = best[start].0 + spread(start, end) + price * (1.0 + short + odd);
+            if cost < choice.0 {
+                choice = (cost, start);
+            }
+        }
+        best[end] = choice;
+    }
+    let mut cuts = Vec::new();
+    let mut end = n;
+    while end > 0 {
+        end = best[end].1;
+        cuts.push(end);
+    }
+    cuts.reverse();
+    cuts
+}
+
+/// Letters; sections that sound alike share one.
+fn name(bars: &[Vec<f32>], cuts: &[usize]) -> Vec<String> {
+    let n_dims = bars.first().map_or(0, Vec::len);
+    let means: Vec<Vec<f32>> = (0..cuts.len())
+        .map(|i| {
+            let end = cuts.get(i + 1).copied().unwrap_or(bars.len());
+            let run = &bars[cuts[i]..end];
+            (0..n_dims)
+                .map(|d| run.iter().map(|b| b[d]).sum::<f32>() / run.len().max(1) as f32)
+                .collect()
+        })
+        .collect();
+    let distance = |a: &[f32], b: &[f32]| {
+        a.iter()
+            .zip(b)
+            .map(|(a, b)| (a - b).powi(2))
+            .sum::<f32>()
+            .sqrt()
+    };
+    let steps: Vec<f32> = means.windows(2).map(|w| distance(&w[0], &w[1])).collect();
+    let usual = percentile(&steps, 0.5);
+    let mut firsts: Vec<usize> = Vec::new();
+    let mut labels = Vec::new();
+    for (i, mean) in means.iter().enumerate() {
+        let nearest = firsts
+            .iter()
+            .enumerate()
+            .map(|(label, first)| (label, distance(&means[*first], mean)))
+            .min_by(|a, b| a.1.total_cmp(&b.1));
+        let label = match nearest {
+            Some((label, d)) if d < 0.5 * usual => label,
+            _ => {
+                firsts.push(i);
+                firsts.len() - 1
+            }
+        };
+        labels.push(letter(label));
+    }
+    labels
+}
+
+/// A, B, … Z, A1, B1, …
+fn letter(idx: usize) -> String {
+    let letter = char::from(b'A' + (idx % 26) as u8);
+    match idx / 26 {
+        0 => letter.to_string(),
+        round => format!("{letter}{round}"),
+    }
+}
+
+/// Loudness of each hop between the song's quiet and loud, 0..=1.
+fn loudness(features: &Features) -> Vec<f32> {
+    let loud = percentile(&features.loudness_db, 0.98);
+    let quiet = percentile(&features.loudness_db, 0.05).max(loud - 30.0);
+    let range = (loud - quiet).max(6.0);
+    features
+        .loudness_db
+        .iter()
+        .map(|l| (1.0 + (l - loud) / range).clamp(0.0, 1.0))
+        .collect()
+}
+
+fn mean_between(values: &[f32], start_secs: f64, end_secs: f64) -> f64 {
+    let first = ((start_secs / HOP_SECS) as usize).min(values.len());
+    let last = ((end_secs / HOP_SECS) as usize).clamp(first, values.len());
+    let part = &values[first..last];
+    f64::from(part.iter().sum::<f32>()) / part.len().max(1) as f64
+}

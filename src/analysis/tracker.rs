@@ -1,0 +1,91 @@
+//! Trackers: each finds the times of beats in its own way; bars, sections and confidence are worked out alike for all.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::AnalysisConfig;
+use super::features::Features;
+use super::onset::OnsetStrength;
+use crate::{Error, Result};
+
+/// The ways to find beats.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TrackerKind {
+    /// Ours: pulses at several metrical levels, judged by their bars. Follows changing tempo and knows meters.
+    #[default]
+    Pulse,
+    /// aubio's beat tracker (Davies and Plumbley 2007). Needs the feature `aubio`, which makes the binary GPL-3.0.
+    Aubio,
+}
+
+impl std::fmt::Display for TrackerKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Pulse => "pulse",
+            Self::Aubio => "aubio",
+        })
+    }
+}
+
+impl FromStr for TrackerKind {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "pulse" => Ok(Self::Pulse),
+            "aubio" => Ok(Self::Aubio),
+            _ => Err(Error::Config {
+                name: "--tracker",
+                value: text.to_owned(),
+                allowed: "give pulse or aubio".to_owned(),
+            }),
+        }
+    }
+}
+
+/// What has been heard when the samples are over.
+pub(super) struct Heard<'a> {
+    pub features: &'a Features,
+    pub strength: &'a OnsetStrength,
+    /// See [`super::pulse::activation`].
+    pub activation: &'a [f32],
+    pub config: &'a AnalysisConfig,
+}
+
+/// Finds beats. A tracker may listen to the samples, or look at what was heard once they are over.
+pub(super) trait BeatTracker {
+    /// Takes the next mono samples at the song's sample rate.
+    ///
+    /// # Errors
+    /// When the tracker fails.
+    fn push(&mut self, mono: &[f32]) -> Result<()>;
+
+    /// The beats in seconds, ascending; several candidates where the metrical level is open, to be judged by their bars.
+    ///
+    /// # Errors
+    /// When the tracker fails.
+    fn finish(self: Box<Self>, heard: &Heard<'_>) -> Result<Vec<Vec<f64>>>;
+}
+
+/// A tracker for a song at `sample_rate_hz`.
+///
+/// # Errors
+/// [`Error::Config`] where this build lacks it.
+pub(super) fn tracker(kind: TrackerKind, sample_rate_hz: u32) -> Result<Box<dyn BeatTracker>> {
+    match kind {
+        TrackerKind::Pulse => Ok(Box::new(super::pulse::PulseTracker)),
+        #[cfg(feature = "aubio")]
+        TrackerKind::Aubio => Ok(Box::new(super::aubio::AubioTracker::new(sample_rate_hz)?)),
+        #[cfg(not(feature = "aubio"))]
+        TrackerKind::Aubio => {
+            let _ = sample_rate_hz;
+            Err(Error::Config {
+                name: "--tracker",
+                value: "aubio".to_owned(),
+                allowed: "this build has only pulse; build with --features aubio for it".to_owned(),
+            })
+        }
+    }
+}
