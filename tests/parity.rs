@@ -5,8 +5,12 @@
 //! with a JSON description beside it; everything that is run (prompts, sizes, steps, schedulers, seeds) is taken from there.
 //! One line is printed for each group of tensors: family, group, worst relative L2 error.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
 #[path = "parity/extra.rs"]
 mod extra;
+#[path = "parity/frames.rs"]
+mod frames;
 #[path = "parity/kit.rs"]
 mod kit;
 #[path = "parity/networks.rs"]
@@ -40,6 +44,7 @@ fn equals_diffusers() {
             let pipeline = networks::Pipeline::load(&model);
             networks::compare_text(&pipeline, &mut expected, &mut report);
             networks::compare_unet(&pipeline, &mut expected, &mut report);
+            networks::compare_rounding(&model, &mut expected, &mut report);
             networks::compare_vae(&pipeline.vae, &mut expected, &mut report);
             trajectories::compare(&pipeline, &mut expected, &mut report);
         } else {

@@ -13,6 +13,7 @@ mod bundled;
 mod checkpoint;
 mod defaults;
 mod device;
+mod families;
 mod finish;
 pub mod interpolate;
 pub mod kernels;

@@ -7,13 +7,14 @@ use sha2::{Digest, Sha256};
 
 use super::bundled::{BUNDLED, BUNDLED_NAME};
 use super::checkpoint::{Checkpoint, vae_tensors};
+use super::families;
 use super::ldm::NameTable;
 use super::lora::Lora;
 use super::model::{ConfigFile, ModelFolder};
 use super::unet::UNetConfig;
 use super::vae::VaeConfig;
 use super::weights::{SafetensorsFile, TensorMap};
-use crate::config::DiffusionConfig;
+use crate::config::{DiffusionConfig, RenderConfig};
 use crate::{Error, Result};
 
 /// Where the parts of a model come from.
@@ -142,7 +143,7 @@ impl ModelSource {
         Ok(source)
     }
 
-    /// The model that `--model` names: `bundled`, or a folder in diffusers layout.
+    /// The model that `--model` names: `bundled`, a folder in diffusers layout, or a single-file checkpoint.
     ///
     /// # Errors
     /// [`Error::Weights`] for anything else.
@@ -150,13 +151,32 @@ impl ModelSource {
         if name == BUNDLED_NAME {
             return Ok(Self::new(ModelFolder::Embedded(BUNDLED)));
         }
-        let folder = Path::new(name);
-        if !folder.is_dir() {
-            return Err(Error::weights(folder, "there is no such model folder").with_hint(
-                "give `bundled`, or a folder in diffusers layout (model_index.json, unet/, vae/, ...)",
-            ));
+        let path = Path::new(name);
+        if path.is_dir() {
+            return Ok(Self::new(ModelFolder::Disk(path.to_owned())));
         }
-        Ok(Self::new(ModelFolder::Disk(folder.to_owned())))
+        if path
+            .extension()
+            .is_some_and(|ending| ending == "safetensors")
+        {
+            let checkpoint = Checkpoint::open(path)?;
+            let folder = ModelFolder::Embedded(families::folder(checkpoint.kind));
+            return Ok(Self {
+                checkpoint: Some(checkpoint),
+                ..Self::new(folder)
+            });
+        }
+        Err(Error::weights(path, "there is no such model").with_hint(
+            "give `bundled`, a folder in diffusers layout (model_index.json, unet/, vae/, ...), or a .safetensors checkpoint",
+        ))
+    }
+
+    /// The model of a render, with everything that its settings put on top of it.
+    ///
+    /// # Errors
+    /// As [`ModelSource::open`], [`ModelSource::with_vae`] and [`ModelSource::with_lora`].
+    pub fn of(config: &RenderConfig) -> Result<Self> {
+        Self::open(&config.model)?.with_settings(&config.diffusion)
     }
 
     /// `model_index.json`.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
+use visualize::diffusion::kernels::Method;
 use visualize::diffusion::model::ModelFolder;
 use visualize::diffusion::source::{ModelSource, Part};
 use visualize::diffusion::text::{ClipConfig, ClipTextModel, HiddenState, TextEncoder, Tokenizer};
@@ -10,7 +11,7 @@ use visualize::diffusion::unet::{Conditioning, UNet, UNetConfig};
 use visualize::diffusion::vae::{Decoder, Encoder, VaeConfig};
 use visualize::diffusion::weights::Weights;
 
-use crate::kit::{CALL_BOUND, Expected, Report, to_f64};
+use crate::kit::{CALL_BOUND, Expected, Report, relative_error, to_f64};
 
 /// All networks of a model folder, in f32 on the CPU.
 pub struct Pipeline {
@@ -215,6 +216,18 @@ pub fn compare_unet(pipeline: &Pipeline, expected: &mut Expected, report: &mut R
             report.compare_within(expected, &format!("{case}/timestep_cond"), &ours, 1e-4);
         }
     }
+}
+
+/// The UNet with the convolutions that films are drawn with, whose rounding is looser.
+pub fn compare_rounding(folder: &Path, expected: &mut Expected, report: &mut Report) {
+    let model = ModelSource::new(ModelFolder::Disk(folder.to_owned()));
+    let weights = weights(&model, Part::UNet).with_method(Method::Fast);
+    let config = UNetConfig::read(&model.config(Part::UNet).unwrap()).unwrap();
+    let unet = UNet::load(&weights, config).unwrap();
+    let (latents, timesteps, conditioning) = unet_inputs(expected, "unet/square", "unet/context");
+    let out = unet.forward(&latents, &timesteps, &conditioning).unwrap();
+    let error = relative_error(&expected.get("unet/square/out"), &out);
+    report.add(&expected.family.clone(), "unet/fast/out", error, 1e-4);
 }
 
 pub fn compare_vae(vae: &Vae, expected: &mut Expected, report: &mut Report) {

@@ -227,7 +227,7 @@ impl SchedulerConfig {
         for (key, supported) in UNSUPPORTED {
             if let Some(value) = file.get(key)
                 && !value.is_null()
-                && value.to_string() != supported
+                && serde_json::from_str(supported).ok().as_ref() != Some(value)
             {
                 return Err(Error::weights(
                     &file.path,

@@ -1,4 +1,4 @@
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::diffusion::model::ModelFolder;
 use crate::{Error, Result};
@@ -20,7 +20,8 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// Reads `tokenizer.json`, or `vocab.json` and `merges.txt` where there is none, from a part such as `tokenizer`.
+    /// Reads `tokenizer.json`, or `vocab.json` and `merges.txt` where there is none, from a part such as `tokenizer`. With
+    /// merges alone, ids are numbered as CLIP does.
     ///
     /// # Errors
     /// [`Error::Weights`] if the files are missing, malformed, or have no begin and end tokens.
@@ -46,12 +47,9 @@ impl Tokenizer {
         let eos = token("eos_token", "<|endoftext|>");
         let pad = token("pad_token", &eos);
 
-        let has_fast = folder.has(&name("tokenizer.json"));
-        let file = name(if has_fast {
-            "tokenizer.json"
-        } else {
-            "vocab.json"
-        });
+        let files = ["tokenizer.json", "vocab.json", "merges.txt"];
+        let first = files.into_iter().find(|file| folder.has(&name(file)));
+        let file = name(first.unwrap_or("tokenizer.json"));
         let path = folder.path_of(&file);
         let broken = |error: tokenizers::Error| {
             Error::weights(
@@ -59,12 +57,20 @@ impl Tokenizer {
                 format!("is not a tokenizer that can be used: {error}"),
             )
         };
-        let json = if has_fast {
-            folder.text(&file)?.into_bytes()
-        } else {
-            let vocab = folder.text(&file)?;
-            let merges = folder.text(&name("merges.txt"))?;
-            from_vocab_and_merges(&vocab, &merges, [&bos, &eos, &pad]).map_err(broken)?
+        let special = [bos.as_str(), &eos, &pad];
+        let json = match first {
+            Some("vocab.json") => {
+                let vocab = serde_json::from_str(&folder.text(&file)?)
+                    .map_err(|error| broken(error.into()))?;
+                let merges = folder.text(&name("merges.txt"))?;
+                from_vocab_and_merges(vocab, &merges, special).map_err(broken)?
+            }
+            Some("merges.txt") => {
+                let merges = folder.text(&file)?;
+                let vocab = vocab_of(&merges, [&bos, &eos]);
+                from_vocab_and_merges(vocab, &merges, special).map_err(broken)?
+            }
+            _ => folder.text(&file)?.into_bytes(),
         };
         let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(broken)?;
         // Length is this program's business: some files store none, others their own.
@@ -113,21 +119,48 @@ impl Tokenizer {
     }
 }
 
-/// The `tokenizer.json` that transformers' `CLIPTokenizerFast` makes of the slow class's two files.
-fn from_vocab_and_merges(
-    vocab: &str,
-    merges: &str,
-    special: [&str; 3],
-) -> tokenizers::Result<Vec<u8>> {
-    let vocab: serde_json::Map<String, Value> = serde_json::from_str(vocab)?;
-    let [_, eos, _] = special;
-    // The first line of the file is a version; every other holds two symbols.
-    let merges: Vec<[&str; 2]> = merges
+/// CLIP's numbering: every byte, every byte at a word's end, the merges in their order, begin and end.
+fn vocab_of(merges: &str, special: [&str; 2]) -> Map<String, Value> {
+    // Bytes that can be shown stand for themselves, the others for the characters from 256 on.
+    let shown: Vec<char> = (33..=126u8)
+        .chain(161..=172)
+        .chain(174..=255)
+        .map(char::from)
+        .collect();
+    let hidden = (0..256 - shown.len() as u32).filter_map(|i| char::from_u32(256 + i));
+    let bytes: Vec<String> = shown
+        .iter()
+        .copied()
+        .chain(hidden)
+        .map(String::from)
+        .collect();
+    let ends = bytes.iter().map(|byte| format!("{byte}</w>"));
+    let words = bytes.iter().cloned().chain(ends);
+    let words = words.chain(merge_pairs(merges).map(|[left, right]| format!("{left}{right}")));
+    let words = words.chain(special.map(str::to_owned));
+    words
+        .enumerate()
+        .map(|(id, word)| (word, id.into()))
+        .collect()
+}
+
+/// The two symbols of each merge; a first line may hold a version.
+fn merge_pairs(merges: &str) -> impl Iterator<Item = [&str; 2]> {
+    merges
         .lines()
         .filter(|line| !line.starts_with("#version"))
         .filter_map(|line| line.trim_end().split_once(' '))
         .map(|(left, right)| [left, right])
-        .collect();
+}
+
+/// The `tokenizer.json` that transformers' `CLIPTokenizerFast` makes of the slow class's two files.
+fn from_vocab_and_merges(
+    vocab: Map<String, Value>,
+    merges: &str,
+    special: [&str; 3],
+) -> tokenizers::Result<Vec<u8>> {
+    let [_, eos, _] = special;
+    let merges: Vec<[&str; 2]> = merge_pairs(merges).collect();
     let mut added: Vec<Value> = Vec::new();
     for (idx, token) in special.iter().enumerate() {
         let id = vocab
@@ -159,4 +192,55 @@ fn from_vocab_and_merges(
         },
     });
     Ok(serde_json::to_vec(&tokenizer)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::path::PathBuf;
+
+    fn kit() -> ModelFolder {
+        let models = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/parity/kit/models");
+        ModelFolder::Disk(models.join("velocity"))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1000))]
+        #[test]
+        fn the_slow_files_make_the_fast_tokenizer(text in any::<String>()) {
+            // `tokenizer.json` was written by transformers from the same two files.
+            let fast = Tokenizer::load(&kit(), "tokenizer").unwrap();
+            let vocab = kit().text("tokenizer/vocab.json").unwrap();
+            let merges = kit().text("tokenizer/merges.txt").unwrap();
+            let special = ["<|startoftext|>", "<|endoftext|>", "!"];
+            let json = from_vocab_and_merges(serde_json::from_str(&vocab).unwrap(), &merges, special).unwrap();
+            let slow = tokenizers::Tokenizer::from_bytes(json).unwrap();
+            let slow = slow.encode_fast(text.as_str(), false).unwrap();
+            prop_assert_eq!(slow.get_ids(), fast.encode(&text).unwrap());
+        }
+    }
+
+    #[test]
+    fn merges_alone_number_as_the_vocabulary_does() {
+        let vocab: Map<String, Value> =
+            serde_json::from_str(&kit().text("tokenizer/vocab.json").unwrap()).unwrap();
+        let merges = kit().text("tokenizer/merges.txt").unwrap();
+        assert_eq!(
+            vocab_of(&merges, ["<|startoftext|>", "<|endoftext|>"]),
+            vocab
+        );
+    }
+
+    #[test]
+    fn prompts_are_cut_and_filled() {
+        let tokenizer = Tokenizer::load(&kit(), "tokenizer").unwrap();
+        let ids = tokenizer.encode_padded("a b c d", 4).unwrap();
+        assert_eq!(
+            (ids.len(), ids[0], ids[3]),
+            (4, tokenizer.bos, tokenizer.eos)
+        );
+        let ids = tokenizer.encode_padded("a", 5).unwrap();
+        assert_eq!(ids[2..], [tokenizer.eos, tokenizer.pad, tokenizer.pad]);
+    }
 }

@@ -211,8 +211,9 @@ impl UNetConfig {
 /// Whether `value` is the supported one; a list of it (one entry a level) is fine too.
 fn is_supported(value: &Value, supported: &str) -> bool {
     let equals = |value: &Value| {
-        let number = supported.parse::<f64>().ok();
-        (number.is_some() && value.as_f64() == number) || value.to_string() == supported
+        let supported: Option<Value> = serde_json::from_str(supported).ok();
+        let number = supported.as_ref().and_then(Value::as_f64); // 1 and 1.0 are the same here
+        supported.as_ref() == Some(value) || (number.is_some() && value.as_f64() == number)
     };
     match value {
         Value::Array(values) => values.iter().all(equals),

@@ -72,7 +72,7 @@ pub struct Decoder {
 
 #[derive(Debug)]
 enum DecoderNet {
-    Kl(KlDecoder),
+    Kl(Box<KlDecoder>),
     Tiny(TinyNet),
 }
 
@@ -83,7 +83,7 @@ impl Decoder {
     /// [`Error::Weights`] if a tensor is missing or doesn't fit.
     pub fn load(w: &Weights, config: VaeConfig) -> Result<Self> {
         let net = match &config {
-            VaeConfig::Kl(config) => DecoderNet::Kl(KlDecoder::load(w, config)?),
+            VaeConfig::Kl(config) => DecoderNet::Kl(Box::new(KlDecoder::load(w, config)?)),
             VaeConfig::Tiny(config) => DecoderNet::Tiny(TinyNet::load_decoder(w, config)?),
         };
         Ok(Self { config, net })
@@ -126,7 +126,7 @@ pub struct Encoder {
 
 #[derive(Debug)]
 enum EncoderNet {
-    Kl(KlEncoder),
+    Kl(Box<KlEncoder>),
     Tiny(TinyNet),
 }
 
@@ -146,7 +146,7 @@ impl Encoder {
     /// [`Error::Weights`] if a tensor is missing or doesn't fit.
     pub fn load(w: &Weights, config: &VaeConfig) -> Result<Self> {
         let net = match config {
-            VaeConfig::Kl(config) => EncoderNet::Kl(KlEncoder::load(w, config)?),
+            VaeConfig::Kl(config) => EncoderNet::Kl(Box::new(KlEncoder::load(w, config)?)),
             VaeConfig::Tiny(config) => EncoderNet::Tiny(TinyNet::load_encoder(w, config)?),
         };
         Ok(Self { net })

@@ -16,7 +16,7 @@ pub struct TinyNet {
 enum Layer {
     Conv(Conv2d),
     Relu,
-    Block(TinyBlock),
+    Block(Box<TinyBlock>),
     Upsample(usize),
 }
 
@@ -89,7 +89,7 @@ impl TinyNet {
     fn push_blocks(&mut self, w: &Weights, n_blocks: usize, channels: usize) -> Result<()> {
         for _ in 0..n_blocks {
             let block = TinyBlock::load(&w.at(self.next_idx()), channels)?;
-            self.layers.push(Layer::Block(block));
+            self.layers.push(Layer::Block(Box::new(block)));
         }
         Ok(())
     }

@@ -65,7 +65,8 @@ macro_rules! six {
 
 /// Whether it is faster than the direct convolution.
 pub(super) fn pays(shape: &ConvShape, input: Shape) -> bool {
-    let n_tiles = input.batch * input.height.div_ceil(TILE) * input.width.div_ceil(TILE);
+    // Of one image: a frame must not change with the number of its neighbours in the batch.
+    let n_tiles = input.height.div_ceil(TILE) * input.width.div_ceil(TILE);
     let n_weights = shape.in_channels * shape.out_channels;
     // The transformed weights are 4 times as many and are read once a piece.
     let is_bound_by_weights = n_weights > 1 << 20 && n_tiles < COLUMNS;
