@@ -17,7 +17,7 @@ pub(super) fn exp2<S: Simd>(s: S, x: S::V) -> S::V {
         9.618_437e-3,
         5.550_332_5e-2,
         0.240_226_48,
-        0.693_147_2,
+        std::f32::consts::LN_2,
         1.0,
     ] {
         p = s.mul_add(p, r, s.splat(coefficient));

@@ -6,6 +6,8 @@ pub(super) struct Piece<'a> {
     pub image: usize,
     /// First of its channels.
     pub first_channel: usize,
+    /// Number of its channels.
+    pub n_channels: usize,
     /// First of its values in each plane.
     pub start: usize,
     /// The stretch in each of its channels, image by image.
@@ -39,6 +41,7 @@ pub(super) fn cut(
                 pieces.push(Piece {
                     image,
                     first_channel: group * size.channels,
+                    n_channels: size.channels.min(n_channels - group * size.channels),
                     start: stretch * size.values,
                     rows: Vec::with_capacity(size.images * size.channels.min(n_channels)),
                 });

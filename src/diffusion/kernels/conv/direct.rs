@@ -43,7 +43,7 @@ pub(super) fn pack(shape: &ConvShape, weight: &[f32]) -> Vec<f32> {
         for phase in 0..n_phases {
             let phase_tap = if shape.upsample {
                 // Row of the input, from the phase's first, that the tap's row of the doubled input repeats.
-                let fold = |phase: usize, tap: usize| (phase + tap + 1) / 2 - phase;
+                let fold = |phase: usize, tap: usize| (phase + tap).div_ceil(2) - phase;
                 2 * fold(phase / 2, tap / 3) + fold(phase % 2, tap % 3)
             } else {
                 tap

@@ -163,14 +163,14 @@ fn for_pieces<'a>(
         .map(|mut piece| {
             compute(&mut piece);
             let sums: Vec<_> = piece.rows.iter().map(|row| isa.run(Sums(row))).collect();
-            (piece.image, piece.first_channel, sums)
+            (piece.image, piece.first_channel, piece.n_channels, sums)
         })
         .collect();
     let mut total = vec![[0.0; 2]; shape.batch * shape.channels];
-    for (image, first_channel, sums) in sums {
-        // Pieces of several images hold all channels of each.
-        let first = image * shape.channels + first_channel;
-        for (total, sum) in total[first..].iter_mut().zip(&sums) {
+    for (image, first_channel, n_channels, sums) in sums {
+        for (i, sum) in sums.into_iter().enumerate() {
+            let channel = first_channel + i % n_channels;
+            let total = &mut total[(image + i / n_channels) * shape.channels + channel];
             *total = [total[0] + sum[0], total[1] + sum[1]];
         }
     }

@@ -28,9 +28,9 @@ fn reference(
     .output(sizes);
     let mut result = Vec::with_capacity(out.len());
     for n in 0..out.batch {
-        for co in 0..out.channels {
+        for (co, bias) in bias[..out.channels].iter().enumerate() {
             for (y, x) in (0..out.height).flat_map(|y| (0..out.width).map(move |x| (y, x))) {
-                let mut sum = f64::from(bias[co]);
+                let mut sum = f64::from(*bias);
                 for ci in 0..sizes.channels {
                     for (ky, kx) in
                         (0..shape.kernel).flat_map(|y| (0..shape.kernel).map(move |x| (y, x)))
@@ -264,6 +264,7 @@ fn winograd_convolutions_equal_the_definition() {
     let more = [
         (16, 24, [1, 16, 128, 65]),
         (64, 72, [7, 64, 12, 8]),
+        (16, 136, [2, 16, 20, 18]),
         (8, 8, [9, 8, 8, 8]),
         (12, 5, [1, 12, 21, 300]),
     ]

@@ -7,6 +7,13 @@
 //! Tiles are numbered along the rows of tiles, then from one image of the piece to the next. A piece holds whole rows of
 //! tiles, or several whole images where those are small.
 
+#![expect(
+    clippy::needless_range_loop,
+    reason = "adapters over arrays of vectors aren't always inlined, and then not compiled for the instruction set"
+)]
+
+use rayon::prelude::*;
+
 use super::super::arena::with_scratch;
 use super::super::input::{Input, Shape};
 use super::super::norm::ChannelSums;
@@ -91,21 +98,27 @@ fn transform_weights(conv: &Conv2d) -> Vec<f32> {
         out_channels,
         ..
     } = conv.shape;
-    let mut transformed = vec![0.0; out_channels.div_ceil(ROWS) * PLACES * in_channels * ROWS];
-    for out_channel in 0..out_channels {
-        for in_channel in 0..in_channels {
-            let g: [f64; 9] =
-                std::array::from_fn(|tap| f64::from(conv.weight(out_channel, in_channel, tap)));
-            for place in 0..PLACES {
-                let (row, column) = (&G[place / PATCH], &G[place % PATCH]);
-                let value: f64 = (0..9)
-                    .map(|tap| row[tap / 3] * g[tap] * column[tap % 3])
-                    .sum();
-                let at = (out_channel / ROWS * PLACES + place) * in_channels + in_channel;
-                transformed[at * ROWS + out_channel % ROWS] = value as f32;
+    let n_block = PLACES * in_channels * ROWS;
+    let mut transformed = vec![0.0; out_channels.div_ceil(ROWS) * n_block];
+    let blocks = transformed.par_chunks_exact_mut(n_block).enumerate();
+    blocks.for_each(|(block, transformed)| {
+        for row in 0..ROWS.min(out_channels - block * ROWS) {
+            for in_channel in 0..in_channels {
+                let g: [f64; 9] = std::array::from_fn(|tap| {
+                    f64::from(conv.weight(block * ROWS + row, in_channel, tap))
+                });
+                // G g, then (G g) Gᵀ.
+                let half: [[f64; 3]; PATCH] = std::array::from_fn(|y| {
+                    std::array::from_fn(|x| (0..3).map(|i| G[y][i] * g[3 * i + x]).sum())
+                });
+                for place in 0..PLACES {
+                    let (y, x) = (place / PATCH, place % PATCH);
+                    let value: f64 = half[y].iter().zip(&G[x]).map(|(a, b)| a * b).sum();
+                    transformed[(place * in_channels + in_channel) * ROWS + row] = value as f32;
+                }
             }
         }
-    }
+    });
     transformed
 }
 
@@ -119,6 +132,8 @@ struct Layout {
     n_rows: usize,
     /// Tiles in a row.
     width: usize,
+    /// Output channels of a piece.
+    n_channels: usize,
     /// Tiles that are transformed and multiplied at a time; a multiple of [`STEP`].
     n_chunk: usize,
     /// Values from one row of padded input to the next.
@@ -126,7 +141,7 @@ struct Layout {
 }
 
 impl Layout {
-    fn new(input: Shape) -> Self {
+    fn new(input: Shape, out_channels: usize) -> Self {
         let (height, width) = (input.height.div_ceil(TILE), input.width.div_ceil(TILE));
         let n_tiles = input.batch * height * width;
         let most = if input.channels < MANY_CHANNELS {
@@ -134,20 +149,31 @@ impl Layout {
         } else {
             COLUMNS
         };
-        let wanted = most.min(n_tiles.div_ceil(N_PIECES).next_multiple_of(STEP));
+        // Few tiles and many weights: pieces are groups of output channels, and each computes all transforms.
+        let is_grouped = n_tiles <= 2 * COLUMNS && out_channels >= 2 * GROUP;
+        let wanted = if is_grouped {
+            n_tiles.next_multiple_of(STEP)
+        } else {
+            most.min(n_tiles.div_ceil(N_PIECES).next_multiple_of(STEP))
+        };
         let n_images = (wanted / (height * width)).clamp(1, input.batch);
         let n_rows = height.div_ceil(height.div_ceil((wanted / width).max(1)));
         // Few channels: what one chunk's transforms write and read stays in the first-level cache.
         let n_chunk = if input.channels < 2 * ROWS {
-            COLUMNS
+            2 * STEP
         } else {
-            COLUMNS
+            if is_grouped { wanted } else { COLUMNS }
         };
         Self {
             input,
             n_images,
             n_rows,
             width,
+            n_channels: if is_grouped {
+                out_channels.div_ceil(N_PIECES).next_multiple_of(ROWS)
+            } else {
+                out_channels
+            },
             n_chunk: n_chunk.min((n_images * n_rows * width).next_multiple_of(STEP)),
             pitch: width * TILE + 2,
         }
@@ -161,7 +187,7 @@ impl Layout {
     /// Values of one place, for `n_channels`: an odd number of cache lines, so that the places don't compete for the
     /// same lines.
     fn place_pitch(&self, n_channels: usize) -> usize {
-        (n_channels * self.n_chunk / STEP | 1) * STEP
+        ((n_channels * self.n_chunk / STEP) | 1) * STEP
     }
 
     /// Padded rows of each image in a piece.
@@ -189,10 +215,10 @@ pub(super) fn forward(
     out: &mut [f32],
 ) -> ChannelSums {
     let shape = conv.shape.output(input.shape);
-    let layout = Layout::new(input.shape);
+    let layout = Layout::new(input.shape, shape.channels);
     let size = Size {
         images: layout.n_images,
-        channels: shape.channels,
+        channels: layout.n_channels,
         values: layout.n_rows * TILE * input.shape.width,
     };
     let pieces = cut(out, (shape.channels, shape.plane()), size);
@@ -438,7 +464,7 @@ impl Kernel for Multiply<'_, '_> {
 
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
-        let n_channels = self.conv.shape.out_channels;
+        let n_channels = self.piece.n_channels;
         let n_weights = self.offsets.len() * ROWS;
         let n_tiles = self.layout.n_chunk.min(self.layout.n_tiles() - self.first);
         let in_pitch = self.layout.place_pitch(self.offsets.len());
@@ -447,7 +473,8 @@ impl Kernel for Multiply<'_, '_> {
             let place_pitch = self.layout.place_pitch(n_rows.next_multiple_of(ROWS));
             for place in 0..PLACES {
                 for row in (0..n_rows).step_by(ROWS) {
-                    let panel = (first + row) / ROWS * PLACES + place;
+                    let block = (self.piece.first_channel + first + row) / ROWS;
+                    let panel = block * PLACES + place;
                     let at = place * place_pitch + row * self.layout.n_chunk;
                     let products = &mut self.products[at..];
                     Block {
@@ -520,18 +547,23 @@ impl Multiply<'_, '_> {
         columns: [S::V; TILE],
     ) {
         let layout = self.layout;
-        let (width, n_channels) = (layout.input.width, self.conv.shape.out_channels);
+        let width = layout.input.width;
         let (row, column) = (tile / layout.width, tile % layout.width);
         let image = row / layout.n_rows;
         let start = (row % layout.n_rows * TILE + y) * width;
-        let Some(to) = self.piece.rows.get_mut(image * n_channels + channel) else {
+        let Some(to) = self
+            .piece
+            .rows
+            .get_mut(image * self.piece.n_channels + channel)
+        else {
             return; // behind the last image
         };
         let Some(to) = to.get_mut(start..start + width) else {
             return; // behind the last row
         };
-        let image = self.piece.image + image;
+        let (image, channel) = (self.piece.image + image, self.piece.first_channel + channel);
         let bias = s.splat(self.conv.channel_bias(self.extras, image, channel));
+        let n_channels = self.conv.shape.out_channels;
         let plane = (image * n_channels + channel) * layout.input.plane() + self.piece.start;
         let residual = self
             .extras
