@@ -92,7 +92,7 @@ pub(crate) fn write_error(
     move |source| {
         let is_full = matches!(
             source.kind(),
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
         );
         if !is_full {
             return Error::io("write", path)(source);

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use visualize::analysis::AnalysisConfig;
+use visualize::analysis::{AnalysisConfig, TrackerKind};
 use visualize::config::{DiffusionConfig, Encoding, LoraConfig, Size};
 use visualize::diffusion::kernels::Method;
 use visualize::mapping::{Fps, Knobs, Looping, Mapping};
 use visualize::pipeline::Machine;
 use visualize::prompts::Arrive;
 use visualize::units::parse_secs;
+use visualize::{Error, Result};
 
 /// Turns a song and a list of prompts into a music video made by latent diffusion.
 #[derive(Debug, Parser)]
@@ -159,15 +160,33 @@ pub struct VerifyArgs {
 /// How to listen to the song.
 #[derive(Clone, Debug, Args)]
 pub struct ListenOptions {
-    /// Beat tracker.
-    #[arg(long, value_name = "NAME")]
-    pub tracker: Option<String>,
+    /// Beat tracker: `pulse`, or `aubio` where it is built in.
+    #[arg(long, value_name = "NAME", default_value = "pulse")]
+    pub tracker: TrackerKind,
+    /// The song's tempo in beats per minute, 20 to 400, where you know it.
+    #[arg(long, value_name = "BPM")]
+    pub tempo: Option<f64>,
+    /// Beats in a bar, 2 to 12, where you know them: 3 for 3/4, 4 for 4/4, 2 for 6/8.
+    #[arg(long, value_name = "BEATS", value_parser = clap::value_parser!(u32).range(2..=12))]
+    pub meter: Option<u32>,
 }
 
 impl ListenOptions {
     /// The same as the analysis stage names it.
-    pub fn to_config(&self) -> visualize::Result<AnalysisConfig> {
-        Ok(AnalysisConfig::default())
+    pub fn to_config(&self) -> Result<AnalysisConfig> {
+        let tempo_bpm = self.tempo;
+        if let Some(bpm) = tempo_bpm.filter(|bpm| !(20.0..=400.0).contains(bpm)) {
+            return Err(Error::Config {
+                name: "--tempo",
+                value: bpm.to_string(),
+                allowed: "give beats per minute from 20 to 400".to_owned(),
+            });
+        }
+        Ok(AnalysisConfig {
+            tracker: self.tracker,
+            tempo_bpm,
+            meter: self.meter,
+        })
     }
 }
 
@@ -177,7 +196,7 @@ pub struct PlanOptions {
     /// Text file with one prompt a line; see the README for times, bars, seeds [default: a built-in list].
     #[arg(short, long, value_name = "FILE")]
     pub prompts: Option<PathBuf>,
-    /// `bundled`, or a model folder in diffusers layout.
+    /// `bundled`, a folder in diffusers layout, or a .safetensors checkpoint.
     #[arg(short, long, default_value = "bundled")]
     pub model: String,
     /// Size of the film in pixels.

@@ -72,16 +72,25 @@ impl ModelDefaults {
         if is_fine(size.width) && is_fine(size.height) {
             return Ok(());
         }
-        let nearest = |side: u32| (side.saturating_add(multiple / 2) / multiple).max(1) * multiple;
-        let valid = Size {
-            width: nearest(size.width),
-            height: nearest(size.height),
+        let at_least_one = |n: u32| n.max(1).saturating_mul(multiple);
+        let below = Size {
+            width: at_least_one(size.width / multiple),
+            height: at_least_one(size.height / multiple),
+        };
+        let above = Size {
+            width: at_least_one(size.width.div_ceil(multiple)),
+            height: at_least_one(size.height.div_ceil(multiple)),
+        };
+        let nearest = if below == above {
+            below.to_string()
+        } else {
+            format!("{below} or {above}")
         };
         Err(Error::Config {
             name: flag,
             value: size.to_string(),
             allowed: format!(
-                "this model draws multiples of {multiple} pixels; the nearest is {valid}"
+                "this model draws multiples of {multiple} pixels; the nearest is {nearest}"
             ),
         })
     }

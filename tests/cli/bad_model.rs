@@ -136,7 +136,7 @@ fn a_missing_tensor_is_named() {
     });
     bench.assert_refused(
         &bench.film("song.wav", &["--model", "model"]),
-        &["conv_in.weight", UNET],
+        &["conv_in.weight", "model/unet"],
     );
 }
 

@@ -1,6 +1,6 @@
 //! Settings out of range and places that can't be written are refused before any work.
 
-use super::harness::{Bench, SMALL};
+use super::harness::{Bench, Run, write_float_song};
 
 #[test]
 fn impossible_frame_rates_are_refused() {
@@ -98,30 +98,31 @@ fn an_unknown_device_is_refused_with_what_to_build() {
 #[test]
 fn a_full_disk_keeps_finished_chunks_and_says_how_much_is_needed() {
     let bench = Bench::new();
-    // No file may grow over 60 kB (120 blocks): chunks fit, the film doesn't. The signal is ignored, so writing fails as on a full disk.
+    // No file may grow over 64 kB (128 blocks): chunks fit, the film doesn't. The signal is ignored, so that writing fails
+    // as on a full disk.
+    write_float_song(&bench.path("song.wav"), &vec![0.0; 10 * 22050]);
     let program = env!("CARGO_BIN_EXE_visualize");
-    let flags = SMALL.join(" ");
-    let script = format!(
-        "trap '' XFSZ; ulimit -f 120; exec {program} song.wav --prompts prompts.txt {flags}"
-    );
+    let flags = "--prompts prompts.txt --size 64x64 --draw-size 64x64 --fps 24 --gop 8 --qp 12";
+    let script = format!("trap '' XFSZ; ulimit -f 128; exec {program} song.wav {flags}");
     let run = std::process::Command::new("sh")
         .current_dir(bench.path(""))
         .args(["-c", &script])
         .output()
         .unwrap();
-    let run = super::harness::Run::from(run);
-    assert_ne!(run.code, 0);
+    let run = Run::from(run);
+    assert_eq!(run.code, 2, "{}", run.stderr);
     assert!(
-        run.stderr.contains("bytes") || run.stderr.contains(" kB") || run.stderr.contains(" MB"),
+        run.stderr.contains("disk is full") && run.stderr.contains(" MB"),
         "{}",
         run.stderr
     );
     assert!(!bench.path("song.mp4").exists());
-    assert!(
-        std::fs::read_dir(bench.path("song.visualize"))
-            .unwrap()
-            .count()
-            > 0
-    );
-    bench.film("song.wav", &[]).assert_done();
+    let chunks = std::fs::read_dir(bench.path("song.visualize"))
+        .unwrap()
+        .count();
+    assert_eq!(chunks, 30);
+    let args: Vec<&str> = std::iter::once("song.wav")
+        .chain(flags.split(' '))
+        .collect();
+    assert!(bench.run(&args).assert_done().stderr.contains("muxing"));
 }

@@ -221,7 +221,7 @@ fn an_edited_timeline_is_checked() {
     bench.write("plan.json", timeline.to_string().as_bytes());
     bench.assert_refused(
         &bench.run(&["render", "plan.json"]),
-        &["plan.json", "frame 3", "prompt_mix"],
+        &["plan.json", "frames[3].prompt_mix"],
     );
     bench.write("plan.json", b"{\"schema_version\": 1,\n \"frames\": [}");
     bench.assert_refused(
