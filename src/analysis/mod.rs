@@ -1,4 +1,4 @@
-//! Stage 2: a [`Track`](crate::Track) becomes an [`Analysis`]: what was heard, in seconds of the gapless track. No video
+//! Stage 2: a [`Track`] becomes an [`Analysis`]: what was heard, in seconds of the gapless track. No video
 //! words here.
 
 mod analyze;

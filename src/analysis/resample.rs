@@ -157,7 +157,10 @@ mod tests {
             let n_start = out.iter().position(|s| s.abs() > 0.25).unwrap();
             assert!(n_start.abs_diff(12_000) < 40, "{rate_hz}: {n_start}");
             let rms = (out[16_000..20_000].iter().map(|s| s * s).sum::<f32>() / 4000.0).sqrt();
-            assert!((rms - 0.7071).abs() < 0.01, "{rate_hz}: {rms}");
+            assert!(
+                (rms - std::f32::consts::FRAC_1_SQRT_2).abs() < 0.01,
+                "{rate_hz}: {rms}"
+            );
         }
     }
 

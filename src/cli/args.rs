@@ -41,7 +41,7 @@ pub enum Command {
     /// Show what is heard in a song: tempo, beats, onsets, sections.
     Analyze(AnalyzeArgs),
     /// Write the timeline of a film as JSON, without rendering it.
-    Plan(PlanArgs),
+    Plan(Box<PlanArgs>),
     /// Render some or all frames of a timeline into its run folder.
     Render(RenderArgs),
     /// Make the film from rendered frames.

@@ -98,12 +98,12 @@ fn an_unknown_device_is_refused_with_what_to_build() {
 #[test]
 fn a_full_disk_keeps_finished_chunks_and_says_how_much_is_needed() {
     let bench = Bench::new();
-    // No file may grow over 64 kB (128 blocks): chunks fit, the film doesn't. The signal is ignored, so that writing fails
+    // No file may grow over 20 kB (40 blocks): chunks fit, the film doesn't. The signal is ignored, so that writing fails
     // as on a full disk.
     write_float_song(&bench.path("song.wav"), &vec![0.0; 10 * 22050]);
     let program = env!("CARGO_BIN_EXE_visualize");
     let flags = "--prompts prompts.txt --size 64x64 --draw-size 64x64 --fps 24 --gop 8 --qp 12";
-    let script = format!("trap '' XFSZ; ulimit -f 128; exec {program} song.wav {flags}");
+    let script = format!("trap '' XFSZ; ulimit -f 40; exec {program} song.wav {flags}");
     let run = std::process::Command::new("sh")
         .current_dir(bench.path(""))
         .args(["-c", &script])
