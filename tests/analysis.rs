@@ -1,5 +1,10 @@
 //! What the analysis hears in sounds whose truth is known, and what must not change it.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test may panic; helpers here are not inside #[test] functions"
+)]
+
 use std::f32::consts::TAU;
 use std::path::Path;
 
@@ -249,7 +254,8 @@ fn without_a_beat_none_is_claimed() {
         }
         x as f32 / u32::MAX as f32 - 0.5
     };
-    let sounds: [(&str, Box<dyn Fn(f32) -> f32>); 4] = [
+    type Sound = Box<dyn Fn(f32) -> f32>;
+    let sounds: [(&str, Sound); 4] = [
         ("silence", Box::new(|_| 0.0)),
         ("sine", Box::new(|t| (t * 440.0 * TAU).sin() * 0.5)),
         ("one click", Box::new(|t| ping(t - 5.0, 1000.0, 0.01))),
