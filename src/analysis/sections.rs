@@ -57,10 +57,11 @@ fn bar_starts(beats: &[Beat], duration_secs: f64) -> Vec<f64> {
         .filter(|b| b.position_in_bar == 1)
         .map(|b| b.time_secs);
     let mut downbeats: Vec<f64> = downbeats.collect();
-    if let (Some(first), Some(downbeat)) = (first_beat, downbeats.first()) {
-        if first < *downbeat && first > MIN_EDGE_SECS {
-            downbeats.insert(0, first);
-        }
+    if let (Some(first), Some(downbeat)) = (first_beat, downbeats.first())
+        && first < *downbeat
+        && first > MIN_EDGE_SECS
+    {
+        downbeats.insert(0, first);
     }
     let bar_secs = typical_bar(&downbeats);
     let last_beat = beats.last().map_or(duration_secs, |b| b.time_secs);
@@ -166,7 +167,7 @@ fn cut(bars: &[Vec<f32>], starts: &[f64], duration_secs: f64) -> Vec<usize> {
     let mut best = vec![(0.0f64, 0usize); n + 1];
     for end in 1..=n {
         let mut choice = (f64::MAX, 0);
-        for start in 0..end {
+        for (start, (paid, _)) in best.iter().enumerate().take(end) {
             let n_bars = end - start;
             let length = secs(end) - secs(start);
             let short = ((SHORT_SECS - length) / SHORT_SECS).max(0.0) * 2.0;
@@ -178,7 +179,7 @@ fn cut(bars: &[Vec<f32>], starts: &[f64], duration_secs: f64) -> Vec<usize> {
             } else {
                 0.4
             };
-            let cost = best[start].0 + spread(start, end) + price * (1.0 + short + odd);
+            let cost = paid + spread(start, end) + price * (1.0 + short + odd);
             if cost < choice.0 {
                 choice = (cost, start);
             }
