@@ -27,12 +27,6 @@ pub(super) fn best(levels: &[Level], wanted: Option<u32>) -> Option<Choice> {
     for (level_idx, level) in levels.iter().enumerate() {
         for (meter_idx, n_beats) in METERS.iter().enumerate() {
             let inputs = describe(level, meter_idx, &highest);
-            if std::env::var_os("LAB").is_some() {
-                eprintln!(
-                    "ITEM {}",
-                    serde_json::json!({"n": n_beats, "f": inputs.as_slice(), "hops": if meter_idx == 0 { level.hops.clone() } else { vec![] }, "pos": level.meters[meter_idx].positions, "bpm": level.profile.bpm})
-                );
-            }
             if wanted.is_none_or(|n| n as usize == *n_beats) {
                 scores.push((NETWORK.score(&inputs), level_idx, meter_idx));
             }

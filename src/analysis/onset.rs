@@ -53,13 +53,13 @@ impl OnsetStrength {
             bands: Vec::with_capacity(n_hops),
             unit: MIN_TOP,
         };
-        for (hop_idx, reference) in reference_db.iter().enumerate().take(n_hops) {
+        for (hop_idx, reference_db) in reference_db.into_iter().enumerate() {
             history.rotate_right(1);
             let (now, before) = history.split_at_mut(1);
             let (now, before) = (&mut now[0], &before[LAG_HOPS - 1]);
             features.spectrogram.read(hop_idx, now);
             for level in now.iter_mut() {
-                let above = *level - reference + RANGE_DB;
+                let above = *level - reference_db + RANGE_DB;
                 *level = (1.0 + 10f32.powf(above / 20.0)).ln();
             }
             let mut rises = [0.0f32; 3];

@@ -167,7 +167,7 @@ fn cut(bars: &[Vec<f32>], starts: &[f64], duration_secs: f64) -> Vec<usize> {
     let mut best = vec![(0.0f64, 0usize); n + 1];
     for end in 1..=n {
         let mut choice = (f64::MAX, 0);
-        for (start, (so_far, _)) in best.iter().enumerate().take(end) {
+        for (start, (paid, _)) in best.iter().enumerate().take(end) {
             let n_bars = end - start;
             let length = secs(end) - secs(start);
             let short = ((SHORT_SECS - length) / SHORT_SECS).max(0.0) * 2.0;
@@ -179,7 +179,7 @@ fn cut(bars: &[Vec<f32>], starts: &[f64], duration_secs: f64) -> Vec<usize> {
             } else {
                 0.4
             };
-            let cost = so_far + spread(start, end) + price * (1.0 + short + odd);
+            let cost = paid + spread(start, end) + price * (1.0 + short + odd);
             if cost < choice.0 {
                 choice = (cost, start);
             }
