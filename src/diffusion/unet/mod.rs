@@ -57,7 +57,7 @@ impl UNet {
     /// [`Error::Weights`] if a tensor is missing or doesn't fit, or a block's class isn't supported.
     pub fn load(w: &Weights, config: UNetConfig) -> Result<Self> {
         let time_width = config.time_embedding_width();
-        let levels = levels(w, &config)?;
+        let levels = levels(&config)?;
         let channels = |idx: usize| levels.get(idx).map_or(0, |level| level.channels);
         let n_levels = levels.len();
         let first = channels(0);
@@ -79,7 +79,7 @@ impl UNet {
             skip_channels.extend(std::iter::repeat_n(level.channels, n_skips));
         }
 
-        let mid_block = mid_sizes(w, &config, &levels)?
+        let mid_block = mid_sizes(&config, &levels)?
             .map(|sizes| MidBlock::load(&w.at("mid_block"), &sizes))
             .transpose()?;
 
@@ -261,110 +261,77 @@ struct Level {
     up: LevelSizes,
 }
 
-fn levels(w: &Weights, config: &UNetConfig) -> Result<Vec<Level>> {
+fn levels(config: &UNetConfig) -> Result<Vec<Level>> {
     let n_levels = config.n_levels();
-    let short = |key: &str| {
+    let missing = |key: &str| {
         Error::weights(
-            "unet/config.json",
+            CONFIG,
             format!("{key} must have one entry for each of the {n_levels} levels"),
         )
     };
-    let heads = config
-        .num_attention_heads
-        .as_ref()
-        .unwrap_or(&config.attention_head_dim);
-    (0..n_levels)
-        .map(|idx| {
-            let up_idx = n_levels - 1 - idx;
-            let channels = config
-                .block_out_channels
-                .get(idx)
-                .copied()
-                .unwrap_or_default();
-            let n_layers = config
-                .layers_per_block
+    let heads = config.num_attention_heads.as_ref();
+    let heads = heads.unwrap_or(&config.attention_head_dim);
+    let transformers_key = "transformer_layers_per_block";
+    let build = |idx: usize| {
+        let up_idx = n_levels - 1 - idx; // up blocks are listed coarsest first
+        let channels = config.block_out_channels.get(idx).copied();
+        let channels = channels.unwrap_or_default();
+        let n_layers = config.layers_per_block.level(idx);
+        let n_layers = n_layers.ok_or_else(|| missing("layers_per_block"))?;
+        let plain = LevelSizes {
+            channels,
+            transformer_layers: Vec::new(),
+            n_heads: heads
                 .level(idx)
-                .ok_or_else(|| short("layers_per_block"))?;
-            let transformer_layers = config
-                .transformer_layers_per_block
+                .ok_or_else(|| missing("attention_head_dim"))?,
+            context_width: config
+                .cross_attention_dim
                 .level(idx)
-                .ok_or_else(|| short("transformer_layers_per_block"))?;
-            let up_transformer_layers = match &config.reverse_transformer_layers_per_block {
-                Some(reversed) => reversed
-                    .level(up_idx)
-                    .ok_or_else(|| short("reverse_transformer_layers_per_block"))?,
-                None => transformer_layers.clone(),
-            };
-            let sizes = |types: &[String],
-                         block: usize,
-                         kinds: [&str; 2],
-                         layers: &PerLevel<usize>,
-                         n: usize| {
-                let kind = types.get(block).map(String::as_str).unwrap_or_default();
-                let has_attention = match kinds.iter().position(|known| *known == kind) {
-                    Some(position) => position == 1,
-                    None => {
-                        return Err(Error::weights(
-                            "unet/config.json",
-                            format!(
-                                "block class {kind} is not supported (supported: {}, {})",
-                                kinds[0], kinds[1]
-                            ),
-                        ));
-                    }
-                };
-                let per_layer = (0..n).map(|layer| {
-                    layers
-                        .level(layer)
-                        .ok_or_else(|| short("transformer_layers_per_block"))
-                });
-                Ok(LevelSizes {
-                    channels,
-                    transformer_layers: if has_attention {
-                        per_layer.collect::<Result<_>>()?
-                    } else {
-                        Vec::new()
-                    },
-                    n_heads: heads
-                        .level(idx)
-                        .ok_or_else(|| short("attention_head_dim"))?,
-                    context_width: config
-                        .cross_attention_dim
-                        .level(idx)
-                        .ok_or_else(|| short("cross_attention_dim"))?,
-                    time_width: config.time_embedding_width(),
-                    norm: Norm {
-                        n_groups: config.norm_num_groups,
-                        eps: config.norm_eps,
-                    },
-                })
-            };
-            let _ = w;
-            Ok(Level {
-                channels,
-                n_layers,
-                down: sizes(
-                    &config.down_block_types,
-                    idx,
-                    ["DownBlock2D", "CrossAttnDownBlock2D"],
-                    &transformer_layers,
-                    n_layers,
-                )?,
-                up: sizes(
-                    &config.up_block_types,
-                    up_idx,
-                    ["UpBlock2D", "CrossAttnUpBlock2D"],
-                    &up_transformer_layers,
-                    n_layers + 1,
-                )?,
+                .ok_or_else(|| missing("cross_attention_dim"))?,
+            time_width: config.time_embedding_width(),
+            norm: Norm {
+                n_groups: config.norm_num_groups,
+                eps: config.norm_eps,
+            },
+        };
+        let with_transformers = |per_layer: PerLevel<usize>, n_layers: usize| {
+            let counts = (0..n_layers).map(|layer| per_layer.level(layer));
+            let counts = counts.collect::<Option<Vec<usize>>>();
+            Ok(LevelSizes {
+                transformer_layers: counts.ok_or_else(|| missing(transformers_key))?,
+                ..plain.clone()
             })
+        };
+        let down_layers = config.transformer_layers_per_block.level(idx);
+        let down_layers = down_layers.ok_or_else(|| missing(transformers_key))?;
+        let up_layers = match &config.reverse_transformer_layers_per_block {
+            Some(reversed) => reversed
+                .level(up_idx)
+                .ok_or_else(|| missing("reverse_transformer_layers_per_block"))?,
+            None => down_layers.clone(),
+        };
+        let down = match config.down_block_types.get(idx).map(String::as_str) {
+            Some("DownBlock2D") => plain.clone(),
+            Some("CrossAttnDownBlock2D") => with_transformers(down_layers, n_layers)?,
+            other => return Err(unsupported("down_block_types", other)),
+        };
+        let up = match config.up_block_types.get(up_idx).map(String::as_str) {
+            Some("UpBlock2D") => plain.clone(),
+            Some("CrossAttnUpBlock2D") => with_transformers(up_layers, n_layers + 1)?,
+            other => return Err(unsupported("up_block_types", other)),
+        };
+        Ok(Level {
+            channels,
+            n_layers,
+            down,
+            up,
         })
-        .collect()
+    };
+    (0..n_levels).map(build).collect()
 }
 
 /// Sizes of the mid block; `None` if the model has none.
-fn mid_sizes(w: &Weights, config: &UNetConfig, levels: &[Level]) -> Result<Option<LevelSizes>> {
-    let _ = w;
+fn mid_sizes(config: &UNetConfig, levels: &[Level]) -> Result<Option<LevelSizes>> {
     let Some(last) = levels.last() else {
         return Ok(None);
     };
@@ -375,15 +342,18 @@ fn mid_sizes(w: &Weights, config: &UNetConfig, levels: &[Level]) -> Result<Optio
             let layers = config.transformer_layers_per_block.level(levels.len() - 1);
             vec![layers.and_then(|layers| layers.level(0)).unwrap_or(1)]
         }
-        Some(other) => {
-            return Err(Error::weights(
-                "unet/config.json",
-                format!("mid_block_type = {other} is not supported"),
-            ));
-        }
+        other => return Err(unsupported("mid_block_type", other)),
     };
     Ok(Some(LevelSizes {
         transformer_layers,
         ..last.down.clone()
     }))
+}
+
+/// The file that the errors below name.
+const CONFIG: &str = "unet/config.json";
+
+fn unsupported(key: &str, class: Option<&str>) -> Error {
+    let class = class.unwrap_or("nothing");
+    Error::weights(CONFIG, format!("{key}: {class} is not supported"))
 }

@@ -1,0 +1,208 @@
+//! The bridge from candle's tensors to our kernels' slices.
+
+use candle_core::{
+    CpuStorage, D, DType, Device, Result as TensorResult, Storage, StorageRef, Tensor,
+};
+
+use super::{Around, Joined, LayerNorm};
+use crate::Result;
+use crate::diffusion::kernels::{self, Isa, Method};
+use crate::diffusion::ops;
+
+/// Attention over `[b, n, heads * d]`, see [`ops::attention`].
+pub fn attention(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    n_heads: usize,
+    causal: bool,
+) -> TensorResult<Tensor> {
+    if !(q.device().is_cpu() && q.dtype() == DType::F32) {
+        return ops::attention(q, k, v, n_heads, causal);
+    }
+    let (q, k, v) = (q.contiguous()?, k.contiguous()?, v.contiguous()?);
+    let (batch, n_queries, width) = q.dims3()?;
+    let head_width = width / n_heads.max(1);
+    let shape = kernels::AttentionShape {
+        batch,
+        n_queries,
+        n_keys: k.dim(1)?,
+        n_heads,
+        head_width,
+    };
+    let mut out = vec![0.0; q.elem_count()];
+    let scale = (head_width as f64).powf(-0.5) as f32;
+    let values = (Values::of(&q)?, Values::of(&k)?, Values::of(&v)?);
+    kernels::attention(
+        Isa::best(),
+        shape,
+        (&values.0, &values.1, &values.2),
+        scale,
+        causal,
+        &mut out,
+    );
+    Tensor::from_vec(out, (batch, n_queries, width), &Device::Cpu)
+}
+
+pub(super) fn pack(
+    shape: kernels::ConvShape,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+) -> Result<kernels::Conv2d> {
+    let pack = || -> TensorResult<kernels::Conv2d> {
+        let bias = bias
+            .map(Tensor::to_vec1::<f32>)
+            .transpose()?
+            .unwrap_or_default();
+        Ok(kernels::Conv2d::new(shape, &Values::of(weight)?, &bias))
+    };
+    pack().map_err(crate::Error::tensor("packing weights"))
+}
+
+pub(super) fn pack_linear(
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    is_gated: bool,
+) -> TensorResult<kernels::Linear> {
+    let (width_out, width_in) = weight.dims2()?;
+    let bias = bias
+        .map(Tensor::to_vec1::<f32>)
+        .transpose()?
+        .unwrap_or_default();
+    let values = Values::of(weight)?;
+    Ok(match is_gated {
+        true => kernels::Linear::gated(width_in, width_out / 2, &values, &bias),
+        false => kernels::Linear::new(width_in, width_out, &values, &bias),
+    })
+}
+
+pub(super) fn run_conv(
+    conv: &kernels::Conv2d,
+    method: Method,
+    x: Joined<'_>,
+    around: Around<'_>,
+) -> TensorResult<Tensor> {
+    let first = x.first.contiguous()?;
+    let second = x.second.map(Tensor::contiguous).transpose()?;
+    let channel_bias = around.channel_bias.map(Tensor::contiguous).transpose()?;
+    let residual = around.residual.map(Tensor::contiguous).transpose()?;
+
+    let mut shape = shape_of(&first)?;
+    if let Some(second) = &second {
+        shape.channels += second.dim(1)?;
+    }
+    let (first, second) = (Values::of(&first)?, Values::of_option(second.as_ref())?);
+    let input = kernels::Input {
+        second: second.as_deref().unwrap_or_default(),
+        ..kernels::Input::plain(&first, shape)
+    };
+    let affine = around
+        .norm
+        .and_then(|norm| norm.kernel.as_ref())
+        .map(|norm| norm.affine(&kernels::channel_sums(Isa::best(), &input), shape.plane()));
+    let input = kernels::Input {
+        affine: affine.as_deref(),
+        silu: around.norm.is_some(),
+        ..input
+    };
+    let (channel_bias, residual) = (
+        Values::of_option(channel_bias.as_ref())?,
+        Values::of_option(residual.as_ref())?,
+    );
+    let extras = kernels::Extras {
+        channel_bias: channel_bias.as_deref(),
+        residual: residual.as_deref(),
+    };
+    let shape = conv.shape().output(shape);
+    let mut out = vec![0.0; shape.len()];
+    conv.forward(Isa::best(), method, &input, &extras, &mut out);
+    Tensor::from_vec(
+        out,
+        (shape.batch, shape.channels, shape.height, shape.width),
+        &Device::Cpu,
+    )
+}
+
+pub(super) fn run_linear(
+    linear: &kernels::Linear,
+    x: &Tensor,
+    norm: Option<&LayerNorm>,
+    residual: Option<&Tensor>,
+) -> TensorResult<Tensor> {
+    let x = x.contiguous()?;
+    let residual = residual.map(Tensor::contiguous).transpose()?;
+    let mut shape = x.dims().to_vec();
+    if x.dim(D::Minus1)? != linear.width_in() {
+        candle_core::bail!(
+            "{shape:?} can't go into a layer of width {}",
+            linear.width_in()
+        );
+    }
+    if let Some(last) = shape.last_mut() {
+        *last = linear.width_out();
+    }
+    let mut out = vec![0.0; shape.iter().product()];
+    let residual = Values::of_option(residual.as_ref())?;
+    let norm = norm.and_then(|norm| norm.kernel.as_ref());
+    linear.forward(
+        Isa::best(),
+        &Values::of(&x)?,
+        norm,
+        residual.as_deref(),
+        &mut out,
+    );
+    Tensor::from_vec(out, shape, &Device::Cpu)
+}
+
+/// Sizes of pictures `[b, c, h, w]` for the kernels; `[b, c, n]` counts as one row.
+pub(super) fn shape_of(x: &Tensor) -> TensorResult<kernels::Shape> {
+    let (batch, channels) = (x.dim(0)?, x.dim(1)?);
+    let (height, width) = match x.rank() {
+        4 => (x.dim(2)?, x.dim(3)?),
+        _ => (1, x.elem_count() / (batch * channels).max(1)),
+    };
+    Ok(kernels::Shape {
+        batch,
+        channels,
+        height,
+        width,
+    })
+}
+
+/// The elements of a contiguous f32 tensor on the CPU.
+pub(super) struct Values<'a> {
+    storage: StorageRef<'a>,
+    begin: usize,
+    len: usize,
+}
+
+impl<'a> Values<'a> {
+    pub(super) fn of(tensor: &'a Tensor) -> TensorResult<Self> {
+        let (storage, layout) = tensor.storage_and_layout();
+        if !matches!(&*storage, Storage::Cpu(CpuStorage::F32(_))) || !layout.is_contiguous() {
+            candle_core::bail!("a kernel needs contiguous f32 values on the CPU");
+        }
+        Ok(Self {
+            begin: layout.start_offset(),
+            len: tensor.elem_count(),
+            storage,
+        })
+    }
+
+    fn of_option(tensor: Option<&'a Tensor>) -> TensorResult<Option<Self>> {
+        tensor.map(Self::of).transpose()
+    }
+}
+
+impl std::ops::Deref for Values<'_> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        match &*self.storage {
+            Storage::Cpu(CpuStorage::F32(values)) => values
+                .get(self.begin..self.begin + self.len)
+                .unwrap_or_default(),
+            _ => &[],
+        }
+    }
+}
