@@ -203,7 +203,7 @@ pub fn mux(
 /// The model that a timeline was planned with, on the machine's device.
 fn load(timeline: &Timeline, machine: &Machine, watch: &mut Watch<'_>) -> Result<StableDiffusion> {
     let config = &timeline.render;
-    let model = ModelSource::open(&config.model)?.with_settings(&config.diffusion)?;
+    let model = ModelSource::of(config)?;
     if model.sha256()? != config.weights_sha256 {
         return Err(Error::weights(
             &config.model,
@@ -213,7 +213,14 @@ fn load(timeline: &Timeline, machine: &Machine, watch: &mut Watch<'_>) -> Result
     }
     let (device, name) = choose_device(&machine.device)?;
     (watch.observe)(Event::Note(&format!("drawing on {name}")));
-    StableDiffusion::load(&model, config, &device, default_dtype(&device))
+    let mut renderer = StableDiffusion::load(&model, config, &device, default_dtype(&device))?;
+    let words: Vec<_> = timeline
+        .prompts
+        .iter()
+        .map(|prompt| prompt.words.clone())
+        .collect();
+    renderer.prepare(&words)?;
+    Ok(renderer)
 }
 
 /// What the film says about itself: enough to plan it again, without the entry of every frame.
