@@ -1,0 +1,126 @@
+"""Distil the guided many-step teacher into one to four steps without guidance, by straightened paths.
+
+    python distill.py --run run --pairs 4000 --minutes 10 --muon
+
+The teacher draws (words, noise) -> latent pairs with guided DDIM. The student then learns the teacher's own
+loss on those pairs, x_t = alpha latent + sigma noise with THAT noise: the path from noise to latent becomes
+straight, so one big step lands where many small ones did, and DDIM still works with any step count.
+A third of the pairs lie between two prompts, since that is where a latent walk spends its time. Each pair is
+also used mirrored. A tenth of them is held out: their error of one step is the figure to watch.
+"""
+
+import argparse
+import random
+import time
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from tokenizers import Tokenizer
+
+from captions import write_caption
+from motifs import MOTIFS
+from nets import TEXT, UNET, TextEncoder, UNet
+from pictures import scene
+from schedule import STEPS, denoise, signal_and_noise
+from train_diffusion import tokens_of
+from training import options, save, train
+
+
+def guided(unet, words, empty, scale):
+    def predict(x, t):
+        v, free = unet(torch.cat((x, x)), torch.cat((t, t)), torch.cat((words, empty.expand_as(words)))).chunk(2)
+        return free + scale * (v - free)
+    return predict
+
+
+@torch.no_grad()
+def draw_pairs(args, unet, text, tokenizer, path, until=None):
+    """Token ids of two prompts, their mix, the noise and the teacher's latent, `args.pairs` times.
+
+    Saved to `path` every minute, and continued from there; stops early at the clock time `until`.
+    """
+    names, start, rows, made = list(MOTIFS), time.time(), [], 0
+    if path.exists():
+        rows = [torch.load(path, weights_only=True)]
+        made = len(rows[0][2])
+    rng, gen = random.Random(f"{args.seed} {made}"), torch.Generator().manual_seed(args.seed * 1_000_003 + made)
+    prompt = lambda: write_caption(rng, scene(rng, rng.choice(names), args.plain))
+    whole = lambda: [torch.cat(part) for part in zip(*rows)]
+    empty, saved, first_count = text(tokens_of(tokenizer, [""]).to(args.device)), time.time(), made
+    while made < args.pairs and not (until and time.time() > until):
+        first, second = (tokens_of(tokenizer, [prompt() for _ in range(args.pair_batch)]) for _ in range(2))
+        mix = (torch.rand(args.pair_batch, generator=gen) * (torch.rand(args.pair_batch, generator=gen) < 0.33)).view(-1, 1, 1)
+        words = torch.lerp(text(first.to(args.device)), text(second.to(args.device)), mix.to(args.device))
+        noise = torch.randn(args.pair_batch, UNET["in_channels"], args.height // 8, args.width // 8, generator=gen).to(args.device)
+        with torch.autocast(args.device.split(":")[0], torch.bfloat16, enabled=args.bf16):
+            latent = denoise(lambda x, t: guided(unet, words, empty, args.guidance)(x, t).float(), noise, args.teacher_steps)
+        rows.append([first, second, mix, noise.half().cpu(), latent.half().cpu()])
+        made += args.pair_batch
+        if time.time() - saved > 60:
+            saved = time.time()
+            save(path, whole())
+            print(f"{made} pairs, {(made - first_count) / (time.time() - start):.1f} a second", flush=True)
+    save(path, whole())
+    print(f"{made} pairs, {(made - first_count) / max(1e-6, time.time() - start):.1f} a second", flush=True)
+    return whole()
+
+
+def arguments(parser):
+    parser.add_argument("--tokenizer", default="../tokenizer/tokenizer.json")
+    parser.add_argument("--pairs", type=int, default=4000)
+    parser.add_argument("--pair-minutes", type=float, help="stop drawing pairs after this time")
+    parser.add_argument("--pair-batch", type=int, default=16)
+    parser.add_argument("--teacher-steps", type=int, default=8)
+    parser.add_argument("--guidance", type=float, default=2.5)
+    parser.add_argument("--height", type=int, default=256)
+    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--plain", type=float, default=0.72)
+    return options(parser, minutes=10, batch=16, rate=1e-3)
+
+
+def main():
+    args = arguments(argparse.ArgumentParser())
+    run, device = Path(args.run), args.device
+    tokenizer = Tokenizer.from_file(args.tokenizer)
+    old = torch.load(run / "model.pt", map_location=device, weights_only=True)
+    unet, text = UNet(UNET).to(device), TextEncoder(TEXT).to(device).eval().requires_grad_(False)
+    unet.load_state_dict(old["unet"]), text.load_state_dict(old["text"])
+    until = time.time() + args.pair_minutes * 60 if args.pair_minutes else None
+    first, second, mix, noises, latents = draw_pairs(args, unet, text, tokenizer, run / "pairs.pt", until)
+    alpha, sigma = signal_and_noise(device)
+    known = len(mix) - max(1, len(mix) // 10)
+
+    def words_of(rows):
+        return torch.lerp(text(first[rows].to(device)), text(second[rows].to(device)), mix[rows].to(device))
+
+    def error(unet, words, noise, x0, t):
+        a, s = alpha[t].view(-1, 1, 1, 1), sigma[t].view(-1, 1, 1, 1)
+        v = unet(a * x0 + s * noise, t, words).float()
+        return F.mse_loss(v, a * noise - s * x0, reduction="none").mean((1, 2, 3))
+
+    def loss_of(step):
+        rows = torch.randint(known, (args.batch,))
+        noise, x0 = noises[rows].to(device).float(), latents[rows].to(device).float()
+        if step % 2:
+            noise, x0 = noise.flip(-1), x0.flip(-1)
+        t = torch.randint(STEPS, (args.batch,), device=device)
+        t[: args.batch // 2] = STEPS - 1
+        each = error(unet, words_of(rows), noise, x0, t)
+        return each.mean(), {"one_step": each.detach()[: args.batch // 2].mean(), "path": each.detach()[args.batch // 2 :].mean()}
+
+    @torch.no_grad()
+    def check(averages, counts=(1,)):
+        rows = torch.arange(known, min(len(mix), known + 32))
+        noise, x0, words = noises[rows].to(device).float(), latents[rows].to(device).float(), words_of(rows)
+        predict = lambda x, t: averages["unet"](x, t, words).float()
+        return {f"{n}_step": F.mse_loss(denoise(predict, noise, n), x0) for n in counts}
+
+    print("before: " + " ".join(f"{k} {v:.4f}" for k, v in check({"unet": unet}, (1, 2, 4)).items()), flush=True)
+    best = train(args, "distill", {"unet": unet}, loss_of, check=check, save_every=180)["unet"]
+    save(run / "student.pt", {"unet": best.state_dict(), "text": old["text"]})
+    print("after: " + " ".join(f"{k} {v:.4f}" for k, v in check({"unet": best}, (1, 2, 4)).items()), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""Write the trained networks as a diffusers folder in float16: weights/{tokenizer,text_encoder,unet,vae,scheduler}.
+
+    python export.py --run run --model student.pt --out weights
+    python export.py --check --out weights      # load it with diffusers and transformers, compare outputs
+"""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from nets import TEXT, UNET, VAE, Autoencoder, TextEncoder, UNet
+from schedule import SCHEDULER
+
+INDEX = {
+    "_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.30.0", "requires_safety_checker": False,
+    "feature_extractor": [None, None], "safety_checker": [None, None], "image_encoder": [None, None],
+    "scheduler": ["diffusers", "DDIMScheduler"], "text_encoder": ["transformers", "CLIPTextModel"],
+    "tokenizer": ["transformers", "PreTrainedTokenizerFast"], "unet": ["diffusers", "UNet2DConditionModel"],
+    "vae": ["diffusers", "AutoencoderKL"],
+}
+PARTS = {"unet": (UNET, "diffusion_pytorch_model.safetensors"), "vae": (VAE, "diffusion_pytorch_model.safetensors"),
+         "text_encoder": (TEXT, "model.safetensors")}
+
+
+def write(out, weights):
+    for name, (config, file) in PARTS.items():
+        (out / name).mkdir(parents=True, exist_ok=True)
+        (out / name / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+        half = {k: v.half().contiguous() for k, v in weights[name].items()}
+        save_file(half, out / name / file, metadata={"format": "pt"})
+        print(f"{name}: {(out / name / file).stat().st_size / 1e6:.2f} MB")
+    (out / "scheduler").mkdir(exist_ok=True)
+    (out / "scheduler/scheduler_config.json").write_text(json.dumps(SCHEDULER, indent=1) + "\n")
+    (out / "model_index.json").write_text(json.dumps(INDEX, indent=1) + "\n")
+    print(f"all: {sum(p.stat().st_size for p in out.rglob('*') if p.is_file()) / 1e6:.2f} MB")
+
+
+def read(out, device="cpu"):
+    """(text encoder, unet, autoencoder) in float32 from an exported folder."""
+    out, nets = Path(out), []
+    for net, name in ((TextEncoder, "text_encoder"), (UNet, "unet"), (Autoencoder, "vae")):
+        net = net(json.loads((out / name / "config.json").read_text()))
+        net.load_state_dict({k: v.float() for k, v in load_file(out / name / PARTS[name][1]).items()})
+        nets.append(net.to(device).eval())
+    return nets
+
+
+@torch.no_grad()
+def check(out):
+    """Largest difference between our networks and diffusers' on the same exported weights."""
+    from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+    from transformers import CLIPTextModel
+
+    from schedule import denoise
+
+    text, unet, vae = read(out)
+    theirs = CLIPTextModel.from_pretrained(out / "text_encoder", torch_dtype=torch.float32)
+    tokens = torch.randint(0, 2000, (2, TEXT["max_position_embeddings"]))
+    tokens[:, 20:] = TEXT["eos_token_id"]
+    words = text(tokens)
+    print("text encoder", (words - theirs(tokens).last_hidden_state).abs().max().item())
+    their_unet = UNet2DConditionModel.from_pretrained(out / "unet", torch_dtype=torch.float32)
+    x = torch.randn(2, 4, 32, 56)
+    t = torch.tensor([999, 249])
+    print("unet", (unet(x, t, words) - their_unet(x, t, words).sample).abs().max().item())
+    their_vae = AutoencoderKL.from_pretrained(out / "vae", torch_dtype=torch.float32)
+    z = torch.randn(1, 4, 32, 56)
+    print("decoder", (vae.decode(z) - their_vae.decode(z).sample).abs().max().item())
+    picture = torch.rand(1, 3, 128, 128) * 2 - 1
+    print("encoder", (vae.encode(picture) - their_vae.encode(picture).latent_dist.mode()).abs().max().item())
+    scheduler = DDIMScheduler.from_pretrained(out / "scheduler")
+    for count in (1, 2, 4):
+        scheduler.set_timesteps(count)
+        y = x.clone()
+        for step in scheduler.timesteps:
+            y = scheduler.step(their_unet(y, step, words).sample, step, y).prev_sample
+        ours = denoise(lambda x, t: unet(x, t, words), x, count)
+        print(f"{count} DDIM steps", scheduler.timesteps.tolist(), (ours - y).abs().max().item())
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--run", default="run")
+    parser.add_argument("--model", default="student.pt", help="student.pt (few steps) or model.pt (teacher)")
+    parser.add_argument("--out", type=Path, default=Path("weights"))
+    parser.add_argument("--tokenizer", type=Path, help="tokenizer.json to copy, with the tokenizer_config.json beside it")
+    parser.add_argument("--check", action="store_true")
+    args = parser.parse_args()
+    if args.check:
+        return check(args.out)
+    model = torch.load(Path(args.run) / args.model, map_location="cpu", weights_only=True)
+    vae = torch.load(Path(args.run) / "vae.pt", map_location="cpu", weights_only=True)
+    if args.tokenizer:
+        (args.out / "tokenizer").mkdir(parents=True, exist_ok=True)
+        for name in ("tokenizer.json", "tokenizer_config.json"):
+            shutil.copy(args.tokenizer.parent / name, args.out / "tokenizer" / name)
+    write(args.out, {"unet": model["unet"], "text_encoder": model["text"], "vae": vae})
+
+
+if __name__ == "__main__":
+    main()

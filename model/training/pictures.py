@@ -1,0 +1,125 @@
+"""Procedural pictures with captions: the whole training set, made from nothing but a seed.
+
+    python pictures.py --sheet sheet.png            # look at it: one picture a motif, plus styles
+    python pictures.py --count 12000 --out data     # a cached set: pictures.npy + captions.txt
+"""
+
+import argparse
+import random
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from canvas import LIGHTS, PALETTES, STYLES, Canvas
+from captions import write_caption
+from motifs import MOTIFS
+
+ZOOMED = {"nebula", "galaxy", "clouds", "fire", "caustics", "mandala", "kaleidoscope", "fractal", "plasma", "marble",
+          "glass", "crystals", "circuit", "checker", "smoke", "ink", "ribbons"}
+
+
+def scene(rng, motif, plain=0.55):
+    """What one picture shows: a motif, a palette, perhaps a light, a style and a scale."""
+    own = MOTIFS[motif][1].split()
+    free = rng.random() < 0.5
+    scale = rng.choice(["large", "fine"]) if motif in ZOOMED and rng.random() < 0.3 else None
+    return {
+        "motif": motif,
+        "palette": rng.choice(list(PALETTES)) if free else rng.choice(own),
+        "named": free or rng.random() < 0.75,
+        "scale": scale,
+        "light": None if rng.random() < plain else rng.choice(list(LIGHTS)),
+        "style": None if rng.random() < plain + 0.1 else rng.choice(list(STYLES)),
+    }
+
+
+def paint(scenes, height, width, gen, device):
+    """Pictures (n, 3, h, w) in 0..1 of scenes that share a motif."""
+    factor = {"large": 0.6, "fine": 1.6, None: 1.0}
+    zoom = torch.tensor([factor[s["scale"]] for s in scenes], device=device).view(-1, 1, 1)
+    c = Canvas([s["palette"] for s in scenes], height, width, gen, device, zoom)
+    picture = MOTIFS[scenes[0]["motif"]][0](c).nan_to_num().clamp(0, 1)
+    for kind, effects in (("light", LIGHTS), ("style", STYLES)):
+        for name, (effect, _) in effects.items():
+            mask = torch.tensor([s[kind] == name for s in scenes], device=device)
+            if mask.any():
+                done = effect(c, picture).nan_to_num().clamp(0, 1)
+                picture = torch.where(mask.view(-1, 1, 1, 1), done, picture)
+    return picture
+
+
+def batches(count, group, height, width, seed, device, motifs=None, plain=0.55):
+    """Yield (captions, pictures) of `group` pictures that share a motif, motifs in shuffled rounds."""
+    rng = random.Random(seed)
+    gen = torch.Generator(device).manual_seed(seed)
+    names, made = [], 0
+    while made < count:
+        if not names:
+            names = list(motifs or MOTIFS)
+            rng.shuffle(names)
+        scenes = [scene(rng, names[-1], plain) for _ in range(min(group, count - made))]
+        names.pop()
+        with torch.no_grad():
+            yield [write_caption(rng, s) for s in scenes], paint(scenes, height, width, gen, device)
+        made += len(scenes)
+
+
+def sheet(pictures, captions, columns, path, width=200):
+    """A contact sheet (in 256 colours where it would pass 1 MB) with captions below the pictures."""
+    import textwrap
+
+    from PIL import Image, ImageDraw
+
+    shape = pictures[0].shape
+    height = round(width * shape[1] / shape[2])
+    rows = (len(pictures) + columns - 1) // columns
+    page = Image.new("RGB", (columns * (width + 4), rows * (height + 30)), "black")
+    draw = ImageDraw.Draw(page)
+    for i, (picture, caption) in enumerate(zip(pictures, captions)):
+        x, y = i % columns * (width + 4), i // columns * (height + 30)
+        array = (picture.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+        page.paste(Image.fromarray(array).resize((width, height), Image.LANCZOS), (x, y))
+        draw.text((x + 2, y + height + 2), "\n".join(textwrap.wrap(caption, width // 6)[:2]), fill="white")
+    page.save(path, optimize=True, quality=82)
+    if str(path).endswith(".png") and Path(path).stat().st_size > 1_000_000:
+        page.quantize(palette=page.quantize(256), dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
+
+
+def main():
+    args = argparse.ArgumentParser()
+    args.add_argument("--sheet")
+    args.add_argument("--count", type=int, default=0)
+    args.add_argument("--out", default="data")
+    args.add_argument("--size", type=int, default=256, help="height, and width without --width")
+    args.add_argument("--width", type=int)
+    args.add_argument("--seed", type=int, default=1)
+    args.add_argument("--motifs", default="", help="comma-separated subset")
+    args.add_argument("--plain", type=float, default=0.55, help="share of pictures without a light (style: 0.1 more)")
+    args.add_argument("--threads", type=int, default=1, help="more than 1 is slower when the machine is shared")
+    args.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    args = args.parse_args()
+    torch.set_num_threads(args.threads)
+    motifs = args.motifs.split(",") if args.motifs else None
+
+    if args.sheet:
+        total = 2 * len(motifs or MOTIFS)
+        found = [(p, c) for cs, ps in batches(total, 2, 256, 256, args.seed, args.device, motifs, args.plain) for p, c in zip(ps, cs)]
+        sheet([p for p, _ in found], [c for _, c in found], 10, args.sheet, 120)
+    if args.count:
+        out = Path(args.out)
+        out.mkdir(exist_ok=True)
+        width = args.width or args.size
+        store = np.lib.format.open_memmap(out / "pictures.npy", "w+", np.uint8, (args.count, 3, args.size, width))
+        captions, start = [], time.time()
+        for words, pictures in batches(args.count, 8, args.size, width, args.seed, args.device, motifs, args.plain):
+            at = len(captions)
+            store[at : at + len(words)] = (pictures * 255).round().byte().cpu().numpy()
+            captions += words
+        (out / "captions.txt").write_text("\n".join(captions) + "\n")
+        print(f"{args.count} pictures, {args.count / (time.time() - start):.1f} a second")
+
+
+if __name__ == "__main__":
+    main()
