@@ -12,7 +12,7 @@ use crate::analysis::{AnalysisConfig, analyze};
 use crate::audio::Track;
 use crate::diffusion::{ModelSource, Renderer, StableDiffusion, choose_device, default_dtype};
 use crate::manifest::{RunFolder, chunk_id, encode_config, inputs};
-use crate::mapping::{Fps, FrameInputs, MappingConfig};
+use crate::mapping::{Fps, FrameInputs, MappingConfig, Song};
 use crate::prompts::Script;
 use crate::video::{ChunkWriter, EncodeConfig, Tags, Video, grid_pieces};
 use crate::{Analysis, Error, Result, Timeline, mapping, video};
@@ -228,11 +228,20 @@ fn tags(timeline: &Timeline) -> Tags {
     let song = &timeline.song.path;
     let name =
         |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
-    let mut head = Timeline {
+    let head = Timeline {
+        schema_version: timeline.schema_version,
+        song: Song {
+            path: PathBuf::from(name(song.file_name())),
+            ..timeline.song.clone()
+        },
+        frame_rate: timeline.frame_rate,
+        duration_secs: timeline.duration_secs,
+        render: timeline.render.clone(),
+        encoding: timeline.encoding,
+        prompts: timeline.prompts.clone(),
+        noise: timeline.noise.clone(),
         frames: Vec::new(),
-        ..timeline.clone()
     };
-    head.song.path = PathBuf::from(name(song.file_name()));
     Tags {
         title: name(song.file_stem()),
         encoder: format!("visualize {}", env!("CARGO_PKG_VERSION")),

@@ -11,7 +11,7 @@ use crate::{Result, Track};
 /// # Errors
 /// As for [`Track::blocks`].
 pub fn analyze(track: &Track, config: &AnalysisConfig) -> Result<Analysis> {
-    let mut extractor = FeatureExtractor::new(track.sample_rate_hz)?;
+    let mut extractor = FeatureExtractor::new(track.sample_rate_hz, track.duration_secs)?;
     let mut tracker = tracker::tracker(config.tracker, track.sample_rate_hz)?;
     for block in track.blocks(0..track.n_samples)?.mono() {
         let samples = block?.samples;

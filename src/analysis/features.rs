@@ -23,6 +23,8 @@ pub const FINE_RATE_HZ: usize = 1000;
 const FINE_LENGTH: usize = ANALYSIS_RATE_HZ as usize / FINE_RATE_HZ;
 /// Steps of a decibel in [`LogSpectrogram`].
 const STEPS_PER_DB: f32 = 64.0;
+/// Longest song for which room is taken beforehand; longer ones make it as they go.
+const MAX_RESERVED_SECS: f64 = 24.0 * 3600.0;
 /// What counts as nothing, in dB relative to full scale.
 pub const FLOOR_DB: f32 = -120.0;
 
@@ -76,10 +78,14 @@ pub(super) struct FeatureExtractor {
 }
 
 impl FeatureExtractor {
-    pub fn new(sample_rate_hz: u32) -> Result<Self> {
+    /// For about `duration_secs` of sound. Room for it is taken at once: vectors that grow by doubling would need half as
+    /// much memory again.
+    pub fn new(sample_rate_hz: u32, duration_secs: f64) -> Result<Self> {
+        let mut columns = Columns::new();
+        columns.reserve(duration_secs.min(MAX_RESERVED_SECS));
         Ok(Self {
             resampler: Resampler::new(sample_rate_hz)?,
-            columns: Columns::new(),
+            columns,
         })
     }
 
@@ -127,6 +133,22 @@ impl Columns {
             filters,
             features,
         }
+    }
+
+    fn reserve(&mut self, duration_secs: f64) {
+        let n_hops = (duration_secs / HOP_SECS) as usize + 2;
+        let n_fine = (duration_secs * FINE_RATE_HZ as f64) as usize + 2;
+        let features = &mut self.features;
+        features.bands.reserve_exact(n_hops);
+        features.loudness_db.reserve_exact(n_hops);
+        let n_steps = n_hops * features.spectrogram.n_bands();
+        features.spectrogram.steps.reserve_exact(n_steps);
+        features.chroma.reserve_exact(n_hops / HOPS_PER_CHROMA + 2);
+        features
+            .bass_chroma
+            .reserve_exact(n_hops / HOPS_PER_CHROMA + 2);
+        features.fine_low.reserve_exact(n_fine);
+        features.fine_high.reserve_exact(n_fine);
     }
 
     fn push(&mut self, samples: &[f32]) {
@@ -333,7 +355,7 @@ mod tests {
     use super::*;
 
     fn features(samples: &[f32]) -> Features {
-        let mut extractor = FeatureExtractor::new(ANALYSIS_RATE_HZ).unwrap();
+        let mut extractor = FeatureExtractor::new(ANALYSIS_RATE_HZ, 1.0).unwrap();
         extractor.push(samples).unwrap();
         extractor.finish().unwrap()
     }

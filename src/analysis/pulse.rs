@@ -151,20 +151,21 @@ pub(super) fn track(activation: &[f32], prior: PeriodPrior) -> Vec<usize> {
     // the first one anywhere; what lies before it isn't explained, which costs as much as the mean activation.
     let mean = activation.iter().sum::<f32>() / n_hops.max(1) as f32;
     let mut reached = vec![0.0f32; (MAX_PERIOD + 1) * n_periods];
-    let mut came_from = vec![u8::MAX; n_hops * n_periods];
+    let mut came_from = Origins::new(n_hops, n_periods);
     let mut here = vec![f32::MIN; n_periods];
-    for hop in 0..n_hops {
+    for (hop, level) in activation.iter().enumerate() {
         for (k, period) in periods.iter().enumerate() {
             here[k] = if hop < *period {
                 // The first pulse.
-                activation[hop] * *period as f32 / UNIT_HOPS - loss[k]
+                level * *period as f32 / UNIT_HOPS - loss[k]
             } else {
                 let row = (hop - period) % (MAX_PERIOD + 1) * n_periods;
-                let gain = (activation[hop] - mean) * *period as f32 / UNIT_HOPS;
+                let gain = (level - mean) * *period as f32 / UNIT_HOPS;
                 reached[row + k] + gain - loss[k]
             };
         }
         let best = (0..n_periods).fold(0, |b, k| if here[k] > here[b] { k } else { b });
+        came_from.set_best(hop, best);
         let row = hop % (MAX_PERIOD + 1) * n_periods;
         for k in 0..n_periods {
             let (mut gain, mut from) = (here[best] - JUMP_COST, best);
@@ -175,7 +176,7 @@ pub(super) fn track(activation: &[f32], prior: PeriodPrior) -> Vec<usize> {
                 }
             }
             reached[row + k] = gain;
-            came_from[hop * n_periods + k] = from as u8;
+            came_from.set(hop, k, from);
         }
     }
     // The last pulse lies within one period of the end.
@@ -193,7 +194,7 @@ pub(super) fn track(activation: &[f32], prior: PeriodPrior) -> Vec<usize> {
     if n_hops > 0 {
         loop {
             hops.push(hop);
-            let from = usize::from(came_from[hop * n_periods + k]);
+            let from = came_from.get(hop, k);
             let Some(period) = periods.get(from).filter(|p| **p <= hop) else {
                 break;
             };
@@ -202,6 +203,51 @@ pub(super) fn track(activation: &[f32], prior: PeriodPrior) -> Vec<usize> {
     }
     hops.reverse();
     hops
+}
+
+/// For each hop and period, the period before it. Half a byte each: a step of up to [`MAX_CHANGE`] either way, or a jump to
+/// the hop's best period. An hour of music has forty million of them.
+struct Origins {
+    n_periods: usize,
+    /// Two entries a byte, `[hop][period]`.
+    steps: Vec<u8>,
+    /// `[hop]`
+    best: Vec<u8>,
+}
+
+impl Origins {
+    /// The step that stands for a jump.
+    const JUMP: u8 = 15;
+
+    fn new(n_hops: usize, n_periods: usize) -> Self {
+        Self {
+            n_periods,
+            steps: vec![0; (n_hops * n_periods).div_ceil(2)],
+            best: vec![0; n_hops],
+        }
+    }
+
+    fn set_best(&mut self, hop: usize, best: usize) {
+        self.best[hop] = best as u8;
+    }
+
+    /// After [`Self::set_best`] of the hop; each entry once.
+    fn set(&mut self, hop: usize, period: usize, from: usize) {
+        let step = match from.abs_diff(period) {
+            0..=MAX_CHANGE => (from + MAX_CHANGE - period) as u8,
+            _ => Self::JUMP,
+        };
+        let idx = hop * self.n_periods + period;
+        self.steps[idx / 2] |= step << (4 * (idx % 2));
+    }
+
+    fn get(&self, hop: usize, period: usize) -> usize {
+        let idx = hop * self.n_periods + period;
+        match self.steps[idx / 2] >> (4 * (idx % 2)) & 15 {
+            Self::JUMP => usize::from(self.best[hop]),
+            step => (period + usize::from(step)).saturating_sub(MAX_CHANGE),
+        }
+    }
 }
 
 fn periods() -> Vec<usize> {
