@@ -56,3 +56,50 @@ fn hops_of(features: Features, strength: OnsetStrength, sample_rate_hz: u32) -> 
         loudness_db: features.loudness_db,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+    use crate::analysis::{judge, rhythm};
+
+    #[test]
+    #[ignore = "writes the table for training the judge; see training/README.md"]
+    fn training_table() {
+        let folder = std::env::var("TRAINING_MUSIC").unwrap();
+        let mut table = std::fs::File::create(std::env::var("TRAINING_TABLE").unwrap()).unwrap();
+        let config = AnalysisConfig::default();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|e| e != "wav") {
+                continue;
+            }
+            let track = Track::open(&path).unwrap();
+            let mut extractor = FeatureExtractor::new(track.sample_rate_hz).unwrap();
+            for block in track.blocks(0..track.n_samples).unwrap().mono() {
+                extractor.push(&block.unwrap().samples).unwrap();
+            }
+            let features = extractor.finish().unwrap();
+            let strength = OnsetStrength::of(&features);
+            let onsets = onset::find(&features, &strength);
+            let heard = Heard {
+                features: &features,
+                strength: &strength,
+                activation: &pulse::activation(&strength),
+                config: &config,
+            };
+            let tracker = tracker::tracker(config.tracker, track.sample_rate_hz).unwrap();
+            let candidates = tracker.finish(&heard).unwrap();
+            let levels = rhythm::levels(candidates, &heard, &onsets);
+            for (level, meter_idx, inputs) in judge::table(&levels) {
+                let secs = level.hops.iter().map(|hop| *hop as f64 * HOP_SECS);
+                let beats: Vec<_> = secs.zip(&level.meters[meter_idx].positions).collect();
+                let name = path.file_stem().unwrap().to_string_lossy();
+                let row =
+                    serde_json::json!({"name": name, "inputs": inputs.as_slice(), "beats": beats});
+                writeln!(table, "{row}").unwrap();
+            }
+        }
+    }
+}

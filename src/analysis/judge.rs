@@ -82,6 +82,18 @@ fn relative_contrast(contrast: f32, beats_per_bar: u32) -> f32 {
     contrast / (n / (n - 1.0).max(1.0).sqrt())
 }
 
+/// Inputs of the network for each pair, with its level and the index of its meter.
+#[cfg(test)]
+pub(super) fn table(levels: &[Level]) -> Vec<(&Level, usize, [f32; N_INPUTS])> {
+    let highest = Highest::of(levels);
+    let pairs = levels
+        .iter()
+        .flat_map(|level| (0..METERS.len()).map(move |meter_idx| (level, meter_idx)));
+    pairs
+        .map(|(level, meter_idx)| (level, meter_idx, describe(level, meter_idx, &highest)))
+        .collect()
+}
+
 fn describe(level: &Level, meter_idx: usize, highest: &Highest) -> [f32; N_INPUTS] {
     let p = &level.profile;
     let meter = &level.meters[meter_idx];

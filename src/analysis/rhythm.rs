@@ -35,17 +35,7 @@ pub(super) struct Level {
 
 /// The best of `candidates` (beats in seconds), with bars. Empty where none is credible.
 pub(super) fn choose(candidates: Vec<Vec<f64>>, heard: &Heard<'_>, onsets: &[Onset]) -> Rhythm {
-    let n_hops = heard.activation.len();
-    let levels: Vec<Level> = candidates
-        .into_iter()
-        .filter_map(|secs| {
-            let hops = secs.iter().map(|s| (s / HOP_SECS).round() as usize);
-            let mut hops: Vec<usize> = hops.filter(|hop| *hop < n_hops).collect();
-            hops.dedup();
-            let hops = trimmed(hops, onsets);
-            (hops.len() >= MIN_BEATS).then(|| describe(heard, hops))
-        })
-        .collect();
+    let levels = levels(candidates, heard, onsets);
     let Some(choice) = judge::best(&levels, heard.config.meter) else {
         return Rhythm::default();
     };
@@ -70,6 +60,21 @@ pub(super) fn choose(candidates: Vec<Vec<f64>>, heard: &Heard<'_>, onsets: &[Ons
         beat_confidence: clarity,
         beats,
     }
+}
+
+/// The candidates that have enough beats, described.
+pub(super) fn levels(candidates: Vec<Vec<f64>>, heard: &Heard<'_>, onsets: &[Onset]) -> Vec<Level> {
+    let n_hops = heard.activation.len();
+    candidates
+        .into_iter()
+        .filter_map(|secs| {
+            let hops = secs.iter().map(|s| (s / HOP_SECS).round() as usize);
+            let mut hops: Vec<usize> = hops.filter(|hop| *hop < n_hops).collect();
+            hops.dedup();
+            let hops = trimmed(hops, onsets);
+            (hops.len() >= MIN_BEATS).then(|| describe(heard, hops))
+        })
+        .collect()
 }
 
 /// Onset strength around a beat, 0..=1.
