@@ -76,7 +76,8 @@ mod tests {
                 continue;
             }
             let track = Track::open(&path).unwrap();
-            let mut extractor = FeatureExtractor::new(track.sample_rate_hz).unwrap();
+            let mut extractor =
+                FeatureExtractor::new(track.sample_rate_hz, track.duration_secs).unwrap();
             for block in track.blocks(0..track.n_samples).unwrap().mono() {
                 extractor.push(&block.unwrap().samples).unwrap();
             }

@@ -140,7 +140,8 @@ def make(i):
     iv=sorted(b-a for a,b in zip(bt,bt[1:]))
     json.dump({'beats':beats,'downbeats':[b['time_secs'] for b in beats if b['position_in_bar']==1],'tempo_bpm':60/iv[len(iv)//2],'tempo_varies':iv[int(len(iv)*.95)]/iv[int(len(iv)*.05)]>1.08,
       'onsets':[{'time_secs':o} for o in m],'sections':[{'start_secs':a,'end_secs':b,'label':str(k)} for k,(a,b) in enumerate(zip(sb,sb[1:]))],'duration_secs':bt[-1]+2.5,'beats_per_bar':bpb},open(f'{OUT}/{name}.json','w'))
-    sf='/usr/share/sounds/sf2/FluidR3_GM.sf2' if i%3 else '/usr/share/sounds/sf2/TimGM6mb.sf2'
+    soundfonts = ('FluidR3_GM.sf2', 'TimGM6mb.sf2')  # as packaged by Linux distributions
+    sf = '/usr/share/sounds/sf2/' + soundfonts[i % 3 == 0]
     subprocess.run(['fluidsynth','-ni','-q','-g','0.6','-r','44100','-F',f'{OUT}/{name}.wav','-O','s16','-T','wav',sf,f'{OUT}/{name}.mid'],stdout=subprocess.DEVNULL,stderr=subprocess.DEVNULL)
 for i in range(391):
     if i<161 or i%23 in (12,15,16,3,8): make(i)
