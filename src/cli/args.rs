@@ -214,7 +214,7 @@ pub struct PlanOptions {
     /// Denoising steps, 1 to 1000 [default: the model's].
     #[arg(long, value_name = "N")]
     pub steps: Option<u32>,
-    /// Guidance scale, 0 to 50; 1 or less = none [default: the model's].
+    /// Guidance scale, 0 to 100; 1 or less = none [default: the model's].
     #[arg(long, value_name = "SCALE")]
     pub guidance: Option<f64>,
     /// What no frame should show; used where guidance is above 1.
