@@ -6,6 +6,9 @@ use super::tracker::{self, Heard};
 use super::{Analysis, AnalysisConfig, Hops, SCHEMA_VERSION, pulse, rhythm, sections};
 use crate::{Result, Track};
 
+/// Hops between the spectra that are kept to compare bars: 40 ms.
+const HOPS_PER_SPECTRUM: usize = 4;
+
 /// Listens to a track: one pass over its samples, then some arithmetic on a few kilobytes for each second.
 ///
 /// # Errors
@@ -18,8 +21,9 @@ pub fn analyze(track: &Track, config: &AnalysisConfig) -> Result<Analysis> {
         extractor.push(&samples)?;
         tracker.push(&samples)?;
     }
-    let features = extractor.finish()?;
+    let mut features = extractor.finish()?;
     let strength = OnsetStrength::of(&features);
+    features.spectrogram.thin_out(HOPS_PER_SPECTRUM);
     let onsets = onset::find(&features, &strength);
     let heard = Heard {
         features: &features,

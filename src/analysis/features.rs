@@ -33,8 +33,10 @@ pub const FLOOR_DB: f32 = -120.0;
 pub(super) struct LogSpectrogram {
     /// Centre frequency of each band.
     pub centers_hz: Vec<f32>,
-    /// `[hop][band]` in steps of 1/64 dB: half the memory of f32 at a precision far below any noise.
+    /// `[row][band]` in steps of 1/64 dB: half the memory of f32 at a precision far below any noise.
     steps: Vec<i16>,
+    /// Hops that share a row, less 1; see [`LogSpectrogram::thin_out`].
+    n_shared: usize,
 }
 
 impl LogSpectrogram {
@@ -42,10 +44,27 @@ impl LogSpectrogram {
         self.centers_hz.len()
     }
 
+    /// Keeps the first of each `n_hops` hops, which stands for all of them from now on; averages over bars need no more, and
+    /// an hour of music gives its memory back before the beats are searched.
+    pub fn thin_out(&mut self, n_hops: usize) {
+        let n_bands = self.n_bands();
+        let n_rows = self.steps.len() / n_bands.max(1);
+        let mut n_kept = 0;
+        for row_idx in (0..n_rows).step_by(n_hops.max(1)) {
+            let row = row_idx * n_bands..(row_idx + 1) * n_bands;
+            self.steps.copy_within(row, n_kept * n_bands);
+            n_kept += 1;
+        }
+        self.steps.truncate(n_kept * n_bands);
+        self.steps.shrink_to_fit();
+        self.n_shared = n_hops.max(1) - 1;
+    }
+
     /// Levels of hop `hop_idx` in dB, written to `levels_db`.
     pub fn read(&self, hop_idx: usize, levels_db: &mut [f32]) {
         let n_bands = self.n_bands();
-        let row = self.steps.get(hop_idx * n_bands..(hop_idx + 1) * n_bands);
+        let row_idx = hop_idx / (self.n_shared + 1);
+        let row = self.steps.get(row_idx * n_bands..(row_idx + 1) * n_bands);
         for (level, step) in levels_db.iter_mut().zip(row.unwrap_or_default()) {
             *level = f32::from(*step) / STEPS_PER_DB;
         }
