@@ -5,6 +5,7 @@ use std::path::Path;
 use image::RgbImage;
 
 use crate::plot::{Anchor, Figure, Text, palette};
+use crate::prompts::shorten;
 use crate::units::format_secs;
 use crate::video::FilmReader;
 use crate::{Result, Timeline};
@@ -110,14 +111,4 @@ fn draw_tile(
         },
     );
     Ok(())
-}
-
-/// The first `n_letters` of a text, with an ellipsis where something is left out.
-fn shorten(text: &str, n_letters: usize) -> String {
-    if text.chars().count() <= n_letters {
-        return text.to_owned();
-    }
-    let mut short: String = text.chars().take(n_letters.saturating_sub(1)).collect();
-    short.push('…');
-    short
 }

@@ -5,11 +5,14 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use visualize::mapping::FrameInputs;
 use visualize::pipeline::Event;
+use visualize::prompts::shorten;
 use visualize::units::format_secs;
 use visualize::{Analysis, Timeline};
 
 use super::args::OutputArgs;
 
+/// Letters of a prompt in the bar.
+const PROMPT_LETTERS: usize = 24;
 /// Time between two lines where there is no terminal to draw a bar on.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -92,8 +95,8 @@ impl Progress {
         let left_secs = n_frames.saturating_sub(n_done) as f64 / per_second.max(1e-9);
         let memory = memory_stats::memory_stats().map_or(0, |stats| stats.physical_mem as u64);
         let (from, to) = (
-            shorten(&inputs.prompt_from.text),
-            shorten(&inputs.prompt_to.text),
+            shorten(&inputs.prompt_from.text, PROMPT_LETTERS),
+            shorten(&inputs.prompt_to.text, PROMPT_LETTERS),
         );
         let prompts = if from == to {
             from
@@ -169,14 +172,4 @@ pub fn format_bytes(n_bytes: u64) -> String {
     } else {
         format!("{value:.0} {}", units[unit])
     }
-}
-
-fn shorten(prompt: &str) -> String {
-    const WIDTH: usize = 24;
-    if prompt.chars().count() <= WIDTH {
-        return prompt.to_owned();
-    }
-    let mut short: String = prompt.chars().take(WIDTH - 1).collect();
-    short.push('…');
-    short
 }

@@ -75,6 +75,16 @@ pub const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
 /// Highest accepted guidance scale.
 pub const MAX_GUIDANCE_SCALE: f64 = 100.0;
 
+/// The first `n_letters` of a text, with an ellipsis where something is left out.
+pub fn shorten(text: &str, n_letters: usize) -> String {
+    if text.chars().count() <= n_letters {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(n_letters.saturating_sub(1)).collect();
+    short.push('…');
+    short
+}
+
 #[cfg(test)]
 mod resolve_tests;
 #[cfg(test)]

@@ -63,16 +63,7 @@ fn json_describes_the_film() {
 fn plan_render_and_mux_make_the_same_film() {
     let bench = Bench::new();
     bench.film("song.wav", &["-o", "whole.mp4"]).assert_done();
-    let mut plan = vec![
-        "plan",
-        "song.wav",
-        "--prompts",
-        "prompts.txt",
-        "-o",
-        "parts.json",
-    ];
-    plan.extend(SMALL);
-    bench.run(&plan).assert_done();
+    bench.plan("parts.json", &[]);
 
     let early = bench.run(&["mux", "parts.json"]);
     assert_eq!(early.code, 2);
@@ -91,16 +82,7 @@ fn plan_render_and_mux_make_the_same_film() {
 #[test]
 fn machines_may_share_a_film_at_any_cut() {
     let bench = Bench::new();
-    let mut plan = vec![
-        "plan",
-        "song.wav",
-        "--prompts",
-        "prompts.txt",
-        "-o",
-        "farm.json",
-    ];
-    plan.extend(SMALL);
-    bench.run(&plan).assert_done();
+    bench.plan("farm.json", &[]);
     for frames in ["17..24", "0..5", "5..17"] {
         bench
             .run(&["render", "farm.json", "--frames", frames])
@@ -203,18 +185,7 @@ fn analyze_writes_its_pictures_and_tracks() {
 #[test]
 fn an_edited_timeline_is_checked() {
     let bench = Bench::new();
-    let mut plan = vec![
-        "plan",
-        "song.wav",
-        "--prompts",
-        "prompts.txt",
-        "-o",
-        "plan.json",
-        "--plot",
-        "plan.png",
-    ];
-    plan.extend(SMALL);
-    bench.run(&plan).assert_done();
+    bench.plan("plan.json", &["--plot", "plan.png"]);
     assert!(image::open(bench.path("plan.png")).unwrap().width() > 600);
     let mut timeline: serde_json::Value = serde_json::from_slice(&bench.read("plan.json")).unwrap();
     timeline["frames"][3]["prompt_mix"] = 7.into();
@@ -233,16 +204,7 @@ fn an_edited_timeline_is_checked() {
 #[test]
 fn a_changed_song_is_noticed() {
     let bench = Bench::new();
-    let mut plan = vec![
-        "plan",
-        "song.wav",
-        "--prompts",
-        "prompts.txt",
-        "-o",
-        "plan.json",
-    ];
-    plan.extend(SMALL);
-    bench.run(&plan).assert_done();
+    bench.plan("plan.json", &[]);
     bench.run(&["render", "plan.json"]).assert_done();
     super::harness::write_song(&bench.path("song.wav"), 22050, 1, 2.9);
     bench.assert_refused(&bench.run(&["mux", "plan.json"]), &["song.wav", "changed"]);

@@ -67,6 +67,15 @@ impl Bench {
         self.run(&args)
     }
 
+    /// Plans `song.wav` with `prompts.txt` and the cheap flags, plus `more`, into `out`.
+    #[track_caller]
+    pub fn plan(&self, out: &str, more: &[&str]) {
+        let mut args = vec!["plan", "song.wav", "--prompts", "prompts.txt", "-o", out];
+        args.extend(SMALL);
+        args.extend(more);
+        self.run(&args).assert_done();
+    }
+
     /// Asserts that a run was refused with exit code 2, said each of `words`, and left no film behind.
     #[track_caller]
     pub fn assert_refused(&self, run: &Run, words: &[&str]) {
