@@ -10,7 +10,8 @@ use image::RgbImage;
 
 use crate::analysis::{AnalysisConfig, analyze};
 use crate::audio::Track;
-use crate::diffusion::{ModelSource, Renderer, StableDiffusion, choose_device, default_dtype};
+use crate::diffusion::hub::Loading;
+use crate::diffusion::{ModelStore, Renderer, StableDiffusion, choose_device, default_dtype};
 use crate::manifest::{RunFolder, chunk_id, encode_config, inputs};
 use crate::mapping::{Fps, FrameInputs, MappingConfig, Song};
 use crate::prompts::Script;
@@ -24,6 +25,8 @@ pub struct Machine {
     pub device: String,
     /// Frames drawn at once, 1 or more.
     pub n_batch: usize,
+    /// Where models are.
+    pub store: ModelStore,
 }
 
 /// Whoever watches a run, and may end it.
@@ -39,6 +42,8 @@ pub struct Watch<'a> {
 pub enum Event<'a> {
     /// Something that the user should know: what was chosen, what has no effect.
     Note(&'a str),
+    /// A model is being loaded from the hub.
+    Loading(Loading<'a>),
     /// The song was analysed.
     Heard(&'a Analysis),
     /// The timeline stands.
@@ -203,8 +208,14 @@ pub fn mux(
 /// The model that a timeline was planned with, on the machine's device.
 fn load(timeline: &Timeline, machine: &Machine, watch: &mut Watch<'_>) -> Result<StableDiffusion> {
     let config = &timeline.render;
-    let model = ModelSource::of(config)?;
-    if model.sha256()? != config.weights_sha256 {
+    let model = machine.store.open_for(config, &mut |loading| {
+        (watch.observe)(Event::Loading(loading));
+        match watch.stop.load(Ordering::SeqCst) {
+            true => Err(Error::Interrupted),
+            false => Ok(()),
+        }
+    })?;
+    if model.sha256(&machine.store.digests)? != config.weights_sha256 {
         return Err(Error::weights(
             &config.model,
             "the weights are not those that the timeline was planned with",

@@ -15,7 +15,7 @@ pub fn run(args: &PlanArgs, output: OutputArgs) -> Result<()> {
         .clone()
         .unwrap_or_else(|| super::beside_here(&args.song, "json"));
     let mut progress = Progress::new(output);
-    let request = request::build(&args.song, &args.plan, &progress)?;
+    let request = request::build(&args.song, &args.plan, &mut progress)?;
     let mut watch = Watch {
         observe: &mut |event| progress.event(event),
         stop: &AtomicBool::new(false),

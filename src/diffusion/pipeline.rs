@@ -387,6 +387,8 @@ pub struct ModelSizes {
     pub n_unet_parameters: u64,
     /// Of the decoder.
     pub n_decoder_parameters: u64,
+    /// Of convolutions of the denoiser and the decoder that are kept transformed, too: see [`Method::Fast`].
+    pub n_winograd_parameters: u64,
 }
 
 impl ModelSizes {
@@ -412,6 +414,7 @@ impl ModelSizes {
             n_text_parameters,
             n_unet_parameters: unet.n_checked(),
             n_decoder_parameters: vae.n_checked(),
+            n_winograd_parameters: unet.n_winograd() + vae.n_winograd(),
         })
     }
 }

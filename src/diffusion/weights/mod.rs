@@ -16,7 +16,7 @@ use candle_core::{DType, Device, Shape, Tensor};
 pub use bytes::Bytes;
 pub use safetensors::{Entry, SafetensorsFile};
 
-use crate::diffusion::kernels::Method;
+use crate::diffusion::kernels::{self, Method};
 use crate::{Error, Result};
 
 /// Where a tensor lies and how the file stores it.
@@ -196,7 +196,14 @@ enum Mode {
     /// Tensors are read.
     Load,
     /// Tensors are only checked, and their elements counted.
-    Check(Arc<AtomicU64>),
+    Check(Arc<Counts>),
+}
+
+/// Elements of tensors that were checked.
+#[derive(Debug, Default)]
+struct Counts {
+    all: AtomicU64,
+    winograd: AtomicU64,
 }
 
 impl Weights {
@@ -225,7 +232,15 @@ impl Weights {
     pub fn n_checked(&self) -> u64 {
         match &self.mode {
             Mode::Load => 0,
-            Mode::Check(count) => count.load(Ordering::Relaxed),
+            Mode::Check(counts) => counts.all.load(Ordering::Relaxed),
+        }
+    }
+
+    /// How many of them are weights of convolutions that [`Method::Fast`] keeps transformed as well, at any size.
+    pub fn n_winograd(&self) -> u64 {
+        match &self.mode {
+            Mode::Load => 0,
+            Mode::Check(counts) => counts.winograd.load(Ordering::Relaxed),
         }
     }
 
@@ -292,8 +307,14 @@ impl Weights {
             )
             .with_hint("the configuration and the weights may belong to different models"));
         }
-        if let Mode::Check(count) = &self.mode {
-            count.fetch_add(shape.elem_count() as u64, Ordering::Relaxed);
+        if let Mode::Check(counts) = &self.mode {
+            let n_elements = shape.elem_count() as u64;
+            counts.all.fetch_add(n_elements, Ordering::Relaxed);
+            if let [c_out, c_in, 3, 3] = shape.dims()
+                && kernels::is_always_winograd(*c_in, *c_out)
+            {
+                counts.winograd.fetch_add(n_elements, Ordering::Relaxed);
+            }
             located.check_dtype()?;
             return Tensor::zeros((), self.dtype, &self.device)
                 .and_then(|zero| zero.broadcast_as(shape))
