@@ -11,7 +11,7 @@ use image::RgbImage;
 use crate::analysis::{AnalysisConfig, analyze};
 use crate::audio::Track;
 use crate::diffusion::hub::Loading;
-use crate::diffusion::{ModelStore, Renderer, StableDiffusion, choose_device, default_dtype};
+use crate::diffusion::{ModelStore, Renderer, StableDiffusion, choose_device, choose_dtype};
 use crate::manifest::{RunFolder, chunk_id, encode_config, inputs};
 use crate::mapping::{Fps, FrameInputs, MappingConfig, Song};
 use crate::prompts::Script;
@@ -223,8 +223,11 @@ fn load(timeline: &Timeline, machine: &Machine, watch: &mut Watch<'_>) -> Result
         .with_hint("plan again with these weights, or bring the old ones back"));
     }
     let (device, name) = choose_device(&machine.device)?;
-    (watch.observe)(Event::Note(&format!("drawing on {name}")));
-    let mut renderer = StableDiffusion::load(&model, config, &device, default_dtype(&device))?;
+    let dtype = choose_dtype(config.diffusion.dtype.as_deref().unwrap_or("auto"), &device)?;
+    (watch.observe)(Event::Note(&format!(
+        "drawing on {name}, weights in {dtype:?}"
+    )));
+    let mut renderer = StableDiffusion::load(&model, config, &device, dtype)?;
     let words: Vec<_> = timeline
         .prompts
         .iter()

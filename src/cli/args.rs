@@ -302,6 +302,10 @@ pub struct DiffusionOptions {
     /// Last layers of the text encoder to leave out.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub clip_skip: u32,
+    /// Element type of the weights: `auto` (f32 on the CPU, f16 on GPUs), `f32`, `f16` or `bf16`. The CPU computes in f32
+    /// all the same: half precision saves memory there and takes longer.
+    #[arg(long, value_name = "TYPE", default_value = "auto", value_parser = ["auto", "f32", "f16", "bf16"])]
+    pub dtype: String,
     /// Convolutions on the CPU: `fast`, or `exact` for a tenth of the rounding error.
     #[arg(long, value_name = "NAME", default_value = "fast", value_parser = parse_kernels)]
     pub kernels: Method,
@@ -313,10 +317,10 @@ impl DiffusionOptions {
         DiffusionConfig {
             scheduler: self.scheduler.clone(),
             clip_skip: self.clip_skip,
+            dtype: Some(self.dtype.clone()).filter(|name| name != "auto"),
             kernels: self.kernels,
             loras: self.loras.clone(),
             vae: self.vae.clone(),
-            ..DiffusionConfig::default()
         }
     }
 }

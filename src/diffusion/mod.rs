@@ -46,7 +46,7 @@ pub use describe::{
     Description, LoraDescription, ModelDescription, PartDescription, VaeDescription,
     describe_model, describe_path,
 };
-pub use device::{choose_device, default_dtype};
+pub use device::{choose_device, choose_dtype, compute_dtype};
 pub use digests::DigestCache;
 pub use memory::MemoryNeed;
 pub use model::{EmbeddedFolder, ModelFolder, Outline};

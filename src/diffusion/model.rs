@@ -1,6 +1,7 @@
 //! Where a model's files come from: a folder in diffusers layout, or one that is part of the binary.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -326,6 +327,29 @@ impl ConfigFile {
         self.get("_class_name").and_then(Value::as_str)
     }
 
+    /// Checks that every number under the given keys lies in its range, also those in lists, and that no list is long.
+    /// Nothing is computed from, or allocated for, numbers that no network has.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] naming the key, the value and what is allowed.
+    pub fn check_ranges(&self, ranges: &[(&str, RangeInclusive<f64>)]) -> Result<()> {
+        for (key, range) in ranges {
+            let Some(value) = self.get(key) else {
+                continue;
+            };
+            if !is_in_range(value, range) {
+                let (first, last) = (range.start(), range.end());
+                return Err(Error::weights(
+                    &self.path,
+                    format!(
+                        "{key} = {value} can't be: numbers from {first} to {last} are possible"
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// The file as a typed configuration.
     ///
     /// # Errors
@@ -334,6 +358,20 @@ impl ConfigFile {
         // One key at a time would name it; serde's message has the value and the expected type.
         serde_json::from_value(Value::Object(self.values.clone()))
             .map_err(|error| Error::weights(&self.path, format!("has a wrong value: {error}")))
+    }
+}
+
+fn is_in_range(value: &Value, range: &RangeInclusive<f64>) -> bool {
+    /// Entries of a list: levels of a network, or layers of one.
+    const MAX_LEN: usize = 64;
+    match value {
+        Value::Number(number) => number
+            .as_f64()
+            .is_some_and(|number| range.contains(&number)),
+        Value::Array(values) => {
+            values.len() <= MAX_LEN && values.iter().all(|value| is_in_range(value, range))
+        }
+        _ => true, // of another type, which is said when the file is parsed
     }
 }
 

@@ -11,4 +11,5 @@ mod bad_prompts;
 mod bad_settings;
 mod film;
 mod harness;
+mod models;
 mod resume;

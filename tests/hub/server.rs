@@ -172,12 +172,13 @@ fn read_request(lines: &mut impl BufRead, is_cdn: bool) -> Option<Request> {
         };
         match name.to_ascii_lowercase().as_str() {
             "range" => {
-                let begin = value
+                let (begin, end) = value
                     .strip_prefix("bytes=")
                     .unwrap()
-                    .strip_suffix('-')
+                    .split_once('-')
                     .unwrap();
                 request.range = Some(begin.parse().unwrap());
+                request.end = end.parse::<usize>().ok().map(|last| last + 1);
             }
             "authorization" => request.authorization = Some(value.to_owned()),
             _ => {}

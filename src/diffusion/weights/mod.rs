@@ -16,6 +16,7 @@ use candle_core::{DType, Device, Shape, Tensor};
 pub use bytes::Bytes;
 pub use safetensors::{Entry, SafetensorsFile};
 
+use crate::diffusion::device::compute_dtype;
 use crate::diffusion::kernels::{self, Method};
 use crate::{Error, Result};
 
@@ -144,6 +145,10 @@ impl Located {
         shape
     }
 
+    fn is_f16(&self) -> bool {
+        self.entry().is_some_and(|entry| entry.dtype == "F16")
+    }
+
     /// Refuses element types that networks can't use.
     fn check_dtype(&self) -> Result<()> {
         match self.entry() {
@@ -187,6 +192,7 @@ pub struct Weights {
     prefix: String,
     device: Device,
     dtype: DType,
+    half: Option<DType>,
     method: Method,
     mode: Mode,
 }
@@ -207,13 +213,16 @@ struct Counts {
 }
 
 impl Weights {
-    /// All tensors of `map`, to be loaded as `dtype` on `device`.
+    /// All tensors of `map`, to be loaded as `dtype` on `device`. The CPU computes in f32 all the same, and keeps the large
+    /// ones as `dtype`.
     pub fn new(map: TensorMap, device: &Device, dtype: DType) -> Self {
+        let compute = compute_dtype(device, dtype);
         Self {
             map: Arc::new(map),
             prefix: String::new(),
             device: device.clone(),
-            dtype,
+            dtype: compute,
+            half: (dtype != compute).then_some(dtype),
             method: Method::Exact,
             mode: Mode::Load,
         }
@@ -273,6 +282,18 @@ impl Weights {
         self.dtype
     }
 
+    /// The narrower element type in which layers keep their weights between calls, if it isn't [`Weights::dtype`].
+    pub fn half(&self) -> Option<DType> {
+        self.half
+    }
+
+    /// The error for a configuration that can't be that of a network.
+    pub fn misfit(&self, reason: String) -> Error {
+        let place = self.prefix.trim_end_matches('.');
+        Error::weights(&self.map.label, format!("`{place}`: {reason}"))
+            .with_hint("the configuration may be damaged")
+    }
+
     /// Whether layers keep their weights as the CPU's kernels want them.
     pub(super) fn packs(&self) -> bool {
         matches!(self.mode, Mode::Load) && self.device.is_cpu() && self.dtype == DType::F32
@@ -324,10 +345,30 @@ impl Weights {
         for delta in self.map.deltas.get(&full_name).into_iter().flatten() {
             tensor = delta.add_to(&tensor, &full_name)?;
         }
+        self.check_range(&full_name, located, &tensor)?;
         tensor
             .reshape(shape)
             .and_then(|tensor| tensor.to_device(&self.device)?.to_dtype(self.dtype))
             .map_err(Error::tensor("moving weights to the device"))
+    }
+}
+
+impl Weights {
+    /// Half precision ends at 65504; a weight beyond it would turn pictures black.
+    fn check_range(&self, name: &str, located: &Located, tensor: &Tensor) -> Result<()> {
+        if self.half.unwrap_or(self.dtype) != DType::F16 || located.is_f16() {
+            return Ok(());
+        }
+        let largest = || tensor.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>();
+        let largest = largest().map_err(Error::tensor("checking weights"))?;
+        if largest <= half::f16::MAX.to_f32() {
+            return Ok(());
+        }
+        Err(Error::weights(
+            &located.file.path,
+            format!("tensor `{name}` has the value {largest}, which f16 can't hold"),
+        )
+        .with_hint("use --dtype bf16 or f32"))
     }
 }
 
