@@ -30,6 +30,7 @@ pub mod partial_file;
 pub mod pipeline;
 pub mod plot;
 pub mod prompts;
+pub mod text_file;
 pub mod units;
 pub mod video;
 

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::mapping::test_songs::Song;
+use crate::text_file::TextError;
 use crate::{Analysis, Error};
 
 fn arrivals(text: &str, analysis: &Analysis, arrive: Arrive) -> Vec<f64> {
@@ -13,10 +14,10 @@ fn arrivals(text: &str, analysis: &Analysis, arrive: Arrive) -> Vec<f64> {
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn refusal(text: &str, analysis: &Analysis) -> PromptsError {
+fn refusal(text: &str, analysis: &Analysis) -> TextError {
     let script = Script::parse("p", text.as_bytes()).unwrap();
     match script.arrivals(analysis, Arrive::Section, 0.0..analysis.duration_secs) {
-        Err(Error::Prompts(error)) => *error,
+        Err(Error::Text(error)) => *error,
         other => panic!("{text:?} gave {other:?}"),
     }
 }

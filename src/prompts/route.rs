@@ -1,7 +1,6 @@
-use super::PromptsError;
-use super::error::suggest;
-use super::lexer::{Line, Token, tokens, trimmed};
+use super::lexer::{Token, tokens};
 use super::settings::{number, pairs, unknown};
+use crate::text_file::{Line, TextError, suggest, trimmed};
 
 /// A `map:` line: a feature of the sound drives a channel of the picture.
 ///
@@ -92,7 +91,7 @@ pub(super) fn parse(
     line: &Line<'_>,
     start: usize,
     routes: &mut Vec<Route>,
-) -> Result<(), PromptsError> {
+) -> Result<(), TextError> {
     let form = "such as: map: noise = low {gain=2 release=0.5}";
     let body = trimmed(line, start..line.text.len());
     let text = line.text.get(body.clone()).unwrap_or_default();
@@ -155,7 +154,7 @@ fn known<T: Copy>(
     at: &std::ops::Range<usize>,
     names: &[(&str, T)],
     what: &str,
-) -> Result<T, PromptsError> {
+) -> Result<T, TextError> {
     let text = line.text.get(at.clone()).unwrap_or_default();
     let found = names.iter().find(|(name, _)| *name == text);
     found.map(|(_, value)| *value).ok_or_else(|| {
