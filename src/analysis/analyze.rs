@@ -2,8 +2,9 @@
 
 use super::features::{FeatureExtractor, Features, HOP_LENGTH, HOP_SECS, N_FFT};
 use super::onset::{self, OnsetStrength};
+use super::sound::{SoundMeter, rounded};
 use super::tracker::{self, Heard};
-use super::{Analysis, AnalysisConfig, Hops, SCHEMA_VERSION, pulse, rhythm, sections};
+use super::{Analysis, AnalysisConfig, Hops, SCHEMA_VERSION, pulse, rhythm, sections, stream};
 use crate::{Result, Track};
 
 /// Hops between the spectra that are kept to compare bars: 40 ms.
@@ -14,14 +15,17 @@ const HOPS_PER_SPECTRUM: usize = 4;
 /// # Errors
 /// As for [`Track::blocks`].
 pub fn analyze(track: &Track, config: &AnalysisConfig) -> Result<Analysis> {
-    let mut extractor = FeatureExtractor::new(track.sample_rate_hz, track.duration_secs)?;
     let mut tracker = tracker::tracker(config.tracker, track.sample_rate_hz)?;
-    for block in track.blocks(0..track.n_samples)?.mono() {
-        let samples = block?.samples;
-        extractor.push(&samples)?;
-        tracker.push(&samples)?;
-    }
-    let mut features = extractor.finish()?;
+    let mut extractor = FeatureExtractor::new(track.duration_secs);
+    let mut sound = SoundMeter::new(track.sample_rate_hz, track.n_channels as usize);
+    stream::listen(track, |batch| {
+        rayon::join(
+            || extractor.push(batch.resampled),
+            || sound.push(batch.interleaved, batch.resampled),
+        );
+        tracker.push(batch.mono)
+    })?;
+    let (mut features, sound) = (extractor.finish(), sound.finish());
     let strength = OnsetStrength::of(&features);
     features.spectrogram.thin_out(HOPS_PER_SPECTRUM);
     let onsets = onset::find(&features, &strength);
@@ -45,8 +49,25 @@ pub fn analyze(track: &Track, config: &AnalysisConfig) -> Result<Analysis> {
         beats: rhythm.beats,
         onsets,
         sections,
-        hops: hops_of(features, strength, track.sample_rate_hz),
+        loudness_lufs: sound.loudness_lufs,
+        key: sound.key,
+        tuning_cents: sound.tuning_cents,
+        hops: Hops {
+            harmonic: sound.harmonic,
+            percussive: sound.percussive,
+            brightness_hz: sound.brightness_hz,
+            ..hops_of(features, strength, track.sample_rate_hz)
+        },
+        slow_hops: sound.slow_hops,
     })
+}
+
+/// Numbers that are short in JSON.
+fn short(values: Vec<f32>, steps: f32) -> Vec<f32> {
+    values
+        .into_iter()
+        .map(|value| rounded(value, steps))
+        .collect()
 }
 
 fn hops_of(features: Features, strength: OnsetStrength, sample_rate_hz: u32) -> Hops {
@@ -55,9 +76,14 @@ fn hops_of(features: Features, strength: OnsetStrength, sample_rate_hz: u32) -> 
         hop_length: in_song(HOP_LENGTH),
         hop_secs: HOP_SECS,
         n_fft: in_song(N_FFT),
-        onset_strength: strength.full,
-        bands: features.bands,
-        loudness_db: features.loudness_db,
+        onset_strength: short(strength.full, 1e4),
+        bands: features
+            .bands
+            .into_iter()
+            .map(|bands| bands.map(|b| rounded(b, 1e6)))
+            .collect(),
+        loudness_db: short(features.loudness_db, 100.0),
+        ..Hops::default()
     }
 }
 
@@ -80,12 +106,13 @@ mod tests {
                 continue;
             }
             let track = Track::open(&path).unwrap();
-            let mut extractor =
-                FeatureExtractor::new(track.sample_rate_hz, track.duration_secs).unwrap();
-            for block in track.blocks(0..track.n_samples).unwrap().mono() {
-                extractor.push(&block.unwrap().samples).unwrap();
-            }
-            let features = extractor.finish().unwrap();
+            let mut extractor = FeatureExtractor::new(track.duration_secs);
+            let heard = stream::listen(&track, |batch| {
+                extractor.push(batch.resampled);
+                Ok(())
+            });
+            heard.unwrap();
+            let features = extractor.finish();
             let strength = OnsetStrength::of(&features);
             let onsets = onset::find(&features, &strength);
             let heard = Heard {

@@ -15,6 +15,8 @@ mod pulse;
 mod resample;
 mod rhythm;
 mod sections;
+mod sound;
+mod stream;
 mod summary;
 mod tracker;
 
@@ -22,6 +24,7 @@ pub use analyze::analyze;
 pub use click::write_clicks;
 pub use labels::labels;
 pub use plot::plot;
+pub use sound::{Key, Mode, pitch_name};
 pub use summary::summary;
 pub use tracker::TrackerKind;
 
@@ -29,8 +32,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Track;
 
-/// Version of [`Analysis`]'s serialised form.
-pub const SCHEMA_VERSION: u32 = 1;
+/// Version of [`Analysis`]'s serialised form. Version 1 lacked what is marked so; it can still be read.
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// Settings of the analysis.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -67,8 +70,20 @@ pub struct Analysis {
     pub onsets: Vec<Onset>,
     /// Sections without gaps from 0 to `duration_secs`.
     pub sections: Vec<Section>,
+    /// Integrated loudness after ITU-R BS.1770-4 in LUFS; `None` in silence. Since version 2.
+    #[serde(default)]
+    pub loudness_lufs: Option<f64>,
+    /// The key, where there are pitches. Since version 2.
+    #[serde(default)]
+    pub key: Option<Key>,
+    /// How far the song's A4 lies above 440 Hz in cents, -50..50. Since version 2.
+    #[serde(default)]
+    pub tuning_cents: f64,
     /// Features of each hop.
     pub hops: Hops,
+    /// Features of each slow hop. Since version 2.
+    #[serde(default)]
+    pub slow_hops: SlowHops,
 }
 
 /// A beat.
@@ -133,4 +148,31 @@ pub struct Hops {
     pub bands: Vec<[f32; 3]>,
     /// Loudness of each hop in dB relative to full scale (RMS), at least -120.
     pub loudness_db: Vec<f32>,
+    /// Amplitude (RMS relative to full scale) of what lasts: voices, strings, pads. Since version 2.
+    #[serde(default)]
+    pub harmonic: Vec<f32>,
+    /// Amplitude (RMS relative to full scale) of what strikes: drums, attacks. Since version 2.
+    #[serde(default)]
+    pub percussive: Vec<f32>,
+    /// Spectral centroid below 12 kHz, weighted by amplitude, in Hz; 0 in silence. Since version 2.
+    #[serde(default)]
+    pub brightness_hz: Vec<f32>,
+}
+
+/// Envelopes at a tenth of a second; slow hop `i` describes the sound around `i * hop_secs` seconds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SlowHops {
+    /// Distance between slow hops in seconds.
+    pub hop_secs: f64,
+    /// Momentary loudness (0.4 s) after ITU-R BS.1770-4 in LUFS, at least -120.
+    pub momentary_lufs: Vec<f32>,
+    /// Short-term loudness (3 s) after ITU-R BS.1770-4 in LUFS, at least -120.
+    pub short_term_lufs: Vec<f32>,
+    /// `[slow hop][pitch class from C]`, in the song's own tuning, the strongest 1; 0 in silence.
+    pub chroma: Vec<[f32; 12]>,
+    /// Stereo width: the side signal's share of the energy, 0 (mono) ..= 1, 0.5 where left and right are unlike. Empty for
+    /// songs with one channel.
+    pub width: Vec<f32>,
+    /// Correlation of left and right, -1..=1; 1 in silence. Empty for songs with one channel.
+    pub correlation: Vec<f32>,
 }

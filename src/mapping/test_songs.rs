@@ -1,7 +1,7 @@
 //! Songs on paper, and settings, for the tests of this stage.
 
 use crate::Analysis;
-use crate::analysis::{self, Band, Beat, Hops, Onset, Section};
+use crate::analysis::{self, Band, Beat, Hops, Onset, Section, SlowHops};
 use crate::audio::Track;
 use crate::config::{DiffusionConfig, Encoding, RenderConfig, Size};
 use crate::mapping::{Knobs, Looping, Mapping, MappingConfig, NoiseKind};
@@ -111,7 +111,12 @@ impl Song {
                 onset_strength: hop_times.clone().map(onset_strength).collect(),
                 bands: hop_times.clone().map(bands).collect(),
                 loudness_db: hop_times.map(self.loudness_db).collect(),
+                ..Hops::default()
             },
+            loudness_lufs: Some(-14.0),
+            key: None,
+            tuning_cents: 0.0,
+            slow_hops: SlowHops::default(),
         }
     }
 }
