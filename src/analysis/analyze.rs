@@ -59,6 +59,7 @@ pub fn analyze(track: &Track, config: &AnalysisConfig) -> Result<Analysis> {
             ..hops_of(features, strength, track.sample_rate_hz)
         },
         slow_hops: sound.slow_hops,
+        stems: Vec::new(),
     })
 }
 

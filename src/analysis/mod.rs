@@ -28,6 +28,8 @@ pub use sound::{Key, Mode, pitch_name};
 pub use summary::summary;
 pub use tracker::TrackerKind;
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Track;
@@ -84,6 +86,24 @@ pub struct Analysis {
     /// Features of each slow hop. Since version 2.
     #[serde(default)]
     pub slow_hops: SlowHops,
+    /// The song's stems that were given. Since version 2.
+    #[serde(default)]
+    pub stems: Vec<Stem>,
+}
+
+/// A part of the song in a file of its own: the drums alone, the voice alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stem {
+    /// What the user calls it: `drums`, `bass`, `vocals`, `other` or anything else.
+    pub name: String,
+    /// The file.
+    pub path: PathBuf,
+    /// SHA-256 of the whole file, in lowercase hex.
+    pub source_sha256: String,
+    /// Its onsets, in order of time.
+    pub onsets: Vec<Onset>,
+    /// Its onset strength, bands and loudness at each hop of the song.
+    pub hops: Hops,
 }
 
 /// A beat.

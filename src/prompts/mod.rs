@@ -33,10 +33,10 @@
 //!
 //! | channel | features |
 //! |---|---|
-//! | `noise`, `guidance` | `energy`, `loudness`, `onsets`, `low`, `mid`, `high` |
-//! | `pulse` | `onsets`, `low`, `mid`, `high`, `beats`, `downbeats` |
+//! | `noise`, `guidance` | `energy`, `loudness` (0.4 s), `short_term` (loudness over 3 s), `onsets`, `low`, `mid`, `high`, `harmonic`, `percussive`, `brightness`, `width`, `stem NAME` |
+//! | `pulse` | `onsets`, `low`, `mid`, `high`, `beats`, `downbeats`, `stem NAME` |
 //!
-//! Routes of a channel add up and replace its default. `attack` and `release` are time constants in seconds.
+//! A stem is a file of the user's own, given with `--stem NAME=FILE`. Routes of a channel add up and replace its default. `attack` and `release` are time constants in seconds.
 //!
 //! | file | task |
 //! |---|---|

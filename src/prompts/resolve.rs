@@ -2,7 +2,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Arrival, Script, ScriptPrompt};
+use super::{Arrival, Feature, Script, ScriptPrompt};
 use crate::text_file::{TextError, suggest};
 use crate::units::format_secs;
 use crate::{Analysis, Error, Result};
@@ -87,6 +87,32 @@ impl Script {
             }
         });
         Ok(arrivals.into_iter().flatten().collect())
+    }
+
+    /// Checks that the song has every stem that a route follows.
+    ///
+    /// # Errors
+    /// [`Error::Text`] with the place of the first one that it lacks.
+    pub fn check_stems(&self, analysis: &Analysis) -> Result<()> {
+        for route in &self.routes {
+            let Feature::Stem { name, place } = &route.feature else {
+                continue;
+            };
+            if analysis.stems.iter().all(|stem| stem.name != *name) {
+                let known: Vec<&str> = analysis.stems.iter().map(|s| s.name.as_str()).collect();
+                return Err(Error::Text(Box::new(TextError {
+                    path: self.path.clone(),
+                    place: Some(place.clone()),
+                    reason: format!("the song has no stem \"{name}\""),
+                    hint: Some(if known.is_empty() {
+                        format!("give its file: --stem {name}=FILE")
+                    } else {
+                        suggest(name, &known)
+                    }),
+                })));
+            }
+        }
+        Ok(())
     }
 
     /// Times of the prompts that have a mark.

@@ -279,3 +279,37 @@ fn check(text: &str) {
         Err(other) => panic!("{other}"),
     }
 }
+
+#[test]
+fn stems_drive_by_their_names() {
+    let script =
+        parse("a\nmap: pulse = stem drums {gain=2}\nmap: noise = stem lead-vox{release=1}\n");
+    let names: Vec<_> = script
+        .routes
+        .iter()
+        .map(|route| match &route.feature {
+            Feature::Stem { name, place } => (name.as_str(), place.line, place.column, route.gain),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(names, [("drums", 2, 19, 2.0), ("lead-vox", 3, 19, 1.0)]);
+    assert!(
+        error("a\nmap: pulse = stem {gain=2}")
+            .reason
+            .contains("missing")
+    );
+    assert!(error("a\nmap: pulse = stem").reason.contains("missing"));
+    assert!(
+        error("a\nmap: pulse = brightness")
+            .hint
+            .unwrap()
+            .contains("stem NAME")
+    );
+    let analysis = crate::mapping::test_songs::Song::default().analysis();
+    let refused = script.check_stems(&analysis).unwrap_err();
+    assert!(
+        refused.to_string().contains("prompts.txt:2:19"),
+        "{refused}"
+    );
+    assert_eq!(refused.hint(), Some("give its file: --stem drums=FILE"));
+}
