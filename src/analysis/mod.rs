@@ -6,9 +6,11 @@ mod analyze;
 mod aubio;
 mod click;
 mod features;
+mod given;
 mod judge;
 mod labels;
 mod meter;
+mod names;
 mod onset;
 mod plot;
 mod pulse;
@@ -16,15 +18,18 @@ mod resample;
 mod rhythm;
 mod sections;
 mod sound;
+mod stems;
 mod stream;
 mod summary;
 mod tracker;
 
 pub use analyze::analyze;
 pub use click::write_clicks;
+pub use given::{TimeSignature, fix_path, fix_text};
 pub use labels::labels;
 pub use plot::plot;
 pub use sound::{Key, Mode, pitch_name};
+pub use stems::StemFile;
 pub use summary::summary;
 pub use tracker::TrackerKind;
 
@@ -47,6 +52,12 @@ pub struct AnalysisConfig {
     pub tempo_bpm: Option<f64>,
     /// Beats in a bar, where the user knows it: 3 for 3/4, 4 for 4/4, 2 for 6/8 (its beat is the dotted quarter).
     pub meter: Option<u32>,
+    /// A file with the beats: a label track of Audacity, a table of times, or MIDI.
+    pub beats_path: Option<PathBuf>,
+    /// The file of corrections to go by, as [`fix_text`] writes it.
+    pub fix_path: Option<PathBuf>,
+    /// Parts of the song in files of their own. Beats are tracked with the one called `drums`.
+    pub stems: Vec<StemFile>,
 }
 
 /// What was heard in a song.
@@ -89,6 +100,52 @@ pub struct Analysis {
     /// The song's stems that were given. Since version 2.
     #[serde(default)]
     pub stems: Vec<Stem>,
+    /// What was taken from the user's files instead of being heard. Since version 2.
+    #[serde(default)]
+    pub corrections: Corrections,
+}
+
+/// Files from which parts of an [`Analysis`] were taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Corrections {
+    /// The tempo or meter that beats were found with.
+    pub tempo: Option<PathBuf>,
+    /// Beats and their positions in the bar.
+    pub beats: Option<PathBuf>,
+    /// Sections and their labels.
+    pub sections: Option<PathBuf>,
+}
+
+impl Corrections {
+    /// What was taken from where, a line each.
+    pub fn notes(&self) -> Vec<String> {
+        let note = |(what, path): (&str, &Option<PathBuf>)| {
+            let path = path.as_ref()?.display().to_string();
+            Some(format!("{what} from {path}"))
+        };
+        [
+            ("tempo or meter", &self.tempo),
+            ("beats", &self.beats),
+            ("sections", &self.sections),
+        ]
+        .into_iter()
+        .filter_map(note)
+        .collect()
+    }
+}
+
+impl Analysis {
+    /// The most frequent number of beats from one downbeat to the next; 1 without bars.
+    pub fn beats_per_bar(&self) -> u32 {
+        let mut counts = [0usize; 33];
+        for pair in self.beats.windows(2) {
+            if pair[1].position_in_bar == 1 {
+                counts[(pair[0].position_in_bar as usize).min(32)] += 1;
+            }
+        }
+        let most = (1..counts.len()).rev().max_by_key(|n| counts[*n]);
+        most.filter(|n| counts[*n] > 0).unwrap_or(1) as u32
+    }
 }
 
 /// A part of the song in a file of its own: the drums alone, the voice alone.

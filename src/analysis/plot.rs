@@ -1,6 +1,6 @@
 //! The analysis as one picture: sections, waveform, onsets, beats, tempo and bands over a common time axis.
 
-use super::{Analysis, Band, Beat};
+use super::{Analysis, Band};
 use crate::plot::{Anchor, Figure, Panel, Text, palette};
 use crate::units::format_secs;
 
@@ -56,7 +56,7 @@ fn heading(figure: &mut Figure, analysis: &Analysis) {
         Some(bpm) => {
             let sure = (analysis.beat_confidence * 100.0).round();
             facts.push(format!("{bpm:.1} bpm"));
-            facts.push(format!("{} beats a bar", beats_per_bar(&analysis.beats)));
+            facts.push(format!("{} beats a bar", analysis.beats_per_bar()));
             facts.push(format!("{} beats, {sure} % sure", analysis.beats.len()));
         }
         None => facts.push("no beat found".to_owned()),
@@ -68,18 +68,6 @@ fn heading(figure: &mut Figure, analysis: &Analysis) {
         ..Text::default()
     };
     figure.text(LEFT, 64.0, &facts.join("   ·   "), detail);
-}
-
-/// The most frequent number of beats from one downbeat to the next.
-pub(super) fn beats_per_bar(beats: &[Beat]) -> u32 {
-    let mut counts = [0usize; 17];
-    for pair in beats.windows(2) {
-        if let ([last, next], true) = (pair, pair[1].position_in_bar == 1) {
-            let _ = next;
-            counts[(last.position_in_bar as usize).min(16)] += 1;
-        }
-    }
-    (1..counts.len()).max_by_key(|n| counts[*n]).unwrap_or(1) as u32
 }
 
 fn sections(figure: &mut Figure, panel: &Panel, analysis: &Analysis) {

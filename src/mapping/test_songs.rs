@@ -119,6 +119,7 @@ impl Song {
             tuning_cents: 0.0,
             slow_hops: SlowHops::default(),
             stems: Vec::new(),
+            corrections: analysis::Corrections::default(),
         }
     }
 }

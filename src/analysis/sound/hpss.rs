@@ -113,30 +113,34 @@ fn median(values: [[f32; LANES]; N]) -> [f32; LANES] {
     const KEPT: usize = N / 2 + 2;
     let mut kept: [[f32; LANES]; KEPT] = array::from_fn(|i| values[i]);
     let mut n = KEPT;
-    for next in KEPT..=N {
+    let mut rest = values.into_iter().skip(KEPT);
+    loop {
         for i in 1..n {
             order(&mut kept, 0, i);
         }
         for i in 1..n - 1 {
             order(&mut kept, i, n - 1);
         }
+        // The greatest is forgotten, and the least gives its place to the next value.
         n -= 1;
-        if next < N {
-            // The greatest (at `n`) is forgotten, and the least is replaced.
-            kept[0] = values[next];
+        match rest.next() {
+            Some(next) => kept[0] = next,
+            None => break,
         }
     }
     kept[1]
 }
 
-/// Puts the lesser of each lane at `a` and the greater at `b`.
+/// Puts the lesser of each lane at `a` and the greater at `b`; `a < b`.
 #[inline(always)]
 fn order(kept: &mut [[f32; LANES]], a: usize, b: usize) {
-    for lane in 0..LANES {
-        let (x, y) = (kept[a][lane], kept[b][lane]);
-        let is_ordered = x < y;
-        kept[a][lane] = if is_ordered { x } else { y };
-        kept[b][lane] = if is_ordered { y } else { x };
+    let (less, more) = kept.split_at_mut(b);
+    let (Some(less), Some(more)) = (less.get_mut(a), more.first_mut()) else {
+        return;
+    };
+    for (x, y) in less.iter_mut().zip(more) {
+        let is_ordered = *x < *y;
+        (*x, *y) = if is_ordered { (*x, *y) } else { (*y, *x) };
     }
 }
 
