@@ -134,7 +134,15 @@ impl Corrections {
     }
 }
 
+/// Least [`Analysis::beat_confidence`] of beats that mapping goes by without being told to.
+pub const CLEAR_BEAT_CONFIDENCE: f64 = 0.3;
+
 impl Analysis {
+    /// Whether the beats are sure enough to be gone by. Where they aren't, energy is all there is.
+    pub fn has_clear_beats(&self) -> bool {
+        !self.beats.is_empty() && self.beat_confidence >= CLEAR_BEAT_CONFIDENCE
+    }
+
     /// The most frequent number of beats from one downbeat to the next; 1 without bars.
     pub fn beats_per_bar(&self) -> u32 {
         let mut counts = [0usize; 33];

@@ -77,6 +77,8 @@ impl Script {
         let beats: Vec<f64> = analysis.beats.iter().map(|b| b.time_secs).collect();
         let grids: &[&[f64]] = match arrive {
             Arrive::Even => &[],
+            // Doubtful beats are no better than even times.
+            _ if !analysis.has_clear_beats() => &[],
             Arrive::Bar | Arrive::Section => &[&bars, &beats],
         };
         for_each_gap(&mut arrivals, span.end, |gap, even| {

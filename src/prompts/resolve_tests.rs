@@ -182,3 +182,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn doubtful_beats_move_no_prompt() {
+    let mut analysis = Song {
+        sections: Vec::new(),
+        ..Song::default()
+    }
+    .analysis();
+    let text = "a\nb\nc\nd\ne\nf\ng\n";
+    let on_bars = arrivals(text, &analysis, Arrive::Bar);
+    assert!((on_bars[1] - 8.0).abs() < 1e-9, "{on_bars:?}");
+    analysis.beat_confidence = 0.2;
+    let even = arrivals(text, &analysis, Arrive::Bar);
+    assert!((even[1] - 60.0 / 7.0).abs() < 1e-9, "{even:?}");
+}

@@ -17,7 +17,7 @@ pub use fix::{fix_path, fix_text};
 pub(super) use rhythm::rhythm;
 pub use signature::TimeSignature;
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::{AnalysisConfig, Corrections};
 use crate::{Error, Result};
@@ -87,7 +87,7 @@ impl Given {
                 if let Some(beats) = fix.beats.filter(|_| !is_heard_anew) {
                     given.set_beats(beats, path);
                 } else if is_heard_anew {
-                    given.corrections.tempo = Some(path.clone());
+                    given.corrections.tempo = Some(path.to_owned());
                 }
             }
             if let (Some(sections), None) = (fix.sections, &given.sections) {
@@ -97,15 +97,15 @@ impl Given {
         Ok(given)
     }
 
-    fn set_beats(&mut self, beats: Vec<GivenBeat>, path: &PathBuf) {
+    fn set_beats(&mut self, beats: Vec<GivenBeat>, path: &Path) {
         self.beats = Some(beats);
-        self.corrections.beats = Some(path.clone());
+        self.corrections.beats = Some(path.to_owned());
     }
 
-    fn set_sections(&mut self, sections: Vec<GivenSection>, path: &PathBuf) {
+    fn set_sections(&mut self, sections: Vec<GivenSection>, path: &Path) {
         if !sections.is_empty() {
             self.sections = Some(sections);
-            self.corrections.sections = Some(path.clone());
+            self.corrections.sections = Some(path.to_owned());
         }
     }
 }
