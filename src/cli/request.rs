@@ -62,7 +62,7 @@ pub fn build(song: &Path, options: &PlanOptions, progress: &mut Progress) -> Res
     Ok(Request {
         song: song.to_owned(),
         script,
-        analysis: options.listen.to_config()?,
+        analysis: options.listen.to_config(song)?,
         fps: options.fps,
         mapping,
     })
