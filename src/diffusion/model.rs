@@ -355,9 +355,17 @@ impl ConfigFile {
     /// # Errors
     /// [`Error::Weights`] if a key has a value of the wrong type.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T> {
-        // One key at a time would name it; serde's message has the value and the expected type.
-        serde_json::from_value(Value::Object(self.values.clone()))
-            .map_err(|error| Error::weights(&self.path, format!("has a wrong value: {error}")))
+        let parse = |values| serde_json::from_value::<T>(Value::Object(values));
+        parse(self.values.clone()).map_err(|error| {
+            // serde doesn't tell which key it was: the one that is wrong alone.
+            let is_wrong = |key: &str, value: &Value| {
+                parse([(key.to_owned(), value.clone())].into_iter().collect()).is_err()
+            };
+            let mut keys = self.values.iter();
+            let key = keys.find(|(key, value)| is_wrong(key, value));
+            let key = key.map(|(key, _)| format!("{key}: ")).unwrap_or_default();
+            Error::weights(&self.path, format!("has a wrong value: {key}{error}"))
+        })
     }
 }
 
