@@ -13,4 +13,6 @@ mod corrections;
 mod film;
 mod harness;
 mod models;
+mod provenance;
 mod resume;
+mod verify;
