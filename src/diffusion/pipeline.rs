@@ -476,6 +476,7 @@ mod tests {
                 terms: vec![(1, 1.0)],
             },
             guidance_scale: 1.0,
+            camera: Default::default(),
         };
         let mut renderer = StableDiffusion::load(&model, &config, &Device::Cpu, dtype).unwrap();
         renderer.render(&[frame]).unwrap().remove(0)
