@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | `loudness.rs` | momentary, short-term, integrated | ITU-R BS.1770-4, EBU Tech 3341 |
 //! | `hpss.rs` | harmonic and percussive energy | Fitzgerald, DAFx 2010 |
-//! | `chroma.rs`, `key.rs` | chroma, tuning, key | Krumhansl 1990, Temperley 2001 |
+//! | `chroma.rs`, `key.rs` | chroma, tuning, key | Krumhansl 1990, Albrecht and Shanahan 2013 |
 //! | `stereo.rs` | width, correlation | |
 
 mod chroma;
