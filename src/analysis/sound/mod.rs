@@ -308,9 +308,7 @@ mod tests {
             "{}",
             sound.tuning_cents
         );
-        assert_eq!(
-            sound.slow_hops.chroma[5][4],
-            1.0f32.min(sound.slow_hops.chroma[5][4])
-        );
+        let chroma = sound.slow_hops.chroma[5];
+        assert!(chroma[4] > 0.6 && chroma[6] < 0.2, "C, E and G: {chroma:?}");
     }
 }
