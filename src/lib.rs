@@ -3,7 +3,8 @@
 //! ```text
 //! song ─audio→ Track ─analysis→ Analysis ─┐
 //!                                         ├─mapping→ Timeline ─diffusion→ frames ─video→ song.mp4
-//! prompts.txt ─prompts→ Script ───────────┘
+//! prompts.txt ─prompts→ Script ───────────┘      ↑
+//!                                           Calibration
 //! ```
 //!
 //! | stage | function | its value |
@@ -11,6 +12,7 @@
 //! | [`audio`] | decode a file, count its samples exactly | [`Track`] |
 //! | [`analysis`] | beats, onsets, bands, loudness | [`Analysis`] |
 //! | [`mapping`] | velocities, integrated to a position for every frame | [`Timeline`] |
+//! | [`calibration`] | measure on probe frames how far the picture moves | [`Calibration`] |
 //! | [`diffusion`] | draw the timeline's frames | pictures |
 //! | [`video`] | encode, and mux with the untouched soundtrack | [`Video`] |
 //!
@@ -22,6 +24,7 @@
 
 pub mod analysis;
 pub mod audio;
+pub mod calibration;
 pub mod config;
 pub mod contact_sheet;
 pub mod diffusion;
@@ -38,6 +41,7 @@ pub mod video;
 
 pub use analysis::Analysis;
 pub use audio::Track;
+pub use calibration::Calibration;
 pub use error::{Error, Result};
 pub use mapping::Timeline;
 pub use video::Video;

@@ -6,7 +6,7 @@
 use super::energy::{SILENCE_DB, percentile};
 use crate::Analysis;
 use crate::analysis::{Beat, Hops, Onset};
-use crate::prompts::Feature;
+use crate::prompts::{Feature, LOW_CONFIDENCE};
 
 /// Something that may hit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -172,9 +172,11 @@ impl Accent {
             .beats
             .iter()
             .filter(|beat| beat.position_in_bar == 1);
+        let confidence = analysis.beat_confidence.clamp(0.0, 1.0);
+        let is_sure = confidence >= LOW_CONFIDENCE;
         Self {
             downbeats: downbeats.map(|beat| beat.time_secs).collect(),
-            factor: 1.0 + (DOWNBEAT_ACCENT - 1.0) * analysis.beat_confidence.clamp(0.0, 1.0),
+            factor: 1.0 + (DOWNBEAT_ACCENT - 1.0) * if is_sure { confidence } else { 0.0 },
         }
     }
 

@@ -26,6 +26,7 @@ pub(super) struct Loop {
     guidance: Integral,
     start_secs: f64,
     length_secs: f64,
+    stretch: f64,
 }
 
 impl Loop {
@@ -46,6 +47,7 @@ impl Loop {
             guidance,
             start_secs,
             length_secs,
+            stretch: 1.0,
         };
         let n = (length_secs / velocity.hop_secs()).ceil().max(1.0);
         let hop_secs = length_secs / n;
@@ -56,8 +58,19 @@ impl Loop {
         for rate in &mut rates {
             *rate *= period / length;
         }
+        looped.stretch = length / period;
         looped.noise = Integral::new(rates, hop_secs, 0.0);
         looped
+    }
+
+    /// When the prompts begin or cease to move, in seconds of the song, in order.
+    pub fn appointments(&self) -> Vec<f64> {
+        self.prompts.appointments()
+    }
+
+    /// Noise velocity of the music over that of the ring.
+    pub fn stretch(&self) -> f64 {
+        self.stretch
     }
 
     /// Where everything is at a time in seconds of the song, from the loop's start to its end.

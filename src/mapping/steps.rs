@@ -1,15 +1,28 @@
-use super::{FrameInputs, NoiseMix, Timeline};
+use super::{Frame, FrameInputs, NoiseMix, Timeline};
 use crate::Result;
+
+/// About how far a pulse of a radian moves the picture, as a perceptual distance: measured on the bundled model, where
+/// 0.05 to 0.2 rad do 0.135 to 0.18 on busy prompts and a third of that on plain ones.
+const LENGTH_PER_RADIAN: f64 = 0.1;
 
 impl Timeline {
     /// How far the plan moves from each frame to the next, one value less than frames: what a viewer should see move.
     ///
-    /// The root of the squared turn of the noise (in radians, drift and pulse together) and the squared change of the
-    /// prompts' shares. It knows nothing of how far two prompts lie apart on the screen; that is what calibration measures.
+    /// In a calibrated film, a perceptual distance: the root of the squared length that [`Frame::speed`] commands and the
+    /// squared one of the pulse. In others the root of the squared turn of the noise (in radians, drift and pulse together)
+    /// and the squared change of the prompts' shares, which knows nothing of how far two prompts lie apart on the screen.
     ///
     /// # Errors
     /// As [`inputs`](Self::inputs).
     pub fn commanded_steps(&self) -> Result<Vec<f64>> {
+        let calibrated: Option<Vec<f64>> = self
+            .frames
+            .windows(2)
+            .map(|pair| calibrated_step(&pair[0], &pair[1], self.frame_rate.frame_secs()))
+            .collect();
+        if let Some(steps) = calibrated {
+            return Ok(steps);
+        }
         let mut last: Option<FrameInputs> = None;
         let mut steps = Vec::with_capacity(self.frames.len().saturating_sub(1));
         for frame in &self.frames {
@@ -19,6 +32,13 @@ impl Timeline {
         }
         Ok(steps)
     }
+}
+
+/// How far the picture shall move between two frames of a calibrated film.
+fn calibrated_step(a: &Frame, b: &Frame, frame_secs: f64) -> Option<f64> {
+    let drift = 0.5 * (a.speed? + b.speed?) * frame_secs;
+    let pulse = LENGTH_PER_RADIAN * (b.pulse - a.pulse);
+    Some(drift.hypot(pulse))
 }
 
 /// How far two frames lie apart; see [`Timeline::commanded_steps`].

@@ -37,6 +37,9 @@ impl std::str::FromStr for Arrive {
     }
 }
 
+/// Below this confidence, beats and bars are a guess, and prompts without a mark don't move onto them.
+pub const LOW_CONFIDENCE: f64 = 0.3;
+
 /// A prompt moves to the start of a section at most this far from its even place, as a share of the distance between
 /// two prompts.
 const MAX_SECTION_SHIFT: f64 = 0.7;
@@ -77,6 +80,8 @@ impl Script {
         let beats: Vec<f64> = analysis.beats.iter().map(|b| b.time_secs).collect();
         let grids: &[&[f64]] = match arrive {
             Arrive::Even => &[],
+            // A guessed bar is no better a place than an even one.
+            _ if analysis.beat_confidence < LOW_CONFIDENCE => &[],
             Arrive::Bar | Arrive::Section => &[&bars, &beats],
         };
         for_each_gap(&mut arrivals, span.end, |gap, even| {
