@@ -22,6 +22,9 @@ use crate::prompts::Script;
 use crate::video::{ChunkWriter, EncodeConfig, Tags, Video, grid_pieces};
 use crate::{Analysis, Error, Result, Timeline, mapping, video};
 
+/// Even probes for each seed of a leg, as far as they are affordable.
+const PROBES_PER_SEED: usize = 3;
+
 /// What rendering depends on, but no pixel does.
 #[derive(Clone, Debug)]
 pub struct Machine {
@@ -257,6 +260,7 @@ fn measure_leg(
         scale,
         leg.span.clone(),
         n_probes - 4 * n_noises,
+        PROBES_PER_SEED * leg.n_seeds(scale),
         &mut draw,
     )
 }

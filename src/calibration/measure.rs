@@ -13,8 +13,8 @@ const PROBES_PER_SEC: f64 = 2.4;
 /// Most probes for each frame of a film.
 const MAX_SHARE: f64 = 0.2;
 
-/// Share of the probes that lie evenly; the rest go where gaps are largest.
-const EVEN_SHARE: f64 = 0.35;
+/// Most of the probes that lie evenly, as a share; the rest go where gaps are largest.
+const MAX_EVEN_SHARE: f64 = 0.6;
 
 /// Even probes are drawn as many at once, to hold few pictures.
 const N_AT_ONCE: usize = 8;
@@ -79,6 +79,9 @@ fn nano(value: f64) -> f64 {
 
 /// Measures the length of the course over a span in seconds with at most `n_probes` pictures.
 ///
+/// `n_even` of them are wished to lie evenly: more than two for each turn of the course, since the straight way between two
+/// probes would cut the turn short.
+///
 /// # Errors
 /// Those of `draw`.
 pub fn measure(
@@ -86,6 +89,7 @@ pub fn measure(
     scale: Scale,
     span: Range<f64>,
     n_probes: usize,
+    n_even: usize,
     draw: &mut Draw<'_>,
 ) -> Result<Stretch> {
     let n_parts = n_probes.div_ceil(MAX_HELD).max(1);
@@ -104,7 +108,8 @@ pub fn measure(
         lengths: vec![0.0],
     };
     for part in 0..n_parts {
-        let probes = probe(border(part)..border(part + 1), n_probes / n_parts, draw)?;
+        let [n_probes, n_even] = [n_probes, n_even].map(|n| n / n_parts);
+        let probes = probe(border(part)..border(part + 1), n_probes, n_even, draw)?;
         for pair in probes.windows(2) {
             let [a, b] = pair else { continue };
             let gap = a.gap.max(LEAST_SPEED * (b.secs - a.secs));
@@ -123,10 +128,14 @@ struct Probe {
 }
 
 /// Probes of a part of the course, in order of time; at least its ends.
-fn probe(span: Range<f64>, n_probes: usize, draw: &mut Draw<'_>) -> Result<Vec<Probe>> {
-    let n_gaps = ((EVEN_SHARE * n_probes as f64) as usize)
-        .max(2)
-        .min(n_probes.max(2) - 1);
+fn probe(
+    span: Range<f64>,
+    n_probes: usize,
+    n_even: usize,
+    draw: &mut Draw<'_>,
+) -> Result<Vec<Probe>> {
+    let most = (MAX_EVEN_SHARE * n_probes as f64) as usize;
+    let n_gaps = n_even.min(most).max(2).min(n_probes.max(2) - 1);
     let step = (span.end - span.start) / n_gaps as f64;
     let mut secs: Vec<f64> = (0..n_gaps).map(|i| span.start + i as f64 * step).collect();
     secs.push(span.end);

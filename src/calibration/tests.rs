@@ -36,6 +36,7 @@ fn measured(n_probes: usize) -> Stretch {
         Scale::default(),
         0.0..10.0,
         n_probes,
+        6,
         &mut draw,
     )
     .unwrap()
@@ -90,14 +91,22 @@ fn an_even_course_takes_few_probes() {
             .map(|secs| Percept::of(&picture(0.5 + secs / 100.0)))
             .collect())
     };
-    measure(String::new(), Scale::default(), 0.0..10.0, 60, &mut draw).unwrap();
+    measure(
+        String::new(),
+        Scale::default(),
+        0.0..10.0,
+        60,
+        20,
+        &mut draw,
+    )
+    .unwrap();
     assert!(n_drawn < 30, "{n_drawn}");
 }
 
 #[test]
 fn a_still_picture_has_a_table() {
     let mut draw = |times: &[f64]| Ok(vec![Percept::of(&RgbImage::new(16, 16)); times.len()]);
-    let stretch = measure(String::new(), Scale::default(), 3.0..4.0, 9, &mut draw).unwrap();
+    let stretch = measure(String::new(), Scale::default(), 3.0..4.0, 9, 3, &mut draw).unwrap();
     assert!(stretch.length() < 2e-5);
     let table = Table::new(&stretch).unwrap();
     assert!((table.secs(0.5 * stretch.length()) - 3.5).abs() < 1e-6);

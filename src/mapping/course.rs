@@ -102,7 +102,7 @@ impl Leg {
     }
 
     /// How many seeds the noise goes on this leg.
-    pub(super) fn n_seeds(&self, scale: Scale) -> usize {
+    pub fn n_seeds(&self, scale: Scale) -> usize {
         if self.is_short {
             return 1;
         }

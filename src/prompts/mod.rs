@@ -59,7 +59,7 @@ mod settings;
 
 pub use error::PromptsError;
 pub use lexer::Place;
-pub use resolve::Arrive;
+pub use resolve::{Arrive, LOW_CONFIDENCE};
 pub use route::{Channel, Feature, Route};
 pub use script::{Arrival, Script, ScriptPrompt};
 
