@@ -19,8 +19,12 @@ const MAX_EVEN_SHARE: f64 = 0.6;
 /// Even probes are drawn as many at once, to hold few pictures.
 const N_AT_ONCE: usize = 8;
 
-/// Refinement ends when no gap is larger than this, times the median gap.
+/// Refinement ends when no gap is larger than this, times the median gap, nor than [`FINE`].
 const EVEN_ENOUGH: f64 = 1.5;
+
+/// A gap larger than this is worth a probe however even the gaps are: far from each other, pictures of one motif lie about
+/// as far apart however long the way between them is.
+const FINE: f64 = 0.03;
 
 /// Longest part of a stretch whose pictures are held in memory at once, in probes.
 const MAX_HELD: usize = 96;
@@ -180,7 +184,7 @@ fn largest_gap(probes: &[Probe]) -> Option<usize> {
     let median = sizes.get(sizes.len() / 2)?;
     let is_worth = |idx: &usize| {
         let width = probes[*idx + 1].secs - probes[*idx].secs;
-        probes[*idx].gap > EVEN_ENOUGH * median && width >= 2.0 * LEAST_SECS
+        probes[*idx].gap > (EVEN_ENOUGH * median).min(FINE) && width >= 2.0 * LEAST_SECS
     };
     let size = |idx: &usize| probes[*idx].gap;
     (0..gaps.len())

@@ -10,11 +10,11 @@ use std::ops::Range;
 use crate::calibration::Scale;
 
 /// How far the picture shall move, as a perceptual distance, for a noise velocity of 1 seed per second in one second. The
-/// bundled model's pictures then move from prompt to prompt in about four seconds of loud music.
-pub(super) const LENGTH_PER_SEED: f64 = 0.26;
+/// bundled model's pictures then move from prompt to prompt in about five seconds of loud music.
+pub(super) const LENGTH_PER_SEED: f64 = 0.2;
 
 /// Legs on which the picture shall move less than this go one seed: the way from prompt to prompt is about as long.
-const SHORT_LENGTH: f64 = 0.75;
+const SHORT_LENGTH: f64 = 0.7;
 
 /// Fewest seeds of other legs. With these, no knot belongs to both ends.
 const MIN_SEEDS: usize = 3;
@@ -157,8 +157,8 @@ mod tests {
     fn the_noise_goes_as_far_as_the_prompts_leave_to_it() {
         let legs = Leg::all(&BORDERS, 0, 1.0, false);
         assert_eq!(legs[0].n_seeds(scale(0.4)), 1);
-        assert_eq!(legs[1].n_seeds(scale(0.5)), 10); // (5 * 0.26 - 0.5) / 0.08
-        assert_eq!(legs[1].n_seeds(scale(0.1)), 15);
+        assert_eq!(legs[1].n_seeds(scale(0.5)), 6); // (5 * 0.2 - 0.5) / 0.08
+        assert_eq!(legs[1].n_seeds(scale(0.1)), 11);
         assert_eq!(legs[1].n_seeds(scale(9.0)), MIN_SEEDS);
     }
 

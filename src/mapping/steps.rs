@@ -1,9 +1,9 @@
 use super::{Frame, FrameInputs, NoiseMix, Timeline};
 use crate::Result;
 
-/// About how far a pulse of a radian moves the picture, as a perceptual distance: measured on the bundled model, where
-/// 0.05 to 0.2 rad do 0.135 to 0.18 on busy prompts and a third of that on plain ones.
-const LENGTH_PER_RADIAN: f64 = 0.1;
+/// About how far a pulse of a radian moves the picture, in the unit of a calibration's lengths: measured on the bundled
+/// model, where busy prompts take half as much again and plain ones a half.
+const LENGTH_PER_RADIAN: f64 = 0.07;
 
 impl Timeline {
     /// How far the plan moves from each frame to the next, one value less than frames: what a viewer should see move.
