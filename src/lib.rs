@@ -36,6 +36,7 @@ pub mod perception;
 pub mod pipeline;
 pub mod plot;
 pub mod prompts;
+pub mod text_file;
 pub mod units;
 pub mod video;
 

@@ -16,7 +16,9 @@ use crate::calibration::{self, Calibration, Scale, Stretch};
 use crate::config::RenderConfig;
 use crate::diffusion::{ModelSource, Renderer, StableDiffusion, choose_device, default_dtype};
 use crate::manifest::{RunFolder, chunk_id, encode_config, inputs};
-use crate::mapping::{Fps, FrameInputs, Leg, MappingConfig, Plan, PromptText, SCALE_SEEDS, Song};
+use crate::mapping::{
+    Fps, FrameInputs, Leg, MappingConfig, Plan, PromptText, SCALE_SEEDS, Song, SongStem,
+};
 use crate::perception::Percept;
 use crate::prompts::Script;
 use crate::video::{ChunkWriter, EncodeConfig, Tags, Video, grid_pieces};
@@ -131,6 +133,9 @@ pub fn plan(
 ) -> Result<(Analysis, Timeline)> {
     let track = Track::open(&request.song)?;
     let analysis = analyze(&track, &request.analysis)?;
+    for note in analysis.corrections.notes() {
+        (watch.observe)(Event::Note(&note));
+    }
     (watch.observe)(Event::Heard(&analysis));
     let config = MappingConfig {
         frame_rate: request.fps.resolve(&analysis)?,
@@ -395,10 +400,16 @@ fn tags(timeline: &Timeline) -> Tags {
     let song = &timeline.song.path;
     let name =
         |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+    // Where files lay is nobody's business.
+    let stem = |stem: &SongStem| SongStem {
+        path: PathBuf::from(name(stem.path.file_name())),
+        ..stem.clone()
+    };
     let head = Timeline {
         schema_version: timeline.schema_version,
         song: Song {
             path: PathBuf::from(name(song.file_name())),
+            stems: timeline.song.stems.iter().map(stem).collect(),
             ..timeline.song.clone()
         },
         frame_rate: timeline.frame_rate,

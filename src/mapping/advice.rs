@@ -1,7 +1,7 @@
 use super::{Plan, Timeline};
 use crate::Analysis;
 use crate::calibration::Calibration;
-use crate::prompts::{LOW_CONFIDENCE, shorten};
+use crate::prompts::shorten;
 use crate::units::{format_secs, samples_to_secs};
 
 /// A pulse below this angle in radians is hardly seen.
@@ -65,7 +65,7 @@ fn unsure_beats(analysis: &Analysis) -> Option<String> {
         );
     }
     let percent = 100.0 * analysis.beat_confidence;
-    (analysis.beat_confidence < LOW_CONFIDENCE).then(|| {
+    (!analysis.has_clear_beats()).then(|| {
         format!(
             "the beat is unsure ({percent:.0} %), so energy and sections alone move the film: where a prompt has to be exact, \
              give it a time such as [1:23.5]"

@@ -59,7 +59,7 @@ pub use plan::{Plan, SCALE_SEEDS, timeline};
 pub use plot::plot;
 pub use timeline::{
     Frame, FrameInputs, NoiseKind, NoiseMix, NoisePath, Prompt, PromptText, SCHEMA_VERSION, Song,
-    Timeline,
+    SongStem, Timeline,
 };
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod bad_model;
 mod bad_prompts;
 mod bad_settings;
 mod calibration;
+mod corrections;
 mod film;
 mod harness;
 mod resume;
