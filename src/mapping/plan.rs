@@ -10,6 +10,7 @@ use super::{
     PromptText, SCHEMA_VERSION, Song, Timeline,
 };
 use crate::calibration::{Calibration, Scale};
+use crate::camera::View;
 use crate::prompts::{MAX_GUIDANCE_SCALE, Script, ScriptPrompt};
 use crate::units::samples_to_secs;
 use crate::{Analysis, Result};
@@ -167,6 +168,7 @@ impl<'a> Plan<'a> {
                         prompt_mix: 0.0,
                         noise: NoiseMix { terms },
                         guidance_scale: self.guidance(prompt),
+                        camera: View::default(),
                     });
                 }
             }
@@ -198,6 +200,7 @@ impl<'a> Plan<'a> {
             prompt_mix: nano(place.prompts.mix),
             noise: noise.map_err(fault)?,
             guidance_scale: self.guidance_at(&place, &place),
+            camera: View::default(),
         })
     }
 
@@ -338,6 +341,12 @@ impl<'a> Plan<'a> {
             speed: step.map(|step| nano(step.pace * velocity)),
             pulse: nano(now.pulse),
             guidance_scale: self.guidance_at(&place, &now),
+            camera: View {
+                zoom: nano(now.camera.zoom),
+                rotation: nano(now.camera.rotation),
+                pan_x: nano(now.camera.pan_x),
+                pan_y: nano(now.camera.pan_y),
+            },
         }
     }
 

@@ -5,12 +5,17 @@ use crate::Result;
 /// model, where busy prompts take half as much again and plain ones a half.
 const LENGTH_PER_RADIAN: f64 = 0.07;
 
+/// Radians by which the noise turns for as much visible change as a camera that moves the picture by its diagonal.
+/// Measured with the bundled model on a soft picture (12) and on one full of detail (21).
+const CAMERA_STEP: f64 = 15.0;
+
 impl Timeline {
     /// How far the plan moves from each frame to the next, one value less than frames: what a viewer should see move.
     ///
     /// In a calibrated film, a perceptual distance: the root of the squared length that [`Frame::speed`] commands and the
-    /// squared one of the pulse. In others the root of the squared turn of the noise (in radians, drift and pulse together)
-    /// and the squared change of the prompts' shares, which knows nothing of how far two prompts lie apart on the screen.
+    /// squared ones of pulse and camera. In others the root of the squared turn of the noise (in radians, drift and pulse
+    /// together), the squared change of the prompts' shares and the squared move of the camera, which knows nothing of how far
+    /// two prompts lie apart on the screen.
     ///
     /// # Errors
     /// As [`inputs`](Self::inputs).
@@ -18,7 +23,7 @@ impl Timeline {
         let calibrated: Option<Vec<f64>> = self
             .frames
             .windows(2)
-            .map(|pair| calibrated_step(&pair[0], &pair[1], self.frame_rate.frame_secs()))
+            .map(|pair| self.calibrated_step(&pair[0], &pair[1]))
             .collect();
         if let Some(steps) = calibrated {
             return Ok(steps);
@@ -27,21 +32,26 @@ impl Timeline {
         let mut steps = Vec::with_capacity(self.frames.len().saturating_sub(1));
         for frame in &self.frames {
             let inputs = self.inputs(frame.frame_idx)?;
-            steps.extend(last.as_ref().map(|last| step(last, &inputs)));
+            let size = self.render.size;
+            steps.extend(last.as_ref().map(|last| {
+                let moved = CAMERA_STEP * last.camera.distance(&inputs.camera, size);
+                step(last, &inputs).hypot(moved)
+            }));
             last = Some(inputs);
         }
         Ok(steps)
     }
+
+    /// How far the picture shall move between two frames of a calibrated film.
+    fn calibrated_step(&self, a: &Frame, b: &Frame) -> Option<f64> {
+        let drift = 0.5 * (a.speed? + b.speed?) * self.frame_rate.frame_secs();
+        let moved = CAMERA_STEP * a.camera.distance(&b.camera, self.render.size);
+        let turned = LENGTH_PER_RADIAN * (b.pulse - a.pulse).hypot(moved);
+        Some(drift.hypot(turned))
+    }
 }
 
-/// How far the picture shall move between two frames of a calibrated film.
-fn calibrated_step(a: &Frame, b: &Frame, frame_secs: f64) -> Option<f64> {
-    let drift = 0.5 * (a.speed? + b.speed?) * frame_secs;
-    let pulse = LENGTH_PER_RADIAN * (b.pulse - a.pulse);
-    Some(drift.hypot(pulse))
-}
-
-/// How far two frames lie apart; see [`Timeline::commanded_steps`].
+/// How far two frames lie apart, the camera aside; see [`Timeline::commanded_steps`].
 pub(super) fn step(a: &FrameInputs, b: &FrameInputs) -> f64 {
     let texts = [&a.prompt_from, &a.prompt_to, &b.prompt_from, &b.prompt_to];
     let mut squares = 0.0;
@@ -89,6 +99,7 @@ fn angle(a: &NoiseMix, b: &NoiseMix) -> f64 {
 mod tests {
     use super::super::PromptText;
     use super::*;
+    use crate::camera::View;
 
     fn inputs(terms: &[(u64, f64)], prompt_mix: f64) -> FrameInputs {
         let words = |text: &str| PromptText {
@@ -103,6 +114,7 @@ mod tests {
                 terms: terms.to_vec(),
             },
             guidance_scale: 1.0,
+            camera: View::default(),
         }
     }
 

@@ -13,4 +13,6 @@ mod calibration;
 mod corrections;
 mod film;
 mod harness;
+mod provenance;
 mod resume;
+mod verify;
