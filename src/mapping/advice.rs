@@ -67,8 +67,8 @@ fn unsure_beats(analysis: &Analysis) -> Option<String> {
     let percent = 100.0 * analysis.beat_confidence;
     (!analysis.has_clear_beats()).then(|| {
         format!(
-            "the beat is unsure ({percent:.0} %), so energy and sections alone move the film: where a prompt has to be exact, \
-             give it a time such as [1:23.5]"
+            "the beat is unsure ({percent:.0} %), so prompts go by sections and even times, not by bars: where one has to be \
+             exact, give it a time such as [1:23.5], or the beats with --beats or --tempo"
         )
     })
 }
