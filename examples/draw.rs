@@ -47,6 +47,7 @@ fn main() -> anyhow::Result<()> {
         guidance_scale: args
             .next()
             .map_or(Ok(defaults.guidance_scale), |scale| scale.parse())?,
+        camera: Default::default(),
     };
     let mut renderer = StableDiffusion::load(&model, &config, &Device::Cpu, DType::F32)?;
     for frame in renderer.render(&[frame])? {
