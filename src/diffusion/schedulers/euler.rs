@@ -41,13 +41,17 @@ pub fn scale_to_unit(latents: &Tensor, sigma: f64) -> TensorResult<Tensor> {
 }
 
 /// A straight step from `sigma` to `sigma_next` along the line between picture and noise.
+///
+/// Where sigma is large, most digits cancel: the order of operations is that of diffusers, and the division is one, so that
+/// both lose the same digits.
 pub fn euler_step(
     latents: &Tensor,
     picture: &Tensor,
     sigma: f64,
     sigma_next: f64,
 ) -> TensorResult<Tensor> {
-    let derivative = ((latents - picture)? / sigma)?;
+    let divisor = Tensor::new(sigma, latents.device())?.to_dtype(latents.dtype())?;
+    let derivative = (latents - picture)?.broadcast_div(&divisor)?;
     latents + (derivative * (sigma_next - sigma))?
 }
 

@@ -15,7 +15,8 @@ const KARRAS_RHO: f64 = 7.0;
 /// Both parameters of the beta distribution (arXiv 2407.12173, section 4).
 const BETA_SHAPE: f64 = 0.6;
 
-/// The noise levels before each call of the network and after the last, and what the network is told of them.
+/// The noise levels before each call of the network and after the last, and what the network is told of them. The levels are
+/// f32 numbers, as in diffusers.
 #[derive(Clone, Debug)]
 pub struct SigmaRun {
     /// One for each call.
@@ -46,7 +47,15 @@ impl SigmaRun {
             let levels = sigmas.iter().take(sigmas.len() - 1);
             timesteps = levels.map(|sigma| 0.25 * sigma.ln()).collect();
         }
-        Ok(Self { timesteps, sigmas })
+        Ok(Self::new(timesteps, sigmas))
+    }
+
+    fn new(timesteps: Vec<f64>, sigmas: Vec<f64>) -> Self {
+        let sigmas = sigmas.into_iter().map(|sigma| f64::from(sigma as f32));
+        Self {
+            timesteps,
+            sigmas: sigmas.collect(),
+        }
     }
 
     /// A run of Euler's method with fresh noise, which has no spacing but that of the timesteps.
@@ -55,7 +64,7 @@ impl SigmaRun {
         let timesteps = euler_timesteps(config, n_steps);
         let mut sigmas: Vec<f64> = timesteps.iter().map(|&t| table.at(t)).collect();
         sigmas.push(0.0);
-        Ok(Self { timesteps, sigmas })
+        Ok(Self::new(timesteps, sigmas))
     }
 
     /// A run of a multistep solver.
@@ -70,7 +79,7 @@ impl SigmaRun {
             let timesteps = multistep_timesteps(config, n_steps, last_timestep);
             let mut sigmas: Vec<f64> = timesteps.iter().map(|&t| table.at(t)).collect();
             sigmas.push(table.last(config));
-            return Ok(Self { timesteps, sigmas });
+            return Ok(Self::new(timesteps, sigmas));
         }
         let mut sigmas = spread(config, (table.max(), table.min()), n_steps);
         let is_rounded = matches!(
@@ -86,7 +95,7 @@ impl SigmaRun {
             (false, FinalSigma::SigmaMin) => at(&sigmas, n_steps - 1),
             _ => table.last(config),
         });
-        Ok(Self { timesteps, sigmas })
+        Ok(Self::new(timesteps, sigmas))
     }
 }
 
