@@ -63,9 +63,13 @@ impl Progress {
         match event {
             Event::Note(text) => self.line(text),
             Event::Loading(loading) => self.loading(loading),
+            Event::Probes { n_done, n_probes } => self.probe(n_done as u64, n_probes as u64),
             Event::Rendering { n_frames, n_done } => self.start_bar(n_frames, n_done),
             Event::Heard(analysis) => self.line(&heard(analysis)),
-            Event::Planned(timeline) => self.line(&planned(timeline)),
+            Event::Planned(timeline) => {
+                self.bar.finish_and_clear();
+                self.line(&planned(timeline));
+            }
             Event::Estimate {
                 secs,
                 frames_per_second,
@@ -79,6 +83,18 @@ impl Progress {
                 self.line("muxing");
             }
         }
+    }
+
+    /// Probes drawn for the calibration; the first begins a bar of its own.
+    fn probe(&mut self, n_done: u64, n_probes: u64) {
+        if self.is_quiet {
+            return;
+        }
+        if self.bar.length() != Some(n_probes) {
+            self.bar = self.new_bar(n_probes, "{bar:24} {pos}/{len} {msg}");
+            self.bar.set_message("probes");
+        }
+        self.bar.set_position(n_done);
     }
 
     /// A model on its way from the hub.

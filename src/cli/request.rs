@@ -65,6 +65,7 @@ pub fn build(song: &Path, options: &PlanOptions, progress: &mut Progress) -> Res
         analysis: options.listen.to_config(song)?,
         fps: options.fps,
         mapping,
+        calibrate: options.motion.calibrate,
     })
 }
 

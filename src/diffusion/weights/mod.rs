@@ -8,8 +8,8 @@ mod safetensors;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{DType, Device, Shape, Tensor};
 
@@ -203,6 +203,8 @@ enum Mode {
     Load,
     /// Tensors are only checked, and their elements counted.
     Check(Arc<Counts>),
+    /// There are no tensors: what is asked for is noted.
+    Note(Arc<Mutex<BTreeMap<String, Vec<usize>>>>),
 }
 
 /// Elements of tensors that were checked.
@@ -237,10 +239,31 @@ impl Weights {
         }
     }
 
+    /// No tensors at all: a network that is built from these can't be run, but [`Weights::noted`] tells what it needs.
+    pub fn note_only() -> Self {
+        let map = TensorMap {
+            label: PathBuf::new(),
+            tensors: BTreeMap::new(),
+            deltas: BTreeMap::new(),
+        };
+        Self {
+            mode: Mode::Note(Arc::default()),
+            ..Self::new(map, &Device::Cpu, DType::F32)
+        }
+    }
+
+    /// Names and shapes that were asked for so far, if they are noted.
+    pub fn noted(&self) -> BTreeMap<String, Vec<usize>> {
+        match &self.mode {
+            Mode::Note(noted) => noted.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            Mode::Load | Mode::Check(_) => BTreeMap::new(),
+        }
+    }
+
     /// Number of elements that were asked for so far, if tensors are only checked.
     pub fn n_checked(&self) -> u64 {
         match &self.mode {
-            Mode::Load => 0,
+            Mode::Load | Mode::Note(_) => 0,
             Mode::Check(counts) => counts.all.load(Ordering::Relaxed),
         }
     }
@@ -248,7 +271,7 @@ impl Weights {
     /// How many of them are weights of convolutions that [`Method::Fast`] keeps transformed as well, at any size.
     pub fn n_winograd(&self) -> u64 {
         match &self.mode {
-            Mode::Load => 0,
+            Mode::Load | Mode::Note(_) => 0,
             Mode::Check(counts) => counts.winograd.load(Ordering::Relaxed),
         }
     }
@@ -313,6 +336,11 @@ impl Weights {
     pub fn tensor(&self, name: &str, shape: impl Into<Shape>) -> Result<Tensor> {
         let shape = shape.into();
         let full_name = format!("{}{name}", self.prefix);
+        if let Mode::Note(noted) = &self.mode {
+            let mut noted = noted.lock().unwrap_or_else(PoisonError::into_inner);
+            noted.insert(full_name, shape.dims().to_vec());
+            return self.placeholder(shape);
+        }
         let located = self.map.tensors.get(&full_name).ok_or_else(|| {
             Error::weights(&self.map.label, format!("tensor `{full_name}` is missing"))
                 .with_hint("the configuration and the weights may belong to different models")
@@ -337,9 +365,7 @@ impl Weights {
                 counts.winograd.fetch_add(n_elements, Ordering::Relaxed);
             }
             located.check_dtype()?;
-            return Tensor::zeros((), self.dtype, &self.device)
-                .and_then(|zero| zero.broadcast_as(shape))
-                .map_err(Error::tensor("checking weights"));
+            return self.placeholder(shape);
         }
         let mut tensor = located.read()?;
         for delta in self.map.deltas.get(&full_name).into_iter().flatten() {
@@ -369,6 +395,13 @@ impl Weights {
             format!("tensor `{name}` has the value {largest}, which f16 can't hold"),
         )
         .with_hint("use --dtype bf16 or f32"))
+    }
+
+    /// A tensor of this shape that takes no memory.
+    fn placeholder(&self, shape: Shape) -> Result<Tensor> {
+        Tensor::zeros((), self.dtype, &self.device)
+            .and_then(|zero| zero.broadcast_as(shape))
+            .map_err(Error::tensor("checking weights"))
     }
 }
 
