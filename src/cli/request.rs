@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use visualize::config::{DiffusionConfig, Encoding, RenderConfig};
-use visualize::diffusion::{ModelDefaults, ModelSource};
+use visualize::diffusion::{ModelDefaults, ModelSource, Vocabulary};
 use visualize::mapping::{Fps, MappingConfig, NoiseKind};
 use visualize::pipeline::Request;
 use visualize::prompts::Script;
@@ -15,6 +15,8 @@ use super::progress::Progress;
 
 /// Most denoising steps: the length of the noise schedules that models are trained with.
 const MAX_STEPS: u32 = 1000;
+/// Most unknown words that are named in a note.
+const MAX_NAMED_WORDS: usize = 12;
 /// Number of frames of a preview, about.
 const N_PREVIEW_FRAMES: f64 = 240.0;
 /// Highest frame rate of a preview.
@@ -31,6 +33,11 @@ pub fn build(song: &Path, options: &PlanOptions, progress: &Progress) -> Result<
     };
     let diffusion = options.diffusion.to_config();
     let model = ModelSource::open(&options.model)?.with_settings(&diffusion)?;
+    if let Some(vocabulary) = model.vocabulary()?
+        && let Some(note) = unknown_words(&options.model, &vocabulary, &script)
+    {
+        progress.line(&note);
+    }
     let defaults = ModelDefaults::of(&model)?;
     let render = render_config(options, &model, &defaults, diffusion)?;
     let mapping = MappingConfig {
@@ -56,6 +63,30 @@ pub fn build(song: &Path, options: &PlanOptions, progress: &Progress) -> Result<
         analysis: options.listen.to_config()?,
         fps: options.fps,
         mapping,
+    })
+}
+
+/// A note on the words of a script that the model has never seen; none if it knows them all.
+fn unknown_words(model: &str, vocabulary: &Vocabulary, script: &Script) -> Option<String> {
+    let prompts = script.prompts.iter().map(|prompt| prompt.text.as_str());
+    let unknown = vocabulary.unknown_words(prompts.chain([script.style.as_str()]));
+    let mut words: Vec<String> = unknown
+        .iter()
+        .take(MAX_NAMED_WORDS)
+        .map(|word| match vocabulary.near(word).as_slice() {
+            [] => word.clone(),
+            near => format!("{word} (near: {})", near.join(", ")),
+        })
+        .collect();
+    if unknown.len() > words.len() {
+        words.push(format!("and {} more", unknown.len() - words.len()));
+    }
+    (!words.is_empty()).then(|| {
+        format!(
+            "the {model} model has never seen these words and draws something abstract for them: {}; `visualize models info \
+             {model}` lists what it knows",
+            words.join(", ")
+        )
     })
 }
 

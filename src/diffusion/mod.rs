@@ -6,6 +6,7 @@
 //! | [`text`] | prompts to embeddings |
 //! | [`noise`], [`interpolate`] | seeds to noise, ways between two embeddings or noises |
 //! | [`unet`], [`schedulers`], [`sampler`] | noise to latents |
+//! | `vocabulary` | the words that a model knows |
 //! | [`vae`], `finish` | latents to pictures of the film's size |
 //! | `pipeline` | all of it: [`StableDiffusion`], a [`Renderer`] |
 
@@ -31,6 +32,7 @@ pub mod source;
 pub mod text;
 pub mod unet;
 pub mod vae;
+mod vocabulary;
 pub mod weights;
 
 pub use bundled::{BUNDLED, BUNDLED_NAME};
@@ -40,3 +42,4 @@ pub use model::{EmbeddedFolder, ModelFolder};
 pub use pipeline::{ModelSizes, StableDiffusion};
 pub use renderer::Renderer;
 pub use source::ModelSource;
+pub use vocabulary::{Names, Vocabulary};

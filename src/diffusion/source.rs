@@ -13,6 +13,7 @@ use super::lora::Lora;
 use super::model::{ConfigFile, ModelFolder};
 use super::unet::UNetConfig;
 use super::vae::VaeConfig;
+use super::vocabulary::Vocabulary;
 use super::weights::{SafetensorsFile, TensorMap};
 use crate::config::{DiffusionConfig, RenderConfig};
 use crate::{Error, Result};
@@ -177,6 +178,14 @@ impl ModelSource {
     /// As [`ModelSource::open`], [`ModelSource::with_vae`] and [`ModelSource::with_lora`].
     pub fn of(config: &RenderConfig) -> Result<Self> {
         Self::open(&config.model)?.with_settings(&config.diffusion)
+    }
+
+    /// The words that the model was trained on, where its folder lists them.
+    ///
+    /// # Errors
+    /// As [`Vocabulary::read`].
+    pub fn vocabulary(&self) -> Result<Option<Vocabulary>> {
+        Vocabulary::read(&self.folder)
     }
 
     /// `model_index.json`.

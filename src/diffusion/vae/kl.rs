@@ -18,6 +18,7 @@ pub struct KlDecoder {
     up_blocks: Vec<UpDecoderBlock>,
     conv_norm_out: GroupNorm,
     conv_out: Conv2d,
+    pixel_shuffle: usize,
 }
 
 impl KlDecoder {
@@ -60,6 +61,7 @@ impl KlDecoder {
                 norm.eps,
             )?,
             conv_out: Conv2d::load(decoder.at("conv_out"), c_in, config.out_channels, 3)?,
+            pixel_shuffle: config.pixel_shuffle,
         })
     }
 
@@ -78,7 +80,11 @@ impl KlDecoder {
             norm,
             ..Around::default()
         };
-        self.conv_out.forward_around((&x).into(), around)
+        let picture = self.conv_out.forward_around((&x).into(), around)?;
+        match self.pixel_shuffle {
+            1 => Ok(picture),
+            side => candle_nn::ops::pixel_shuffle(&picture, side),
+        }
     }
 }
 
