@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::model::ModelFolder;
 use crate::{Error, Result};
@@ -26,7 +26,7 @@ const STOP_WORDS: &str = "\
 pub type Names = BTreeMap<String, Vec<String>>;
 
 /// What a model knows, by kind.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Vocabulary {
     /// Subjects.
