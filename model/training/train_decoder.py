@@ -22,7 +22,7 @@ from train_autoencoder import edges
 from training import options, save, train
 
 NOISE = 0.05  # noise added to a latent (deviation 1)
-HELD_OUT = 48  # pictures never trained on
+HELD_OUT = 48  # pictures never trained on (an eighth of a small set)
 SIDES = (12, 16, 16, 24, 32)  # crops in latent pixels: group norm and attention see whole pictures in use
 
 
@@ -65,7 +65,7 @@ def main():
     run, device = Path(args.run), args.device
     pictures = np.load(Path(args.data) / "pictures.npy", mmap_mode="r")
     order = np.random.default_rng(0).permutation(len(pictures))  # folders are written motif by motif
-    rng = np.random.default_rng(args.seed)
+    rng, kept = np.random.default_rng(args.seed), min(HELD_OUT, len(order) // 8)
     shuffle = LARGE_VAE["pixel_shuffle"]
     start = next(path for path in (run / "vae_large.pt", run / "vae.pt") if path.exists())
     model, scale = autoencoder_of(widened(torch.load(start, map_location=device, weights_only=True)), device), 8 * shuffle
@@ -85,7 +85,7 @@ def main():
 
     def loss_of(step):
         side = int(rng.choice(SIDES))
-        rows = rng.integers(HELD_OUT, len(order), max(1, round(args.batch * 256 / side**2)))
+        rows = rng.integers(kept, len(order), max(1, round(args.batch * 256 / side**2)))
         y, x = (rng.integers(whole - side + 1) for whole in latents.shape[2:])
         true = torch.stack([picture(order[r], y * scale, x * scale, side * scale) for r in rows])
         source = smoothed if rng.random() < 1 / 3 else latents
@@ -97,7 +97,7 @@ def main():
     @torch.no_grad()
     def check(averages):
         found = {"psnr": [], "half_psnr": [], "texture": [], "student_psnr": [], "student_texture": []}
-        for i in range(HELD_OUT):
+        for i in range(kept):
             true = picture(order[i])[None].clamp(-1, 1)
             for source, name in ((latents, ""), (smoothed, "student_")):
                 made = averages["vae"].decode(source[i : i + 1]).float().clamp(-1, 1)

@@ -40,7 +40,7 @@ class Model:
         self.vocabulary = json.loads((Path(folder) / "vocabulary.json").read_text())
 
     def knows(self, kind):
-        return list(self.vocabulary[kind])
+        return list(self.vocabulary.get(kind, ()))
 
     def words(self, prompts):
         return self.text(tokens_of(self.tokenizer, prompts))
