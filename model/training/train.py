@@ -46,6 +46,8 @@ def plan(args, run):
     if not args.minutes:
         return {"minutes": {}, "done": []}
     stages = dict(SHARES)
+    if not args.large:
+        del stages["decoder"]
     if (run / "vae.pt").exists():
         del stages["autoencoder"]
     for name, folder in (("small", "small"), ("large", "wide")):
@@ -122,6 +124,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1, help="CPU threads; more than 1 is slower on a shared machine")
     parser.add_argument("--run", type=Path, default=HERE / "run")
     parser.add_argument("--from", dest="begin", default=str(HERE.parent), help="exported folder to begin from, or `nothing`")
+    parser.add_argument("--large", action="store_true", help="also train a decoder that draws twice the size")
     parser.add_argument("--smooth", default="0.0", help="weight of the student's even pace on walks; see distill.py")
     parser.add_argument("--tokenizer", default=str(HERE.parent / "tokenizer/tokenizer.json"))
     args = parser.parse_args()
