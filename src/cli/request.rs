@@ -83,8 +83,7 @@ fn unknown_words(model: &str, vocabulary: &Vocabulary, script: &Script) -> Optio
     }
     (!words.is_empty()).then(|| {
         format!(
-            "the {model} model has never seen these words and draws something abstract for them: {}; `visualize models info \
-             {model}` lists what it knows",
+            "the {model} model has never seen these words and draws something abstract for them: {}",
             words.join(", ")
         )
     })
