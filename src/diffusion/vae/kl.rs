@@ -77,7 +77,11 @@ impl KlDecoder {
             norm,
             ..Around::default()
         };
-        let picture = self.conv_out.forward_around((&x).into(), around)?;
+        self.shuffled(self.conv_out.forward_around((&x).into(), around)?)
+    }
+
+    /// Channels laid out as squares of pixels, where the model has that.
+    fn shuffled(&self, picture: Tensor) -> TensorResult<Tensor> {
         match self.pixel_shuffle {
             1 => Ok(picture),
             side => candle_nn::ops::pixel_shuffle(&picture, side),
@@ -107,7 +111,12 @@ impl KlDecoder {
                 x = x.enlarged(upsample);
             }
         }
-        bands::norm_conv(&self.conv_norm_out, &self.conv_out, &x, band_pixels)
+        self.shuffled(bands::norm_conv(
+            &self.conv_norm_out,
+            &self.conv_out,
+            &x,
+            band_pixels,
+        )?)
     }
 }
 
