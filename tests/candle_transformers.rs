@@ -38,6 +38,8 @@ fn theirs(latents: &Tensor) -> Tensor {
     let config: serde_json::Value = serde_json::from_str(&text).unwrap();
     let number = |key: &str| config[key].as_u64().unwrap() as usize;
     let channels = config["block_out_channels"].as_array().unwrap();
+    let out_channels = number("out_channels");
+    let shuffle = config["pixel_shuffle"].as_u64().unwrap_or(1) as usize;
     let config = AutoEncoderKLConfig {
         block_out_channels: channels
             .iter()
@@ -49,10 +51,11 @@ fn theirs(latents: &Tensor) -> Tensor {
         use_quant_conv: true,
         use_post_quant_conv: true,
     };
-    AutoEncoderKL::new(builder, 3, 3, config)
+    let picture = AutoEncoderKL::new(builder, 3, out_channels, config)
         .unwrap()
         .decode(latents)
-        .unwrap()
+        .unwrap();
+    candle_nn::ops::pixel_shuffle(&picture, shuffle).unwrap()
 }
 
 fn ours(latents: &Tensor, method: Method) -> Tensor {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use visualize::config::{DiffusionConfig, Encoding, RenderConfig};
 use visualize::diffusion::hub::Loading;
-use visualize::diffusion::{ModelDefaults, ModelSource, ModelStore};
+use visualize::diffusion::{ModelDefaults, ModelSource, ModelStore, Vocabulary};
 use visualize::mapping::{Fps, MappingConfig, NoiseKind};
 use visualize::pipeline::{Event, Request};
 use visualize::prompts::Script;
@@ -16,6 +16,8 @@ use super::progress::Progress;
 
 /// Most denoising steps: the length of the noise schedules that models are trained with.
 const MAX_STEPS: u32 = 1000;
+/// Most unknown words that are named in a note.
+const MAX_NAMED_WORDS: usize = 12;
 /// Number of frames of a preview, about.
 const N_PREVIEW_FRAMES: f64 = 240.0;
 /// Highest frame rate of a preview.
@@ -39,6 +41,11 @@ pub fn build(song: &Path, options: &PlanOptions, progress: &mut Progress) -> Res
     let model = store
         .open(&options.model, watch)?
         .with_settings(&diffusion)?;
+    if let Some(vocabulary) = model.vocabulary()?
+        && let Some(note) = unknown_words(&options.model, &vocabulary, &script)
+    {
+        progress.line(&note);
+    }
     let defaults = ModelDefaults::of(&model)?;
     let sha256 = model.sha256(&store.digests)?;
     let render = render_config(options, &model, sha256, &defaults, diffusion)?;
@@ -66,6 +73,29 @@ pub fn build(song: &Path, options: &PlanOptions, progress: &mut Progress) -> Res
         fps: options.fps,
         mapping,
         calibrate: options.motion.calibrate,
+    })
+}
+
+/// A note on the words of a script that the model has never seen; none if it knows them all.
+fn unknown_words(model: &str, vocabulary: &Vocabulary, script: &Script) -> Option<String> {
+    let prompts = script.prompts.iter().map(|prompt| prompt.text.as_str());
+    let unknown = vocabulary.unknown_words(prompts.chain([script.style.as_str()]));
+    let mut words: Vec<String> = unknown
+        .iter()
+        .take(MAX_NAMED_WORDS)
+        .map(|word| match vocabulary.near(word).as_slice() {
+            [] => word.clone(),
+            near => format!("{word} (near: {})", near.join(", ")),
+        })
+        .collect();
+    if unknown.len() > words.len() {
+        words.push(format!("and {} more", unknown.len() - words.len()));
+    }
+    (!words.is_empty()).then(|| {
+        format!(
+            "the {model} model has never seen these words and draws something abstract for them: {}",
+            words.join(", ")
+        )
     })
 }
 

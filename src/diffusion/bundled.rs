@@ -23,5 +23,6 @@ pub static BUNDLED: EmbeddedFolder = EmbeddedFolder {
         "unet/diffusion_pytorch_model.safetensors",
         "vae/config.json",
         "vae/diffusion_pytorch_model.safetensors",
+        "vocabulary.json",
     ],
 };

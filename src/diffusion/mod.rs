@@ -7,6 +7,7 @@
 //! | [`text`] | prompts to embeddings |
 //! | [`noise`], [`interpolate`] | seeds to noise, ways between two embeddings or noises |
 //! | [`unet`], [`schedulers`], [`sampler`] | noise to latents |
+//! | `vocabulary` | the words that a model knows |
 //! | [`vae`], `finish` | latents to pictures of the film's size |
 //! | `pipeline` | all of it: [`StableDiffusion`], a [`Renderer`] |
 
@@ -39,6 +40,7 @@ mod store;
 pub mod text;
 pub mod unet;
 pub mod vae;
+mod vocabulary;
 pub mod weights;
 
 pub use bundled::{BUNDLED, BUNDLED_NAME};
@@ -56,3 +58,4 @@ pub use renderer::Renderer;
 pub use required::required_tensors;
 pub use source::ModelSource;
 pub use store::{ModelStore, hub_id};
+pub use vocabulary::{Names, Vocabulary};

@@ -14,6 +14,7 @@ use super::lora::Lora;
 use super::model::{ConfigFile, ModelFolder};
 use super::unet::UNetConfig;
 use super::vae::VaeConfig;
+use super::vocabulary::Vocabulary;
 use super::weights::{SafetensorsFile, TensorMap};
 use crate::config::DiffusionConfig;
 use crate::{Error, Result};
@@ -192,6 +193,14 @@ impl ModelSource {
             "give `bundled`, a folder in diffusers layout (model_index.json, unet/, vae/, ...), a .safetensors checkpoint, \
              or a model of the hub such as stabilityai/sd-turbo",
         ))
+    }
+
+    /// The words that the model was trained on, where its folder lists them.
+    ///
+    /// # Errors
+    /// As [`Vocabulary::read`].
+    pub fn vocabulary(&self) -> Result<Option<Vocabulary>> {
+        Vocabulary::read(&self.folder)
     }
 
     /// `model_index.json`.

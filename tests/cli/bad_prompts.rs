@@ -87,3 +87,26 @@ fn ten_thousand_prompts_and_a_line_of_100_kb_are_read_without_a_panic() {
         run.stderr
     );
 }
+
+#[test]
+fn words_that_the_model_has_never_seen_are_named_with_near_ones() {
+    let bench = Bench::new();
+    bench.write(
+        "prompts.txt",
+        b"misty mountians\nan astronaut in the rain\n",
+    );
+    let plan = ["plan", "song.wav", "-p", "prompts.txt", "-o", "a.json"];
+    let run = bench.run(&plan);
+    let stderr = &run.assert_done().stderr;
+    let note = stderr.lines().find(|line| line.contains("never seen"));
+    let note = note.unwrap_or_else(|| panic!("{stderr}"));
+    assert!(note.contains("mountians (near: mountain"), "{note}");
+    assert!(note.contains("astronaut"), "{note}");
+    assert!(!note.contains("misty") && !note.contains("rain"), "{note}");
+    bench.write(
+        "prompts.txt",
+        b"misty mountains\nthe moon in the rain, gold\n",
+    );
+    let run = bench.run(&["plan", "song.wav", "-p", "prompts.txt", "-o", "b.json"]);
+    assert!(!run.assert_done().stderr.contains("never seen"));
+}

@@ -31,8 +31,11 @@ const MAX_LEVELS: usize = 8;
 pub struct AutoencoderKlConfig {
     /// Channels of a picture.
     pub in_channels: usize,
-    /// Channels of a picture.
+    /// Channels of the decoder's last convolution: 3 for every pixel of a [`pixel_shuffle`](Self::pixel_shuffle) square.
     pub out_channels: usize,
+    /// Side of the square of pixels into which the decoder's channels are laid out at the end (sub-pixel convolution, Shi et
+    /// al. 2016): its pictures are this many times as large as those that the encoder sees. 1 = none; not in diffusers.
+    pub pixel_shuffle: usize,
     /// Channels of each level, finest first.
     pub block_out_channels: Vec<usize>,
     /// Residual layers of each level of the encoder; the decoder's levels have one more.
@@ -62,6 +65,7 @@ impl Default for AutoencoderKlConfig {
         Self {
             in_channels: 3,
             out_channels: 3,
+            pixel_shuffle: 1,
             block_out_channels: vec![64],
             layers_per_block: 1,
             latent_channels: 4,
@@ -107,6 +111,16 @@ impl AutoencoderKlConfig {
             return Err(Error::weights(
                 &file.path,
                 format!("block_out_channels must have 1 to {MAX_LEVELS} entries"),
+            ));
+        }
+        let square = config.pixel_shuffle.saturating_mul(config.pixel_shuffle);
+        if config.pixel_shuffle == 0 || config.out_channels != square.saturating_mul(3) {
+            return Err(Error::weights(
+                &file.path,
+                format!(
+                    "out_channels = {} must be 3 * pixel_shuffle^2, with pixel_shuffle = {} above 0",
+                    config.out_channels, config.pixel_shuffle
+                ),
             ));
         }
         check_scale(file, config.scaling_factor)?;
@@ -216,5 +230,39 @@ fn require_all(file: &ConfigFile, key: &str, supported: &str) -> Result<()> {
         Ok(())
     } else {
         Err(unsupported(file, key, value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diffusion::vae::VaeConfig;
+    use serde_json::json;
+
+    fn read(values: Value) -> Result<VaeConfig> {
+        let Value::Object(values) = values else {
+            panic!("an object")
+        };
+        let path = "vae/config.json".into();
+        VaeConfig::read(&ConfigFile { path, values })
+    }
+
+    #[test]
+    fn pixel_shuffle_enlarges() {
+        let levels = [8, 16, 32, 64];
+        let plain = json!({ "block_out_channels": levels });
+        assert_eq!(read(plain).unwrap().scale(), 8);
+        let shuffled =
+            json!({ "block_out_channels": levels, "out_channels": 12, "pixel_shuffle": 2 });
+        assert_eq!(read(shuffled).unwrap().scale(), 16);
+    }
+
+    #[test]
+    fn channels_must_fill_the_squares() {
+        for (out_channels, pixel_shuffle) in [(12, 1), (3, 2), (3, 0), (0, 0), (12, usize::MAX)] {
+            let values = json!({ "out_channels": out_channels, "pixel_shuffle": pixel_shuffle });
+            let error = read(values).unwrap_err().to_string();
+            assert!(error.contains("pixel_shuffle"), "{error}");
+        }
     }
 }

@@ -19,6 +19,7 @@ pub struct KlDecoder {
     up_blocks: Vec<UpDecoderBlock>,
     conv_norm_out: GroupNorm,
     conv_out: Conv2d,
+    pixel_shuffle: usize,
 }
 
 impl KlDecoder {
@@ -61,6 +62,7 @@ impl KlDecoder {
                 norm.eps,
             )?,
             conv_out: Conv2d::load(decoder.at("conv_out"), c_in, config.out_channels, 3)?,
+            pixel_shuffle: config.pixel_shuffle,
         })
     }
 
@@ -75,7 +77,15 @@ impl KlDecoder {
             norm,
             ..Around::default()
         };
-        self.conv_out.forward_around((&x).into(), around)
+        self.shuffled(self.conv_out.forward_around((&x).into(), around)?)
+    }
+
+    /// Channels laid out as squares of pixels, where the model has that.
+    fn shuffled(&self, picture: Tensor) -> TensorResult<Tensor> {
+        match self.pixel_shuffle {
+            1 => Ok(picture),
+            side => candle_nn::ops::pixel_shuffle(&picture, side),
+        }
     }
 }
 
@@ -101,7 +111,12 @@ impl KlDecoder {
                 x = x.enlarged(upsample);
             }
         }
-        bands::norm_conv(&self.conv_norm_out, &self.conv_out, &x, band_pixels)
+        self.shuffled(bands::norm_conv(
+            &self.conv_norm_out,
+            &self.conv_out,
+            &x,
+            band_pixels,
+        )?)
     }
 }
 

@@ -46,10 +46,13 @@ impl VaeConfig {
         }
     }
 
-    /// Pixels along one side of a latent.
+    /// Pixels of a decoded picture along one side of a latent.
     pub fn scale(&self) -> usize {
         match self {
-            Self::Kl(config) => 1 << (config.block_out_channels.len() - 1).min(16),
+            Self::Kl(config) => {
+                let n_upsamplers = (config.block_out_channels.len() - 1).min(16);
+                config.pixel_shuffle.saturating_mul(1 << n_upsamplers)
+            }
             Self::Tiny(config) => {
                 let n_upsamplers = config.num_decoder_blocks.len() - 1;
                 config
