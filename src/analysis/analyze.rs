@@ -1,9 +1,10 @@
 //! The pass over a track, from samples to [`Analysis`].
 
 use super::features::{FeatureExtractor, Features, HOP_LENGTH, HOP_SECS, N_FFT};
+use super::inputs::{self, Levels};
 use super::onset::{self, OnsetStrength};
 use super::tracker::{self, Heard};
-use super::{Analysis, AnalysisConfig, Hops, SCHEMA_VERSION, pulse, rhythm, sections};
+use super::{Analysis, AnalysisConfig, Hops, SCHEMA_VERSION, network, rhythm, sections};
 use crate::{Result, Track};
 
 /// Hops between the spectra that are kept to compare bars: 40 ms.
@@ -22,17 +23,19 @@ pub fn analyze(track: &Track, config: &AnalysisConfig) -> Result<Analysis> {
         tracker.push(&samples)?;
     }
     let mut features = extractor.finish()?;
-    let strength = OnsetStrength::of(&features);
+    let reference_db = inputs::reference_levels(&features.loudness_db);
+    let levels = Levels::new(&features, &reference_db);
+    let strength = OnsetStrength::of(&levels, features.n_hops);
+    let activations = network::activations(&levels, features.n_hops, &inputs::harmony(&features));
     features.spectrogram.thin_out(HOPS_PER_SPECTRUM);
-    let onsets = onset::find(&features, &strength);
+    let onsets = onset::find(&features, &strength, &activations);
     let heard = Heard {
         features: &features,
         strength: &strength,
-        activation: &pulse::activation(&strength),
+        activations: &activations,
         config,
     };
-    let candidates = tracker.finish(&heard)?;
-    let rhythm = rhythm::choose(candidates, &heard, &onsets);
+    let rhythm = rhythm::choose(tracker.finish(&heard)?, &heard, &onsets);
     let sections = sections::find(&features, &rhythm.beats, track.duration_secs);
     Ok(Analysis {
         schema_version: SCHEMA_VERSION,
@@ -58,53 +61,5 @@ fn hops_of(features: Features, strength: OnsetStrength, sample_rate_hz: u32) -> 
         onset_strength: strength.full,
         bands: features.bands,
         loudness_db: features.loudness_db,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Write as _;
-
-    use super::*;
-    use crate::analysis::{judge, rhythm};
-
-    #[test]
-    #[ignore = "writes the table for training the judge; see training/README.md"]
-    fn training_table() {
-        let folder = std::env::var("TRAINING_MUSIC").unwrap();
-        let mut table = std::fs::File::create(std::env::var("TRAINING_TABLE").unwrap()).unwrap();
-        let config = AnalysisConfig::default();
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension().is_none_or(|e| e != "wav") {
-                continue;
-            }
-            let track = Track::open(&path).unwrap();
-            let mut extractor =
-                FeatureExtractor::new(track.sample_rate_hz, track.duration_secs).unwrap();
-            for block in track.blocks(0..track.n_samples).unwrap().mono() {
-                extractor.push(&block.unwrap().samples).unwrap();
-            }
-            let features = extractor.finish().unwrap();
-            let strength = OnsetStrength::of(&features);
-            let onsets = onset::find(&features, &strength);
-            let heard = Heard {
-                features: &features,
-                strength: &strength,
-                activation: &pulse::activation(&strength),
-                config: &config,
-            };
-            let tracker = tracker::tracker(config.tracker, track.sample_rate_hz).unwrap();
-            let candidates = tracker.finish(&heard).unwrap();
-            let levels = rhythm::levels(candidates, &heard, &onsets);
-            for (level, meter_idx, inputs) in judge::table(&levels) {
-                let secs = level.hops.iter().map(|hop| *hop as f64 * HOP_SECS);
-                let beats: Vec<_> = secs.zip(&level.meters[meter_idx].positions).collect();
-                let name = path.file_stem().unwrap().to_string_lossy();
-                let row =
-                    serde_json::json!({"name": name, "inputs": inputs.as_slice(), "beats": beats});
-                writeln!(table, "{row}").unwrap();
-            }
-        }
     }
 }

@@ -4,11 +4,13 @@
 mod analyze;
 #[cfg(feature = "aubio")]
 mod aubio;
+mod bar_pointer;
 mod click;
+mod confidence;
 mod features;
-mod judge;
+mod inputs;
 mod labels;
-mod meter;
+mod network;
 mod onset;
 mod plot;
 mod pulse;
