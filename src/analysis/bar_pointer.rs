@@ -19,29 +19,23 @@ const MIN_PERIOD: f64 = 20.0;
 /// Longest period in hops: 40 bpm.
 const MAX_PERIOD: f64 = 150.0;
 /// Distance between periods, as a factor.
-const PERIOD_STEP: f64 = 1.035;
+const PERIOD_STEP: f64 = 1.025;
 /// Largest change from beat to beat, in steps.
 const MAX_STEPS: usize = 3;
 /// Cost of a change by one step, and of each further one.
-#[allow(non_snake_case)]
-fn STEP_COST() -> f32 { static V: std::sync::LazyLock<f32> = std::sync::LazyLock::new(|| std::env::var("STEP_COST").ok().and_then(|v| v.parse().ok()).unwrap_or(0.9)); *V }
+const STEP_COST: f32 = 0.5;
 /// Cost of a new tempo out of nowhere.
-#[allow(non_snake_case)]
-fn JUMP_COST() -> f32 { static V: std::sync::LazyLock<f32> = std::sync::LazyLock::new(|| std::env::var("JUMP_COST").ok().and_then(|v| v.parse().ok()).unwrap_or(9.0)); *V }
+const JUMP_COST: f32 = 9.0;
 /// Cost of a bar that ends early or late, and of another meter.
-#[allow(non_snake_case)]
-fn SLIP_COST() -> f32 { static V: std::sync::LazyLock<f32> = std::sync::LazyLock::new(|| std::env::var("SLIP_COST").ok().and_then(|v| v.parse().ok()).unwrap_or(6.0)); *V }
+const SLIP_COST: f32 = 6.0;
 /// What a beat without any sign of it costs at most: breaks and rests.
-#[allow(non_snake_case)]
-fn MISSING_COST() -> f32 { static V: std::sync::LazyLock<f32> = std::sync::LazyLock::new(|| std::env::var("MISSING_COST").ok().and_then(|v| v.parse().ok()).unwrap_or(1.6)); *V }
+const MISSING_COST: f32 = 2.5;
 /// Share of downbeats among beats that the network expects without evidence.
-#[allow(non_snake_case)]
-fn DOWNBEAT_SHARE() -> f32 { static V: std::sync::LazyLock<f32> = std::sync::LazyLock::new(|| std::env::var("DOWNBEAT_SHARE").ok().and_then(|v| v.parse().ok()).unwrap_or(0.28)); *V }
+const DOWNBEAT_SHARE: f32 = 0.28;
 /// Weight of the evidence for downbeats.
-#[allow(non_snake_case)]
-fn DOWNBEAT_WEIGHT() -> f32 { static V: std::sync::LazyLock<f32> = std::sync::LazyLock::new(|| std::env::var("DOWNBEAT_WEIGHT").ok().and_then(|v| v.parse().ok()).unwrap_or(0.7)); *V }
-/// Hops of which choices are remembered, 4 minutes; earlier beats are settled by then.
-const MEMORY_HOPS: usize = 24_000;
+const DOWNBEAT_WEIGHT: f32 = 0.85;
+/// Hops of which choices are remembered, 2 minutes; earlier beats are settled by then.
+const MEMORY_HOPS: usize = 12_000;
 
 /// A beat of the path.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -80,19 +74,18 @@ impl Evidence {
         };
         let (mut beat, mut first, mut other) = (Vec::new(), Vec::new(), Vec::new());
         for hop in 0..n_hops {
-            let p = at(&heard.beat, hop).clamp(1e-4, 1.0 - 1e-4);
-            beat.push((p / (1.0 - p)).ln().clamp(-MISSING_COST(), 4.0) + BEAT_BIAS());
+            // Periods are whole hops and players aren't machines: a hop to either side will do.
+            let around = hop.saturating_sub(1)..=hop + 1;
+            let p = around.fold(1e-4f32, |most, hop| most.max(at(&heard.beat, hop)));
+            let p = p.min(1.0 - 1e-4);
+            beat.push((p / (1.0 - p)).ln().clamp(-MISSING_COST, 4.0));
             let d = at(&heard.downbeat, hop).clamp(0.01, 0.99);
-            first.push(DOWNBEAT_WEIGHT() * (d / DOWNBEAT_SHARE()).ln());
-            other.push(DOWNBEAT_WEIGHT() * ((1.0 - d) / (1.0 - DOWNBEAT_SHARE())).ln());
+            first.push(DOWNBEAT_WEIGHT * (d / DOWNBEAT_SHARE).ln());
+            other.push(DOWNBEAT_WEIGHT * ((1.0 - d) / (1.0 - DOWNBEAT_SHARE)).ln());
         }
         Self { beat, first, other }
     }
 }
-
-/// Added to the log-odds of a beat: targets are narrow, and so are the peaks of the network.
-#[allow(non_snake_case)]
-fn BEAT_BIAS() -> f32 { static V: std::sync::LazyLock<f32> = std::sync::LazyLock::new(|| std::env::var("BEAT_BIAS").ok().and_then(|v| v.parse().ok()).unwrap_or(0.6)); *V }
 
 /// Index of the first position of each meter, and the meter of each position.
 struct Layout {
@@ -119,7 +112,11 @@ fn periods(tempo_bpm: Option<f64>) -> Vec<usize> {
         Some(bpm) => (6000.0 / bpm / 1.07, 6000.0 / bpm * 1.07),
         None => (MIN_PERIOD, MAX_PERIOD),
     };
-    let step = if tempo_bpm.is_some() { 1.01 } else { PERIOD_STEP };
+    let step = if tempo_bpm.is_some() {
+        1.01
+    } else {
+        PERIOD_STEP
+    };
     let mut periods: Vec<usize> = (0..)
         .map(|i| low * f64::powi(step, i))
         .take_while(|p| *p <= high * 1.0001)
@@ -132,7 +129,7 @@ fn periods(tempo_bpm: Option<f64>) -> Vec<usize> {
 /// Cost of a beat at a period, without evidence: people tap at 60 to 180 bpm.
 fn period_cost(period: usize) -> f32 {
     let octaves = (period as f32 / 52.0).log2();
-    std::env::var("PERIOD_COST").ok().and_then(|v| v.parse().ok()).unwrap_or(0.12f32) * octaves * octaves
+    0.5 * octaves * octaves
 }
 
 type Row = [f32; N_POSITIONS];
@@ -262,7 +259,7 @@ impl Tracker {
             }
             for (meter, at) in self.layout.first.into_iter().enumerate() {
                 let regular = before[at + METERS[meter] - 1];
-                let slip = before[best] - SLIP_COST();
+                let slip = before[best] - SLIP_COST;
                 arrived[at] = regular.max(slip);
                 if slip > regular {
                     choices.slipped[k] |= 1 << meter;
@@ -284,19 +281,23 @@ impl Tracker {
         }
         let reached = &mut self.reached[hop % longest];
         for (k, (row, steps)) in reached.iter_mut().zip(&mut choices.steps).enumerate() {
-            *row = best.map(|gain| gain - JUMP_COST());
+            *row = best.map(|gain| gain - JUMP_COST);
             *steps = [Choices::JUMP; N_POSITIONS];
             for step in 0..=2 * MAX_STEPS {
                 let Some(from) = (k + step).checked_sub(MAX_STEPS).and_then(|k| here.get(k)) else {
                     continue;
                 };
                 let n_steps = step.abs_diff(MAX_STEPS) as f32;
-                let cost = STEP_COST() * n_steps * (1.0 + n_steps) / 2.0;
+                let cost = STEP_COST * n_steps * (1.0 + n_steps) / 2.0;
                 for position in 0..N_POSITIONS {
                     let gain = from[position] - cost;
                     let is_better = gain > row[position];
                     row[position] = if is_better { gain } else { row[position] };
-                    steps[position] = if is_better { step as u8 } else { steps[position] };
+                    steps[position] = if is_better {
+                        step as u8
+                    } else {
+                        steps[position]
+                    };
                 }
             }
         }
@@ -352,7 +353,12 @@ impl Tracker {
 }
 
 /// The most likely position in the bar of each of `hops`, which are beats for certain.
-pub(super) fn positions(heard: &Activations, n_hops: usize, hops: &[usize], meter: Option<u32>) -> Vec<u32> {
+pub(super) fn positions(
+    heard: &Activations,
+    n_hops: usize,
+    hops: &[usize],
+    meter: Option<u32>,
+) -> Vec<u32> {
     let evidence = Evidence::of(heard, n_hops);
     let layout = layout();
     let is_wanted = |m: usize| meter.is_none_or(|n| METERS[m] == n as usize);
@@ -371,13 +377,22 @@ pub(super) fn positions(heard: &Activations, n_hops: usize, hops: &[usize], mete
         for position in 0..N_POSITIONS {
             let meter = layout.meter_of[position];
             let is_first = position == layout.first[meter];
-            let mut from = if is_first { position + METERS[meter] - 1 } else { position - 1 };
+            let mut from = if is_first {
+                position + METERS[meter] - 1
+            } else {
+                position - 1
+            };
             let mut reached = before[from];
-            if is_first && is_wanted(meter) && before[best] - SLIP_COST() > reached {
-                (from, reached) = (best, before[best] - SLIP_COST());
+            if is_first && is_wanted(meter) && before[best] - SLIP_COST > reached {
+                (from, reached) = (best, before[best] - SLIP_COST);
             }
             origin[position] = from as u8;
-            gain[position] = reached + if is_first { get(&evidence.first) - METER_COST[meter] } else { get(&evidence.other) };
+            gain[position] = reached
+                + if is_first {
+                    get(&evidence.first) - METER_COST[meter]
+                } else {
+                    get(&evidence.other)
+                };
         }
         origins.push(origin);
     }
@@ -424,11 +439,26 @@ mod tests {
                 let truth = steady(meter, bpm, 8 * meter);
                 let n_frames = (truth[truth.len() - 1].0 / 0.02) as usize + 30;
                 let found = track(&heard(n_frames, &truth), 2 * n_frames, Wanted::default());
-                let firsts: Vec<usize> = found.iter().filter(|b| b.position == 1).map(|b| b.hop).collect();
-                let wanted: Vec<usize> = truth.iter().filter(|b| b.1).map(|b| (b.0 * 100.0).round() as usize).collect();
-                assert!(found.len().abs_diff(truth.len()) <= 1, "{meter} {bpm}: {} beats", found.len());
+                let firsts: Vec<usize> = found
+                    .iter()
+                    .filter(|b| b.position == 1)
+                    .map(|b| b.hop)
+                    .collect();
+                let wanted: Vec<usize> = truth
+                    .iter()
+                    .filter(|b| b.1)
+                    .map(|b| (b.0 * 100.0).round() as usize)
+                    .collect();
+                assert!(
+                    found.len().abs_diff(truth.len()) <= 1,
+                    "{meter} {bpm}: {} beats",
+                    found.len()
+                );
                 let near = |a: &usize| firsts.iter().any(|b| a.abs_diff(*b) <= 2);
-                assert!(wanted.iter().all(near), "{meter} {bpm}: {firsts:?} {wanted:?}");
+                assert!(
+                    wanted.iter().all(near),
+                    "{meter} {bpm}: {firsts:?} {wanted:?}"
+                );
             }
         }
     }
@@ -439,7 +469,11 @@ mod tests {
         let start = truth[23].0 + 0.6;
         truth.extend((0..32).map(|i| (start + i as f64 * 60.0 / 140.0, i % 4 == 0)));
         let n_frames = (truth[55].0 / 0.02) as usize + 30;
-        let sounding: Vec<_> = truth.iter().copied().filter(|b| !(30..36).contains(&((b.0 - start) as i64 + 30))).collect();
+        let sounding: Vec<_> = truth
+            .iter()
+            .copied()
+            .filter(|b| !(30..36).contains(&((b.0 - start) as i64 + 30)))
+            .collect();
         let found = track(&heard(n_frames, &truth), 2 * n_frames, Wanted::default());
         assert!(sounding.len() > 20);
         for (secs, _) in &truth {
@@ -454,7 +488,11 @@ mod tests {
         let n_frames = (truth[1299].0 / 0.02) as usize + 20;
         let found = track(&heard(n_frames, &truth), 2 * n_frames, Wanted::default());
         assert!(found.len().abs_diff(1300) <= 1);
-        assert!(found.windows(2).all(|w| w[1].hop - w[0].hop == 50 && w[1].position == w[0].position % 3 + 1));
+        assert!(
+            found
+                .windows(2)
+                .all(|w| w[1].hop - w[0].hop == 50 && w[1].position == w[0].position % 3 + 1)
+        );
     }
 
     #[test]
@@ -462,7 +500,10 @@ mod tests {
         let truth = steady(4, 120.0, 40);
         let n_frames = (truth[39].0 / 0.02) as usize + 20;
         let heard = heard(n_frames, &truth);
-        let wanted = Wanted { tempo_bpm: Some(60.0), meter: Some(2) };
+        let wanted = Wanted {
+            tempo_bpm: Some(60.0),
+            meter: Some(2),
+        };
         let found = track(&heard, 2 * n_frames, wanted);
         assert!(found.len().abs_diff(20) <= 1);
         assert!(found.iter().all(|b| b.position <= 2));

@@ -51,3 +51,46 @@ pub(super) fn of(beats: &[(usize, u32)], heard: &Heard<'_>) -> Confidence {
         tempo: probability(&TEMPO_WEIGHTS),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::analyze::hear;
+    use super::super::features::{FeatureExtractor, HOP_SECS};
+    use super::super::{AnalysisConfig, onset, rhythm, stream, tracker};
+    use super::*;
+    use crate::Track;
+
+    /// For each WAV file a `.traits` file: JSON with what [`describe`] says and the beats it is said of.
+    #[test]
+    #[ignore = "writes what the confidences are fitted to; see training/README.md"]
+    fn training_traits() {
+        let config = AnalysisConfig::default();
+        for entry in std::fs::read_dir(std::env::var("TRAINING_MUSIC").unwrap()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|e| e != "wav") {
+                continue;
+            }
+            let track = Track::open(&path).unwrap();
+            let mut extractor = FeatureExtractor::new(track.duration_secs);
+            let done = stream::listen(&track, |batch| {
+                extractor.push(batch.resampled);
+                Ok(())
+            });
+            done.unwrap();
+            let features = extractor.finish();
+            let (strength, activations) = hear(&features);
+            let onsets = onset::find(&features, &strength, &activations);
+            let heard = Heard {
+                features: &features,
+                strength: &strength,
+                activations: &activations,
+                config: &config,
+            };
+            let tracker = tracker::tracker(config.tracker, track.sample_rate_hz).unwrap();
+            let kept = rhythm::kept(tracker.finish(&heard).unwrap(), &heard, &onsets);
+            let beats: Vec<f64> = kept.iter().map(|b| b.0 as f64 * HOP_SECS).collect();
+            let row = serde_json::json!({"traits": describe(&kept, &heard), "beats": beats});
+            std::fs::write(path.with_extension("traits"), row.to_string()).unwrap();
+        }
+    }
+}

@@ -45,7 +45,10 @@ fn running_max(values: &[f32], reach: usize) -> Vec<f32> {
     (0..values.len())
         .map(|i| {
             while next < (i + reach + 1).min(values.len()) {
-                while candidates.back().is_some_and(|last| values[*last] <= values[next]) {
+                while candidates
+                    .back()
+                    .is_some_and(|last| values[*last] <= values[next])
+                {
                     candidates.pop_back();
                 }
                 candidates.push_back(next);
@@ -133,7 +136,10 @@ pub(super) fn rises(now: &[f32], before: &[f32], rises: &mut [f32]) {
 pub(super) fn harmony(features: &Features) -> Vec<[f32; N_HARMONY]> {
     let n_reaches = HARMONY_REACHES.len();
     let mut changes = vec![[0.0f32; N_HARMONY]; features.chroma.len()];
-    for (part, chroma) in [&features.chroma, &features.bass_chroma].into_iter().enumerate() {
+    for (part, chroma) in [&features.chroma, &features.bass_chroma]
+        .into_iter()
+        .enumerate()
+    {
         for (k, reach) in HARMONY_REACHES.into_iter().enumerate() {
             let (mut before, mut after) = ([0.0f64; 12], [0.0f64; 12]);
             let at = |i: Option<usize>| i.and_then(|i| chroma.get(i)).copied().unwrap_or_default();
@@ -155,7 +161,13 @@ pub(super) fn harmony(features: &Features) -> Vec<[f32; N_HARMONY]> {
         .map(|frame| {
             let at = (frame * HOPS_PER_FRAME) as f32 / HOPS_PER_CHROMA as f32;
             let (first, share) = (at as usize, at.fract());
-            let get = |i: usize| changes.get(i).or(changes.last()).copied().unwrap_or_default();
+            let get = |i: usize| {
+                changes
+                    .get(i)
+                    .or(changes.last())
+                    .copied()
+                    .unwrap_or_default()
+            };
             let (a, b) = (get(first), get(first + 1));
             std::array::from_fn(|k| a[k] + share * (b[k] - a[k]))
         })
@@ -186,6 +198,7 @@ mod tests {
     use std::path::Path;
 
     use super::super::features::FeatureExtractor;
+    use super::super::stream;
     use super::*;
     use crate::Track;
 
@@ -206,12 +219,13 @@ mod tests {
 
     fn features(path: &Path) -> Features {
         let track = Track::open(path).unwrap();
-        let mut extractor =
-            FeatureExtractor::new(track.sample_rate_hz, track.duration_secs).unwrap();
-        for block in track.blocks(0..track.n_samples).unwrap().mono() {
-            extractor.push(&block.unwrap().samples).unwrap();
-        }
-        extractor.finish().unwrap()
+        let mut extractor = FeatureExtractor::new(track.duration_secs);
+        let heard = stream::listen(&track, |batch| {
+            extractor.push(batch.resampled);
+            Ok(())
+        });
+        heard.unwrap();
+        extractor.finish()
     }
 
     /// For each WAV file a `.input` file: the numbers of hops and bands as u32, then `[hop][band]` in 1/64 dB relative to the

@@ -81,13 +81,16 @@ pub(super) fn find(
         let around = |reach: usize| {
             hop_idx.saturating_sub(reach)..(hop_idx + reach + 1).min(heard.onset.len())
         };
-        let is_peak = heard.onset[around(PEAK_HOPS)].iter().all(|p| *p <= probability);
+        let is_peak = heard.onset[around(PEAK_HOPS)]
+            .iter()
+            .all(|p| *p <= probability);
         if probability < MIN_PROBABILITY || !is_peak {
             continue;
         }
         // The rise over two hops is seen a hop late, and an attack may fall between hops.
         let near = hop_idx.saturating_sub(1)..(hop_idx + 4).min(strength.full.len());
-        let Some(strongest) = near.max_by(|a, b| strength.full[*a].total_cmp(&strength.full[*b])) else {
+        let Some(strongest) = near.max_by(|a, b| strength.full[*a].total_cmp(&strength.full[*b]))
+        else {
             continue;
         };
         let band = dominant(strength.bands[strongest]);
@@ -174,4 +177,67 @@ pub(super) fn percentile(values: &[f32], share: f64) -> f32 {
 /// `value` to the nearest of `steps` parts of 1: short in JSON, and read back exactly.
 pub(super) fn rounded(value: f64, steps: f64) -> f64 {
     (value * steps).round() / steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::analyze::hear;
+    use super::super::features::FeatureExtractor;
+    use super::*;
+
+    const RATE_HZ: f32 = 24_000.0;
+
+    fn noise(i: usize) -> f32 {
+        let x = (i as u32).wrapping_mul(0x9E37_79B9);
+        (x ^ (x >> 15)).wrapping_mul(0x85EB_CA6B) as f32 / u32::MAX as f32 - 0.5
+    }
+
+    /// A drum `t` seconds after its attack, sample `i` of the song.
+    fn drum(band: Band, t: f32, i: usize) -> f32 {
+        let tone = |hz: f32| (std::f32::consts::TAU * hz * t).sin();
+        match band {
+            Band::Low => 0.7 * tone(55.0 + 30.0 * (-t / 0.03).exp()) * (-t / 0.12).exp(),
+            Band::Mid => (0.4 * tone(200.0) + 0.3 * noise(i)) * (-t / 0.06).exp(),
+            Band::High => 0.3 * (noise(i) - noise(i + 1)) * (-t / 0.02).exp(),
+        }
+    }
+
+    #[test]
+    fn kicks_snares_and_hats_are_told_apart_and_timed() {
+        let bands = [Band::Low, Band::High, Band::Mid, Band::High];
+        let truth: Vec<(f32, Band)> = (0..48)
+            .map(|i| (0.4 + 0.2507 * i as f32, bands[i % 4]))
+            .collect();
+        let samples: Vec<f32> = (0..13 * 24_000)
+            .map(|i| {
+                let now = i as f32 / RATE_HZ;
+                let sounding = truth
+                    .iter()
+                    .filter(|(start, _)| (0.0..0.5).contains(&(now - start)));
+                sounding
+                    .map(|(start, band)| drum(*band, now - start, i))
+                    .sum()
+            })
+            .collect();
+        let mut extractor = FeatureExtractor::new(13.0);
+        extractor.push(&samples);
+        let features = extractor.finish();
+        let (strength, activations) = hear(&features);
+        let onsets = find(&features, &strength, &activations);
+        assert!(onsets.len().abs_diff(truth.len()) <= 2, "{}", onsets.len());
+        let mut errors = Vec::new();
+        let mut n_right = 0;
+        for (start, band) in &truth {
+            let near = onsets
+                .iter()
+                .find(|o| (o.time_secs - f64::from(*start)).abs() < 0.03);
+            let Some(onset) = near else { continue };
+            errors.push((onset.time_secs - f64::from(*start)).abs());
+            n_right += usize::from(onset.band == *band);
+        }
+        errors.sort_by(f64::total_cmp);
+        assert!(errors.len() >= 46, "{} found", errors.len());
+        assert!(errors[errors.len() / 2] < 0.003, "{:?}", errors);
+        assert!(n_right >= 45, "{n_right} tagged right");
+    }
 }

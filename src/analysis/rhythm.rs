@@ -25,20 +25,27 @@ pub(super) struct Rhythm {
     pub beat_confidence: f64,
 }
 
-/// Beats with bars, refined to onsets. Empty where there is no rhythm.
-pub(super) fn choose(tracked: Tracked, heard: &Heard<'_>, onsets: &[Onset]) -> Rhythm {
-    let hops = tracked.secs.iter().map(|secs| (secs / HOP_SECS).round() as usize);
+/// Beats as hops and positions in bars, within the music.
+pub(super) fn kept(tracked: Tracked, heard: &Heard<'_>, onsets: &[Onset]) -> Vec<(usize, u32)> {
+    let hops = tracked
+        .secs
+        .iter()
+        .map(|secs| (secs / HOP_SECS).round() as usize);
     let hops: Vec<usize> = hops.collect();
     let positions = match tracked.positions {
         Some(positions) => positions,
-        None => positions_of(&hops, heard),
+        None => positions(&hops, heard),
     };
     let music = extent(&hops, onsets);
-    let kept: Vec<(usize, u32)> = hops
-        .into_iter()
-        .zip(positions)
+    let beats = hops.into_iter().zip(positions);
+    beats
         .filter(|(hop, _)| music.contains(&(*hop as f64 * HOP_SECS)))
-        .collect();
+        .collect()
+}
+
+/// Beats with bars, refined to onsets. Empty where there is no rhythm.
+pub(super) fn choose(tracked: Tracked, heard: &Heard<'_>, onsets: &[Onset]) -> Rhythm {
+    let kept = kept(tracked, heard, onsets);
     let confidence = confidence::of(&kept, heard);
     if kept.len() < MIN_BEATS || confidence.beat < MIN_CONFIDENCE {
         return Rhythm::default();
@@ -60,11 +67,7 @@ pub(super) fn choose(tracked: Tracked, heard: &Heard<'_>, onsets: &[Onset]) -> R
 }
 
 /// The most likely position in the bar of each of `hops`, which are beats for certain.
-pub(super) fn positions(hops: Vec<usize>, heard: &Heard<'_>) -> Vec<u32> {
-    positions_of(&hops, heard)
-}
-
-fn positions_of(hops: &[usize], heard: &Heard<'_>) -> Vec<u32> {
+pub(super) fn positions(hops: &[usize], heard: &Heard<'_>) -> Vec<u32> {
     let n_hops = heard.features.n_hops;
     bar_pointer::positions(heard.activations, n_hops, hops, heard.config.meter)
 }
