@@ -254,9 +254,7 @@ impl Tracker {
             let before = &self.reached[(hop - period) % longest][k];
             let best = (0..N_POSITIONS).fold(0, |b, p| if before[p] > before[b] { p } else { b });
             choices.slip_from[k] = best as u8;
-            for position in 1..N_POSITIONS {
-                arrived[position] = before[position - 1];
-            }
+            arrived[1..].copy_from_slice(&before[..N_POSITIONS - 1]);
             for (meter, at) in self.layout.first.into_iter().enumerate() {
                 let regular = before[at + METERS[meter] - 1];
                 let slip = before[best] - SLIP_COST;
@@ -321,7 +319,10 @@ impl Tracker {
         }
         let (gain, mut hop, mut k, mut position) = last;
         let mut beats = Vec::new();
-        while gain > f32::MIN / 16.0 {
+        if gain < f32::MIN / 16.0 {
+            return beats;
+        }
+        loop {
             let meter = self.layout.meter_of[position];
             let within = position - self.layout.first[meter];
             beats.push(BarBeat {

@@ -89,12 +89,9 @@ struct Conv<const N_OUT: usize> {
 impl<const N_OUT: usize> Conv<N_OUT> {
     fn read(numbers: &mut Numbers, n_in: usize, n_taps: usize, dilation: usize) -> Self {
         let mut weights = vec![[0.0; N_OUT]; n_taps * n_in];
-        for output in 0..N_OUT {
-            for input in 0..n_in {
-                for tap in 0..n_taps {
-                    weights[tap * n_in + input][output] = numbers.next();
-                }
-            }
+        for i in 0..N_OUT * n_in * n_taps {
+            let (output, input, tap) = (i / (n_in * n_taps), i / n_taps % n_in, i % n_taps);
+            weights[tap * n_in + input][output] = numbers.next();
         }
         Self {
             n_in,
