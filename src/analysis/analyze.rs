@@ -8,7 +8,7 @@ use super::onset::{self, OnsetStrength};
 use super::sound::{SoundMeter, rounded};
 use super::tracker::{self, Heard};
 use super::{
-    Analysis, AnalysisConfig, Hops, SCHEMA_VERSION, names, rhythm, sections, stems, stream,
+    Analysis, AnalysisConfig, Hops, SCHEMA_VERSION, names, rhythm, sections, stems, stream, tempo,
 };
 use crate::{Result, Track};
 
@@ -50,6 +50,7 @@ pub fn analyze(track: &Track, config: &AnalysisConfig) -> Result<Analysis> {
         features: &features,
         strength: &strength,
         activations: &activations,
+        period: tempo::period(&features, &strength, &onsets, given.meter),
         config: &AnalysisConfig {
             tempo_bpm: given.tempo_bpm,
             meter: given.meter,

@@ -28,6 +28,8 @@ const STEP_COST: f32 = 0.5;
 const JUMP_COST: f32 = 9.0;
 /// Cost of a bar that ends early or late, and of another meter.
 const SLIP_COST: f32 = 6.0;
+/// Added to the log-odds of a beat: training weighs beats more than what lies between them.
+const BEAT_BIAS: f32 = -0.3;
 /// What a beat without any sign of it costs at most: breaks and rests.
 const MISSING_COST: f32 = 2.5;
 /// Share of downbeats among beats that the network expects without evidence.
@@ -52,6 +54,8 @@ pub(super) struct Wanted {
     pub tempo_bpm: Option<f64>,
     /// Beats in a bar.
     pub meter: Option<u32>,
+    /// The likely period in hops; see [`super::tempo`].
+    pub period: Option<f32>,
 }
 
 /// Log-odds of beats and downbeats at each hop.
@@ -78,7 +82,7 @@ impl Evidence {
             let around = hop.saturating_sub(1)..=hop + 1;
             let p = around.fold(1e-4f32, |most, hop| most.max(at(&heard.beat, hop)));
             let p = p.min(1.0 - 1e-4);
-            beat.push((p / (1.0 - p)).ln().clamp(-MISSING_COST, 4.0));
+            beat.push((p / (1.0 - p)).ln().clamp(-MISSING_COST, 4.0) + BEAT_BIAS);
             let d = at(&heard.downbeat, hop).clamp(0.01, 0.99);
             first.push(DOWNBEAT_WEIGHT * (d / DOWNBEAT_SHARE).ln());
             other.push(DOWNBEAT_WEIGHT * ((1.0 - d) / (1.0 - DOWNBEAT_SHARE)).ln());
@@ -126,10 +130,10 @@ fn periods(tempo_bpm: Option<f64>) -> Vec<usize> {
     periods
 }
 
-/// Cost of a beat at a period, without evidence: people tap at 60 to 180 bpm.
-fn period_cost(period: usize) -> f32 {
-    let octaves = (period as f32 / 52.0).log2();
-    0.5 * octaves * octaves
+/// Cost of a beat at a period: far from the likely one, or from where people tap where none is likely.
+fn period_cost(period: usize, likely: Option<f32>) -> f32 {
+    let octaves = (period as f32 / likely.unwrap_or(52.0)).log2();
+    octaves * octaves
 }
 
 type Row = [f32; N_POSITIONS];
@@ -191,7 +195,10 @@ impl Tracker {
             n_hops,
             costs: match wanted.tempo_bpm {
                 Some(_) => vec![0.0; periods.len()],
-                None => periods.iter().map(|p| period_cost(*p)).collect(),
+                None => periods
+                    .iter()
+                    .map(|p| period_cost(*p, wanted.period))
+                    .collect(),
             },
             allowed: std::array::from_fn(|p| !has_wanted || is_wanted(layout.meter_of[p])),
             layout,
@@ -504,6 +511,7 @@ mod tests {
         let wanted = Wanted {
             tempo_bpm: Some(60.0),
             meter: Some(2),
+            period: None,
         };
         let found = track(&heard, 2 * n_frames, wanted);
         assert!(found.len().abs_diff(20) <= 1);

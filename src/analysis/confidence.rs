@@ -56,7 +56,7 @@ pub(super) fn of(beats: &[(usize, u32)], heard: &Heard<'_>) -> Confidence {
 mod tests {
     use super::super::analyze::hear;
     use super::super::features::{FeatureExtractor, HOP_SECS};
-    use super::super::{AnalysisConfig, onset, rhythm, stream, tracker};
+    use super::super::{AnalysisConfig, onset, rhythm, stream, tempo, tracker};
     use super::*;
     use crate::Track;
 
@@ -84,6 +84,7 @@ mod tests {
                 features: &features,
                 strength: &strength,
                 activations: &activations,
+                period: tempo::period(&features, &strength, &onsets, None),
                 config: &config,
             };
             let tracker = tracker::tracker(config.tracker, track.sample_rate_hz).unwrap();

@@ -23,6 +23,7 @@ mod sound;
 mod stems;
 mod stream;
 mod summary;
+mod tempo;
 mod tracker;
 
 pub use analyze::analyze;

@@ -17,6 +17,7 @@ impl BeatTracker for PulseTracker {
         let wanted = Wanted {
             tempo_bpm: heard.config.tempo_bpm,
             meter: heard.config.meter,
+            period: heard.period,
         };
         let beats = bar_pointer::track(heard.activations, heard.features.n_hops, wanted);
         Ok(Tracked {

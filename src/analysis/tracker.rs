@@ -51,6 +51,8 @@ pub(super) struct Heard<'a> {
     pub features: &'a Features,
     pub strength: &'a OnsetStrength,
     pub activations: &'a Activations,
+    /// The likely distance of beats in hops; see [`super::tempo`].
+    pub period: Option<f32>,
     pub config: &'a AnalysisConfig,
 }
 

@@ -1,0 +1,244 @@
+//! Bars: which beats are downbeats, and how many beats a bar has.
+//!
+//! Evidence for a downbeat: the harmony and the bass change there, the low band strikes, and a phrase of one bar repeats.
+//! Bars of each length are laid over the beats by a Viterbi pass that may change its phase at a cost (a pick-up, a bar of
+//! another length), and the length whose downbeats stand out most wins.
+
+use super::super::features::{Features, HOPS_PER_CHROMA};
+use super::super::onset::OnsetStrength;
+
+/// What is heard at one beat, until the next.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct BeatEvidence {
+    /// Change of harmony, 0..=1.
+    pub harmony: f32,
+    /// Change of the bass note, 0..=1.
+    pub bass: f32,
+    /// Onset strength in the low, mid and high band.
+    pub onset: [f32; 3],
+    /// Onset strength half a beat later.
+    pub off_onset: [f32; 3],
+}
+
+/// Beats in a bar and how far its downbeats stand out.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Meter {
+    pub beats_per_bar: u32,
+    /// Position of each beat in its bar, from 1.
+    pub positions: Vec<u32>,
+    /// Mean downbeat evidence over that of other beats, in standard deviations.
+    pub contrast: f32,
+}
+
+/// Evidence at each beat; `hops` are the beats.
+pub(super) fn evidence(
+    features: &Features,
+    strength: &OnsetStrength,
+    hops: &[usize],
+) -> Vec<BeatEvidence> {
+    let n = hops.len();
+    let last_period = if n >= 2 {
+        hops[n - 1] - hops[n - 2]
+    } else {
+        50
+    };
+    let next = |i: usize| hops.get(i + 1).copied().unwrap_or(hops[i] + last_period);
+    let chroma: Vec<[f32; 12]> = (0..n)
+        .map(|i| mean_chroma(&features.chroma, hops[i], next(i)))
+        .collect();
+    let bass: Vec<[f32; 12]> = (0..n)
+        .map(|i| mean_chroma(&features.bass_chroma, hops[i], next(i)))
+        .collect();
+    let peak = |center: usize| {
+        let around = center.saturating_sub(3)..(center + 4).min(strength.bands.len());
+        strength
+            .bands
+            .get(around)
+            .unwrap_or_default()
+            .iter()
+            .fold([0.0f32; 3], |m, b| [0, 1, 2].map(|k| m[k].max(b[k])))
+    };
+    (0..n)
+        .map(|i| {
+            let before = |values: &[[f32; 12]]| {
+                // What sounded over the two beats before against the two from here on.
+                let left = sum(&values[i.saturating_sub(2)..i]);
+                let right = sum(&values[i..(i + 2).min(n)]);
+                distance(&left, &right)
+            };
+            let change = |values: &[[f32; 12]]| {
+                let near = if i > 0 {
+                    distance(&values[i - 1], &values[i])
+                } else {
+                    0.0
+                };
+                0.5 * near + 0.5 * before(values)
+            };
+            BeatEvidence {
+                harmony: change(&chroma),
+                bass: change(&bass),
+                onset: peak(hops[i] + 1),
+                off_onset: peak((hops[i] + next(i)) / 2 + 1),
+            }
+        })
+        .collect()
+}
+
+/// How much each beat sounds like a downbeat, with mean 0 and standard deviation 1 in each of its parts.
+pub(super) fn downbeat_scores(evidence: &[BeatEvidence]) -> Vec<f32> {
+    let part = |f: &dyn Fn(&BeatEvidence) -> f32| standardised(evidence.iter().map(f).collect());
+    let parts: Vec<(f32, Vec<f32>)> = vec![
+        (1.1, part(&|e| e.harmony)),
+        (0.6, part(&|e| e.bass)),
+        (1.0, part(&|e| e.onset[0])),
+        (0.25, part(&|e| e.onset[1])),
+        (-0.15, part(&|e| e.onset[2])),
+        (-0.3, part(&|e| e.off_onset[0])),
+        (-0.3, part(&|e| e.off_onset[1])),
+        (-0.25, part(&|e| e.off_onset[2])),
+    ];
+    (0..evidence.len())
+        .map(|i| {
+            parts
+                .iter()
+                .map(|(weight, values)| weight * values[i])
+                .sum()
+        })
+        .collect()
+}
+
+/// The best bars of `beats_per_bar` beats each.
+pub(super) fn bars(scores: &[f32], beats_per_bar: usize) -> Meter {
+    let n = scores.len();
+    let n_positions = beats_per_bar.max(1);
+    // A bar that is cut short or starts over costs as much as several good downbeats.
+    let slip_cost = 6.0 * (n_positions as f32).sqrt();
+    let mut gain = vec![0.0f32; n_positions];
+    let mut came_from: Vec<Vec<usize>> = Vec::with_capacity(n);
+    let reward = |i: usize, position: usize| {
+        let share = 1.0 / n_positions as f32;
+        scores[i] * (if position == 0 { 1.0 } else { 0.0 } - share)
+    };
+    for i in 0..n {
+        let best = (0..n_positions).fold(0, |b, p| if gain[p] > gain[b] { p } else { b });
+        let mut next = vec![0.0; n_positions];
+        let mut from = vec![0; n_positions];
+        for position in 0..n_positions {
+            let regular = (position + n_positions - 1) % n_positions;
+            let slips = position == 0 && i > 0 && gain[best] - slip_cost > gain[regular];
+            from[position] = if slips { best } else { regular };
+            let before = if i == 0 {
+                0.0
+            } else if slips {
+                gain[best] - slip_cost
+            } else {
+                gain[regular]
+            };
+            next[position] = before + reward(i, position);
+        }
+        gain = next;
+        came_from.push(from);
+    }
+    let mut position = (0..n_positions).fold(0, |b, p| if gain[p] > gain[b] { p } else { b });
+    let mut positions = vec![0u32; n];
+    for i in (0..n).rev() {
+        positions[i] = position as u32 + 1;
+        position = came_from[i][position];
+    }
+    let of = |is_downbeat: bool| {
+        let chosen: Vec<f32> = (0..n)
+            .filter(|i| (positions[*i] == 1) == is_downbeat)
+            .map(|i| scores[i])
+            .collect();
+        chosen.iter().sum::<f32>() / chosen.len().max(1) as f32
+    };
+    Meter {
+        beats_per_bar: n_positions as u32,
+        contrast: of(true) - of(false),
+        positions,
+    }
+}
+
+/// How alike beats are at each distance from 1 to `max_lag`, 0..=1: cosine similarity of their evidence.
+pub(super) fn repetition(evidence: &[BeatEvidence], max_lag: usize) -> Vec<f32> {
+    let columns: Vec<Vec<f32>> = (0..8)
+        .map(|k| {
+            standardised(
+                evidence
+                    .iter()
+                    .map(|e| match k {
+                        0 => e.harmony,
+                        1 => e.bass,
+                        2..=4 => e.onset[k - 2],
+                        _ => e.off_onset[k - 5],
+                    })
+                    .collect(),
+            )
+        })
+        .collect();
+    let n = evidence.len();
+    (1..=max_lag)
+        .map(|lag| {
+            if n <= lag * 2 {
+                return 0.0;
+            }
+            let product: f32 = columns
+                .iter()
+                .map(|c| (lag..n).map(|i| c[i] * c[i - lag]).sum::<f32>() / (n - lag) as f32)
+                .sum();
+            product / columns.len() as f32
+        })
+        .collect()
+}
+
+fn standardised(values: Vec<f32>) -> Vec<f32> {
+    let n = values.len().max(1) as f32;
+    let mean = values.iter().sum::<f32>() / n;
+    let deviation = (values.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / n).sqrt();
+    let scale = if deviation > 1e-6 {
+        1.0 / deviation
+    } else {
+        0.0
+    };
+    // One extreme beat must not decide on its own.
+    values
+        .into_iter()
+        .map(|v| ((v - mean) * scale).clamp(-2.5, 2.5))
+        .collect()
+}
+
+fn mean_chroma(chroma: &[[f32; 12]], start_hop: usize, end_hop: usize) -> [f32; 12] {
+    // The harmony window is long: leave out the borders, where both neighbours sound.
+    let margin = ((end_hop - start_hop) / 5).min(8);
+    let first = (start_hop + margin).div_ceil(HOPS_PER_CHROMA);
+    let last = ((end_hop.saturating_sub(margin)) / HOPS_PER_CHROMA).max(first);
+    let range = first.min(chroma.len())..(last + 1).min(chroma.len());
+    let mut total = sum(&chroma[range]);
+    let norm = total.iter().map(|c| c * c).sum::<f32>().sqrt();
+    if norm > 1e-9 {
+        total.iter_mut().for_each(|c| *c /= norm);
+    }
+    total
+}
+
+fn sum(values: &[[f32; 12]]) -> [f32; 12] {
+    let mut total = [0.0; 12];
+    for value in values {
+        for (t, v) in total.iter_mut().zip(value) {
+            *t += v;
+        }
+    }
+    total
+}
+
+/// 1 minus the cosine similarity; 0 where one side is silent.
+fn distance(a: &[f32; 12], b: &[f32; 12]) -> f32 {
+    let dot: f32 = a.iter().zip(b).map(|(a, b)| a * b).sum();
+    let norm = |v: &[f32; 12]| v.iter().map(|v| v * v).sum::<f32>().sqrt();
+    let norms = norm(a) * norm(b);
+    if norms > 1e-9 {
+        (1.0 - dot / norms).clamp(0.0, 1.0)
+    } else {
+        0.0
+    }
+}
