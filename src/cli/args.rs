@@ -38,7 +38,7 @@ pub struct Cli {
 /// One stage alone.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show what is heard in a song: tempo, beats, onsets, sections.
+    /// Show what is heard in a song: tempo, beats, onsets, sections, key, loudness.
     Analyze(AnalyzeArgs),
     /// Write the timeline of a film as JSON, without rendering it.
     Plan(Box<PlanArgs>),

@@ -14,7 +14,7 @@ pub enum Mapping {
     #[default]
     Music,
     /// The walk of stable-diffusion-videos, a baseline to compare with: between two prompts, words and noise move
-    /// together by the running sum of onset strength.
+    /// together by the running sum of percussive energy.
     Classic,
 }
 

@@ -70,7 +70,7 @@ impl<'a> Plan<'a> {
         } else {
             0.0..analysis.duration_secs
         };
-        script.check_stems(analysis)?;
+        script.check_routes(analysis)?;
         let mut arrivals = script.arrivals(analysis, config.knobs.arrive, span)?;
         let mut motion = Motion::new(analysis, arrivals.clone(), &script.routes, config);
         if is_loop {
