@@ -11,13 +11,8 @@ use super::{Level, METERS};
 /// Numbers that describe a pair.
 const N_INPUTS: usize = 43;
 
-/// The level and meter chosen.
-pub(super) struct Choice {
-    pub level_idx: usize,
-}
-
-/// The best pair; bars of `wanted` beats where that is given. None without levels.
-pub(super) fn best(levels: &[Level], wanted: Option<u32>) -> Option<Choice> {
+/// Index of the level of the best pair; with bars of `wanted` beats where that is given. None without levels.
+pub(super) fn best(levels: &[Level], wanted: Option<u32>) -> Option<usize> {
     let highest = Highest::of(levels);
     let mut scores: Vec<(f32, usize)> = Vec::new();
     for (level_idx, level) in levels.iter().enumerate() {
@@ -29,7 +24,7 @@ pub(super) fn best(levels: &[Level], wanted: Option<u32>) -> Option<Choice> {
         }
     }
     let best = scores.into_iter().max_by(|a, b| a.0.total_cmp(&b.0))?;
-    Some(Choice { level_idx: best.1 })
+    Some(best.1)
 }
 
 /// Highest values over all levels of a song, for comparison.

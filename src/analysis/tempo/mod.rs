@@ -31,8 +31,8 @@ pub(super) fn period(
         .filter(|hops| hops.len() >= MIN_BEATS)
         .map(|hops| describe(features, strength, &activation, hops))
         .collect();
-    let choice = judge::best(&levels, meter)?;
-    Some(median_period(&levels[choice.level_idx].hops))
+    let best = judge::best(&levels, meter)?;
+    Some(median_period(&levels[best].hops))
 }
 
 /// A candidate for the beat.
