@@ -7,7 +7,9 @@ use visualize::mapping::{FrameInputs, NoiseMix, PromptText};
 
 fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
-    let usage = || anyhow::anyhow!("usage: draw MODEL_FOLDER PROMPT OUT.png [STEPS]");
+    let usage = || {
+        anyhow::anyhow!("usage: draw MODEL_FOLDER PROMPT OUT.png [STEPS [WIDTHxHEIGHT [GUIDANCE]]]")
+    };
     let folder = args.next().ok_or_else(usage)?;
     let prompt = PromptText {
         text: args.next().ok_or_else(usage)?,
@@ -17,16 +19,22 @@ fn main() -> anyhow::Result<()> {
 
     let model = ModelSource::new(ModelFolder::Disk(folder.clone().into()));
     let defaults = ModelDefaults::of(&model)?;
-    let size = Size {
+    let n_steps = args.next();
+    let default_size = Size {
         width: 512,
         height: 512,
+    };
+    // A given size is drawn as it is, another at the size that suits the model.
+    let (size, draw_size) = match args.next() {
+        Some(size) => (size.parse()?, size.parse()?),
+        None => (default_size, defaults.draw_size(default_size)),
     };
     let config = RenderConfig {
         model: folder,
         weights_sha256: model.sha256()?,
         size,
-        draw_size: defaults.draw_size(size),
-        n_steps: args.next().map_or(Ok(defaults.n_steps), |n| n.parse())?,
+        draw_size,
+        n_steps: n_steps.map_or(Ok(defaults.n_steps), |n| n.parse())?,
         diffusion: Default::default(),
     };
     let frame = FrameInputs {
@@ -36,7 +44,9 @@ fn main() -> anyhow::Result<()> {
         noise: NoiseMix {
             terms: vec![(1, 1.0)],
         },
-        guidance_scale: defaults.guidance_scale,
+        guidance_scale: args
+            .next()
+            .map_or(Ok(defaults.guidance_scale), |scale| scale.parse())?,
         camera: Default::default(),
     };
     let mut renderer = StableDiffusion::load(&model, &config, &Device::Cpu, DType::F32)?;

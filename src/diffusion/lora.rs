@@ -242,7 +242,17 @@ fn processor_module(part: Part, module: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+    use std::path::PathBuf;
+
+    use candle_core::{DType, Device, Tensor};
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::diffusion::model::ModelFolder;
+    use crate::diffusion::ops;
+    use crate::diffusion::source::ModelSource;
+    use crate::diffusion::weights::Weights;
 
     #[test]
     fn every_dialect_is_understood() {
@@ -286,5 +296,79 @@ mod tests {
         }
         assert!(parse("lora_unet_mid_block_attentions_0_proj_in.hada_w1_a").is_none());
         assert!(parse("something.lora_A.weight").is_none());
+    }
+
+    /// A change of one module of the small parity kit's first model, in a file.
+    fn lora_file(folder: &Path, module: &str, down: &Tensor, up: &Tensor, alpha: f32) -> PathBuf {
+        let module = format!("lora_unet_{}", module.replace('.', "_"));
+        let alpha = Tensor::new(alpha, &Device::Cpu).unwrap();
+        let tensors: HashMap<String, Tensor> = [
+            (format!("{module}.lora_down.weight"), down.clone()),
+            (format!("{module}.lora_up.weight"), up.clone()),
+            (format!("{module}.alpha"), alpha),
+        ]
+        .into_iter()
+        .collect();
+        let path = folder.join("lora.safetensors");
+        candle_core::safetensors::save(&tensors, &path).unwrap();
+        path
+    }
+
+    fn random(seed: u64, shape: &[usize]) -> Tensor {
+        let n = shape.iter().product();
+        let values = crate::diffusion::noise::gaussian(seed, 0, n);
+        let values: Vec<f32> = values.into_iter().map(|x| x as f32).collect();
+        Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
+        /// Merged into the weight, and as a path of its own beside the layer.
+        #[test]
+        fn a_merged_change_is_one_at_run_time(
+            seed: u64,
+            rank in 1usize..5,
+            scale in -2.0f64..2.0,
+            alpha in 0.25f32..8.0,
+            is_conv: bool,
+        ) {
+            let models = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/parity/kit/models");
+            let model = ModelSource::new(ModelFolder::Disk(models.join("plain")));
+            let module = match is_conv {
+                true => "mid_block.resnets.0.conv1",
+                false => "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k",
+            };
+            let name = format!("{module}.weight");
+            let shape = model.tensors(Part::UNet).unwrap().tensors[&name].shape();
+            let weight = |model: &ModelSource| {
+                let weights = Weights::new(model.tensors(Part::UNet).unwrap(), &Device::Cpu, DType::F32);
+                weights.tensor(&name, shape.clone()).unwrap()
+            };
+            let mut down_shape = shape.clone();
+            down_shape[0] = rank;
+            let mut up_shape = vec![1; shape.len()];
+            (up_shape[0], up_shape[1]) = (shape[0], rank);
+            let (down, up) = (random(seed, &down_shape), random(seed ^ 1, &up_shape));
+            let folder = tempfile::tempdir().unwrap();
+            let path = lora_file(folder.path(), module, &down, &up, alpha);
+            let merged = weight(&model.clone().with_lora(&path, scale).unwrap());
+            let original = weight(&model);
+
+            let layer = |x: &Tensor, weight: &Tensor| match is_conv {
+                true => ops::conv2d(x, weight, None, 1, weight.dim(2).unwrap() / 2).unwrap(),
+                false => ops::linear(x, weight, None).unwrap(),
+            };
+            let x = match is_conv {
+                true => random(seed ^ 2, &[1, shape[1], 5, 6]),
+                false => random(seed ^ 2, &[1, 7, shape[1]]),
+            };
+            let factor = scale * f64::from(alpha) / rank as f64;
+            let beside = (layer(&layer(&x, &down), &up) * factor).unwrap();
+            let at_run_time = (layer(&x, &original) + beside).unwrap();
+            let difference = (layer(&x, &merged) - &at_run_time).unwrap();
+            let norm = |x: &Tensor| x.sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap().sqrt();
+            prop_assert!(norm(&difference) <= 1e-5 * norm(&at_run_time).max(1.0));
+        }
     }
 }

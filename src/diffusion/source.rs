@@ -192,7 +192,11 @@ impl ModelSource {
     /// # Errors
     /// [`Error::Weights`] if it is missing or malformed.
     pub fn scheduler(&self) -> Result<ConfigFile> {
-        self.folder.config("scheduler/scheduler_config.json")
+        let mut config = self.folder.config("scheduler/scheduler_config.json")?;
+        if let Some(checkpoint) = &self.checkpoint {
+            config.values.extend(checkpoint.scheduler_keys()?);
+        }
+        Ok(config)
     }
 
     /// A part's `config.json`.
@@ -209,9 +213,14 @@ impl ModelSource {
                     values: [class].into_iter().collect(),
                 })
             }
-            _ => self
-                .folder
-                .config(&format!("{}/config.json", part.folder())),
+            _ => {
+                let name = format!("{}/config.json", part.folder());
+                let mut config = self.folder.config(&name)?;
+                if let (Part::UNet, Some(checkpoint)) = (part, &self.checkpoint) {
+                    config.values.extend(checkpoint.unet_keys()?);
+                }
+                Ok(config)
+            }
         }
     }
 

@@ -5,7 +5,7 @@
 
 mod packed;
 
-use candle_core::{Device, Result as TensorResult, Tensor};
+use candle_core::{DType, Device, Result as TensorResult, Tensor};
 
 use self::packed::{Values, pack, pack_linear, run_conv, run_linear, shape_of};
 use super::kernels::{self, Isa, Method};
@@ -47,10 +47,36 @@ impl<'a> From<&'a Tensor> for Joined<'a> {
 pub struct Around<'a> {
     /// A normalisation of the input, followed by SiLU.
     pub norm: Option<&'a GroupNorm>,
+    /// In place of `norm`: a normalisation whose statistics are known, followed by SiLU.
+    pub affine: Option<&'a ChannelAffine>,
     /// Added to every pixel of a channel, `[b, c_out]`.
     pub channel_bias: Option<&'a Tensor>,
     /// Added pixel by pixel; as large as the output.
     pub residual: Option<&'a Tensor>,
+}
+
+/// The map `scale x + shift` of each picture's channel, as a normalisation with known statistics: `[b * c]` pairs.
+#[derive(Clone, Debug)]
+pub struct ChannelAffine(Vec<[f32; 2]>);
+
+impl ChannelAffine {
+    /// `x` is `[b, c, h, w]`.
+    fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
+        let (batch, channels, _, _) = x.dims4()?;
+        let part = |idx: usize| {
+            let values: Vec<f32> = self
+                .0
+                .iter()
+                .filter_map(|pair| pair.get(idx))
+                .copied()
+                .collect();
+            Tensor::from_vec(values, (batch, channels, 1, 1), x.device())
+        };
+        x.to_dtype(DType::F32)?
+            .broadcast_mul(&part(0)?)?
+            .broadcast_add(&part(1)?)?
+            .to_dtype(x.dtype())
+    }
 }
 
 /// 2D convolution with a square kernel.
@@ -162,7 +188,9 @@ impl Conv2d {
             ConvWeights::Plain { weight, bias } => (weight, bias.as_ref()),
         };
         let mut x = x.cat()?;
-        if let Some(norm) = around.norm {
+        if let Some(affine) = around.affine {
+            x = ops::silu(&affine.forward(&x)?)?;
+        } else if let Some(norm) = around.norm {
             x = norm.forward_silu(&x)?;
         }
         let mut y = ops::conv2d(&x, weight, bias, self.stride, self.padding)?;
@@ -359,6 +387,53 @@ impl GroupNorm {
         self.run(x, true)
     }
 
+    /// Sums over parts of a picture, from which [`GroupNorm::affine`] makes the normalisation of the whole. `parts` have
+    /// the same batch and channels.
+    ///
+    /// # Errors
+    /// When the device or the memory fails.
+    pub fn sums(
+        &self,
+        parts: impl Iterator<Item = TensorResult<Tensor>>,
+    ) -> TensorResult<PartSums> {
+        let mut total = PartSums::default();
+        for part in parts {
+            let part = part?.contiguous()?;
+            let sums = match &self.kernel {
+                Some(_) => {
+                    let values = Values::of(&part)?;
+                    let input = kernels::Input::plain(&values, shape_of(&part)?);
+                    kernels::channel_sums(Isa::best(), &input)
+                }
+                None => channel_sums(&part)?,
+            };
+            total.plane += part.elem_count() / sums.len().max(1);
+            total.sums.resize(sums.len(), [0.0; 2]);
+            for (total, part) in total.sums.iter_mut().zip(sums) {
+                *total = [total[0] + part[0], total[1] + part[1]];
+            }
+        }
+        Ok(total)
+    }
+
+    /// The normalisation of a picture with these sums.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn affine(&self, sums: &PartSums) -> TensorResult<ChannelAffine> {
+        let affine = match &self.kernel {
+            Some(kernel) => kernel.affine(&sums.sums, sums.plane),
+            None => kernels::GroupNorm {
+                n_groups: self.n_groups,
+                eps: self.eps,
+                weight: self.weight.to_dtype(DType::F32)?.to_vec1()?,
+                bias: self.bias.to_dtype(DType::F32)?.to_vec1()?,
+            }
+            .affine(&sums.sums, sums.plane),
+        };
+        Ok(ChannelAffine(affine))
+    }
+
     fn run(&self, x: &Tensor, silu: bool) -> TensorResult<Tensor> {
         let Some(kernel) = &self.kernel else {
             return match silu {
@@ -382,6 +457,22 @@ impl GroupNorm {
         kernels::normalize(Isa::best(), &input, &mut out);
         Tensor::from_vec(out, x.shape(), &Device::Cpu)
     }
+}
+
+/// Sum and sum of squares of each picture's channel, over a number of pixels.
+#[derive(Clone, Debug, Default)]
+pub struct PartSums {
+    sums: kernels::ChannelSums,
+    plane: usize,
+}
+
+/// [`kernels::channel_sums`] of a tensor on any device.
+fn channel_sums(x: &Tensor) -> TensorResult<kernels::ChannelSums> {
+    let rows = x.to_dtype(DType::F32)?.flatten_from(2)?.flatten_to(1)?; // [b * c, h * w]
+    let sums: Vec<f32> = rows.sum(1)?.to_vec1()?;
+    let squares: Vec<f32> = rows.sqr()?.sum(1)?.to_vec1()?;
+    let pairs = sums.into_iter().zip(squares);
+    Ok(pairs.map(|(a, b)| [f64::from(a), f64::from(b)]).collect())
 }
 
 /// Normalisation over the last axis.

@@ -96,13 +96,17 @@ pub(super) fn run_conv(
         second: second.as_deref().unwrap_or_default(),
         ..kernels::Input::plain(&first, shape)
     };
-    let affine = around
-        .norm
-        .and_then(|norm| norm.kernel.as_ref())
-        .map(|norm| norm.affine(&kernels::channel_sums(Isa::best(), &input), shape.plane()));
+    let norm = around.norm.and_then(|norm| norm.kernel.as_ref());
+    let computed = match around.affine {
+        Some(_) => None,
+        None => {
+            norm.map(|norm| norm.affine(&kernels::channel_sums(Isa::best(), &input), shape.plane()))
+        }
+    };
+    let known = around.affine.map(|affine| affine.0.as_slice());
     let input = kernels::Input {
-        affine: affine.as_deref(),
-        silu: around.norm.is_some(),
+        affine: known.or(computed.as_deref()),
+        silu: around.affine.is_some() || around.norm.is_some(),
         ..input
     };
     let (channel_bias, residual) = (

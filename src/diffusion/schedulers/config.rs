@@ -1,6 +1,7 @@
 use serde::Deserialize;
-use serde_json::Value;
 
+use super::fields::Fields;
+use super::prediction::{Bounds, Prediction};
 use crate::diffusion::model::ConfigFile;
 use crate::{Error, Result};
 
@@ -16,45 +17,27 @@ pub enum Kind {
     /// `EulerAncestralDiscreteScheduler`.
     EulerAncestral,
     /// `DPMSolverMultistepScheduler`.
-    DpmPlusPlus2M,
+    DpmSolver,
     /// `UniPCMultistepScheduler`.
     UniPc,
     /// `LCMScheduler`.
     Lcm,
 }
 
-/// Short names of the command line, class names of the files.
+/// Class names of the files, short names of the command line.
 const KINDS: [(Kind, &str, &str); 7] = [
-    (Kind::Ddim, "ddim", "DDIMScheduler"),
-    (Kind::Pndm, "pndm", "PNDMScheduler"),
-    (Kind::Euler, "euler", "EulerDiscreteScheduler"),
+    (Kind::Ddim, "DDIMScheduler", "ddim"),
+    (Kind::Pndm, "PNDMScheduler", "pndm"),
+    (Kind::Euler, "EulerDiscreteScheduler", "euler"),
     (
         Kind::EulerAncestral,
-        "euler_a",
         "EulerAncestralDiscreteScheduler",
+        "euler_a",
     ),
-    (
-        Kind::DpmPlusPlus2M,
-        "dpmpp_2m",
-        "DPMSolverMultistepScheduler",
-    ),
-    (Kind::UniPc, "unipc", "UniPCMultistepScheduler"),
-    (Kind::Lcm, "lcm", "LCMScheduler"),
+    (Kind::DpmSolver, "DPMSolverMultistepScheduler", "dpmpp_2m"),
+    (Kind::UniPc, "UniPCMultistepScheduler", "unipc"),
+    (Kind::Lcm, "LCMScheduler", "lcm"),
 ];
-
-/// What the network predicts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub enum Prediction {
-    /// The noise.
-    #[serde(rename = "epsilon")]
-    Epsilon,
-    /// The picture.
-    #[serde(rename = "sample")]
-    Sample,
-    /// The velocity (Salimans and Ho 2022, arXiv 2202.00512).
-    #[serde(rename = "v_prediction")]
-    Velocity,
-}
 
 /// How timesteps are spread over the training schedule (Lin et al. 2023, arXiv 2305.08891, table 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -76,6 +59,50 @@ pub enum FinalSigma {
     Zero,
     /// The smallest of training.
     SigmaMin,
+}
+
+/// How the sigmas of a run are spread between the largest and the smallest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SigmaSpacing {
+    /// Those of the timesteps.
+    Timesteps,
+    /// Karras et al. 2022 (arXiv 2206.00364, eq. 5).
+    Karras,
+    /// Evenly in their logarithm.
+    Exponential,
+    /// Quantiles of a beta distribution (Lee et al. 2024, arXiv 2407.12173).
+    Beta,
+    /// Evenly in the log signal-to-noise ratio (Lu et al. 2022, arXiv 2206.00927).
+    Lu,
+}
+
+/// Which integral DPM-Solver approximates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum DpmAlgorithm {
+    /// Of the predicted noise (arXiv 2206.00927).
+    #[serde(rename = "dpmsolver")]
+    Noise,
+    /// Of the predicted picture (arXiv 2211.01095).
+    #[serde(rename = "dpmsolver++", alias = "deis")]
+    Picture,
+    /// Of the predicted noise, with fresh noise at every step.
+    #[serde(rename = "sde-dpmsolver")]
+    NoiseSde,
+    /// Of the predicted picture, with fresh noise at every step.
+    #[serde(rename = "sde-dpmsolver++")]
+    PictureSde,
+}
+
+impl DpmAlgorithm {
+    /// Whether every step wants fresh noise.
+    pub fn is_stochastic(self) -> bool {
+        matches!(self, Self::NoiseSde | Self::PictureSde)
+    }
+
+    /// Whether the picture is integrated, and not the noise.
+    pub fn is_on_pictures(self) -> bool {
+        matches!(self, Self::Picture | Self::PictureSde)
+    }
 }
 
 /// `scheduler_config.json` with the defaults of its class: a file holds only what was set, and classes differ in the rest.
@@ -101,19 +128,29 @@ pub struct SchedulerConfig {
     pub spacing: Spacing,
     /// Added to every timestep of leading spacing.
     pub steps_offset: usize,
-    /// Bound of the predicted picture's values, if it is clipped.
-    pub clip_range: Option<f64>,
+    /// How the predicted picture's values are bounded.
+    pub bounds: Bounds,
     /// Whether the last step ends at no noise at all, or at the first training step's.
     pub set_alpha_to_one: bool,
-    /// Karras spacing of the sigmas (Karras et al. 2022, arXiv 2206.00364, eq. 5).
-    pub use_karras_sigmas: bool,
+    /// How sigmas are spread.
+    pub sigma_spacing: SigmaSpacing,
+    /// Euler's sigmas are spread evenly in their logarithm, whatever the timesteps are.
+    pub is_log_linear: bool,
+    /// Euler's network is given a quarter of sigma's logarithm, not a timestep.
+    pub is_continuous: bool,
     /// Where the last step goes.
     pub final_sigma: FinalSigma,
-    /// Smallest sigma of Karras spacing.
+    /// Smallest sigma, where the spacing isn't that of the timesteps.
     pub sigma_min: Option<f64>,
-    /// Largest sigma of Karras spacing.
+    /// Largest sigma, where the spacing isn't that of the timesteps.
     pub sigma_max: Option<f64>,
-    /// Order of the multistep solvers, 1 or 2.
+    /// What DPM-Solver integrates.
+    pub algorithm: DpmAlgorithm,
+    /// Whether UniPC works on predicted pictures, and not on predicted noise.
+    pub predicts_pictures: bool,
+    /// Whether PNDM begins with linear multistep steps, and not with Runge-Kutta steps.
+    pub skip_prk_steps: bool,
+    /// Order of the multistep solvers.
     pub solver_order: usize,
     /// `midpoint` or `heun` for DPM++, `bh1` or `bh2` for UniPC.
     pub solver_type: String,
@@ -135,12 +172,29 @@ impl Kind {
     /// The short name, such as `euler_a`.
     pub fn name(self) -> &'static str {
         let row = KINDS.iter().find(|(kind, ..)| *kind == self);
-        row.map_or("", |(_, name, _)| name)
+        row.map_or("", |(_, _, name)| name)
     }
 
     fn of_class(class: &str) -> Option<Self> {
-        let row = KINDS.iter().find(|(_, _, name)| *name == class);
+        let row = KINDS.iter().find(|(_, name, _)| *name == class);
         row.map(|(kind, ..)| *kind)
+    }
+
+    /// Keys that change what the class computes and that no supported family sets, with the one value that is supported.
+    fn unsupported_keys(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::DpmSolver => &[
+                ("use_flow_sigmas", "false"),
+                ("use_dynamic_shifting", "false"),
+                ("variance_type", "null"),
+            ],
+            Self::UniPc => &[
+                ("use_flow_sigmas", "false"),
+                ("use_dynamic_shifting", "false"),
+                ("solver_p", "null"),
+            ],
+            _ => &[],
+        }
     }
 }
 
@@ -148,50 +202,38 @@ impl Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choice {
     kind: Kind,
-    karras: bool,
+    is_karras: bool,
+    is_sde: bool,
 }
 
 impl std::str::FromStr for Choice {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let (name, karras) = match text.strip_suffix("_karras") {
-            Some(name) => (name, true),
-            None => (text, false),
+        let wrong = || Error::Config {
+            name: "--scheduler",
+            value: text.to_owned(),
+            allowed: format!("use one of {}", SchedulerConfig::NAMES.join(", ")),
         };
-        let can_karras = ["euler", "dpmpp_2m", "unipc"].contains(&name);
-        let row = KINDS.iter().find(|(_, short, _)| *short == name);
-        match row {
-            Some((kind, ..)) if can_karras || !karras => Ok(Self {
-                kind: *kind,
-                karras,
-            }),
-            _ => Err(Error::Config {
-                name: "--scheduler",
-                value: text.to_owned(),
-                allowed: format!("use one of {}", SchedulerConfig::NAMES.join(", ")),
-            }),
+        if !SchedulerConfig::NAMES.contains(&text) {
+            return Err(wrong());
         }
+        let name = text.trim_end_matches("_karras");
+        let is_sde = name.ends_with("_sde");
+        let name = name.trim_end_matches("_sde");
+        let row = KINDS.iter().find(|(_, _, short)| *short == name);
+        let (kind, ..) = row.ok_or_else(wrong)?;
+        Ok(Self {
+            kind: *kind,
+            is_karras: text.ends_with("_karras"),
+            is_sde,
+        })
     }
 }
 
-/// Keys that no supported family sets to anything else.
-const UNSUPPORTED: [(&str, &str); 10] = [
-    ("thresholding", "false"),
-    ("use_exponential_sigmas", "false"),
-    ("use_beta_sigmas", "false"),
-    ("use_lu_lambdas", "false"),
-    ("use_flow_sigmas", "false"),
-    ("use_dynamic_shifting", "false"),
-    ("interpolation_type", "\"linear\""),
-    ("timestep_type", "\"discrete\""),
-    ("predict_x0", "true"),
-    ("solver_p", "null"),
-];
-
 impl SchedulerConfig {
     /// Short names of the schedulers.
-    pub const NAMES: [&'static str; 10] = [
+    pub const NAMES: [&'static str; 12] = [
         "ddim",
         "pndm",
         "euler",
@@ -199,6 +241,8 @@ impl SchedulerConfig {
         "euler_a",
         "dpmpp_2m",
         "dpmpp_2m_karras",
+        "dpmpp_2m_sde",
+        "dpmpp_2m_sde_karras",
         "unipc",
         "unipc_karras",
         "lcm",
@@ -224,7 +268,7 @@ impl SchedulerConfig {
             })?,
             (None, None) => return Err(Error::weights(&file.path, "has no _class_name")),
         };
-        for (key, supported) in UNSUPPORTED {
+        for (key, supported) in kind.unsupported_keys() {
             if let Some(value) = file.get(key)
                 && !value.is_null()
                 && serde_json::from_str(supported).ok().as_ref() != Some(value)
@@ -237,11 +281,24 @@ impl SchedulerConfig {
         }
         let mut config = Fields(file).read(kind)?;
         if let Some(choice) = choice {
-            config.use_karras_sigmas =
-                choice.karras || (config.use_karras_sigmas && choice.kind == kind_of(file));
+            config.apply(choice, file);
         }
         config.check(file)?;
         Ok(config)
+    }
+
+    /// What a short name says beside the class.
+    fn apply(&mut self, choice: Choice, file: &ConfigFile) {
+        let is_files_own = file.class_name().and_then(Kind::of_class) == Some(choice.kind);
+        if choice.is_karras {
+            self.sigma_spacing = SigmaSpacing::Karras;
+        } else if !is_files_own {
+            self.sigma_spacing = SigmaSpacing::Timesteps;
+        }
+        self.algorithm = match choice.is_sde {
+            true => DpmAlgorithm::PictureSde,
+            false => DpmAlgorithm::Picture,
+        };
     }
 
     fn check(&self, file: &ConfigFile) -> Result<()> {
@@ -256,119 +313,60 @@ impl SchedulerConfig {
         {
             return wrong("trained_betas must have num_train_timesteps values");
         }
-        if !(1..=2).contains(&self.solver_order) {
-            return wrong("solver_order must be 1 or 2");
-        }
-        let solver_types: &[&str] = match self.kind {
-            Kind::DpmPlusPlus2M => &["midpoint", "heun"],
-            Kind::UniPc => &["bh1", "bh2"],
-            _ => return Ok(()),
-        };
-        if solver_types.contains(&self.solver_type.as_str()) {
-            Ok(())
-        } else {
-            wrong(&format!(
-                "solver_type = {} is not supported",
-                self.solver_type
-            ))
-        }
-    }
-}
-
-fn kind_of(file: &ConfigFile) -> Kind {
-    file.class_name()
-        .and_then(Kind::of_class)
-        .unwrap_or(Kind::Ddim)
-}
-
-/// Reads keys with the defaults of a class.
-struct Fields<'a>(&'a ConfigFile);
-
-impl Fields<'_> {
-    fn or<T: serde::de::DeserializeOwned>(&self, key: &str, default: T) -> Result<T> {
-        match self.0.get(key) {
-            None | Some(Value::Null) => Ok(default),
-            Some(value) => serde_json::from_value(value.clone()).map_err(|error| {
-                Error::weights(&self.0.path, format!("{key} = {value} is wrong: {error}"))
-            }),
+        match self.kind {
+            Kind::DpmSolver => self.check_dpm_solver(file),
+            Kind::UniPc => self.check_unipc(file),
+            _ => Ok(()),
         }
     }
 
-    fn read(&self, kind: Kind) -> Result<SchedulerConfig> {
-        let is_lcm = kind == Kind::Lcm;
-        let spacing = match kind {
-            Kind::Ddim | Kind::Pndm | Kind::Lcm => Spacing::Leading,
-            _ => Spacing::Linspace,
-        };
-        let clips =
-            self.or("clip_sample", kind == Kind::Ddim)? && matches!(kind, Kind::Ddim | Kind::Lcm);
-        let clip_range = self.or("clip_sample_range", 1.0)?;
-        if kind == Kind::Pndm && !self.or("skip_prk_steps", false)? {
-            return Err(Error::weights(
-                &self.0.path,
-                "PNDM with skip_prk_steps = false is not supported",
+    fn check_dpm_solver(&self, file: &ConfigFile) -> Result<()> {
+        let wrong = |reason: &str| Err(Error::weights(&file.path, reason));
+        self.check_solver_type(file, &["midpoint", "heun"])?;
+        let most = if self.algorithm.is_stochastic() { 2 } else { 3 };
+        if !(1..=most).contains(&self.solver_order) {
+            return wrong(&format!(
+                "solver_order = {} is not supported: this algorithm_type has orders 1 to {most}",
+                self.solver_order
             ));
         }
-        if kind == Kind::DpmPlusPlus2M {
-            let algorithm = self.or("algorithm_type", "dpmsolver++".to_owned())?;
-            if algorithm != "dpmsolver++" {
-                return Err(Error::weights(
-                    &self.0.path,
-                    format!("algorithm_type = {algorithm} is not supported"),
-                ));
-            }
+        if !self.algorithm.is_on_pictures() && self.final_sigma == FinalSigma::Zero {
+            return wrong(
+                "algorithm_type dpmsolver and sde-dpmsolver need final_sigmas_type = sigma_min",
+            );
         }
-        Ok(SchedulerConfig {
-            kind,
-            num_train_timesteps: self.or("num_train_timesteps", 1000)?,
-            beta_start: self.or("beta_start", if is_lcm { 0.00085 } else { 0.0001 })?,
-            beta_end: self.or("beta_end", if is_lcm { 0.012 } else { 0.02 })?,
-            beta_schedule: self.or(
-                "beta_schedule",
-                if is_lcm { "scaled_linear" } else { "linear" }.to_owned(),
-            )?,
-            trained_betas: self.or("trained_betas", None)?,
-            rescale_betas_zero_snr: kind != Kind::Pndm
-                && self.or("rescale_betas_zero_snr", false)?,
-            prediction: self.or("prediction_type", Prediction::Epsilon)?,
-            spacing: self.or("timestep_spacing", spacing)?,
-            steps_offset: self.or("steps_offset", 0)?,
-            clip_range: clips.then_some(clip_range),
-            set_alpha_to_one: self.or("set_alpha_to_one", kind != Kind::Pndm)?,
-            use_karras_sigmas: self.or("use_karras_sigmas", false)?,
-            final_sigma: self.or("final_sigmas_type", FinalSigma::Zero)?,
-            sigma_min: self.or("sigma_min", None)?,
-            sigma_max: self.or("sigma_max", None)?,
-            solver_order: self.or("solver_order", 2)?,
-            solver_type: self.solver_type(kind)?,
-            lower_order_final: self.or("lower_order_final", true)?,
-            euler_at_final: self.or("euler_at_final", false)?,
-            lambda_min_clipped: self.lambda_min_clipped()?,
-            disable_corrector: self.or("disable_corrector", Vec::new())?,
-            original_inference_steps: self.or("original_inference_steps", 50)?,
-            timestep_scaling: self.or("timestep_scaling", 10.0)?,
-        })
+        Ok(())
     }
 
-    /// Each of the two multistep solvers takes the other's names as its own default.
-    fn solver_type(&self, kind: Kind) -> Result<String> {
-        let (default, others): (&str, &[&str]) = match kind {
-            Kind::UniPc => ("bh2", &["midpoint", "heun", "logrho"]),
-            _ => ("midpoint", &["bh1", "bh2", "logrho"]),
-        };
-        let value = self.or("solver_type", default.to_owned())?;
-        Ok(if others.contains(&value.as_str()) {
-            default.to_owned()
-        } else {
-            value
-        })
+    fn check_unipc(&self, file: &ConfigFile) -> Result<()> {
+        let wrong = |reason: &str| Err(Error::weights(&file.path, reason));
+        self.check_solver_type(file, &["bh1", "bh2"])?;
+        if !(1..=MAX_UNIPC_ORDER).contains(&self.solver_order) {
+            return wrong(&format!(
+                "solver_order = {} is not supported: UniPC has orders 1 to {MAX_UNIPC_ORDER}",
+                self.solver_order
+            ));
+        }
+        let ends_at_zero = self.final_sigma == FinalSigma::Zero;
+        if ends_at_zero && !self.predicts_pictures {
+            return wrong("predict_x0 = false needs final_sigmas_type = sigma_min");
+        }
+        if ends_at_zero && !self.lower_order_final && self.solver_order > 1 {
+            return wrong("lower_order_final = false needs final_sigmas_type = sigma_min");
+        }
+        Ok(())
     }
 
-    /// Minus infinity is not JSON; diffusers writes it as a string or as a bare word, which is read as absent.
-    fn lambda_min_clipped(&self) -> Result<f64> {
-        match self.0.get("lambda_min_clipped") {
-            Some(Value::String(_)) => Ok(f64::NEG_INFINITY),
-            _ => self.or("lambda_min_clipped", f64::NEG_INFINITY),
+    fn check_solver_type(&self, file: &ConfigFile, supported: &[&str]) -> Result<()> {
+        if supported.contains(&self.solver_type.as_str()) {
+            return Ok(());
         }
+        Err(Error::weights(
+            &file.path,
+            format!("solver_type = {} is not supported", self.solver_type),
+        ))
     }
 }
+
+/// Highest order of UniPC that is run; its equations grow ill-conditioned.
+const MAX_UNIPC_ORDER: usize = 8;

@@ -1,36 +1,30 @@
 use candle_core::{Result as TensorResult, Tensor};
 
-use super::config::{Prediction, SchedulerConfig};
-use super::schedule::{alphas_cumprod, discrete_timesteps};
+use super::config::SchedulerConfig;
+use super::prediction::{Bounds, Prediction};
+use super::schedule::{AlphaTable, discrete_timesteps};
 use super::{Scheduler, Step, at};
 use crate::Result;
 
 /// Denoising diffusion implicit models (Song et al. 2020, arXiv 2010.02502, eq. 12) with eta 0.
 #[derive(Debug)]
 pub struct Ddim {
-    alphas_cumprod: Vec<f64>,
-    final_alpha_cumprod: f64,
+    alphas: AlphaTable,
     timesteps: Vec<f64>,
     timestep_ratio: f64,
     prediction: Prediction,
-    clip_range: Option<f64>,
+    bounds: Bounds,
 }
 
 impl Ddim {
     /// A run of `n_steps`.
     pub fn new(config: &SchedulerConfig, n_steps: usize) -> Result<Self> {
-        let alphas_cumprod = alphas_cumprod(config)?;
         Ok(Self {
-            final_alpha_cumprod: if config.set_alpha_to_one {
-                1.0
-            } else {
-                at(&alphas_cumprod, 0)
-            },
-            alphas_cumprod,
+            alphas: AlphaTable::new(config)?,
             timesteps: discrete_timesteps(config, n_steps),
             timestep_ratio: (config.num_train_timesteps / n_steps) as f64,
             prediction: config.prediction,
-            clip_range: config.clip_range,
+            bounds: config.bounds,
         })
     }
 }
@@ -48,23 +42,13 @@ impl Scheduler for Ddim {
         _noise: Option<&Tensor>,
     ) -> TensorResult<Step> {
         let timestep = at(&self.timesteps, call_idx);
-        let previous = timestep - self.timestep_ratio;
-        let alpha_cumprod = at(&self.alphas_cumprod, timestep as usize);
-        let alpha_cumprod_previous = if previous >= 0.0 {
-            at(&self.alphas_cumprod, previous as usize)
-        } else {
-            self.final_alpha_cumprod
-        };
-        let (alpha, sigma) = (alpha_cumprod.sqrt(), (1.0 - alpha_cumprod).sqrt());
-        let mut picture = self.prediction.picture(prediction, latents, alpha, sigma)?;
-        let noise = self.prediction.noise(prediction, latents, alpha, sigma)?;
-        if let Some(range) = self.clip_range {
-            picture = picture.clamp(-range, range)?;
-        }
-        let latents = ((&picture * alpha_cumprod_previous.sqrt())?
-            + (noise * (1.0 - alpha_cumprod_previous).sqrt())?)?;
+        let from = self.alphas.mix(timestep);
+        let to = self.alphas.mix(timestep - self.timestep_ratio);
+        let picture = self.prediction.picture(prediction, latents, from)?;
+        let picture = self.bounds.apply(&picture)?;
+        let noise = self.prediction.noise(prediction, latents, from)?;
         Ok(Step {
-            latents,
+            latents: to.sample(&picture, &noise)?,
             foreseen: Some(picture),
         })
     }

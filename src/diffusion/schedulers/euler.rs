@@ -1,15 +1,15 @@
 use candle_core::{Result as TensorResult, Tensor};
 
-use super::config::{Prediction, SchedulerConfig, Spacing};
-use super::schedule::{SigmaTable, alphas_cumprod, euler_timesteps, karras_sigmas};
+use super::config::{SchedulerConfig, Spacing};
+use super::prediction::Prediction;
+use super::sigmas::SigmaRun;
 use super::{Scheduler, Step, at};
 use crate::Result;
 
 /// Euler's method on the probability flow (Karras et al. 2022, arXiv 2206.00364, algorithm 2 without churn).
 #[derive(Debug)]
 pub struct Euler {
-    timesteps: Vec<f64>,
-    sigmas: Vec<f64>,
+    run: SigmaRun,
     init_noise_sigma: f64,
     prediction: Prediction,
 }
@@ -17,22 +17,10 @@ pub struct Euler {
 impl Euler {
     /// A run of `n_steps`.
     pub fn new(config: &SchedulerConfig, n_steps: usize) -> Result<Self> {
-        let table = SigmaTable::new(config, alphas_cumprod(config)?);
-        let mut timesteps = euler_timesteps(config, n_steps);
-        let mut sigmas: Vec<f64> = timesteps.iter().map(|&t| table.at(t)).collect();
-        if config.use_karras_sigmas {
-            let (max, min) = (at(&sigmas, 0), at(&sigmas, sigmas.len().saturating_sub(1)));
-            sigmas = karras_sigmas(config, min, max, n_steps);
-            timesteps = sigmas
-                .iter()
-                .map(|&sigma| table.timestep_of(sigma))
-                .collect();
-        }
-        sigmas.push(table.last(config));
+        let run = SigmaRun::euler(config, n_steps)?;
         Ok(Self {
-            init_noise_sigma: init_noise_sigma(config, &sigmas),
-            timesteps,
-            sigmas,
+            init_noise_sigma: init_noise_sigma(config, &run.sigmas),
+            run,
             prediction: config.prediction,
         })
     }
@@ -52,28 +40,28 @@ pub fn scale_to_unit(latents: &Tensor, sigma: f64) -> TensorResult<Tensor> {
     latents / (sigma * sigma + 1.0).sqrt()
 }
 
-/// The picture's latents that follow from a prediction about `sample = picture + sigma * noise`.
-pub fn picture(
-    prediction: Prediction,
-    out: &Tensor,
-    sample: &Tensor,
+/// A straight step from `sigma` to `sigma_next` along the line between picture and noise.
+///
+/// Where sigma is large, most digits cancel: the order of operations is that of diffusers, and the division is one, so that
+/// both lose the same digits.
+pub fn euler_step(
+    latents: &Tensor,
+    picture: &Tensor,
     sigma: f64,
+    sigma_next: f64,
 ) -> TensorResult<Tensor> {
-    let variance = sigma * sigma + 1.0;
-    match prediction {
-        Prediction::Epsilon => sample - (out * sigma)?,
-        Prediction::Velocity => (sample / variance)? - (out * (sigma / variance.sqrt()))?,
-        Prediction::Sample => Ok(out.clone()),
-    }
+    let divisor = Tensor::new(sigma, latents.device())?.to_dtype(latents.dtype())?;
+    let derivative = (latents - picture)?.broadcast_div(&divisor)?;
+    latents + (derivative * (sigma_next - sigma))?
 }
 
 impl Scheduler for Euler {
     fn timesteps(&self) -> &[f64] {
-        &self.timesteps
+        &self.run.timesteps
     }
 
     fn sigmas(&self) -> Option<&[f64]> {
-        Some(&self.sigmas)
+        Some(&self.run.sigmas)
     }
 
     fn init_noise_sigma(&self) -> f64 {
@@ -81,7 +69,7 @@ impl Scheduler for Euler {
     }
 
     fn scale_model_input(&self, latents: &Tensor, call_idx: usize) -> TensorResult<Tensor> {
-        scale_to_unit(latents, at(&self.sigmas, call_idx))
+        scale_to_unit(latents, at(&self.run.sigmas, call_idx))
     }
 
     fn step(
@@ -91,11 +79,13 @@ impl Scheduler for Euler {
         call_idx: usize,
         _noise: Option<&Tensor>,
     ) -> TensorResult<Step> {
-        let (sigma, sigma_next) = (at(&self.sigmas, call_idx), at(&self.sigmas, call_idx + 1));
-        let picture = picture(self.prediction, prediction, latents, sigma)?;
-        let derivative = ((latents - &picture)? / sigma)?;
+        let sigmas = &self.run.sigmas;
+        let (from, to) = (at(sigmas, call_idx), at(sigmas, call_idx + 1));
+        let picture = self
+            .prediction
+            .picture_of_exploded(prediction, latents, from)?;
         Ok(Step {
-            latents: (latents + (derivative * (sigma_next - sigma))?)?,
+            latents: euler_step(latents, &picture, from, to)?,
             foreseen: Some(picture),
         })
     }

@@ -1,8 +1,9 @@
 use candle_core::{Result as TensorResult, Tensor};
 
-use super::config::{Prediction, SchedulerConfig};
-use super::euler::{init_noise_sigma, picture, scale_to_unit};
-use super::schedule::{SigmaTable, alphas_cumprod, euler_timesteps};
+use super::config::SchedulerConfig;
+use super::euler::{euler_step, init_noise_sigma, scale_to_unit};
+use super::prediction::Prediction;
+use super::sigmas::SigmaRun;
 use super::{Scheduler, Step, at, required};
 use crate::Result;
 
@@ -10,8 +11,7 @@ use crate::Result;
 /// `sample_euler_ancestral`).
 #[derive(Debug)]
 pub struct EulerAncestral {
-    timesteps: Vec<f64>,
-    sigmas: Vec<f64>,
+    run: SigmaRun,
     init_noise_sigma: f64,
     prediction: Prediction,
 }
@@ -19,14 +19,10 @@ pub struct EulerAncestral {
 impl EulerAncestral {
     /// A run of `n_steps`.
     pub fn new(config: &SchedulerConfig, n_steps: usize) -> Result<Self> {
-        let table = SigmaTable::new(config, alphas_cumprod(config)?);
-        let timesteps = euler_timesteps(config, n_steps);
-        let mut sigmas: Vec<f64> = timesteps.iter().map(|&t| table.at(t)).collect();
-        sigmas.push(0.0);
+        let run = SigmaRun::euler_ancestral(config, n_steps)?;
         Ok(Self {
-            init_noise_sigma: init_noise_sigma(config, &sigmas),
-            timesteps,
-            sigmas,
+            init_noise_sigma: init_noise_sigma(config, &run.sigmas),
+            run,
             prediction: config.prediction,
         })
     }
@@ -34,11 +30,11 @@ impl EulerAncestral {
 
 impl Scheduler for EulerAncestral {
     fn timesteps(&self) -> &[f64] {
-        &self.timesteps
+        &self.run.timesteps
     }
 
     fn sigmas(&self) -> Option<&[f64]> {
-        Some(&self.sigmas)
+        Some(&self.run.sigmas)
     }
 
     fn init_noise_sigma(&self) -> f64 {
@@ -46,11 +42,11 @@ impl Scheduler for EulerAncestral {
     }
 
     fn scale_model_input(&self, latents: &Tensor, call_idx: usize) -> TensorResult<Tensor> {
-        scale_to_unit(latents, at(&self.sigmas, call_idx))
+        scale_to_unit(latents, at(&self.run.sigmas, call_idx))
     }
 
     fn needs_noise(&self, call_idx: usize) -> bool {
-        at(&self.sigmas, call_idx + 1) > 0.0
+        at(&self.run.sigmas, call_idx + 1) > 0.0
     }
 
     fn step(
@@ -60,14 +56,16 @@ impl Scheduler for EulerAncestral {
         call_idx: usize,
         noise: Option<&Tensor>,
     ) -> TensorResult<Step> {
-        let (from, to) = (at(&self.sigmas, call_idx), at(&self.sigmas, call_idx + 1));
-        let picture = picture(self.prediction, prediction, latents, from)?;
+        let sigmas = &self.run.sigmas;
+        let (from, to) = (at(sigmas, call_idx), at(sigmas, call_idx + 1));
+        let picture = self
+            .prediction
+            .picture_of_exploded(prediction, latents, from)?;
         let sigma_up = (to.powi(2) * (from.powi(2) - to.powi(2)) / from.powi(2))
             .max(0.0)
             .sqrt();
         let sigma_down = (to.powi(2) - sigma_up.powi(2)).max(0.0).sqrt();
-        let derivative = ((latents - &picture)? / from)?;
-        let mut latents = (latents + (derivative * (sigma_down - from))?)?;
+        let mut latents = euler_step(latents, &picture, from, sigma_down)?;
         if self.needs_noise(call_idx) {
             latents = (latents + (required(noise)? * sigma_up)?)?;
         }

@@ -5,17 +5,23 @@
 
 mod config;
 mod ddim;
-mod dpmpp_2m;
+mod dpm_solver;
 mod euler;
 mod euler_ancestral;
+mod fields;
 mod lcm;
 mod pndm;
+mod prediction;
 mod schedule;
+mod sigmas;
+#[cfg(test)]
+mod tests;
 mod unipc;
 
 use candle_core::{Result as TensorResult, Tensor};
 
-pub use config::{Choice, FinalSigma, Kind, Prediction, SchedulerConfig, Spacing};
+pub use config::{Choice, DpmAlgorithm, FinalSigma, Kind, SchedulerConfig, SigmaSpacing, Spacing};
+pub use prediction::{Bounds, Mix, Prediction};
 
 use crate::{Error, Result};
 
@@ -34,7 +40,7 @@ pub struct Step {
 /// A run of an algorithm.
 pub trait Scheduler {
     /// The value given to the network at each call, noisiest first; may be fractional. Its length is the number of calls,
-    /// which for PNDM is one more than the number of steps.
+    /// which for PNDM is larger than the number of steps.
     fn timesteps(&self) -> &[f64];
 
     /// Noise levels before each call and after the last, for the algorithms that think in them.
@@ -91,58 +97,60 @@ impl SchedulerConfig {
     pub fn start(&self, n_steps: usize) -> Result<Box<dyn Scheduler>> {
         let most = match self.kind {
             Kind::Lcm => self.original_inference_steps.min(self.num_train_timesteps),
-            Kind::DpmPlusPlus2M | Kind::UniPc => self.num_train_timesteps - 1,
+            Kind::DpmSolver | Kind::UniPc => self.num_train_timesteps - 1,
             _ => self.num_train_timesteps,
         }
         .min(MAX_STEPS);
-        if n_steps == 0 || n_steps > most {
-            return Err(Error::Config {
-                name: "--steps",
-                value: n_steps.to_string(),
-                allowed: format!("the {} scheduler makes 1 to {most} steps", self.kind.name()),
-            });
+        let least = match self.kind {
+            Kind::Pndm => pndm::Pndm::min_steps(self),
+            _ => 1,
+        };
+        let wrong = || Error::Config {
+            name: "--steps",
+            value: n_steps.to_string(),
+            allowed: format!(
+                "the {} scheduler makes {least} to {most} steps",
+                self.kind.name()
+            ),
+        };
+        if n_steps < least || n_steps > most {
+            return Err(wrong());
         }
-        Ok(match self.kind {
+        let scheduler: Box<dyn Scheduler> = match self.kind {
             Kind::Ddim => Box::new(ddim::Ddim::new(self, n_steps)?),
             Kind::Pndm => Box::new(pndm::Pndm::new(self, n_steps)?),
             Kind::Euler => Box::new(euler::Euler::new(self, n_steps)?),
             Kind::EulerAncestral => Box::new(euler_ancestral::EulerAncestral::new(self, n_steps)?),
-            Kind::DpmPlusPlus2M => Box::new(dpmpp_2m::DpmPlusPlus2M::new(self, n_steps)?),
+            Kind::DpmSolver => Box::new(dpm_solver::DpmSolver::new(self, n_steps)?),
             Kind::UniPc => Box::new(unipc::UniPc::new(self, n_steps)?),
             Kind::Lcm => Box::new(lcm::Lcm::new(self, n_steps)?),
-        })
-    }
-}
-
-impl Prediction {
-    /// The picture's latents that follow from a prediction about `sample = alpha * picture + sigma * noise`.
-    fn picture(
-        self,
-        out: &Tensor,
-        sample: &Tensor,
-        alpha: f64,
-        sigma: f64,
-    ) -> TensorResult<Tensor> {
-        match self {
-            Self::Epsilon => (sample - (out * sigma)?)? / alpha,
-            Self::Velocity => (sample * alpha)? - (out * sigma)?,
-            Self::Sample => Ok(out.clone()),
+        };
+        // `steps_offset` may lift the first timestep over the end of the table.
+        let reads_table = matches!(self.kind, Kind::Ddim | Kind::Pndm | Kind::Lcm);
+        let n_train = self.num_train_timesteps as f64;
+        if reads_table && scheduler.timesteps().iter().any(|t| *t >= n_train) {
+            return Err(wrong());
         }
-    }
-
-    /// The noise that follows from a prediction about `sample = alpha * picture + sigma * noise`.
-    fn noise(self, out: &Tensor, sample: &Tensor, alpha: f64, sigma: f64) -> TensorResult<Tensor> {
-        match self {
-            Self::Epsilon => Ok(out.clone()),
-            Self::Velocity => (out * alpha)? + (sample * sigma)?,
-            Self::Sample => (sample - (out * alpha)?)? / sigma,
-        }
+        Ok(scheduler)
     }
 }
 
 /// Noise that a step must have been given.
 fn required(noise: Option<&Tensor>) -> TensorResult<&Tensor> {
     noise.ok_or_else(|| candle_core::Error::msg("this scheduler's step needs noise"))
+}
+
+/// The sum of tensors, each times its weight.
+fn weighted_sum(tensors: &[Tensor], weights: &[f64]) -> TensorResult<Tensor> {
+    let mut sum: Option<Tensor> = None;
+    for (tensor, weight) in tensors.iter().zip(weights) {
+        let term = (tensor * *weight)?;
+        sum = Some(match sum {
+            None => term,
+            Some(sum) => (sum + term)?,
+        });
+    }
+    sum.ok_or_else(|| candle_core::Error::msg("there is nothing to add up"))
 }
 
 /// `values[idx]`, or 0 past the end.

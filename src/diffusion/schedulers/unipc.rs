@@ -1,24 +1,25 @@
 use candle_core::{Result as TensorResult, Tensor};
 
-use super::config::{FinalSigma, Prediction, SchedulerConfig};
-use super::dpmpp_2m::alpha_sigma_lambda;
-use super::schedule::{SigmaTable, alphas_cumprod, karras_sigmas, multistep_timesteps};
-use super::{Scheduler, Step, at};
+use super::config::SchedulerConfig;
+use super::prediction::{Bounds, Mix, Prediction};
+use super::sigmas::SigmaRun;
+use super::{Scheduler, Step, at, weighted_sum};
 use crate::Result;
 
-/// UniPC (Zhao et al. 2023, arXiv 2302.04867) on predicted pictures: a predictor of order 1 or 2, whose result is corrected
-/// at the next call, when the network has seen it.
+/// UniPC (Zhao et al. 2023, arXiv 2302.04867): a predictor of any order, whose result is corrected at the next call, when
+/// the network has seen it.
 #[derive(Debug)]
 pub struct UniPc {
-    timesteps: Vec<f64>,
-    sigmas: Vec<f64>,
+    run: SigmaRun,
     prediction: Prediction,
+    bounds: Bounds,
+    is_on_pictures: bool,
     max_order: usize,
     is_bh1: bool,
     lower_order_final: bool,
     disable_corrector: Vec<usize>,
-    /// Pictures foreseen at the calls before, newest last.
-    pictures: Vec<Tensor>,
+    /// Pictures (or noises) foreseen at the calls before, newest last.
+    history: Vec<Tensor>,
     /// Latents that the last predictor began from, and its order.
     last: Option<(Tensor, usize)>,
 }
@@ -26,141 +27,131 @@ pub struct UniPc {
 impl UniPc {
     /// A run of `n_steps`.
     pub fn new(config: &SchedulerConfig, n_steps: usize) -> Result<Self> {
-        let table = SigmaTable::new(config, alphas_cumprod(config)?);
-        let (timesteps, mut sigmas) = if config.use_karras_sigmas {
-            let sigmas = karras_sigmas(config, table.min(), table.max(), n_steps);
-            let timesteps = sigmas
-                .iter()
-                .map(|&sigma| table.timestep_of(sigma).round_ties_even());
-            (timesteps.collect(), sigmas)
-        } else {
-            let timesteps = multistep_timesteps(config, n_steps, config.num_train_timesteps);
-            let sigmas = timesteps.iter().map(|&t| table.at(t)).collect();
-            (timesteps, sigmas)
-        };
-        sigmas.push(match (config.use_karras_sigmas, config.final_sigma) {
-            (true, FinalSigma::SigmaMin) => at(&sigmas, n_steps - 1),
-            _ => table.last(config),
-        });
         Ok(Self {
-            timesteps,
-            sigmas,
+            run: SigmaRun::multistep(config, n_steps)?,
             prediction: config.prediction,
+            bounds: config.bounds,
+            is_on_pictures: config.predicts_pictures,
             max_order: config.solver_order,
             is_bh1: config.solver_type == "bh1",
             lower_order_final: config.lower_order_final,
             disable_corrector: config.disable_corrector.clone(),
-            pictures: Vec::new(),
+            history: Vec::new(),
             last: None,
         })
     }
 
-    fn lambda(&self, idx: usize) -> f64 {
-        alpha_sigma_lambda(at(&self.sigmas, idx)).2
+    fn mix(&self, idx: usize) -> Mix {
+        Mix::of_sigma(at(&self.run.sigmas, idx))
     }
 
-    /// The step from `sigmas[from]` to the next: order 1 exactly, plus `correction(h, B(h))` times alpha.
+    /// What is integrated: the picture, or the noise.
+    fn foreseen(&self, out: &Tensor, latents: &Tensor, mix: Mix) -> TensorResult<Tensor> {
+        match self.is_on_pictures {
+            true => {
+                let picture = self.prediction.picture(out, latents, mix)?;
+                self.bounds.apply(&picture)
+            }
+            false => self.prediction.noise(out, latents, mix),
+        }
+    }
+
+    /// The step of the given order from noise level `from` to the next. The predictor (`seen` is none) knows what was
+    /// foreseen up to `from`; the corrector also what is foreseen behind the step.
     fn advance(
         &self,
         latents: &Tensor,
-        picture: &Tensor,
         from: usize,
-        correction: impl FnOnce(&Coefficients) -> TensorResult<Option<Tensor>>,
-    ) -> TensorResult<Tensor> {
-        let (_, sigma_s, lambda_s) = alpha_sigma_lambda(at(&self.sigmas, from));
-        let (alpha_t, sigma_t, lambda_t) = alpha_sigma_lambda(at(&self.sigmas, from + 1));
-        let coefficients = Coefficients::new(lambda_t - lambda_s, self.is_bh1);
-        let base =
-            ((latents * (sigma_t / sigma_s))? - (picture * (alpha_t * coefficients.phi_1))?)?;
-        match correction(&coefficients)? {
-            None => Ok(base),
-            Some(slopes) => base - (slopes * (alpha_t * coefficients.b_h))?,
-        }
-    }
-
-    /// UniP: from `latents` at call `idx`.
-    fn predict(&self, latents: &Tensor, idx: usize, order: usize) -> TensorResult<Tensor> {
-        let [before @ .., newest] = self.pictures.as_slice() else {
-            return Err(candle_core::Error::msg("no prediction yet"));
-        };
-        self.advance(latents, newest, idx, |coefficients| {
-            let Some(previous) = before.last().filter(|_| order == 2) else {
-                return Ok(None);
-            };
-            let ratio = (self.lambda(idx.saturating_sub(1)) - self.lambda(idx)) / coefficients.h();
-            // Order 2 has a single slope, whose weight is 1/2 whatever B(h) is.
-            Ok(Some((((previous - newest)? / ratio)? * 0.5)?))
-        })
-    }
-
-    /// UniC: the step to call `idx` once more, now that `picture` was foreseen there.
-    fn correct(
-        &self,
-        start: &Tensor,
-        picture: &Tensor,
-        idx: usize,
         order: usize,
+        seen: Option<&Tensor>,
     ) -> TensorResult<Tensor> {
-        let from = idx.saturating_sub(1);
-        let [before @ .., newest] = self.pictures.as_slice() else {
+        let [before @ .., newest] = self.history.as_slice() else {
             return Err(candle_core::Error::msg("no prediction yet"));
         };
-        self.advance(start, newest, from, |coefficients| {
-            let now = (picture - newest)?;
-            let Some(previous) = before.last().filter(|_| order == 2) else {
-                return Ok(Some((now * 0.5)?));
-            };
-            let ratio =
-                (self.lambda(from.saturating_sub(1)) - self.lambda(from)) / coefficients.h();
-            let (weight_before, weight_now) = coefficients.corrector_weights(ratio);
-            let slope = ((previous - newest)? / ratio)?;
-            Ok(Some(((slope * weight_before)? + (now * weight_now)?)?))
-        })
+        let (start, end) = (self.mix(from), self.mix(from + 1));
+        let h = end.lambda() - start.lambda();
+        let hh = if self.is_on_pictures { -h } else { h };
+        let (kept, scale) = match self.is_on_pictures {
+            true => (end.sigma / start.sigma, end.alpha),
+            false => (end.alpha / start.alpha, end.sigma),
+        };
+        let phi_1 = hh.exp_m1();
+        let first = ((latents * kept)? - (newest * (scale * phi_1))?)?;
+
+        // Slopes to the calls before, newest first, then to the one behind the step.
+        let mut ratios = Vec::with_capacity(order);
+        let mut slopes = Vec::with_capacity(order);
+        for (back, earlier) in before.iter().rev().take(order - 1).enumerate() {
+            let ratio = (self.mix(from.saturating_sub(back + 1)).lambda() - start.lambda()) / h;
+            slopes.push(((earlier - newest)? / ratio)?);
+            ratios.push(ratio);
+        }
+        if let Some(seen) = seen {
+            slopes.push((seen - newest)?);
+            ratios.push(1.0);
+        }
+        if slopes.is_empty() {
+            return Ok(first);
+        }
+        let b_h = if self.is_bh1 { hh } else { phi_1 };
+        let weights = match ratios.len() {
+            1 => vec![0.5], // whatever B(h) is
+            n => solve_vandermonde(&ratios, &right_side(hh, b_h, n)),
+        };
+        first - (weighted_sum(&slopes, &weights)? * (scale * b_h))?
     }
 }
 
-/// The paper's functions of the step `h` in half log signal-to-noise ratio, for predicted pictures.
-struct Coefficients {
-    /// `-h`.
-    hh: f64,
-    /// `exp(-h) - 1`.
-    phi_1: f64,
-    /// `B(h)`.
-    b_h: f64,
+/// The paper's `n phi_n(h) / B(h)`, n from 1 up.
+fn right_side(hh: f64, b_h: f64, n: usize) -> Vec<f64> {
+    let mut phi = hh.exp_m1() / hh - 1.0;
+    let mut factorial = 1.0;
+    (1..=n)
+        .map(|i| {
+            let value = phi * factorial / b_h;
+            factorial *= (i + 1) as f64;
+            phi = phi / hh - 1.0 / factorial;
+            value
+        })
+        .collect()
 }
 
-impl Coefficients {
-    fn new(h: f64, is_bh1: bool) -> Self {
-        let hh = -h;
-        let phi_1 = hh.exp_m1();
-        Self {
-            hh,
-            phi_1,
-            b_h: if is_bh1 { hh } else { phi_1 },
+/// The weights with `sum of w_k r_k^i = b_i` for i from 0 up, by Gaussian elimination with pivots.
+fn solve_vandermonde(ratios: &[f64], b: &[f64]) -> Vec<f64> {
+    let n = ratios.len();
+    let mut rows: Vec<Vec<f64>> = b
+        .iter()
+        .enumerate()
+        .map(|(i, b)| {
+            let powers = ratios.iter().map(|ratio| ratio.powi(i as i32));
+            powers.chain([*b]).collect()
+        })
+        .collect();
+    for column in 0..n {
+        let size = |row: &Vec<f64>| at(row, column).abs();
+        let pivot = (column..n).max_by(|&a, &b| size(&rows[a]).total_cmp(&size(&rows[b])));
+        rows.swap(column, pivot.unwrap_or(column));
+        let pivot_row = rows[column].clone();
+        for (idx, row) in rows.iter_mut().enumerate() {
+            let factor = at(row, column) / at(&pivot_row, column);
+            if idx != column {
+                for (value, pivot) in row.iter_mut().zip(&pivot_row) {
+                    *value -= factor * pivot;
+                }
+            }
         }
     }
-
-    fn h(&self) -> f64 {
-        -self.hh
-    }
-
-    /// Weights of the slopes to the call before and to the new one: the solution of `[[1, 1], [ratio, 1]] w = b`.
-    fn corrector_weights(&self, ratio: f64) -> (f64, f64) {
-        let phi_2 = self.phi_1 / self.hh - 1.0;
-        let phi_3 = phi_2 / self.hh - 0.5;
-        let (b_1, b_2) = (phi_2 / self.b_h, 2.0 * phi_3 / self.b_h);
-        let before = (b_1 - b_2) / (1.0 - ratio);
-        (before, b_1 - before)
-    }
+    let solved = rows.iter().enumerate();
+    solved.map(|(idx, row)| at(row, n) / at(row, idx)).collect()
 }
 
 impl Scheduler for UniPc {
     fn timesteps(&self) -> &[f64] {
-        &self.timesteps
+        &self.run.timesteps
     }
 
     fn sigmas(&self) -> Option<&[f64]> {
-        Some(&self.sigmas)
+        Some(&self.run.sigmas)
     }
 
     fn step(
@@ -170,31 +161,48 @@ impl Scheduler for UniPc {
         call_idx: usize,
         _noise: Option<&Tensor>,
     ) -> TensorResult<Step> {
-        let (alpha, sigma, _) = alpha_sigma_lambda(at(&self.sigmas, call_idx));
-        let picture = self.prediction.picture(prediction, latents, alpha, sigma)?;
+        let foreseen = self.foreseen(prediction, latents, self.mix(call_idx))?;
         let mut latents = latents.clone();
         if let Some((start, order)) = &self.last
-            && call_idx > 0
-            && !self.disable_corrector.contains(&(call_idx - 1))
+            && !self.disable_corrector.contains(&call_idx.saturating_sub(1))
         {
-            latents = self.correct(start, &picture, call_idx, *order)?;
+            latents = self.advance(start, call_idx.saturating_sub(1), *order, Some(&foreseen))?;
         }
 
-        self.pictures.push(picture.clone());
-        if self.pictures.len() > 2 {
-            self.pictures.remove(0);
+        self.history.push(foreseen.clone());
+        if self.history.len() > self.max_order {
+            self.history.remove(0);
         }
-        let n_left = self.timesteps.len() - call_idx;
+        let n_left = self.run.timesteps.len() - call_idx;
         let order = match self.lower_order_final {
             true => self.max_order.min(n_left),
             false => self.max_order,
         };
         let order = order.min(call_idx + 1);
-        let next = self.predict(&latents, call_idx, order)?;
+        let next = self.advance(&latents, call_idx, order, None)?;
         self.last = Some((latents, order));
         Ok(Step {
             latents: next,
-            foreseen: Some(picture),
+            foreseen: self.is_on_pictures.then_some(foreseen),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn weights_solve_their_equations(a in -3.0f64..-2.1, b in -2.0f64..-1.1, c in -1.0f64..-0.1) {
+            let ratios = [a, b, c, 1.0];
+            let right = [0.4, -0.3, 0.2, 0.7];
+            let weights = solve_vandermonde(&ratios, &right);
+            for (i, wanted) in right.iter().enumerate() {
+                let sum: f64 = ratios.iter().zip(&weights).map(|(r, w)| w * r.powi(i as i32)).sum();
+                prop_assert!((sum - wanted).abs() < 1e-9);
+            }
+        }
     }
 }

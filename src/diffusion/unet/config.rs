@@ -160,8 +160,11 @@ impl UNetConfig {
                 .with_hint("use a Stable Diffusion 1, 2, XL, Turbo or latent consistency model")
         };
         for (key, supported) in UNSUPPORTED {
-            // Attention in f32 is what this program does anyway.
-            let is_harmless = |value: &Value| key == "upcast_attention" && value.is_boolean();
+            // Attention in f32 is what this program does anyway; swish is SiLU's other name.
+            let is_harmless = |value: &Value| {
+                (key == "upcast_attention" && value.is_boolean())
+                    || (key == "act_fn" && value == "swish")
+            };
             if let Some(value) = file.get(key)
                 && !is_supported(value, supported)
                 && !is_harmless(value)

@@ -5,14 +5,21 @@ use crate::diffusion::layers::{Around, Conv2d, ConvSizes, GroupNorm, Joined, Lin
 use crate::diffusion::weights::Weights;
 
 /// `ResnetBlock2D`: two convolutions with a shortcut, and the time embedding added between them.
+///
+/// Its layers can be used one by one where a picture is too large for [`ResnetBlock::forward`].
 #[derive(Debug)]
 pub struct ResnetBlock {
-    norm1: GroupNorm,
-    conv1: Conv2d,
+    /// Normalisation before the first convolution.
+    pub norm1: GroupNorm,
+    /// First convolution, 3x3.
+    pub conv1: Conv2d,
     time_emb_proj: Option<Linear>,
-    norm2: GroupNorm,
-    conv2: Conv2d,
-    conv_shortcut: Option<Conv2d>,
+    /// Normalisation before the second convolution.
+    pub norm2: GroupNorm,
+    /// Second convolution, 3x3.
+    pub conv2: Conv2d,
+    /// Brings the input to the output's channels, 1x1, if they differ.
+    pub conv_shortcut: Option<Conv2d>,
 }
 
 /// Normalisation of a residual layer.
@@ -61,7 +68,7 @@ impl ResnetBlock {
         let first = Around {
             norm: Some(&self.norm1),
             channel_bias: shift.as_ref(),
-            residual: None,
+            ..Around::default()
         };
         let h = self.conv1.forward_around(x, first)?;
         let shortcut = match &self.conv_shortcut {
@@ -70,8 +77,8 @@ impl ResnetBlock {
         };
         let second = Around {
             norm: Some(&self.norm2),
-            channel_bias: None,
             residual: Some(&shortcut),
+            ..Around::default()
         };
         self.conv2.forward_around((&h).into(), second)
     }

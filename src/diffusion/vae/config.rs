@@ -24,6 +24,10 @@ pub struct AutoencoderKlConfig {
     pub scaling_factor: f64,
     /// Added after the division.
     pub shift_factor: Option<f64>,
+    /// Mean of the latents in training, one a channel.
+    pub latents_mean: Option<Vec<f64>>,
+    /// Deviation of the latents in training, one a channel.
+    pub latents_std: Option<Vec<f64>>,
     /// Whether a 1x1 convolution follows the encoder.
     pub use_quant_conv: bool,
     /// Whether a 1x1 convolution precedes the decoder.
@@ -43,6 +47,8 @@ impl Default for AutoencoderKlConfig {
             norm_num_groups: 32,
             scaling_factor: 0.18215,
             shift_factor: None,
+            latents_mean: None,
+            latents_std: None,
             use_quant_conv: true,
             use_post_quant_conv: true,
             mid_block_add_attention: true,
@@ -59,14 +65,22 @@ impl AutoencoderKlConfig {
         require(file, "act_fn", &["silu", "swish"])?;
         require_all(file, "down_block_types", "DownEncoderBlock2D")?;
         require_all(file, "up_block_types", "UpDecoderBlock2D")?;
-        for key in ["latents_mean", "latents_std"] {
-            if let Some(value) = file.get(key)
-                && !value.is_null()
-            {
-                return Err(unsupported(file, key, value));
+        let config: Self = file.parse()?;
+        for (key, values) in [
+            ("latents_mean", &config.latents_mean),
+            ("latents_std", &config.latents_std),
+        ] {
+            let n_values = values.as_ref().map(Vec::len);
+            if n_values.is_some_and(|n| n != config.latent_channels) {
+                return Err(Error::weights(
+                    &file.path,
+                    format!(
+                        "{key} must have latent_channels = {} values",
+                        config.latent_channels
+                    ),
+                ));
             }
         }
-        let config: Self = file.parse()?;
         if config.block_out_channels.is_empty() || config.norm_num_groups == 0 {
             return Err(Error::weights(
                 &file.path,

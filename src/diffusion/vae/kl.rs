@@ -1,5 +1,6 @@
 use candle_core::{Result as TensorResult, Tensor};
 
+use super::bands::{self, Rows};
 use super::config::AutoencoderKlConfig;
 use crate::Result;
 use crate::diffusion::layers::{Around, Conv2d, GroupNorm, Linear, UpsampleConv, attention};
@@ -65,11 +66,7 @@ impl KlDecoder {
 
     /// `[b, latent_channels, h, w]`, already divided by the scaling factor, to `[b, 3, h * scale, w * scale]`.
     pub fn forward(&self, latents: &Tensor) -> TensorResult<Tensor> {
-        let x = match &self.post_quant_conv {
-            Some(conv) => conv.forward(latents)?,
-            None => latents.clone(),
-        };
-        let mut x = self.mid_block.forward(&self.conv_in.forward(&x)?)?;
+        let mut x = self.middle(latents)?;
         for block in &self.up_blocks {
             x = block.forward(x)?;
         }
@@ -79,6 +76,32 @@ impl KlDecoder {
             ..Around::default()
         };
         self.conv_out.forward_around((&x).into(), around)
+    }
+}
+
+impl KlDecoder {
+    /// Everything at the size of the latents: `[b, widest, h, w]`.
+    fn middle(&self, latents: &Tensor) -> TensorResult<Tensor> {
+        let x = match &self.post_quant_conv {
+            Some(conv) => conv.forward(latents)?,
+            None => latents.clone(),
+        };
+        self.mid_block.forward(&self.conv_in.forward(&x)?)
+    }
+
+    /// [`KlDecoder::forward`] in bands of about `band_pixels` of the picture, for pictures that are too large for it: the same
+    /// result, since normalisations see the whole picture. Takes about one and a half times as long.
+    pub fn forward_in_bands(&self, latents: &Tensor, band_pixels: usize) -> TensorResult<Tensor> {
+        let mut x = Rows::stored(self.middle(latents)?);
+        for block in &self.up_blocks {
+            for resnet in &block.resnets {
+                x = Rows::stored(bands::resnet(resnet, &x, band_pixels)?);
+            }
+            if let Some(upsample) = &block.upsample {
+                x = x.enlarged(upsample);
+            }
+        }
+        bands::norm_conv(&self.conv_norm_out, &self.conv_out, &x, band_pixels)
     }
 }
 

@@ -1,8 +1,8 @@
 //! The decoder: latents become a picture. `AutoencoderKL`, or the small and fast `AutoencoderTiny` (TAESD).
 
+mod bands;
 mod config;
 mod kl;
-mod tiled;
 mod tiny;
 
 use candle_core::{Result as TensorResult, Tensor};
@@ -14,6 +14,11 @@ use self::tiny::TinyNet;
 use super::model::ConfigFile;
 use super::weights::Weights;
 use crate::{Error, Result};
+
+/// Pictures, or batches of them, of at most this many pixels are decoded in one piece: 1024x1024.
+const MAX_PIXELS: usize = 1024 * 1024;
+/// Pixels of a band of a larger picture.
+const BAND_PIXELS: usize = 256 * 1024;
 
 /// Configuration of an autoencoder of either class.
 #[derive(Clone, Debug)]
@@ -90,30 +95,71 @@ impl Decoder {
     }
 
     /// Decodes scaled latents, `[b, c, h, w]`, to pictures of nominally -1..=1, `[b, 3, h * scale, w * scale]`; not
-    /// clamped. Large pictures are decoded in overlapping tiles.
+    /// clamped. Large batches are decoded one by one and large pictures in bands, with the same result.
     ///
     /// # Errors
     /// When the device or the memory fails, or shapes don't fit.
     pub fn decode(&self, latents: &Tensor) -> Result<Tensor> {
-        tiled::decode(latents, self.config.scale(), |tile| {
-            self.decode_untiled(tile)
-        })
-        .map_err(Error::tensor("decoding the latents"))
+        let decode = || {
+            let (batch, _, height, width) = latents.dims4()?;
+            let n_pixels = height * width * self.config.scale().pow(2);
+            if batch * n_pixels <= MAX_PIXELS {
+                return self.decode_whole(latents);
+            }
+            let one = |idx: usize| {
+                let latents = latents.narrow(0, idx, 1)?;
+                match n_pixels <= MAX_PIXELS {
+                    true => self.decode_whole(&latents),
+                    false => self.decode_in_bands(&latents, BAND_PIXELS),
+                }
+            };
+            Tensor::cat(&(0..batch).map(one).collect::<TensorResult<Vec<_>>>()?, 0)
+        };
+        decode().map_err(Error::tensor("decoding the latents"))
     }
 
     /// [`Decoder::decode`] in one piece, whatever the size.
-    fn decode_untiled(&self, latents: &Tensor) -> TensorResult<Tensor> {
-        match (&self.net, &self.config) {
-            (DecoderNet::Kl(net), VaeConfig::Kl(config)) => {
+    fn decode_whole(&self, latents: &Tensor) -> TensorResult<Tensor> {
+        let latents = self.unscaled(latents)?;
+        match &self.net {
+            DecoderNet::Kl(net) => net.forward(&latents),
+            DecoderNet::Tiny(net) => net.forward(&latents)?.affine(2.0, -1.0),
+        }
+    }
+
+    /// [`Decoder::decode`] in bands of about this many pixels, whatever the size.
+    fn decode_in_bands(&self, latents: &Tensor, band_pixels: usize) -> TensorResult<Tensor> {
+        let latents = self.unscaled(latents)?;
+        match &self.net {
+            DecoderNet::Kl(net) => net.forward_in_bands(&latents, band_pixels),
+            DecoderNet::Tiny(net) => net
+                .forward_in_bands(&latents, band_pixels)?
+                .affine(2.0, -1.0),
+        }
+    }
+
+    /// The latents as the network takes them.
+    fn unscaled(&self, latents: &Tensor) -> TensorResult<Tensor> {
+        match &self.config {
+            VaeConfig::Kl(config) => {
                 let shift = config.shift_factor.unwrap_or(0.0);
-                net.forward(&latents.affine(1.0 / config.scaling_factor, shift)?)
+                let (Some(mean), Some(std)) = (&config.latents_mean, &config.latents_std) else {
+                    return latents.affine(1.0 / config.scaling_factor, shift);
+                };
+                let per_channel = |values: &[f64]| {
+                    Tensor::new(values, latents.device())?
+                        .to_dtype(latents.dtype())?
+                        .reshape((1, (), 1, 1))
+                };
+                (latents / config.scaling_factor)?
+                    .broadcast_mul(&per_channel(std)?)?
+                    .broadcast_add(&per_channel(mean)?)?
+                    + shift
             }
-            (DecoderNet::Tiny(net), VaeConfig::Tiny(config)) => {
+            VaeConfig::Tiny(config) => {
                 let latents = (latents / config.scaling_factor)?;
-                let latents = ((latents / 3.0)?.tanh()? * 3.0)?;
-                net.forward(&latents)?.affine(2.0, -1.0)
+                (latents / 3.0)?.tanh()? * 3.0
             }
-            _ => Err(candle_core::Error::msg("decoder and configuration differ")),
         }
     }
 }
@@ -171,5 +217,51 @@ impl Encoder {
             }),
         };
         encode().map_err(Error::tensor("encoding pictures"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use candle_core::{DType, Device};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::diffusion::model::ModelFolder;
+
+    /// Decoder of a model of the small parity kit.
+    fn decoder(folder: &str) -> Decoder {
+        let models = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/parity/kit/models");
+        let folder = ModelFolder::Disk(models.join(folder));
+        let config = VaeConfig::read(&folder.config("config.json").unwrap()).unwrap();
+        let tensors = folder.tensors("", "diffusion_pytorch_model").unwrap();
+        Decoder::load(&Weights::new(tensors, &Device::Cpu, DType::F32), config).unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        /// Far below 1/255: what remains is rounding.
+        #[test]
+        fn bands_make_the_same_picture(
+            folder in proptest::sample::select(vec!["plain/vae", "xl/vae", "taesd"]),
+            height in 1usize..60,
+            width in 1usize..12,
+            band_pixels in 1usize..1500,
+            seed: u64,
+        ) {
+            let decoder = decoder(folder);
+            let noise = crate::diffusion::noise::gaussian(seed, 0, 4 * height * width);
+            let noise: Vec<f32> = noise.into_iter().map(|x| x as f32).collect();
+            let latents = Tensor::from_vec(noise, (1, 4, height, width), &Device::Cpu).unwrap();
+            let whole = decoder.decode_whole(&latents).unwrap();
+            let banded = decoder.decode_in_bands(&latents, band_pixels).unwrap();
+            prop_assert_eq!(whole.dims(), banded.dims());
+            let range = whole.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+            let difference = (whole - banded).unwrap().abs().unwrap().max_all().unwrap();
+            let difference = difference.to_scalar::<f32>().unwrap();
+            prop_assert!(difference < 1e-4 * range.max(1.0), "{difference}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 use candle_core::{Result as TensorResult, Tensor};
 
+use super::bands;
 use super::config::AutoencoderTinyConfig;
 use crate::Result;
 use crate::diffusion::layers::{Around, Conv2d, ConvSizes};
@@ -80,6 +81,27 @@ impl TinyNet {
         let conv = Conv2d::load(w.at(net.next_idx()), last, config.latent_channels, 3)?;
         net.layers.push(Layer::Conv(conv));
         Ok(net)
+    }
+
+    /// [`TinyNet::forward`] of a decoder in bands of about `band_pixels` of the picture: the same result.
+    pub fn forward_in_bands(&self, x: &Tensor, band_pixels: usize) -> TensorResult<Tensor> {
+        let (scale, reach) = self.scale_and_reach();
+        bands::local(x, scale, reach, band_pixels, &|x| self.forward(x))
+    }
+
+    /// How much a decoder enlarges, and how many rows of its input a pixel's colour depends on above and below.
+    fn scale_and_reach(&self) -> (usize, usize) {
+        let mut scale = 1;
+        let mut reach = 0.0;
+        for layer in &self.layers {
+            match layer {
+                Layer::Conv(_) => reach += 1.0 / scale as f64,
+                Layer::Block(_) => reach += 3.0 / scale as f64,
+                Layer::Relu => {}
+                Layer::Upsample(factor) => scale *= factor,
+            }
+        }
+        (scale, reach.ceil() as usize + 1)
     }
 
     fn next_idx(&self) -> usize {

@@ -8,8 +8,8 @@ mod safetensors;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{DType, Device, Shape, Tensor};
 
@@ -197,6 +197,8 @@ enum Mode {
     Load,
     /// Tensors are only checked, and their elements counted.
     Check(Arc<AtomicU64>),
+    /// There are no tensors: what is asked for is noted.
+    Note(Arc<Mutex<BTreeMap<String, Vec<usize>>>>),
 }
 
 impl Weights {
@@ -221,10 +223,31 @@ impl Weights {
         }
     }
 
+    /// No tensors at all: a network that is built from these can't be run, but [`Weights::noted`] tells what it needs.
+    pub fn note_only() -> Self {
+        let map = TensorMap {
+            label: PathBuf::new(),
+            tensors: BTreeMap::new(),
+            deltas: BTreeMap::new(),
+        };
+        Self {
+            mode: Mode::Note(Arc::default()),
+            ..Self::new(map, &Device::Cpu, DType::F32)
+        }
+    }
+
+    /// Names and shapes that were asked for so far, if they are noted.
+    pub fn noted(&self) -> BTreeMap<String, Vec<usize>> {
+        match &self.mode {
+            Mode::Note(noted) => noted.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            Mode::Load | Mode::Check(_) => BTreeMap::new(),
+        }
+    }
+
     /// Number of elements that were asked for so far, if tensors are only checked.
     pub fn n_checked(&self) -> u64 {
         match &self.mode {
-            Mode::Load => 0,
+            Mode::Load | Mode::Note(_) => 0,
             Mode::Check(count) => count.load(Ordering::Relaxed),
         }
     }
@@ -277,6 +300,11 @@ impl Weights {
     pub fn tensor(&self, name: &str, shape: impl Into<Shape>) -> Result<Tensor> {
         let shape = shape.into();
         let full_name = format!("{}{name}", self.prefix);
+        if let Mode::Note(noted) = &self.mode {
+            let mut noted = noted.lock().unwrap_or_else(PoisonError::into_inner);
+            noted.insert(full_name, shape.dims().to_vec());
+            return self.placeholder(shape);
+        }
         let located = self.map.tensors.get(&full_name).ok_or_else(|| {
             Error::weights(&self.map.label, format!("tensor `{full_name}` is missing"))
                 .with_hint("the configuration and the weights may belong to different models")
@@ -295,9 +323,7 @@ impl Weights {
         if let Mode::Check(count) = &self.mode {
             count.fetch_add(shape.elem_count() as u64, Ordering::Relaxed);
             located.check_dtype()?;
-            return Tensor::zeros((), self.dtype, &self.device)
-                .and_then(|zero| zero.broadcast_as(shape))
-                .map_err(Error::tensor("checking weights"));
+            return self.placeholder(shape);
         }
         let mut tensor = located.read()?;
         for delta in self.map.deltas.get(&full_name).into_iter().flatten() {
@@ -307,6 +333,15 @@ impl Weights {
             .reshape(shape)
             .and_then(|tensor| tensor.to_device(&self.device)?.to_dtype(self.dtype))
             .map_err(Error::tensor("moving weights to the device"))
+    }
+}
+
+impl Weights {
+    /// A tensor of this shape that takes no memory.
+    fn placeholder(&self, shape: Shape) -> Result<Tensor> {
+        Tensor::zeros((), self.dtype, &self.device)
+            .and_then(|zero| zero.broadcast_as(shape))
+            .map_err(Error::tensor("checking weights"))
     }
 }
 

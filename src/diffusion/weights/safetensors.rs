@@ -120,6 +120,19 @@ impl SafetensorsFile {
         &self.bytes
     }
 
+    /// The first element of an integer tensor, if it is one.
+    pub fn read_integer(&self, name: &str) -> Option<i64> {
+        let entry = self.entries.get(name)?;
+        let bytes = self.bytes.get(entry.begin..entry.end)?;
+        match entry.dtype.as_str() {
+            "I64" => bytes.first_chunk().map(|bytes| i64::from_le_bytes(*bytes)),
+            "I32" => bytes
+                .first_chunk()
+                .map(|bytes| i32::from_le_bytes(*bytes).into()),
+            _ => None,
+        }
+    }
+
     /// A tensor's elements as f32 in row-major order.
     ///
     /// # Errors

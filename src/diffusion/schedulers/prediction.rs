@@ -1,0 +1,169 @@
+//! What a network's answer says about the picture and the noise in a sample.
+
+use candle_core::{DType, Device, Result as TensorResult, Tensor};
+use serde::Deserialize;
+
+/// What the network predicts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum Prediction {
+    /// The noise.
+    #[serde(rename = "epsilon")]
+    Epsilon,
+    /// The picture.
+    #[serde(rename = "sample")]
+    Sample,
+    /// The velocity (Salimans and Ho 2022, arXiv 2202.00512).
+    #[serde(rename = "v_prediction")]
+    Velocity,
+}
+
+/// Shares of picture and noise in `alpha * picture + sigma * noise`, whose variances add up to 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mix {
+    /// Of the picture.
+    pub alpha: f64,
+    /// Of the noise.
+    pub sigma: f64,
+}
+
+impl Mix {
+    /// The shares at a cumulative product of the training schedule.
+    pub fn of_alpha_cumprod(alpha_cumprod: f64) -> Self {
+        Self {
+            alpha: alpha_cumprod.sqrt(),
+            sigma: (1.0 - alpha_cumprod).sqrt(),
+        }
+    }
+
+    /// The shares where noise is `sigma` times as strong as the picture.
+    pub fn of_sigma(sigma: f64) -> Self {
+        let alpha = 1.0 / (sigma * sigma + 1.0).sqrt();
+        Self {
+            alpha,
+            sigma: sigma * alpha,
+        }
+    }
+
+    /// Half the log signal-to-noise ratio; infinite without noise.
+    pub fn lambda(self) -> f64 {
+        self.alpha.ln() - self.sigma.ln()
+    }
+
+    /// The sample made of a picture and noise.
+    pub fn sample(self, picture: &Tensor, noise: &Tensor) -> TensorResult<Tensor> {
+        (picture * self.alpha)? + (noise * self.sigma)?
+    }
+
+    /// The noise in a sample of this picture.
+    pub fn noise(self, sample: &Tensor, picture: &Tensor) -> TensorResult<Tensor> {
+        (sample - (picture * self.alpha)?)? / self.sigma
+    }
+}
+
+impl Prediction {
+    /// The picture's latents that follow from a prediction about a sample.
+    pub fn picture(self, out: &Tensor, sample: &Tensor, mix: Mix) -> TensorResult<Tensor> {
+        match self {
+            Self::Epsilon => (sample - (out * mix.sigma)?)? / mix.alpha,
+            Self::Velocity => (sample * mix.alpha)? - (out * mix.sigma)?,
+            Self::Sample => Ok(out.clone()),
+        }
+    }
+
+    /// The noise that follows from a prediction about a sample.
+    pub fn noise(self, out: &Tensor, sample: &Tensor, mix: Mix) -> TensorResult<Tensor> {
+        match self {
+            Self::Epsilon => Ok(out.clone()),
+            Self::Velocity => (out * mix.alpha)? + (sample * mix.sigma)?,
+            Self::Sample => mix.noise(sample, out),
+        }
+    }
+
+    /// The picture's latents that follow from a prediction about `sample = picture + sigma * noise`.
+    pub fn picture_of_exploded(
+        self,
+        out: &Tensor,
+        sample: &Tensor,
+        sigma: f64,
+    ) -> TensorResult<Tensor> {
+        let variance = sigma * sigma + 1.0;
+        match self {
+            Self::Epsilon => sample - (out * sigma)?,
+            Self::Velocity => (sample / variance)? - (out * (sigma / variance.sqrt()))?,
+            Self::Sample => Ok(out.clone()),
+        }
+    }
+}
+
+/// How a predicted picture's values are bounded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Bounds {
+    /// Not at all.
+    None,
+    /// Cut off at plus and minus this.
+    Clip(f64),
+    /// Dynamic thresholding (Saharia et al. 2022, arXiv 2205.11487, section 2.3): cut off at the given quantile of each
+    /// picture's absolute values, which lies between 1 and `max`, and divided by it.
+    Dynamic {
+        /// The quantile, 0..=1.
+        ratio: f64,
+        /// Largest threshold.
+        max: f64,
+    },
+}
+
+impl Bounds {
+    /// The bounded picture, `[b, ...]`.
+    pub fn apply(self, picture: &Tensor) -> TensorResult<Tensor> {
+        let (ratio, max) = match self {
+            Self::None => return Ok(picture.clone()),
+            Self::Clip(range) => return picture.clamp(-range, range),
+            Self::Dynamic { ratio, max } => (ratio, max),
+        };
+        let values = picture.flatten_from(1)?.to_dtype(DType::F32)?;
+        let mut rows: Vec<Vec<f32>> = values.to_device(&Device::Cpu)?.to_vec2()?;
+        for row in &mut rows {
+            let threshold = quantile(row.iter().map(|x| x.abs()).collect(), ratio);
+            // Below 1 this is plain clipping; a `max` below 1 wins, as in PyTorch's clamp.
+            let threshold = threshold.max(1.0).min(max as f32);
+            for x in row {
+                *x = x.max(-threshold).min(threshold) / threshold;
+            }
+        }
+        Tensor::from_vec(rows.concat(), picture.shape(), &Device::Cpu)?
+            .to_device(picture.device())?
+            .to_dtype(picture.dtype())
+    }
+}
+
+/// The value below which a share of the values lies, linear between neighbours.
+fn quantile(mut values: Vec<f32>, share: f64) -> f32 {
+    values.sort_by(f32::total_cmp);
+    let position = share.clamp(0.0, 1.0) * values.len().saturating_sub(1) as f64;
+    let value = |idx: usize| values.get(idx).copied().unwrap_or_default();
+    let (low, high) = (position.floor() as usize, position.ceil() as usize);
+    value(low) + (value(high) - value(low)) * (position - low as f64) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_lie_between_neighbours() {
+        assert_eq!(quantile(vec![3.0, 1.0, 2.0], 0.75), 2.5);
+        assert_eq!(quantile(vec![3.0, 1.0, 2.0], 1.0), 3.0);
+        assert_eq!(quantile(Vec::new(), 0.5), 0.0);
+    }
+
+    #[test]
+    fn only_bright_pictures_are_pulled_in() {
+        let bounds = Bounds::Dynamic {
+            ratio: 1.0,
+            max: 8.0,
+        };
+        let pictures = Tensor::new(&[[0.5f32, -0.25], [4.0, -2.0]], &Device::Cpu).unwrap();
+        let bounded: Vec<Vec<f32>> = bounds.apply(&pictures).unwrap().to_vec2().unwrap();
+        assert_eq!(bounded, [[0.5, -0.25], [1.0, -0.5]]);
+    }
+}
