@@ -93,6 +93,7 @@ fn render(options: &Options, song: &Path, mapping: Mapping, film: &Path) -> Resu
             render,
             encoding: Encoding::default(),
         },
+        calibrate: true,
     };
     let machine = Machine {
         device: "auto".to_owned(),

@@ -3,7 +3,8 @@
 //! ```text
 //! song ─audio→ Track ─analysis→ Analysis ─┐
 //!                                         ├─mapping→ Timeline ─diffusion→ frames ─video→ song.mp4
-//! prompts.txt ─prompts→ Script ───────────┘
+//! prompts.txt ─prompts→ Script ───────────┘      ↑
+//!                                           Calibration
 //! ```
 //!
 //! | stage | function | its value |
@@ -11,6 +12,7 @@
 //! | [`audio`] | decode a file, count its samples exactly | [`Track`] |
 //! | [`analysis`] | beats, onsets, bands, loudness | [`Analysis`] |
 //! | [`mapping`] | velocities, integrated to a position for every frame | [`Timeline`] |
+//! | [`calibration`] | measure on probe frames how far the picture moves | [`Calibration`] |
 //! | [`diffusion`] | draw the timeline's frames | pictures |
 //! | [`video`] | encode, and mux with the untouched soundtrack | [`Video`] |
 //!
@@ -23,6 +25,7 @@
 
 pub mod analysis;
 pub mod audio;
+pub mod calibration;
 pub mod camera;
 pub mod config;
 pub mod contact_sheet;
@@ -43,6 +46,7 @@ pub mod video;
 
 pub use analysis::Analysis;
 pub use audio::Track;
+pub use calibration::Calibration;
 pub use error::{Error, Result};
 pub use mapping::Timeline;
 pub use video::Video;

@@ -8,14 +8,22 @@ use std::time::Instant;
 
 use image::RgbImage;
 
+use sha2::{Digest, Sha256};
+
 use crate::analysis::{AnalysisConfig, analyze};
 use crate::audio::Track;
+use crate::calibration::{self, Calibration, Scale, Stretch};
+use crate::config::RenderConfig;
 use crate::diffusion::{ModelSource, Renderer, StableDiffusion, choose_device, default_dtype};
 use crate::manifest::{RunFolder, chunk_id, encode_config, inputs};
-use crate::mapping::{Fps, FrameInputs, MappingConfig};
+use crate::mapping::{Fps, FrameInputs, Leg, MappingConfig, Plan, PromptText, SCALE_SEEDS};
+use crate::perception::Percept;
 use crate::prompts::Script;
 use crate::video::{ChunkWriter, EncodeConfig, Video, grid_pieces};
 use crate::{Analysis, Error, Result, Timeline, camera, mapping, provenance, video};
+
+/// Even probes for each seed of a leg, as far as they are affordable.
+const PROBES_PER_SEED: usize = 3;
 
 /// What rendering depends on, but no pixel does.
 #[derive(Clone, Debug)]
@@ -41,6 +49,13 @@ pub enum Event<'a> {
     Note(&'a str),
     /// The song was analysed.
     Heard(&'a Analysis),
+    /// Probe frames were drawn, to measure how far the picture moves.
+    Probes {
+        /// Probes drawn so far.
+        n_done: usize,
+        /// Probes that may be drawn.
+        n_probes: usize,
+    },
     /// The timeline stands.
     Planned(&'a Timeline),
     /// Rendering begins; `n_done` of `n_frames` frames are finished already.
@@ -81,6 +96,8 @@ pub struct Request {
     pub fps: Fps,
     /// How music becomes motion, and how frames are drawn.
     pub mapping: MappingConfig,
+    /// Whether probe frames are drawn first, so that equal energy is equal visible change.
+    pub calibrate: bool,
 }
 
 /// The whole film: song and script in, MP4 out.
@@ -94,18 +111,24 @@ pub fn film(
     out: &Path,
     watch: &mut Watch<'_>,
 ) -> Result<(Timeline, Video)> {
-    let (_, timeline) = plan(request, watch)?;
     let folder = RunFolder::beside(out);
+    let (_, timeline) = plan(request, &folder, machine, watch)?;
     render(&timeline, 0..u64::MAX, &folder, machine, watch)?;
     let video = mux(&timeline, &request.song, &folder, out, watch)?;
     Ok((timeline, video))
 }
 
-/// Stages 1 to 3: what is heard, and the timeline made of it.
+/// Stages 1 to 3: what is heard, and the timeline made of it. Where the request asks for a calibration, probe frames are
+/// drawn on the machine, and what they tell is kept in the folder.
 ///
 /// # Errors
-/// Those of decoding, analysis and mapping.
-pub fn plan(request: &Request, watch: &mut Watch<'_>) -> Result<(Analysis, Timeline)> {
+/// Those of decoding, analysis and mapping; with a calibration, those of [`render`] as well.
+pub fn plan(
+    request: &Request,
+    folder: &RunFolder,
+    machine: &Machine,
+    watch: &mut Watch<'_>,
+) -> Result<(Analysis, Timeline)> {
     let track = Track::open(&request.song)?;
     let analysis = analyze(&track, &request.analysis)?;
     for note in analysis.corrections.notes() {
@@ -120,12 +143,152 @@ pub fn plan(request: &Request, watch: &mut Watch<'_>) -> Result<(Analysis, Timel
         frame_rate,
         ..request.mapping.clone()
     };
-    let timeline = mapping::timeline(&analysis, &request.script, &config)?;
+    let plan = Plan::new(&analysis, &request.script, &config)?;
+    let calibration = if request.calibrate && !plan.legs().is_empty() {
+        Some(calibrate(&plan, &config.render, folder, machine, watch)?)
+    } else {
+        None
+    };
+    let timeline = plan.timeline(calibration.as_ref());
     (watch.observe)(Event::Planned(&timeline));
-    for advice in mapping::advice(&timeline, &analysis) {
+    for advice in mapping::advice(
+        &timeline,
+        &analysis,
+        calibration.as_ref().map(|c| (&plan, c)),
+    ) {
         (watch.observe)(Event::Note(&advice));
     }
     Ok((analysis, timeline))
+}
+
+/// Between stages 3 and 4: measures how far the picture moves on each leg of the plan's course that the folder doesn't
+/// know yet.
+///
+/// # Errors
+/// As [`render`]. What was measured before an error is kept.
+fn calibrate(
+    plan: &Plan<'_>,
+    render: &RenderConfig,
+    folder: &RunFolder,
+    machine: &Machine,
+    watch: &mut Watch<'_>,
+) -> Result<Calibration> {
+    folder.create()?;
+    let known = calibration::load_pool(folder.path());
+    let mut found: Vec<(String, Option<Stretch>)> = Vec::new();
+    for leg in plan.legs() {
+        let key = stretch_key(plan, leg, render)?;
+        let stretch = known.iter().find(|stretch| stretch.key == key).cloned();
+        found.push((key, stretch));
+    }
+    let mut calibration = Calibration {
+        schema_version: calibration::SCHEMA_VERSION,
+        stretches: Vec::new(),
+    };
+    if found.iter().all(|(_, stretch)| stretch.is_some()) {
+        calibration.stretches = found.into_iter().filter_map(|(_, found)| found).collect();
+        return Ok(calibration);
+    }
+    let budget = calibration::Budget::new(plan.secs(), plan.n_frames());
+    let missing = plan
+        .legs()
+        .iter()
+        .zip(&found)
+        .filter(|(_, (_, found))| found.is_none());
+    let n_probes: usize = missing.map(|(leg, _)| budget.of(leg.span.clone())).sum();
+    let n_frames = plan.n_frames();
+    (watch.observe)(Event::Note(&format!(
+        "calibrating: at most {n_probes} probe pictures for {n_frames} frames ({:.1} % of them), each cheaper than a frame",
+        100.0 * n_probes as f64 / n_frames.max(1) as f64
+    )));
+    let mut renderer = load(render, &plan.words(), machine, watch)?;
+    let mut n_done = 0;
+    let mut result = Ok(());
+    for (leg, (key, known)) in plan.legs().iter().zip(found) {
+        let stretch = match known {
+            Some(stretch) => Ok(stretch),
+            None => {
+                let mut sketch = |inputs: &[FrameInputs]| -> Result<Vec<Percept>> {
+                    let mut seen = Vec::with_capacity(inputs.len());
+                    for batch in inputs.chunks(machine.n_batch.max(1)) {
+                        if watch.stop.load(Ordering::SeqCst) {
+                            return Err(Error::Interrupted);
+                        }
+                        seen.extend(renderer.sketch(batch)?.iter().map(Percept::of));
+                        n_done += batch.len();
+                        (watch.observe)(Event::Probes { n_done, n_probes });
+                    }
+                    Ok(seen)
+                };
+                measure_leg(plan, leg, key, budget.of(leg.span.clone()), &mut sketch)
+            }
+        };
+        match stretch {
+            Ok(stretch) => calibration.stretches.push(stretch),
+            Err(error) => {
+                result = Err(error);
+                break;
+            }
+        }
+    }
+    calibration::save(&calibration, folder.path())?;
+    result.map(|()| calibration)
+}
+
+/// Scale and length of a leg, with at most `n_probes` sketches.
+fn measure_leg(
+    plan: &Plan<'_>,
+    leg: &Leg,
+    key: String,
+    n_probes: usize,
+    sketch: &mut dyn FnMut(&[FrameInputs]) -> Result<Vec<Percept>>,
+) -> Result<Stretch> {
+    // A leg whose number of seeds is given, or with hardly a probe, does without.
+    let n_noises = if leg.has_fixed_seeds() {
+        0
+    } else {
+        (n_probes / 12).min(2)
+    };
+    let scale = if n_noises == 0 {
+        Scale::default()
+    } else {
+        let inputs = plan.scale_inputs(leg, n_noises as u64);
+        calibration::measure_scale(&sketch(&inputs)?, SCALE_SEEDS)
+    };
+    let mut draw = |times: &[f64]| {
+        let inputs: Result<Vec<_>> = times
+            .iter()
+            .map(|secs| plan.course_inputs(leg, scale, *secs))
+            .collect();
+        sketch(&inputs?)
+    };
+    calibration::measure(
+        key,
+        scale,
+        leg.span.clone(),
+        n_probes - 4 * n_noises,
+        PROBES_PER_SEED * leg.n_seeds(scale),
+        &mut draw,
+    )
+}
+
+/// Hash of everything that determines the pictures of a leg: what it shows, and the model with its settings, but not the
+/// film's size, rate and hits.
+fn stretch_key(plan: &Plan<'_>, leg: &Leg, render: &RenderConfig) -> Result<String> {
+    let determined_by = (
+        calibration::SCHEMA_VERSION,
+        plan.signature(leg)?,
+        &render.weights_sha256,
+        render.draw_size,
+        render.n_steps,
+        &render.diffusion,
+    );
+    let json = serde_json::to_vec(&determined_by).map_err(|error| Error::Limit {
+        reason: format!("can't name a calibration: {error}"),
+        hint: None,
+    })?;
+    let hash = Sha256::digest(&json);
+    Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Stage 4: draws and encodes the frames of `frames` (half-open, clamped) that no finished chunk holds.
@@ -153,7 +316,12 @@ pub fn render(
         return Ok(());
     }
     folder.check_space(timeline, n_missing)?;
-    let mut renderer = load(timeline, machine, watch)?;
+    let words: Vec<_> = timeline
+        .prompts
+        .iter()
+        .map(|prompt| prompt.words.clone())
+        .collect();
+    let mut renderer = load(&timeline.render, &words, machine, watch)?;
     let work = Work {
         timeline,
         missing,
@@ -216,9 +384,13 @@ pub fn mux(
     )
 }
 
-/// The model that a timeline was planned with, on the machine's device.
-fn load(timeline: &Timeline, machine: &Machine, watch: &mut Watch<'_>) -> Result<StableDiffusion> {
-    let config = &timeline.render;
+/// The model that a film is planned with, on the machine's device, ready for some prompts.
+fn load(
+    config: &RenderConfig,
+    words: &[PromptText],
+    machine: &Machine,
+    watch: &mut Watch<'_>,
+) -> Result<StableDiffusion> {
     let model = ModelSource::of(config)?;
     if model.sha256()? != config.weights_sha256 {
         return Err(Error::weights(
@@ -230,12 +402,7 @@ fn load(timeline: &Timeline, machine: &Machine, watch: &mut Watch<'_>) -> Result
     let (device, name) = choose_device(&machine.device)?;
     (watch.observe)(Event::Note(&format!("drawing on {name}")));
     let mut renderer = StableDiffusion::load(&model, config, &device, default_dtype(&device))?;
-    let words: Vec<_> = timeline
-        .prompts
-        .iter()
-        .map(|prompt| prompt.words.clone())
-        .collect();
-    renderer.prepare(&words)?;
+    renderer.prepare(words)?;
     Ok(renderer)
 }
 

@@ -3,7 +3,7 @@
 use super::inputs::HOPS_PER_FRAME;
 use super::tracker::Heard;
 
-/// Probabilities, calibrated on synthetic music that the network wasn't trained on; see `training/README.md`.
+/// Probabilities, estimated from how plainly the network hears the beats; see `training/README.md`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Confidence {
     /// That a beat lies within 70 ms of a true one.
@@ -36,8 +36,8 @@ pub(super) fn describe(beats: &[(usize, u32)], heard: &Heard<'_>) -> [f64; N_TRA
 pub(super) const N_TRAITS: usize = 4;
 
 /// Bias, then a weight for each trait.
-const BEAT_WEIGHTS: [f64; N_TRAITS + 1] = [-2.0, 6.0, -3.0, -3.0, 0.0];
-const TEMPO_WEIGHTS: [f64; N_TRAITS + 1] = [-2.0, 6.0, -3.0, -3.0, 0.0];
+const BEAT_WEIGHTS: [f64; N_TRAITS + 1] = [-4.0, 7.0, -3.0, -4.0, 0.0];
+const TEMPO_WEIGHTS: [f64; N_TRAITS + 1] = [-4.0, 7.0, -3.0, -4.0, 0.0];
 
 /// Of beats given as hop and position.
 pub(super) fn of(beats: &[(usize, u32)], heard: &Heard<'_>) -> Confidence {

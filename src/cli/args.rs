@@ -140,6 +140,9 @@ pub struct PlanArgs {
     /// What the timeline depends on.
     #[command(flatten)]
     pub plan: PlanOptions,
+    /// Where the calibration's probe frames are drawn.
+    #[command(flatten)]
+    pub machine: MachineOptions,
     /// The timeline [default: the name of song or film with .json, in the current folder].
     #[arg(short, long, value_name = "TIMELINE.json")]
     pub out: Option<PathBuf>,
@@ -343,6 +346,10 @@ pub struct MotionOptions {
     /// Share of the time between two prompts in which the first one stays, 0 to 0.95.
     #[arg(long, value_name = "SHARE", default_value_t = Knobs::default().dwell)]
     pub dwell: f64,
+    /// `on` draws some probe frames first, at most a tenth of the work, and moves so that equal energy is equal visible
+    /// change; `off` moves evenly in the model's own space, which is uneven on the screen.
+    #[arg(long, value_name = "on|off", default_value = "on", value_parser = parse_switch)]
+    pub calibrate: bool,
     /// How much closer the camera comes and goes, as a share, 0 to 1 (0.1 = up to a tenth) [default: off].
     #[arg(long, value_name = "SHARE")]
     pub zoom: Option<f64>,
@@ -406,6 +413,14 @@ impl MachineOptions {
             device: self.device.clone(),
             n_batch: self.batch as usize,
         }
+    }
+}
+
+fn parse_switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("give on or off".to_owned()),
     }
 }
 

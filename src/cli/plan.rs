@@ -1,26 +1,27 @@
 //! `visualize plan`: the timeline without the pictures, of a song or of a finished film.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
+use visualize::manifest::RunFolder;
 use visualize::pipeline::{self, Watch};
 use visualize::{Analysis, Result, Timeline, mapping, provenance};
 
 use super::args::{OutputArgs, PlanArgs};
 use super::progress::Progress;
-use super::request;
+use super::{request, stop_on_signal};
 
 pub fn run(args: &PlanArgs, output: OutputArgs) -> Result<()> {
     let mut progress = Progress::new(output);
-    let (analysis, timeline, source) = match &args.from {
-        Some(film) => (None, provenance::timeline_of(film)?, film.as_path()),
+    let source = args.from.as_deref().or(args.song.as_deref());
+    let source = source.unwrap_or(Path::new("")); // clap asks for the song where there is no --from
+    let out = out_path(source, args);
+    let (analysis, timeline) = match &args.from {
+        Some(film) => (None, provenance::timeline_of(film)?),
         None => {
-            let song = args.song.as_deref().unwrap_or(Path::new("")); // clap asks for it where there is no --from
-            let (analysis, timeline) = plan(song, args, &mut progress)?;
-            (Some(analysis), timeline, song)
+            let (analysis, timeline) = plan(source, &out, args, &mut progress)?;
+            (Some(analysis), timeline)
         }
     };
-    let out = out_path(source, args);
     timeline.save(&out)?;
     if let Some(plot) = &args.plot {
         mapping::plot(&timeline, analysis.as_ref()).save(plot)?;
@@ -29,13 +30,20 @@ pub fn run(args: &PlanArgs, output: OutputArgs) -> Result<()> {
     super::print_result(output, &out.display().to_string(), &out)
 }
 
-fn plan(song: &Path, args: &PlanArgs, progress: &mut Progress) -> Result<(Analysis, Timeline)> {
+fn plan(
+    song: &Path,
+    out: &Path,
+    args: &PlanArgs,
+    progress: &mut Progress,
+) -> Result<(Analysis, Timeline)> {
+    let stop = stop_on_signal()?;
     let request = request::build(song, &args.plan, progress)?;
     let mut watch = Watch {
         observe: &mut |event| progress.event(event),
-        stop: &AtomicBool::new(false),
+        stop: &stop,
     };
-    pipeline::plan(&request, &mut watch)
+    let folder = RunFolder::beside(out);
+    pipeline::plan(&request, &folder, &args.machine.to_machine(), &mut watch)
 }
 
 /// The timeline's path: as asked for, or the source's name with `.json` in the current folder.

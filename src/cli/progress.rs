@@ -61,9 +61,13 @@ impl Progress {
     pub fn event(&mut self, event: Event<'_>) {
         match event {
             Event::Note(text) => self.line(text),
+            Event::Probes { n_done, n_probes } => self.probe(n_done as u64, n_probes as u64),
             Event::Rendering { n_frames, n_done } => self.start_bar(n_frames, n_done),
             Event::Heard(analysis) => self.line(&heard(analysis)),
-            Event::Planned(timeline) => self.line(&planned(timeline)),
+            Event::Planned(timeline) => {
+                self.bar.finish_and_clear();
+                self.line(&planned(timeline));
+            }
             Event::Estimate {
                 secs,
                 frames_per_second,
@@ -79,6 +83,26 @@ impl Progress {
         }
     }
 
+    /// Probes drawn for the calibration; the first begins a bar of its own.
+    fn probe(&mut self, n_done: u64, n_probes: u64) {
+        if self.is_quiet {
+            return;
+        }
+        if self.bar.length() != Some(n_probes) {
+            self.show_bar(n_probes);
+            self.bar.set_message("probes");
+        }
+        self.bar.set_position(n_done);
+    }
+
+    fn show_bar(&mut self, length: u64) {
+        self.bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
+        let template = "{bar:24} {pos}/{len} {msg}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.bar.set_style(style.progress_chars("█▉▊▋▌▍▎▏ "));
+        }
+    }
+
     fn start_bar(&mut self, n_frames: u64, n_done: u64) {
         if n_done > 0 && n_done < n_frames {
             self.line(&format!(
@@ -91,11 +115,7 @@ impl Progress {
         if self.is_quiet || n_done == n_frames {
             return;
         }
-        self.bar = ProgressBar::with_draw_target(Some(n_frames), ProgressDrawTarget::stderr());
-        let template = "{bar:24} {pos}/{len} {msg}";
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            self.bar.set_style(style.progress_chars("█▉▊▋▌▍▎▏ "));
-        }
+        self.show_bar(n_frames);
         self.bar.set_position(n_done);
     }
 

@@ -56,6 +56,7 @@ pub fn build(song: &Path, options: &PlanOptions, progress: &Progress) -> Result<
         analysis: options.listen.to_config(song)?,
         fps: options.fps,
         mapping,
+        calibrate: options.motion.calibrate,
     })
 }
 

@@ -10,4 +10,13 @@ pub trait Renderer {
     /// # Errors
     /// When the device or the memory fails.
     fn render(&mut self, frames: &[FrameInputs]) -> Result<Vec<RgbImage>>;
+
+    /// A rough and smaller picture of each frame, at a part of the cost where there is a cheap way: enough to measure how
+    /// far pictures lie apart.
+    ///
+    /// # Errors
+    /// As [`render`](Self::render).
+    fn sketch(&mut self, frames: &[FrameInputs]) -> Result<Vec<RgbImage>> {
+        self.render(frames)
+    }
 }

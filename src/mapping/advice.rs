@@ -1,9 +1,11 @@
-use super::Timeline;
+use super::{Plan, Timeline};
 use crate::Analysis;
+use crate::calibration::Calibration;
+use crate::prompts::shorten;
 use crate::units::{format_secs, samples_to_secs};
 
 /// A pulse below this angle in radians is hardly seen.
-const WEAK_PULSE: f64 = 0.03;
+const WEAK_PULSE: f64 = 0.02;
 
 /// Shortest stretch without hits that is worth a word, in seconds.
 const QUIET_SECS: f64 = 8.0;
@@ -11,13 +13,48 @@ const QUIET_SECS: f64 = 8.0;
 /// A prompt that is replaced sooner than this is hardly seen, in seconds.
 const SHORT_SECS: f64 = 1.0;
 
+/// A leg on which the picture has to move faster than the music commands by this factor is worth a word.
+const HASTY: f64 = 1.5;
+
+/// Letters of a prompt in a message.
+const PROMPT_LETTERS: usize = 24;
+
 /// What a viewer may want to know or change before the film is rendered, a sentence or two each; often nothing.
-pub fn advice(timeline: &Timeline, analysis: &Analysis) -> Vec<String> {
+/// `measured` is the plan of a calibrated film and what was measured for it.
+pub fn advice(
+    timeline: &Timeline,
+    analysis: &Analysis,
+    measured: Option<(&Plan<'_>, &Calibration)>,
+) -> Vec<String> {
     let mut advice = Vec::new();
     advice.extend(unsure_beats(analysis));
     advice.extend(short_prompts(timeline));
     advice.extend(stretches_without_hits(timeline, analysis));
+    if let Some((plan, calibration)) = measured {
+        advice.extend(hasty_legs(plan, calibration));
+    }
     advice
+}
+
+/// Prompts that lie too far apart for the time and the music between them.
+fn hasty_legs(plan: &Plan<'_>, calibration: &Calibration) -> Vec<String> {
+    let legs = plan.legs().iter().zip(&calibration.stretches);
+    let hasty = legs.filter_map(|(leg, stretch)| {
+        let factor = stretch.length() / leg.commanded.max(1e-9);
+        let [from, to] = plan.prompts_of(leg)?;
+        (factor >= HASTY).then(|| {
+            let [left, right] = [from, to].map(|idx| shorten(plan.text_of(idx), PROMPT_LETTERS));
+            format!(
+                "prompts {} and {} (\"{left}\", \"{right}\") lie {factor:.1} times as far apart as the music moves between {} and \
+                 {}: give them a longer section, or one in between",
+                from + 1,
+                to + 1,
+                format_secs(leg.span.start, 1),
+                format_secs(leg.span.end, 1),
+            )
+        })
+    });
+    hasty.collect()
 }
 
 fn unsure_beats(analysis: &Analysis) -> Option<String> {
@@ -112,7 +149,11 @@ mod tests {
 
     fn advice_for(text: &str, analysis: &Analysis) -> Vec<String> {
         let script = Script::parse("p", text.as_bytes()).unwrap();
-        advice(&timeline(analysis, &script, &config(24)).unwrap(), analysis)
+        advice(
+            &timeline(analysis, &script, &config(24)).unwrap(),
+            analysis,
+            None,
+        )
     }
 
     #[test]

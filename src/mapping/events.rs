@@ -186,9 +186,11 @@ impl Accent {
             .beats
             .iter()
             .filter(|beat| beat.position_in_bar == 1);
+        let confidence = analysis.beat_confidence.clamp(0.0, 1.0);
+        let is_sure = analysis.has_clear_beats();
         Self {
             downbeats: downbeats.map(|beat| beat.time_secs).collect(),
-            factor: 1.0 + (DOWNBEAT_ACCENT - 1.0) * analysis.beat_confidence.clamp(0.0, 1.0),
+            factor: 1.0 + (DOWNBEAT_ACCENT - 1.0) * if is_sure { confidence } else { 0.0 },
         }
     }
 

@@ -29,6 +29,7 @@ pub(super) struct Loop {
     camera: Camera,
     start_secs: f64,
     length_secs: f64,
+    stretch: f64,
 }
 
 impl Loop {
@@ -52,13 +53,14 @@ impl Loop {
             camera: camera.clone(),
             start_secs,
             length_secs,
+            stretch: 1.0,
         };
         let whole = |length: f64| period.unwrap_or(length.round().max(MIN_SEEDS));
-        looped.noise = looped.closed(&velocity, whole);
+        (looped.noise, looped.stretch) = looped.closed(&velocity, whole);
         looped.camera = camera.slow_at_start().with(|sway| Sway {
             turns: sway
                 .turns
-                .map(|turns| looped.closed(&turns, |n| n.round().max(1.0))),
+                .map(|turns| looped.closed(&turns, |n| n.round().max(1.0)).0),
             hits: sway
                 .hits
                 .map(|hits| hits.without_hits_near(&seam, QUIET_SECS)),
@@ -68,17 +70,28 @@ impl Loop {
     }
 
     /// The integral of a rate faded so that it closes, over the time since the loop's start, stretched so that it ends at
-    /// what `whole` makes of its length.
-    fn closed(&self, velocity: &Integral, whole: impl Fn(f64) -> f64) -> Integral {
+    /// what `whole` makes of its length; and its length over that.
+    fn closed(&self, velocity: &Integral, whole: impl Fn(f64) -> f64) -> (Integral, f64) {
         let n = (self.length_secs / velocity.hop_secs()).ceil().max(1.0);
         let hop_secs = self.length_secs / n;
         let rate = |hop: usize| self.faded(hop as f64 * hop_secs, |secs| velocity.rate(secs));
         let mut rates: Vec<f64> = (0..=n as usize).map(rate).collect();
         let length = Integral::new(rates.clone(), hop_secs, 0.0).position(self.length_secs);
+        let stretch = length / whole(length);
         for rate in &mut rates {
-            *rate *= whole(length) / length;
+            *rate /= stretch;
         }
-        Integral::new(rates, hop_secs, 0.0)
+        (Integral::new(rates, hop_secs, 0.0), stretch)
+    }
+
+    /// When the prompts begin or cease to move, in seconds of the song, in order.
+    pub fn appointments(&self) -> Vec<f64> {
+        self.prompts.appointments()
+    }
+
+    /// Noise velocity of the music over that of the ring.
+    pub fn stretch(&self) -> f64 {
+        self.stretch
     }
 
     /// Where everything is at a time in seconds of the song, from the loop's start to its end.

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `config.rs` | [`MappingConfig`] and its [`Knobs`] |
 //! | `fps.rs` | [`Fps`]: frames per second or per beat |
-//! | `plan.rs` | [`timeline`]: the stage itself |
+//! | `plan.rs` | [`timeline`]: the stage itself; [`Plan`]: the same in two steps, with a calibration between them |
 //! | `excerpt.rs` | the part of the song that the film shows |
 //! | `energy.rs` | loudness and onset strength to an energy, 0..=1 over the song |
 //! | `integral.rs` | a rate on the hop grid and its exact integral |
@@ -19,6 +19,8 @@
 //! | `camera.rs` | how the finished frame is looked at |
 //! | `looping.rs` | motion that closes |
 //! | `motion.rs` | all of these, at a time |
+//! | `course.rs` | [`Leg`]s of a calibrated film, from appointment to appointment |
+//! | `walk.rs` | how fast it walks them |
 //! | `classic.rs` | the well-known walk, as a baseline |
 //! | `seeds.rs` | seeds of the noise path |
 //! | `noise.rs` | a noise position and a pulse to weights of seeds |
@@ -32,6 +34,7 @@ mod camera;
 mod check;
 mod classic;
 mod config;
+mod course;
 mod energy;
 mod events;
 mod excerpt;
@@ -48,17 +51,21 @@ mod pulse;
 mod seeds;
 mod steps;
 mod timeline;
+mod walk;
 
 pub use advice::advice;
 pub use config::{Knobs, Looping, Mapping, MappingConfig};
+pub use course::Leg;
 pub use fps::{BeatLock, Fps, beat_lock};
-pub use plan::timeline;
+pub use plan::{Plan, SCALE_SEEDS, timeline};
 pub use plot::plot;
 pub use timeline::{
     Frame, FrameInputs, NoiseKind, NoiseMix, NoisePath, Prompt, PromptText, SCHEMA_VERSION, Song,
     SongStem, Timeline,
 };
 
+#[cfg(test)]
+mod calibrated_tests;
 #[cfg(test)]
 pub(crate) mod test_songs;
 #[cfg(test)]

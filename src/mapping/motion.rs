@@ -67,6 +67,23 @@ impl Motion {
         }
     }
 
+    /// When the prompts begin or cease to move, in seconds of the song, in order; none in the classic walk.
+    pub fn appointments(&self) -> Vec<f64> {
+        match self {
+            Self::Music(music) => music.prompts.appointments(),
+            Self::Loop(looped) => looped.appointments(),
+            Self::Classic(_) => Vec::new(),
+        }
+    }
+
+    /// Noise velocity that the music commands for each that the path has: other than 1 where a loop was stretched.
+    pub fn stretch(&self) -> f64 {
+        match self {
+            Self::Loop(looped) => looped.stretch(),
+            Self::Music(_) | Self::Classic(_) => 1.0,
+        }
+    }
+
     /// Where everything is at a time in seconds of the song.
     pub fn at(&self, secs: f64) -> Moment {
         match self {

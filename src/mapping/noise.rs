@@ -56,7 +56,9 @@ impl NoisePath {
     /// The four weights of a uniform cubic B-spline around a position.
     fn add_spline(&self, terms: &mut Terms, position: f64, seed: &dyn Fn(i64) -> Option<u64>) {
         let knot = position.floor();
-        for (offset, weight) in (-1..).zip(spline_weights(even_pace(position - knot))) {
+        // Rounded, so that the same place between other numbers of knots has the same weights to the last bit.
+        let share = ((position - knot) * 1e9).round() / 1e9;
+        for (offset, weight) in (-1..).zip(spline_weights(even_pace(share))) {
             terms.add(seed(knot as i64 + offset), weight);
         }
     }

@@ -45,6 +45,19 @@ impl PromptPath {
         (from, span)
     }
 
+    /// When the prompts begin or cease to move, in seconds, in order: each arrival, and the end of each dwell.
+    pub fn appointments(&self) -> Vec<f64> {
+        let mut times = Vec::new();
+        for pair in self.arrivals.windows(2) {
+            times.push(pair[0]);
+            if self.dwell > 0.0 {
+                times.push(pair[0] + self.dwell * (pair[1] - pair[0]));
+            }
+        }
+        times.extend(self.arrivals.last());
+        times
+    }
+
     /// Where the prompts are at a time in seconds.
     pub fn at(&self, secs: f64) -> PromptPoint {
         let (from, span) = self.segment(secs);

@@ -9,10 +9,10 @@ use crate::Analysis;
 use crate::prompts::{Channel, Feature, Route};
 
 /// Angle in radians that the sum of all kernels approaches.
-const MAX_ANGLE: f64 = 0.45;
+const MAX_ANGLE: f64 = 0.3;
 
-/// Angle of the kernel of an event of strength 1.
-pub(super) const HIT_ANGLE: f64 = 0.24;
+/// Angle of the kernel of an event of strength 1: some six times the usual step of a frame, on the bundled model.
+pub(super) const HIT_ANGLE: f64 = 0.17;
 
 /// Length of the rise in seconds: about a frame at 24 per second, too short to be seen as coming early.
 const RISE_SECS: f64 = 0.04;
@@ -149,7 +149,7 @@ mod tests {
     fn nothing_moves_before_a_hit_and_it_returns() {
         let pulse = pulse(vec![onset(2.0, 1.0, Band::Low)]);
         assert!(pulse.at(1.95) <= 0.0);
-        assert!(pulse.at(2.0) > 0.2 && pulse.at(2.0) < MAX_ANGLE);
+        assert!(pulse.at(2.0) > 0.8 * HIT_ANGLE && pulse.at(2.0) < MAX_ANGLE);
         assert!(pulse.at(4.0) < 1e-3);
     }
 
@@ -180,10 +180,10 @@ mod tests {
             Pulse::new(&song.analysis(), &[route], 1.0)
         };
         let high = pulse(Feature::High, 1.0);
-        assert!(high.at(35.2).abs() < 1e-6 && high.at(36.7) > 0.2);
+        assert!(high.at(35.2).abs() < 1e-6 && high.at(36.7) > 0.8 * HIT_ANGLE);
         let downbeats = pulse(Feature::Downbeats, -1.0);
-        assert!(downbeats.at(36.0) < -0.2 && downbeats.at(37.0).abs() < 1e-3);
-        assert!(pulse(Feature::Beats, 1.0).at(36.5) > 0.2);
+        assert!(downbeats.at(36.0) < -0.8 * HIT_ANGLE && downbeats.at(37.0).abs() < 1e-3);
+        assert!(pulse(Feature::Beats, 1.0).at(36.5) > 0.8 * HIT_ANGLE);
     }
 
     #[test]

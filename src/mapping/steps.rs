@@ -1,5 +1,9 @@
-use super::{FrameInputs, NoiseMix, Timeline};
+use super::{Frame, FrameInputs, NoiseMix, Timeline};
 use crate::Result;
+
+/// About how far a pulse of a radian moves the picture, in the unit of a calibration's lengths: measured on the bundled
+/// model, where busy prompts take half as much again and plain ones a half.
+const LENGTH_PER_RADIAN: f64 = 0.07;
 
 /// Radians by which the noise turns for as much visible change as a camera that moves the picture by its diagonal.
 /// Measured with the bundled model on a soft picture (12) and on one full of detail (21).
@@ -8,12 +12,22 @@ const CAMERA_STEP: f64 = 15.0;
 impl Timeline {
     /// How far the plan moves from each frame to the next, one value less than frames: what a viewer should see move.
     ///
-    /// The root of the squared turn of the noise (in radians, drift and pulse together), the squared change of the
-    /// prompts' shares and the squared move of the camera. It knows nothing of how far two prompts lie apart on the screen; that is what calibration measures.
+    /// In a calibrated film, a perceptual distance: the root of the squared length that [`Frame::speed`] commands and the
+    /// squared ones of pulse and camera. In others the root of the squared turn of the noise (in radians, drift and pulse
+    /// together), the squared change of the prompts' shares and the squared move of the camera, which knows nothing of how far
+    /// two prompts lie apart on the screen.
     ///
     /// # Errors
     /// As [`inputs`](Self::inputs).
     pub fn commanded_steps(&self) -> Result<Vec<f64>> {
+        let calibrated: Option<Vec<f64>> = self
+            .frames
+            .windows(2)
+            .map(|pair| self.calibrated_step(&pair[0], &pair[1]))
+            .collect();
+        if let Some(steps) = calibrated {
+            return Ok(steps);
+        }
         let mut last: Option<FrameInputs> = None;
         let mut steps = Vec::with_capacity(self.frames.len().saturating_sub(1));
         for frame in &self.frames {
@@ -26,6 +40,14 @@ impl Timeline {
             last = Some(inputs);
         }
         Ok(steps)
+    }
+
+    /// How far the picture shall move between two frames of a calibrated film.
+    fn calibrated_step(&self, a: &Frame, b: &Frame) -> Option<f64> {
+        let drift = 0.5 * (a.speed? + b.speed?) * self.frame_rate.frame_secs();
+        let moved = CAMERA_STEP * a.camera.distance(&b.camera, self.render.size);
+        let turned = LENGTH_PER_RADIAN * (b.pulse - a.pulse).hypot(moved);
+        Some(drift.hypot(turned))
     }
 }
 

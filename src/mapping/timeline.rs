@@ -131,10 +131,15 @@ pub struct Frame {
     pub prompt_mix: f64,
     /// Position on the noise path, in seeds.
     pub noise_position: f64,
-    /// Rate of the prompt position, in prompts per second.
+    /// Rate of the prompt position that the music commands, in prompts per second.
     pub prompt_velocity: f64,
-    /// Rate of the noise position, in seeds per second.
+    /// Rate of the noise position that the music commands, in seeds per second; in a film that isn't calibrated, the
+    /// position's own.
     pub noise_velocity: f64,
+    /// How fast the picture shall change, hits aside, as a perceptual distance per second; absent in a film that isn't
+    /// calibrated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed: Option<f64>,
     /// Angle in radians by which the noise is turned towards the pulse direction.
     pub pulse: f64,
     /// Classifier-free guidance; 1 or less = none.

@@ -15,8 +15,11 @@ const PROFILES: [[f64; 12]; 2] = [
         0.220, 0.006, 0.104, 0.123, 0.019, 0.103, 0.012, 0.214, 0.062, 0.022, 0.061, 0.052,
     ],
 ];
-/// How fast a key's share falls with its correlation: a lead of 0.1 is twice as likely as none.
+/// How fast a key's share falls with its correlation: a lead of 0.1 is four times as likely as none.
 const SHARPNESS: f64 = 14.0;
+/// A key's lead over its relative is taken for this at most: they share their notes, and which one is home is told by order and
+/// stress, which a mean doesn't have.
+const MAX_RELATIVE_LEAD: f64 = 0.05;
 /// Least spread of the mean chroma, relative to its mean, that has a key at all: noise has less.
 const MIN_SPREAD: f64 = 0.12;
 const NAMES: [&str; 12] = [
@@ -30,7 +33,8 @@ pub struct Key {
     pub tonic: u8,
     /// Major or minor.
     pub mode: Mode,
-    /// How sure the key is, 0..=1: its share among all keys that fit.
+    /// How sure the key is, 0..=1: its share among all keys that fit. Rarely above 2/3, since relative keys (C major and A minor)
+    /// are easily taken for each other.
     pub confidence: f64,
 }
 
@@ -87,10 +91,20 @@ pub(super) fn find(chroma: &[[f32; 12]]) -> Option<Key> {
     });
     let keys: Vec<(u8, f64)> = keys.collect();
     let (best, top) = keys.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1))?;
-    let all: f64 = keys
-        .iter()
-        .map(|(_, r)| (SHARPNESS * (r - top)).exp())
-        .sum();
+    let relative = if best < 12 {
+        12 + (best + 9) % 12
+    } else {
+        (best + 3) % 12
+    };
+    let lead = |(key, r): &(u8, f64)| {
+        let lead = top - r;
+        if *key == relative {
+            lead.min(MAX_RELATIVE_LEAD)
+        } else {
+            lead
+        }
+    };
+    let all: f64 = keys.iter().map(|key| (-SHARPNESS * lead(key)).exp()).sum();
     Some(Key {
         tonic: best % 12,
         mode: if best < 12 { Mode::Major } else { Mode::Minor },

@@ -1,0 +1,193 @@
+use std::ops::Range;
+
+use super::{Scale, Stretch};
+use crate::Result;
+use crate::perception::Percept;
+
+/// Draws pictures of the course at times in seconds of the song, in the same order.
+pub type Draw<'a> = dyn FnMut(&[f64]) -> Result<Vec<Percept>> + 'a;
+
+/// Probes for a second of the course.
+const PROBES_PER_SEC: f64 = 2.4;
+
+/// Most probes for each frame of a film.
+const MAX_SHARE: f64 = 0.2;
+
+/// Most of the probes that lie evenly, as a share; the rest go where gaps are largest.
+const MAX_EVEN_SHARE: f64 = 0.6;
+
+/// Even probes are drawn as many at once, to hold few pictures.
+const N_AT_ONCE: usize = 8;
+
+/// Refinement ends when no gap is larger than this, times the median gap, nor than [`FINE`].
+const EVEN_ENOUGH: f64 = 1.5;
+
+/// A gap larger than this is worth a probe however even the gaps are: far from each other, pictures of one motif lie about
+/// as far apart however long the way between them is.
+const FINE: f64 = 0.03;
+
+/// Longest part of a stretch whose pictures are held in memory at once, in probes.
+const MAX_HELD: usize = 96;
+
+/// Shortest distance between two probes in seconds: a fraction of a frame at any usual rate.
+const LEAST_SECS: f64 = 1e-3;
+
+/// Visible length of a second in which nothing moves: a table has to increase.
+const LEAST_SPEED: f64 = 1e-5;
+
+/// How many probes a film can afford.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Budget {
+    per_sec: f64,
+}
+
+impl Budget {
+    /// For a course of a length in seconds and a film of so many frames.
+    ///
+    /// A tenth of the frames at 24 a second, and as many at every rate from 12 a second on, so that films of these rates
+    /// agree; below, and where a film shows a small part of its course, a fifth of the frames. A probe is a sketch.
+    pub fn new(course_secs: f64, n_frames: u64) -> Self {
+        let affordable = MAX_SHARE * n_frames as f64 / course_secs.max(1e-9);
+        Self {
+            per_sec: affordable.min(PROBES_PER_SEC),
+        }
+    }
+
+    /// Most probes for a part of the course, in seconds.
+    pub fn of(&self, span: Range<f64>) -> usize {
+        ((self.per_sec * (span.end - span.start)) as usize).max(3)
+    }
+}
+
+/// The scale of a stretch from pictures of its first and last prompt on the same noises: one of the first on a noise, one
+/// of the first with the noise turned by `seeds` seeds, both for the last, and so on with other noises.
+pub fn measure_scale(pictures: &[Percept], seeds: f64) -> Scale {
+    let (fours, _) = pictures.as_chunks::<4>();
+    let mut scale = Scale::default();
+    for [from, from_turned, to, to_turned] in fours {
+        let n = 2.0 * fours.len() as f64;
+        scale.prompt_length += (from.distance(to) + from_turned.distance(to_turned)) / n;
+        scale.seed_length += (from.distance(from_turned) + to.distance(to_turned)) / (n * seeds);
+    }
+    Scale {
+        prompt_length: nano(scale.prompt_length),
+        seed_length: nano(scale.seed_length),
+    }
+}
+
+/// A value to nine decimals: read back from JSON exactly, so that a film is the same whether its calibration was just
+/// measured or was found.
+fn nano(value: f64) -> f64 {
+    (value * 1e9).round() / 1e9
+}
+
+/// Measures the length of the course over a span in seconds with at most `n_probes` pictures.
+///
+/// `n_even` of them are wished to lie evenly: more than two for each turn of the course, since the straight way between two
+/// probes would cut the turn short.
+///
+/// # Errors
+/// Those of `draw`.
+pub fn measure(
+    key: String,
+    scale: Scale,
+    span: Range<f64>,
+    n_probes: usize,
+    n_even: usize,
+    draw: &mut Draw<'_>,
+) -> Result<Stretch> {
+    let n_parts = n_probes.div_ceil(MAX_HELD).max(1);
+    let part_secs = (span.end - span.start) / n_parts as f64;
+    let border = |part: usize| {
+        if part == n_parts {
+            span.end
+        } else {
+            span.start + part as f64 * part_secs
+        }
+    };
+    let mut stretch = Stretch {
+        key,
+        scale,
+        secs: vec![nano(span.start)],
+        lengths: vec![0.0],
+    };
+    for part in 0..n_parts {
+        let [n_probes, n_even] = [n_probes, n_even].map(|n| n / n_parts);
+        let probes = probe(border(part)..border(part + 1), n_probes, n_even, draw)?;
+        for pair in probes.windows(2) {
+            let [a, b] = pair else { continue };
+            let gap = a.gap.max(LEAST_SPEED * (b.secs - a.secs));
+            stretch.lengths.push(nano(stretch.length() + gap));
+            stretch.secs.push(nano(b.secs));
+        }
+    }
+    Ok(stretch)
+}
+
+struct Probe {
+    secs: f64,
+    seen: Percept,
+    /// Distance to the next probe; 0 for the last.
+    gap: f64,
+}
+
+/// Probes of a part of the course, in order of time; at least its ends.
+fn probe(
+    span: Range<f64>,
+    n_probes: usize,
+    n_even: usize,
+    draw: &mut Draw<'_>,
+) -> Result<Vec<Probe>> {
+    let most = (MAX_EVEN_SHARE * n_probes as f64) as usize;
+    let n_gaps = n_even.min(most).max(2).min(n_probes.max(2) - 1);
+    let step = (span.end - span.start) / n_gaps as f64;
+    let mut secs: Vec<f64> = (0..n_gaps).map(|i| span.start + i as f64 * step).collect();
+    secs.push(span.end);
+    let mut probes = Vec::with_capacity(n_probes);
+    for some in secs.chunks(N_AT_ONCE) {
+        let seen = draw(some)?;
+        probes.extend(some.iter().zip(seen).map(|(secs, seen)| Probe {
+            secs: *secs,
+            seen,
+            gap: 0.0,
+        }));
+    }
+    measure_gaps(&mut probes, 0..n_gaps);
+    while probes.len() < n_probes {
+        let Some(idx) = largest_gap(&probes) else {
+            break;
+        };
+        let secs = 0.5 * (probes[idx].secs + probes[idx + 1].secs);
+        let Some(seen) = draw(&[secs])?.pop() else {
+            break;
+        };
+        let gap = 0.0;
+        probes.insert(idx + 1, Probe { secs, seen, gap });
+        measure_gaps(&mut probes, idx..idx + 2);
+    }
+    Ok(probes)
+}
+
+fn measure_gaps(probes: &mut [Probe], idxs: Range<usize>) {
+    for idx in idxs {
+        if let Some([a, b]) = probes.get_mut(idx..idx + 2) {
+            a.gap = a.seen.distance(&b.seen);
+        }
+    }
+}
+
+/// The largest gap, if it is worth a probe.
+fn largest_gap(probes: &[Probe]) -> Option<usize> {
+    let gaps = &probes[..probes.len().saturating_sub(1)];
+    let mut sizes: Vec<f64> = gaps.iter().map(|probe| probe.gap).collect();
+    sizes.sort_by(f64::total_cmp);
+    let median = sizes.get(sizes.len() / 2)?;
+    let is_worth = |idx: &usize| {
+        let width = probes[*idx + 1].secs - probes[*idx].secs;
+        probes[*idx].gap > (EVEN_ENOUGH * median).min(FINE) && width >= 2.0 * LEAST_SECS
+    };
+    let size = |idx: &usize| probes[*idx].gap;
+    (0..gaps.len())
+        .filter(is_worth)
+        .max_by(|a, b| size(a).total_cmp(&size(b)).then(b.cmp(a)))
+}
