@@ -2,11 +2,13 @@
 
 use super::features::{FeatureExtractor, Features, HOP_LENGTH, HOP_SECS, N_FFT};
 use super::given::{self, Given};
+use super::inputs::{self, Levels};
+use super::network::{self, Activations};
 use super::onset::{self, OnsetStrength};
 use super::sound::{SoundMeter, rounded};
 use super::tracker::{self, Heard};
 use super::{
-    Analysis, AnalysisConfig, Hops, SCHEMA_VERSION, names, pulse, rhythm, sections, stems, stream,
+    Analysis, AnalysisConfig, Hops, SCHEMA_VERSION, names, rhythm, sections, stems, stream, tempo,
 };
 use crate::{Result, Track};
 
@@ -32,9 +34,9 @@ pub fn analyze(track: &Track, config: &AnalysisConfig) -> Result<Analysis> {
         tracker.push(batch.mono)
     })?;
     let (mut features, sound) = (extractor.finish(), sound.finish());
-    let mut strength = OnsetStrength::of(&features);
+    let (strength, mut activations) = hear(&features);
     features.spectrogram.thin_out(HOPS_PER_SPECTRUM);
-    let onsets = onset::find(&features, &strength);
+    let onsets = onset::find(&features, &strength, &activations);
     let mut hops = hops_of(&features, &strength, track.sample_rate_hz);
     (hops.harmonic, hops.percussive, hops.brightness_hz) =
         (sound.harmonic, sound.percussive, sound.brightness_hz);
@@ -42,14 +44,15 @@ pub fn analyze(track: &Track, config: &AnalysisConfig) -> Result<Analysis> {
     for (name, stem) in &stem_tracks {
         let heard = stems::hear(name, stem, features.n_hops)?;
         if heard.is_drums() {
-            stems::led_by(&mut strength, &heard.strength);
+            activations.led_by(&heard.activations);
         }
         heard_stems.push(heard.stem);
     }
     let heard = Heard {
         features: &features,
         strength: &strength,
-        activation: &pulse::activation(&strength),
+        activations: &activations,
+        period: tempo::period(&features, &strength, &onsets, given.meter),
         config: &AnalysisConfig {
             tempo_bpm: given.tempo_bpm,
             meter: given.meter,
@@ -94,6 +97,17 @@ pub fn analyze(track: &Track, config: &AnalysisConfig) -> Result<Analysis> {
     })
 }
 
+/// Onset strength of each hop, and what the network hears.
+pub(super) fn hear(features: &Features) -> (OnsetStrength, Activations) {
+    let reference_db = inputs::reference_levels(&features.loudness_db);
+    let levels = Levels::new(features, &reference_db);
+    let harmony = inputs::harmony(features);
+    rayon::join(
+        || OnsetStrength::of(&levels, features.n_hops),
+        || network::activations(&levels, features.n_hops, &harmony),
+    )
+}
+
 /// Numbers that are short in JSON.
 fn short(values: &[f32], steps: f32) -> Vec<f32> {
     values.iter().map(|value| rounded(*value, steps)).collect()
@@ -113,54 +127,5 @@ pub(super) fn hops_of(features: &Features, strength: &OnsetStrength, sample_rate
             .collect(),
         loudness_db: short(&features.loudness_db, 100.0),
         ..Hops::default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Write as _;
-
-    use super::*;
-    use crate::analysis::{judge, rhythm};
-
-    #[test]
-    #[ignore = "writes the table for training the judge; see training/README.md"]
-    fn training_table() {
-        let folder = std::env::var("TRAINING_MUSIC").unwrap();
-        let mut table = std::fs::File::create(std::env::var("TRAINING_TABLE").unwrap()).unwrap();
-        let config = AnalysisConfig::default();
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension().is_none_or(|e| e != "wav") {
-                continue;
-            }
-            let track = Track::open(&path).unwrap();
-            let mut extractor = FeatureExtractor::new(track.duration_secs);
-            let heard = stream::listen(&track, |batch| {
-                extractor.push(batch.resampled);
-                Ok(())
-            });
-            heard.unwrap();
-            let features = extractor.finish();
-            let strength = OnsetStrength::of(&features);
-            let onsets = onset::find(&features, &strength);
-            let heard = Heard {
-                features: &features,
-                strength: &strength,
-                activation: &pulse::activation(&strength),
-                config: &config,
-            };
-            let tracker = tracker::tracker(config.tracker, track.sample_rate_hz).unwrap();
-            let candidates = tracker.finish(&heard).unwrap();
-            let levels = rhythm::levels(candidates, &heard, &onsets);
-            for (level, meter_idx, inputs) in judge::table(&levels) {
-                let secs = level.hops.iter().map(|hop| *hop as f64 * HOP_SECS);
-                let beats: Vec<_> = secs.zip(&level.meters[meter_idx].positions).collect();
-                let name = path.file_stem().unwrap().to_string_lossy();
-                let row =
-                    serde_json::json!({"name": name, "inputs": inputs.as_slice(), "beats": beats});
-                writeln!(table, "{row}").unwrap();
-            }
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use aubio_rs::{OnsetMode, Tempo};
 
-use super::tracker::{BeatTracker, Heard};
+use super::tracker::{BeatTracker, Heard, Tracked};
 use crate::{Error, Result};
 
 /// Window and hop of aubio's own examples, in samples.
@@ -52,13 +52,16 @@ impl BeatTracker for AubioTracker {
         Ok(())
     }
 
-    fn finish(mut self: Box<Self>, _: &Heard<'_>) -> Result<Vec<Vec<f64>>> {
+    fn finish(mut self: Box<Self>, _: &Heard<'_>) -> Result<Tracked> {
         if !self.pending.is_empty() {
             let mut last = std::mem::take(&mut self.pending);
             last.resize(HOP, 0.0);
             self.hop(&last)?;
         }
-        Ok(vec![self.beats])
+        Ok(Tracked {
+            secs: self.beats,
+            positions: None,
+        })
     }
 }
 

@@ -4,13 +4,15 @@
 mod analyze;
 #[cfg(feature = "aubio")]
 mod aubio;
+mod bar_pointer;
 mod click;
+mod confidence;
 mod features;
 mod given;
-mod judge;
+mod inputs;
 mod labels;
-mod meter;
 mod names;
+mod network;
 mod onset;
 mod plot;
 mod pulse;
@@ -21,6 +23,7 @@ mod sound;
 mod stems;
 mod stream;
 mod summary;
+mod tempo;
 mod tracker;
 
 pub use analyze::analyze;

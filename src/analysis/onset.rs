@@ -1,27 +1,23 @@
 //! Onset strength and onsets.
 //!
 //! Onset strength is SuperFlux (Böck and Widmer, DAFx 2013): the rise of each band of a logarithmic spectrogram over the
-//! loudest of its neighbours two hops earlier, which a vibrato doesn't raise. Levels are relative to the song's, and to
-//! what was loud within some seconds, so neither the gain of the file nor a quiet verse matters. Onsets are peaks of it, moved
-//! to the millisecond at which the sound's level rises.
+//! loudest of its neighbours two hops earlier. Levels are relative to the song's, and to what is loud within some seconds, so
+//! neither the gain of the file nor a quiet verse matters. Onsets are what the network takes for one, moved to the millisecond
+//! at which the sound's level rises.
 
 use super::features::{Features, HOP_SECS};
+use super::inputs::{self, LAG_HOPS, Levels};
+use super::network::Activations;
 use super::{Band, Onset};
 
-/// Hops over which the spectrogram rises.
-const LAG_HOPS: usize = 2;
-/// How far below the reference level a band fades into nothing, in dB.
-const RANGE_DB: f32 = 45.0;
-/// How far the local reference may lie below the song's, in dB.
-const MAX_AGC_DB: f32 = 25.0;
-/// Reach of the local reference to each side, in hops.
-const AGC_HOPS: usize = 400;
 /// Least onset strength, in natural-log units summed over bands, that counts as 1: sounds without attacks stay weak.
 const MIN_TOP: f32 = 12.0;
-/// Rise over the surroundings that makes an onset, in the same units.
-const MIN_RISE: f32 = 1.8;
-/// Share of a strong onset below which rises within the quarter second after it are part of its decay.
-const MASKED_SHARE: f32 = 0.1;
+/// Least probability of an onset.
+const MIN_PROBABILITY: f32 = 0.35;
+/// Hops to each side among which an onset is the most probable.
+const PEAK_HOPS: usize = 2;
+/// Onsets closer than this are one, in seconds.
+const MIN_DISTANCE_SECS: f64 = 0.03;
 /// Frequencies between low, mid and high band.
 const SPLITS_HZ: [f32; 2] = [200.0, 2500.0];
 
@@ -32,50 +28,38 @@ pub(super) struct OnsetStrength {
     pub full: Vec<f32>,
     /// In the low, mid and high band, in the units of `full`.
     pub bands: Vec<[f32; 3]>,
-    /// Natural-log units, summed over bands, of 1 in `full`.
-    pub unit: f32,
 }
 
 impl OnsetStrength {
     /// Computes the onset strength of each hop.
-    pub fn of(features: &Features) -> Self {
-        let n_hops = features.n_hops;
-        let reference_db = reference_levels(&features.loudness_db);
-        let centers_hz = &features.spectrogram.centers_hz;
-        let band_of: Vec<usize> = centers_hz
+    pub fn of(levels: &Levels<'_>, n_hops: usize) -> Self {
+        let band_of: Vec<usize> = levels
+            .centers_hz()
             .iter()
             .map(|hz| SPLITS_HZ.iter().filter(|split| hz >= split).count())
             .collect();
-        let n_bands = centers_hz.len();
+        let n_bands = levels.n_bands();
         let mut history = vec![vec![0.0f32; n_bands]; LAG_HOPS + 1];
+        let mut rises = vec![0.0f32; n_bands];
         let mut strength = Self {
             full: Vec::with_capacity(n_hops),
             bands: Vec::with_capacity(n_hops),
-            unit: MIN_TOP,
         };
-        for (hop_idx, reference_db) in reference_db.into_iter().enumerate() {
+        for hop_idx in 0..n_hops {
             history.rotate_right(1);
-            let (now, before) = history.split_at_mut(1);
-            let (now, before) = (&mut now[0], &before[LAG_HOPS - 1]);
-            features.spectrogram.read(hop_idx, now);
-            for level in now.iter_mut() {
-                let above = *level - reference_db + RANGE_DB;
-                *level = (1.0 + 10f32.powf(above / 20.0)).ln();
-            }
-            let mut rises = [0.0f32; 3];
+            levels.compressed(hop_idx, &mut history[0]);
+            let mut sums = [0.0f32; 3];
             if hop_idx >= LAG_HOPS {
-                for band in 0..n_bands {
-                    let around = &before[band.saturating_sub(1)..(band + 2).min(n_bands)];
-                    let loudest = around.iter().copied().fold(0.0, f32::max);
-                    rises[band_of[band]] += (now[band] - loudest).max(0.0);
+                inputs::rises(&history[0], &history[LAG_HOPS], &mut rises);
+                for (rise, band) in rises.iter().zip(&band_of) {
+                    sums[*band] += rise;
                 }
             }
-            strength.full.push(rises.iter().sum());
-            strength.bands.push(rises);
+            strength.full.push(sums.iter().sum());
+            strength.bands.push(sums);
         }
         let top = percentile(&strength.full, 0.99);
-        strength.unit = top.max(MIN_TOP);
-        let scale = 1.0 / strength.unit;
+        let scale = 1.0 / top.max(MIN_TOP);
         strength.full.iter_mut().for_each(|s| *s *= scale);
         strength
             .bands
@@ -83,71 +67,50 @@ impl OnsetStrength {
             .for_each(|rises| rises.iter_mut().for_each(|s| *s *= scale));
         strength
     }
-
-    /// Time and strength of a hop, between hops.
-    fn peak_secs(&self, hop_idx: usize) -> f64 {
-        // The rise over two hops is seen one hop late.
-        (hop_idx as f64 - LAG_HOPS as f64 / 2.0) * HOP_SECS
-    }
-}
-
-/// What counts as loud around each hop, in dB.
-fn reference_levels(loudness_db: &[f32]) -> Vec<f32> {
-    let song_db = percentile(loudness_db, 0.95);
-    // Loudest level of each second, then the largest within reach.
-    let seconds: Vec<f32> = loudness_db
-        .chunks(100)
-        .map(|c| c.iter().copied().fold(f32::MIN, f32::max))
-        .collect();
-    let reach = AGC_HOPS / 100;
-    let local: Vec<f32> = (0..seconds.len())
-        .map(|i| {
-            let around = &seconds[i.saturating_sub(reach)..(i + reach + 1).min(seconds.len())];
-            around.iter().copied().fold(f32::MIN, f32::max)
-        })
-        .collect();
-    (0..loudness_db.len())
-        .map(|hop_idx| local[hop_idx / 100].clamp(song_db - MAX_AGC_DB, song_db))
-        .collect()
 }
 
 /// Onsets in order of time.
-pub(super) fn find(features: &Features, strength: &OnsetStrength) -> Vec<Onset> {
-    let least_rise = MIN_RISE / strength.unit;
-    let full = &strength.full;
+pub(super) fn find(
+    features: &Features,
+    strength: &OnsetStrength,
+    heard: &Activations,
+) -> Vec<Onset> {
     let mut onsets: Vec<Onset> = Vec::new();
-    for hop_idx in 0..full.len() {
-        let value = full[hop_idx];
-        let around = |before: usize, after: usize| {
-            &full[hop_idx.saturating_sub(before)..(hop_idx + after + 1).min(full.len())]
+    let mut last_probability = 0.0;
+    for (hop_idx, probability) in heard.onset.iter().copied().enumerate() {
+        let around = |reach: usize| {
+            hop_idx.saturating_sub(reach)..(hop_idx + reach + 1).min(heard.onset.len())
         };
-        let highest = around(3, 3).iter().copied().fold(0.0, f32::max);
-        let window = around(10, 7);
-        let mean = window.iter().sum::<f32>() / window.len() as f32;
-        // What a strong sound does while it decays isn't an onset.
-        let masked = around(25, 0).iter().copied().fold(0.0, f32::max) * MASKED_SHARE;
-        if value < highest
-            || value < masked
-            || value < mean + least_rise
-            || value < 1.3 * least_rise
-        {
+        let is_peak = heard.onset[around(PEAK_HOPS)]
+            .iter()
+            .all(|p| *p <= probability);
+        if probability < MIN_PROBABILITY || !is_peak {
             continue;
         }
-        let rises = strength.bands[hop_idx];
-        let band = dominant(rises);
-        let time_secs = attack_secs(features, strength.peak_secs(hop_idx), band);
+        // The rise over two hops is seen a hop late, and an attack may fall between hops.
+        let near = hop_idx.saturating_sub(1)..(hop_idx + 4).min(strength.full.len());
+        let Some(strongest) = near.max_by(|a, b| strength.full[*a].total_cmp(&strength.full[*b]))
+        else {
+            continue;
+        };
+        let band = dominant(strength.bands[strongest]);
+        let time_secs = attack_secs(features, hop_idx as f64 * HOP_SECS, band);
         let onset = Onset {
             time_secs: rounded(time_secs, 1e6),
-            strength: rounded(f64::from(value.min(1.0)), 1e4),
+            strength: rounded(f64::from(strength.full[strongest].min(1.0)), 1e4),
             band,
         };
         match onsets.last_mut() {
-            Some(last) if time_secs - last.time_secs < 0.03 => {
-                if onset.strength > last.strength {
+            Some(last) if time_secs - last.time_secs < MIN_DISTANCE_SECS => {
+                if probability > last_probability {
                     *last = onset;
+                    last_probability = probability;
                 }
             }
-            _ => onsets.push(onset),
+            _ => {
+                onsets.push(onset);
+                last_probability = probability;
+            }
         }
     }
     onsets
@@ -214,4 +177,67 @@ pub(super) fn percentile(values: &[f32], share: f64) -> f32 {
 /// `value` to the nearest of `steps` parts of 1: short in JSON, and read back exactly.
 pub(super) fn rounded(value: f64, steps: f64) -> f64 {
     (value * steps).round() / steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::analyze::hear;
+    use super::super::features::FeatureExtractor;
+    use super::*;
+
+    const RATE_HZ: f32 = 24_000.0;
+
+    fn noise(i: usize) -> f32 {
+        let x = (i as u32).wrapping_mul(0x9E37_79B9);
+        (x ^ (x >> 15)).wrapping_mul(0x85EB_CA6B) as f32 / u32::MAX as f32 - 0.5
+    }
+
+    /// A drum `t` seconds after its attack, sample `i` of the song.
+    fn drum(band: Band, t: f32, i: usize) -> f32 {
+        let tone = |hz: f32| (std::f32::consts::TAU * hz * t).sin();
+        match band {
+            Band::Low => 0.7 * tone(55.0 + 30.0 * (-t / 0.03).exp()) * (-t / 0.12).exp(),
+            Band::Mid => (0.4 * tone(200.0) + 0.3 * noise(i)) * (-t / 0.06).exp(),
+            Band::High => 0.3 * (noise(i) - noise(i + 1)) * (-t / 0.02).exp(),
+        }
+    }
+
+    #[test]
+    fn kicks_snares_and_hats_are_told_apart_and_timed() {
+        let bands = [Band::Low, Band::High, Band::Mid, Band::High];
+        let truth: Vec<(f32, Band)> = (0..48)
+            .map(|i| (0.4 + 0.2507 * i as f32, bands[i % 4]))
+            .collect();
+        let samples: Vec<f32> = (0..13 * 24_000)
+            .map(|i| {
+                let now = i as f32 / RATE_HZ;
+                let sounding = truth
+                    .iter()
+                    .filter(|(start, _)| (0.0..0.5).contains(&(now - start)));
+                sounding
+                    .map(|(start, band)| drum(*band, now - start, i))
+                    .sum()
+            })
+            .collect();
+        let mut extractor = FeatureExtractor::new(13.0);
+        extractor.push(&samples);
+        let features = extractor.finish();
+        let (strength, activations) = hear(&features);
+        let onsets = find(&features, &strength, &activations);
+        assert!(onsets.len().abs_diff(truth.len()) <= 2, "{}", onsets.len());
+        let mut errors = Vec::new();
+        let mut n_right = 0;
+        for (start, band) in &truth {
+            let near = onsets
+                .iter()
+                .find(|o| (o.time_secs - f64::from(*start)).abs() < 0.03);
+            let Some(onset) = near else { continue };
+            errors.push((onset.time_secs - f64::from(*start)).abs());
+            n_right += usize::from(onset.band == *band);
+        }
+        errors.sort_by(f64::total_cmp);
+        assert!(errors.len() >= 46, "{} found", errors.len());
+        assert!(errors[errors.len() / 2] < 0.003, "{:?}", errors);
+        assert!(n_right >= 45, "{n_right} tagged right");
+    }
 }

@@ -5,9 +5,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::analyze::hops_of;
+use super::analyze::{self, hops_of};
 use super::features::{FeatureExtractor, HOP_SECS};
-use super::onset::{self, OnsetStrength};
+use super::network::Activations;
+use super::onset;
 use super::{Hops, Stem, stream};
 use crate::units::format_secs;
 use crate::{Error, Result, Track};
@@ -49,7 +50,7 @@ impl FromStr for StemFile {
 /// A stem and what trackers want of it.
 pub(super) struct HeardStem {
     pub stem: Stem,
-    pub strength: OnsetStrength,
+    pub activations: Activations,
 }
 
 impl HeardStem {
@@ -126,8 +127,8 @@ pub(super) fn hear(name: &str, track: &Track, n_hops: usize) -> Result<HeardStem
         Ok(())
     })?;
     let features = extractor.finish();
-    let strength = OnsetStrength::of(&features);
-    let mut onsets = onset::find(&features, &strength);
+    let (strength, activations) = analyze::hear(&features);
+    let mut onsets = onset::find(&features, &strength, &activations);
     onsets.retain(|onset| onset.time_secs < n_hops as f64 * HOP_SECS);
     let hops = hops_of(&features, &strength, track.sample_rate_hz);
     Ok(HeardStem {
@@ -138,7 +139,7 @@ pub(super) fn hear(name: &str, track: &Track, n_hops: usize) -> Result<HeardStem
             onsets,
             hops: fitted(hops, n_hops),
         },
-        strength,
+        activations,
     })
 }
 
@@ -148,19 +149,6 @@ fn fitted(mut hops: Hops, n_hops: usize) -> Hops {
     hops.bands.resize(n_hops, [0.0; 3]);
     hops.loudness_db.resize(n_hops, super::features::FLOOR_DB);
     hops
-}
-
-/// Lets the drums lead where they play: the song's onset strength is raised to theirs. Where they pause, the song is all there
-/// is.
-pub(super) fn led_by(song: &mut OnsetStrength, drums: &OnsetStrength) {
-    for (song, drums) in song.full.iter_mut().zip(&drums.full) {
-        *song = song.max(*drums);
-    }
-    for (song, drums) in song.bands.iter_mut().zip(&drums.bands) {
-        for (song, drums) in song.iter_mut().zip(drums) {
-            *song = song.max(*drums);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::AnalysisConfig;
 use super::features::Features;
+use super::network::Activations;
 use super::onset::OnsetStrength;
 use crate::{Error, Result};
 
@@ -13,7 +14,7 @@ use crate::{Error, Result};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TrackerKind {
-    /// Ours: pulses at several metrical levels, judged by their bars. Follows changing tempo and knows meters.
+    /// Ours: a network hears beats, a bar-pointer model makes bars of them. Follows changing tempo and knows meters.
     #[default]
     Pulse,
     /// aubio's beat tracker (Davies and Plumbley 2007). Needs the feature `aubio`, which makes the binary GPL-3.0.
@@ -49,9 +50,18 @@ impl FromStr for TrackerKind {
 pub(super) struct Heard<'a> {
     pub features: &'a Features,
     pub strength: &'a OnsetStrength,
-    /// See [`super::pulse::activation`].
-    pub activation: &'a [f32],
+    pub activations: &'a Activations,
+    /// The likely distance of beats in hops; see [`super::tempo`].
+    pub period: Option<f32>,
     pub config: &'a AnalysisConfig,
+}
+
+/// What a tracker found.
+pub(super) struct Tracked {
+    /// Beats in seconds, ascending.
+    pub secs: Vec<f64>,
+    /// Position in the bar of each, from 1, by a tracker that knows bars.
+    pub positions: Option<Vec<u32>>,
 }
 
 /// Finds beats. A tracker may listen to the samples, or look at what was heard once they are over.
@@ -62,11 +72,11 @@ pub(super) trait BeatTracker {
     /// When the tracker fails.
     fn push(&mut self, mono: &[f32]) -> Result<()>;
 
-    /// The beats in seconds, ascending; several candidates where the metrical level is open, to be judged by their bars.
+    /// The beats.
     ///
     /// # Errors
     /// When the tracker fails.
-    fn finish(self: Box<Self>, heard: &Heard<'_>) -> Result<Vec<Vec<f64>>>;
+    fn finish(self: Box<Self>, heard: &Heard<'_>) -> Result<Tracked>;
 }
 
 /// A tracker for a song at `sample_rate_hz`.

@@ -14,7 +14,8 @@ pub(in super::super) fn rhythm(given: &[GivenBeat], heard: &Heard<'_>) -> Rhythm
     let positions = if known.iter().any(Option::is_some) {
         filled(&known)
     } else {
-        positions(given.iter().map(hop).collect(), heard)
+        let hops: Vec<usize> = given.iter().map(hop).collect();
+        positions(&hops, heard)
     };
     let beats: Vec<Beat> = given
         .iter()

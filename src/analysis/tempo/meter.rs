@@ -4,8 +4,8 @@
 //! Bars of each length are laid over the beats by a Viterbi pass that may change its phase at a cost (a pick-up, a bar of
 //! another length), and the length whose downbeats stand out most wins.
 
-use super::features::{Features, HOPS_PER_CHROMA};
-use super::onset::OnsetStrength;
+use super::super::features::{Features, HOPS_PER_CHROMA};
+use super::super::onset::OnsetStrength;
 
 /// What is heard at one beat, until the next.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,8 +24,6 @@ pub(super) struct BeatEvidence {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Meter {
     pub beats_per_bar: u32,
-    /// Position of each beat in its bar, from 1.
-    pub positions: Vec<u32>,
     /// Mean downbeat evidence over that of other beats, in standard deviations.
     pub contrast: f32,
 }
@@ -155,7 +153,6 @@ pub(super) fn bars(scores: &[f32], beats_per_bar: usize) -> Meter {
     Meter {
         beats_per_bar: n_positions as u32,
         contrast: of(true) - of(false),
-        positions,
     }
 }
 

@@ -6,47 +6,25 @@
 
 use std::sync::LazyLock;
 
-use super::rhythm::{Level, METERS};
+use super::{Level, METERS};
 
 /// Numbers that describe a pair.
 const N_INPUTS: usize = 43;
 
-/// The level and meter chosen.
-pub(super) struct Choice {
-    pub level_idx: usize,
-    /// Index in [`METERS`], and in the level's `meters`.
-    pub meter_idx: usize,
-    /// Share of the chosen tempo in the score of all, 0..=1.
-    pub certainty: f32,
-}
-
-/// The best pair; bars of `wanted` beats where that is given. None without levels.
-pub(super) fn best(levels: &[Level], wanted: Option<u32>) -> Option<Choice> {
+/// Index of the level of the best pair; with bars of `wanted` beats where that is given. None without levels.
+pub(super) fn best(levels: &[Level], wanted: Option<u32>) -> Option<usize> {
     let highest = Highest::of(levels);
-    let mut scores: Vec<(f32, usize, usize)> = Vec::new();
+    let mut scores: Vec<(f32, usize)> = Vec::new();
     for (level_idx, level) in levels.iter().enumerate() {
         for (meter_idx, n_beats) in METERS.iter().enumerate() {
             let inputs = describe(level, meter_idx, &highest);
             if wanted.is_none_or(|n| n as usize == *n_beats) {
-                scores.push((NETWORK.score(&inputs), level_idx, meter_idx));
+                scores.push((NETWORK.score(&inputs), level_idx));
             }
         }
     }
-    let (top, level_idx, meter_idx) = scores.iter().copied().max_by(|a, b| a.0.total_cmp(&b.0))?;
-    let bpm = levels[level_idx].profile.bpm;
-    let (mut same, mut all) = (0.0, 0.0);
-    for (score, idx, _) in scores {
-        let share = (score - top).exp();
-        all += share;
-        if (levels[idx].profile.bpm / bpm - 1.0).abs() < 0.04 {
-            same += share;
-        }
-    }
-    Some(Choice {
-        level_idx,
-        meter_idx,
-        certainty: same / all,
-    })
+    let best = scores.into_iter().max_by(|a, b| a.0.total_cmp(&b.0))?;
+    Some(best.1)
 }
 
 /// Highest values over all levels of a song, for comparison.
@@ -80,18 +58,6 @@ impl Highest {
 fn relative_contrast(contrast: f32, beats_per_bar: u32) -> f32 {
     let n = beats_per_bar as f32;
     contrast / (n / (n - 1.0).max(1.0).sqrt())
-}
-
-/// Inputs of the network for each pair, with its level and the index of its meter.
-#[cfg(test)]
-pub(super) fn table(levels: &[Level]) -> Vec<(&Level, usize, [f32; N_INPUTS])> {
-    let highest = Highest::of(levels);
-    let pairs = levels
-        .iter()
-        .flat_map(|level| (0..METERS.len()).map(move |meter_idx| (level, meter_idx)));
-    pairs
-        .map(|(level, meter_idx)| (level, meter_idx, describe(level, meter_idx, &highest)))
-        .collect()
 }
 
 fn describe(level: &Level, meter_idx: usize, highest: &Highest) -> [f32; N_INPUTS] {

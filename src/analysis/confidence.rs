@@ -1,0 +1,97 @@
+//! How sure the beats and the tempo are.
+
+use super::inputs::HOPS_PER_FRAME;
+use super::tracker::Heard;
+
+/// Probabilities, estimated from how plainly the network hears the beats; see `training/README.md`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Confidence {
+    /// That a beat lies within 70 ms of a true one.
+    pub beat: f64,
+    /// That the tempo is within 4 % of the true one.
+    pub tempo: f64,
+}
+
+/// What the network heard at the beats, and elsewhere.
+pub(super) fn describe(beats: &[(usize, u32)], heard: &Heard<'_>) -> [f64; N_TRAITS] {
+    let values = &heard.activations.beat;
+    let at = |hop: usize| {
+        let frame = hop / HOPS_PER_FRAME;
+        let around = frame.saturating_sub(1)..(frame + 2).min(values.len());
+        let around = values.get(around).unwrap_or_default();
+        f64::from(around.iter().copied().fold(0.0, f32::max))
+    };
+    let n = beats.len().max(1) as f64;
+    let on = beats.iter().map(|(hop, _)| at(*hop)).sum::<f64>() / n;
+    let between = beats.windows(2).map(|w| at((w[0].0 + w[1].0) / 2));
+    let off = between.sum::<f64>() / n;
+    let unsteady = beats.windows(3).filter(|w| {
+        let (a, b) = ((w[1].0 - w[0].0) as f64, (w[2].0 - w[1].0) as f64);
+        (a / b - 1.0).abs() > 0.15
+    });
+    [on, off, unsteady.count() as f64 / n, (n / 20.0).min(1.0)]
+}
+
+/// Numbers that [`describe`] gives.
+pub(super) const N_TRAITS: usize = 4;
+
+/// Bias, then a weight for each trait.
+const BEAT_WEIGHTS: [f64; N_TRAITS + 1] = [-4.0, 7.0, -3.0, -4.0, 0.0];
+const TEMPO_WEIGHTS: [f64; N_TRAITS + 1] = [-4.0, 7.0, -3.0, -4.0, 0.0];
+
+/// Of beats given as hop and position.
+pub(super) fn of(beats: &[(usize, u32)], heard: &Heard<'_>) -> Confidence {
+    let traits = describe(beats, heard);
+    let probability = |weights: &[f64; N_TRAITS + 1]| {
+        let sum: f64 = weights[1..].iter().zip(traits).map(|(w, t)| w * t).sum();
+        1.0 / (1.0 + (-(weights[0] + sum)).exp())
+    };
+    Confidence {
+        beat: probability(&BEAT_WEIGHTS),
+        tempo: probability(&TEMPO_WEIGHTS),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::analyze::hear;
+    use super::super::features::{FeatureExtractor, HOP_SECS};
+    use super::super::{AnalysisConfig, onset, rhythm, stream, tempo, tracker};
+    use super::*;
+    use crate::Track;
+
+    /// For each WAV file a `.traits` file: JSON with what [`describe`] says and the beats it is said of.
+    #[test]
+    #[ignore = "writes what the confidences are fitted to; see training/README.md"]
+    fn training_traits() {
+        let config = AnalysisConfig::default();
+        for entry in std::fs::read_dir(std::env::var("TRAINING_MUSIC").unwrap()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|e| e != "wav") {
+                continue;
+            }
+            let track = Track::open(&path).unwrap();
+            let mut extractor = FeatureExtractor::new(track.duration_secs);
+            let done = stream::listen(&track, |batch| {
+                extractor.push(batch.resampled);
+                Ok(())
+            });
+            done.unwrap();
+            let features = extractor.finish();
+            let (strength, activations) = hear(&features);
+            let onsets = onset::find(&features, &strength, &activations);
+            let heard = Heard {
+                features: &features,
+                strength: &strength,
+                activations: &activations,
+                period: tempo::period(&features, &strength, &onsets, None),
+                config: &config,
+            };
+            let tracker = tracker::tracker(config.tracker, track.sample_rate_hz).unwrap();
+            let kept = rhythm::kept(tracker.finish(&heard).unwrap(), &heard, &onsets);
+            let beats: Vec<f64> = kept.iter().map(|b| b.0 as f64 * HOP_SECS).collect();
+            let row = serde_json::json!({"traits": describe(&kept, &heard), "beats": beats});
+            std::fs::write(path.with_extension("traits"), row.to_string()).unwrap();
+        }
+    }
+}
