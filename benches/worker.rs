@@ -17,13 +17,14 @@ fn main() -> Result<()> {
     // cargo adds flags of its own.
     let name = std::env::args().skip(1).find(|arg| !arg.starts_with("--"));
     let mut run = cases::prepare(&name.context("usage: worker CASE")?)?;
+    let pool = rayon::ThreadPoolBuilder::new().build()?;
     let mut out = stdout();
     writeln!(out, "ready")?;
     out.flush()?;
     for line in stdin().lines() {
         line?;
         let started = Instant::now();
-        run()?;
+        pool.install(&mut run)?;
         writeln!(out, "{}", started.elapsed().as_secs_f64())?;
         out.flush()?;
     }

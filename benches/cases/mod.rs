@@ -31,7 +31,7 @@ use visualize::diffusion::{ModelDefaults, ModelSource, Renderer, StableDiffusion
 use visualize::mapping::{FrameInputs, NoiseMix, PromptText};
 
 /// A case that is ready to run, again and again.
-pub type Run = Box<dyn FnMut() -> Result<()>>;
+pub type Run = Box<dyn FnMut() -> Result<()> + Send>;
 
 /// Prepares a case.
 ///

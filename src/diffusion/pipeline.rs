@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor};
 use image::RgbImage;
+use rayon::prelude::*;
 use serde_json::Value;
 
 use super::defaults::ModelDefaults;
@@ -122,7 +123,7 @@ impl StableDiffusion {
         };
         if loaded.text_stays {
             loaded.text()?;
-            loaded.networks()?;
+            loaded.load_networks()?;
         }
         Ok(loaded)
     }
@@ -169,8 +170,8 @@ impl StableDiffusion {
         }
     }
 
-    /// The denoiser and the decoder, read if they aren't there.
-    fn networks(&mut self) -> Result<&Networks> {
+    /// Reads the denoiser and the decoder if they aren't there.
+    fn load_networks(&mut self) -> Result<()> {
         if self.networks.is_none() {
             let weights = |part| {
                 Ok(
@@ -183,13 +184,23 @@ impl StableDiffusion {
                 decoder: Decoder::load(&weights(Part::Vae)?, self.vae_config.clone())?,
             });
         }
-        self.networks.as_ref().ok_or_else(unloaded)
+        Ok(())
     }
 
-    /// The denoised latents of frames that all need `n_chunks` and all want guidance or none, `[b, c, h, w]`.
-    fn latents(&mut self, frames: &[&FrameInputs], pass: Pass) -> Result<Tensor> {
-        let guidance = self.guidance(frames, pass)?;
-        self.let_text_go();
+    /// Frames that are drawn together, of `n_frames` that could be.
+    ///
+    /// On the CPU each thread takes its share: a small network's layers are too short to be divided without loss. A GPU
+    /// wants them all at once.
+    fn frames_of_a_job(&self, n_frames: usize) -> usize {
+        match self.device.is_cpu() {
+            true => n_frames.div_ceil(rayon::current_num_threads()).max(1),
+            false => n_frames.max(1),
+        }
+    }
+
+    /// Frames that share a pass, drawn together. Networks must be loaded.
+    fn draw(&self, frames: &[&FrameInputs], guidance: &Guidance) -> Result<Vec<RgbImage>> {
+        let networks = self.networks.as_ref().ok_or_else(unloaded)?;
         let scale = self.vae_config.scale();
         let shape = (
             self.vae_config.latent_channels(),
@@ -197,26 +208,21 @@ impl StableDiffusion {
             self.draw_size.width as usize / scale,
         );
         let mixes: Vec<&NoiseMix> = frames.iter().map(|frame| &frame.noise).collect();
-        let device = self.device.clone();
-        let noise = |stream| noise::batch(&mixes, stream, shape, &device, DType::F32);
+        let noise = |stream| noise::batch(&mixes, stream, shape, &self.device, DType::F32);
         let mut scheduler = self.scheduler.start(self.n_steps)?;
-        sampler::sample(
-            &self.networks()?.unet,
+        let latents = sampler::sample(
+            &networks.unet,
             scheduler.as_mut(),
             &noise(0)?,
-            &guidance,
+            guidance,
             &mut |call_idx| noise(call_idx as u64 + 1),
             &mut |_| {},
-        )
-    }
-
-    /// Draws frames at the draw size: pictures of nominally -1..=1, `[b, 3, h, w]`.
-    fn pictures(&mut self, frames: &[&FrameInputs], pass: Pass) -> Result<Tensor> {
-        let latents = self.latents(frames, pass)?;
+        )?;
         let latents = latents
             .to_dtype(self.dtype)
             .map_err(Error::tensor("decoding the latents"))?;
-        self.networks()?.decoder.decode(&latents)
+        let pictures = networks.decoder.decode(&latents)?; // nominally -1..=1, [b, 3, h, w]
+        finish::frames(&pictures, self.film_size)
     }
 
     fn guidance(&mut self, frames: &[&FrameInputs], pass: Pass) -> Result<Guidance> {
@@ -355,17 +361,25 @@ impl Renderer for StableDiffusion {
         for (idx, frame) in frames.iter().enumerate() {
             passes.entry(self.pass(frame)?).or_default().push(idx);
         }
-        let mut drawn: Vec<(usize, RgbImage)> = Vec::with_capacity(frames.len());
+        let mut jobs = Vec::new();
         for (pass, indices) in passes {
-            let batch: Vec<&FrameInputs> =
-                indices.iter().filter_map(|idx| frames.get(*idx)).collect();
-            let pictures = self.pictures(&batch, pass)?;
-            drawn.extend(
-                indices
-                    .into_iter()
-                    .zip(finish::frames(&pictures, self.film_size)?),
-            );
+            for indices in indices.chunks(self.frames_of_a_job(indices.len())) {
+                let frames: Vec<&FrameInputs> =
+                    indices.iter().filter_map(|idx| frames.get(*idx)).collect();
+                let guidance = self.guidance(&frames, pass)?;
+                jobs.push((indices.to_vec(), frames, guidance));
+            }
         }
+        self.let_text_go();
+        self.load_networks()?;
+        let drawn: Vec<Vec<(usize, RgbImage)>> = jobs
+            .into_par_iter()
+            .map(|(indices, frames, guidance)| {
+                let pictures = self.draw(&frames, &guidance)?;
+                Ok(indices.into_iter().zip(pictures).collect())
+            })
+            .collect::<Result<_>>()?;
+        let mut drawn: Vec<(usize, RgbImage)> = drawn.into_iter().flatten().collect();
         drawn.sort_by_key(|(idx, _)| *idx);
         Ok(drawn.into_iter().map(|(_, frame)| frame).collect())
     }

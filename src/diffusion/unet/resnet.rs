@@ -61,7 +61,7 @@ impl ResnetBlock {
         let first = Around {
             norm: Some(&self.norm1),
             channel_bias: shift.as_ref(),
-            residual: None,
+            ..Around::default()
         };
         let h = self.conv1.forward_around(x, first)?;
         let shortcut = match &self.conv_shortcut {
@@ -70,8 +70,8 @@ impl ResnetBlock {
         };
         let second = Around {
             norm: Some(&self.norm2),
-            channel_bias: None,
             residual: Some(&shortcut),
+            ..Around::default()
         };
         self.conv2.forward_around((&h).into(), second)
     }
