@@ -32,9 +32,9 @@ pub enum Error {
         /// The allowed range, in words.
         allowed: String,
     },
-    /// The prompts file has an error, with its place.
+    /// A text file that the user wrote (prompts, beats, corrections) has an error, with its place.
     #[error("{0}")]
-    Prompts(Box<crate::prompts::PromptsError>),
+    Text(Box<crate::text_file::TextError>),
     /// A model folder or a weight file can't be used. The reason names the tensor or the key.
     #[error("{}: {reason}", path.display())]
     Weights {
@@ -143,7 +143,7 @@ impl Error {
             | Self::Weights { hint, .. }
             | Self::Device { hint, .. }
             | Self::Limit { hint, .. } => hint.as_deref(),
-            Self::Prompts(error) => error.hint.as_deref(),
+            Self::Text(error) => error.hint.as_deref(),
             _ => None,
         }
     }
@@ -153,7 +153,7 @@ impl Error {
         match self {
             Self::Input { .. }
             | Self::Config { .. }
-            | Self::Prompts(_)
+            | Self::Text(_)
             | Self::Weights { .. }
             | Self::Limit { .. } => 2,
             Self::Interrupted => 130,

@@ -14,6 +14,8 @@
 //! | [`diffusion`] | draw the timeline's frames | pictures |
 //! | [`video`] | encode, and mux with the untouched soundtrack | [`Video`] |
 //!
+//! [`perception`] measures how far two pictures lie apart.
+//!
 //! Each value is a plain serde type with a `schema_version`: save it, look at it, edit it, run it again. [`pipeline`] is
 //! the only place where the stages meet. A frame's pixels depend on its timeline entry, the weights and the
 //! [`config::RenderConfig`], and on nothing else.
@@ -27,9 +29,11 @@ pub mod error;
 pub mod manifest;
 pub mod mapping;
 pub mod partial_file;
+pub mod perception;
 pub mod pipeline;
 pub mod plot;
 pub mod prompts;
+pub mod text_file;
 pub mod units;
 pub mod video;
 

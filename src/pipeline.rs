@@ -12,7 +12,7 @@ use crate::analysis::{AnalysisConfig, analyze};
 use crate::audio::Track;
 use crate::diffusion::{ModelSource, Renderer, StableDiffusion, choose_device, default_dtype};
 use crate::manifest::{RunFolder, chunk_id, encode_config, inputs};
-use crate::mapping::{Fps, FrameInputs, MappingConfig, Song};
+use crate::mapping::{Fps, FrameInputs, MappingConfig, Song, SongStem};
 use crate::prompts::Script;
 use crate::video::{ChunkWriter, EncodeConfig, Tags, Video, grid_pieces};
 use crate::{Analysis, Error, Result, Timeline, mapping, video};
@@ -108,6 +108,9 @@ pub fn film(
 pub fn plan(request: &Request, watch: &mut Watch<'_>) -> Result<(Analysis, Timeline)> {
     let track = Track::open(&request.song)?;
     let analysis = analyze(&track, &request.analysis)?;
+    for note in analysis.corrections.notes() {
+        (watch.observe)(Event::Note(&note));
+    }
     (watch.observe)(Event::Heard(&analysis));
     let config = MappingConfig {
         frame_rate: request.fps.resolve(&analysis)?,
@@ -228,10 +231,16 @@ fn tags(timeline: &Timeline) -> Tags {
     let song = &timeline.song.path;
     let name =
         |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+    // Where files lay is nobody's business.
+    let stem = |stem: &SongStem| SongStem {
+        path: PathBuf::from(name(stem.path.file_name())),
+        ..stem.clone()
+    };
     let head = Timeline {
         schema_version: timeline.schema_version,
         song: Song {
             path: PathBuf::from(name(song.file_name())),
+            stems: timeline.song.stems.iter().map(stem).collect(),
             ..timeline.song.clone()
         },
         frame_rate: timeline.frame_rate,

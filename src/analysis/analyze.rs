@@ -1,39 +1,80 @@
 //! The pass over a track, from samples to [`Analysis`].
 
 use super::features::{FeatureExtractor, Features, HOP_LENGTH, HOP_SECS, N_FFT};
+use super::given::{self, Given};
 use super::onset::{self, OnsetStrength};
+use super::sound::{SoundMeter, rounded};
 use super::tracker::{self, Heard};
-use super::{Analysis, AnalysisConfig, Hops, SCHEMA_VERSION, pulse, rhythm, sections};
+use super::{
+    Analysis, AnalysisConfig, Hops, SCHEMA_VERSION, names, pulse, rhythm, sections, stems, stream,
+};
 use crate::{Result, Track};
 
 /// Hops between the spectra that are kept to compare bars: 40 ms.
 const HOPS_PER_SPECTRUM: usize = 4;
 
-/// Listens to a track: one pass over its samples, then some arithmetic on a few kilobytes for each second.
+/// Listens to a track: one pass over its samples (and over those of its stems), then some arithmetic on a few kilobytes for
+/// each second. What `config` gives is not heard but taken.
 ///
 /// # Errors
-/// As for [`Track::blocks`].
+/// As for [`Track::blocks`]; those of the files that `config` names.
 pub fn analyze(track: &Track, config: &AnalysisConfig) -> Result<Analysis> {
-    let mut extractor = FeatureExtractor::new(track.sample_rate_hz, track.duration_secs)?;
+    let given = Given::read(config, track.duration_secs)?;
+    let stem_tracks = stems::open(track, &config.stems)?;
     let mut tracker = tracker::tracker(config.tracker, track.sample_rate_hz)?;
-    for block in track.blocks(0..track.n_samples)?.mono() {
-        let samples = block?.samples;
-        extractor.push(&samples)?;
-        tracker.push(&samples)?;
-    }
-    let mut features = extractor.finish()?;
-    let strength = OnsetStrength::of(&features);
+    let mut extractor = FeatureExtractor::new(track.duration_secs);
+    let mut sound = SoundMeter::new(track.sample_rate_hz, track.n_channels as usize);
+    stream::listen(track, |batch| {
+        rayon::join(
+            || extractor.push(batch.resampled),
+            || sound.push(batch.interleaved, batch.resampled),
+        );
+        tracker.push(batch.mono)
+    })?;
+    let (mut features, sound) = (extractor.finish(), sound.finish());
+    let mut strength = OnsetStrength::of(&features);
     features.spectrogram.thin_out(HOPS_PER_SPECTRUM);
     let onsets = onset::find(&features, &strength);
+    let mut hops = hops_of(&features, &strength, track.sample_rate_hz);
+    let mut heard_stems = Vec::new();
+    for (name, stem) in &stem_tracks {
+        let heard = stems::hear(name, stem, features.n_hops)?;
+        if heard.is_drums() {
+            stems::led_by(&mut strength, &heard.strength);
+        }
+        heard_stems.push(heard.stem);
+    }
     let heard = Heard {
         features: &features,
         strength: &strength,
         activation: &pulse::activation(&strength),
-        config,
+        config: &AnalysisConfig {
+            tempo_bpm: given.tempo_bpm,
+            meter: given.meter,
+            ..config.clone()
+        },
     };
-    let candidates = tracker.finish(&heard)?;
-    let rhythm = rhythm::choose(candidates, &heard, &onsets);
-    let sections = sections::find(&features, &rhythm.beats, track.duration_secs);
+    let rhythm = match &given.beats {
+        Some(beats) => given::rhythm(beats, &heard),
+        None => rhythm::choose(tracker.finish(&heard)?, &heard, &onsets),
+    };
+    let sections = match given.sections {
+        Some(given) => {
+            let parts: Vec<_> = given.into_iter().map(|s| (s.start_secs, s.label)).collect();
+            sections::between(&features, &parts, track.duration_secs)
+        }
+        None => {
+            let mut sections = sections::find(&features, &rhythm.beats, track.duration_secs);
+            let traits: Vec<_> = sections
+                .iter()
+                .map(|section| sound.traits(section))
+                .collect();
+            names::name(&mut sections, &traits);
+            sections
+        }
+    };
+    (hops.harmonic, hops.percussive, hops.brightness_hz) =
+        (sound.harmonic, sound.percussive, sound.brightness_hz);
     Ok(Analysis {
         schema_version: SCHEMA_VERSION,
         track: track.clone(),
@@ -45,19 +86,35 @@ pub fn analyze(track: &Track, config: &AnalysisConfig) -> Result<Analysis> {
         beats: rhythm.beats,
         onsets,
         sections,
-        hops: hops_of(features, strength, track.sample_rate_hz),
+        loudness_lufs: sound.loudness_lufs,
+        key: sound.key,
+        tuning_cents: sound.tuning_cents,
+        hops,
+        slow_hops: sound.slow_hops,
+        stems: heard_stems,
+        corrections: given.corrections,
     })
 }
 
-fn hops_of(features: Features, strength: OnsetStrength, sample_rate_hz: u32) -> Hops {
+/// Numbers that are short in JSON.
+fn short(values: &[f32], steps: f32) -> Vec<f32> {
+    values.iter().map(|value| rounded(*value, steps)).collect()
+}
+
+pub(super) fn hops_of(features: &Features, strength: &OnsetStrength, sample_rate_hz: u32) -> Hops {
     let in_song = |n: usize| (n as f64 / 24_000.0 * f64::from(sample_rate_hz)).round() as u32;
     Hops {
         hop_length: in_song(HOP_LENGTH),
         hop_secs: HOP_SECS,
         n_fft: in_song(N_FFT),
-        onset_strength: strength.full,
-        bands: features.bands,
-        loudness_db: features.loudness_db,
+        onset_strength: short(&strength.full, 1e4),
+        bands: features
+            .bands
+            .iter()
+            .map(|bands| bands.map(|b| rounded(b, 1e6)))
+            .collect(),
+        loudness_db: short(&features.loudness_db, 100.0),
+        ..Hops::default()
     }
 }
 
@@ -80,12 +137,13 @@ mod tests {
                 continue;
             }
             let track = Track::open(&path).unwrap();
-            let mut extractor =
-                FeatureExtractor::new(track.sample_rate_hz, track.duration_secs).unwrap();
-            for block in track.blocks(0..track.n_samples).unwrap().mono() {
-                extractor.push(&block.unwrap().samples).unwrap();
-            }
-            let features = extractor.finish().unwrap();
+            let mut extractor = FeatureExtractor::new(track.duration_secs);
+            let heard = stream::listen(&track, |batch| {
+                extractor.push(batch.resampled);
+                Ok(())
+            });
+            heard.unwrap();
+            let features = extractor.finish();
             let strength = OnsetStrength::of(&features);
             let onsets = onset::find(&features, &strength);
             let heard = Heard {

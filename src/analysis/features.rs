@@ -5,8 +5,7 @@ use std::sync::Arc;
 use realfft::num_complex::Complex;
 use realfft::{RealFftPlanner, RealToComplex};
 
-use super::resample::{ANALYSIS_RATE_HZ, Resampler};
-use crate::Result;
+use super::resample::ANALYSIS_RATE_HZ;
 
 /// Distance between hops in samples at [`ANALYSIS_RATE_HZ`]: 10 ms.
 pub const HOP_LENGTH: usize = 240;
@@ -90,35 +89,28 @@ pub(super) struct Features {
     pub fine_high: Vec<u8>,
 }
 
-/// Builds [`Features`] from a stream of mono samples.
+/// Builds [`Features`] from a stream of mono samples at [`ANALYSIS_RATE_HZ`].
 pub(super) struct FeatureExtractor {
-    resampler: Resampler,
     columns: Columns,
 }
 
 impl FeatureExtractor {
     /// For about `duration_secs` of sound. Room for it is taken at once: vectors that grow by doubling would need half as
     /// much memory again.
-    pub fn new(sample_rate_hz: u32, duration_secs: f64) -> Result<Self> {
+    pub fn new(duration_secs: f64) -> Self {
         let mut columns = Columns::new();
         columns.reserve(duration_secs.min(MAX_RESERVED_SECS));
-        Ok(Self {
-            resampler: Resampler::new(sample_rate_hz)?,
-            columns,
-        })
+        Self { columns }
     }
 
     /// Takes the next samples.
-    pub fn push(&mut self, mono: &[f32]) -> Result<()> {
-        let columns = &mut self.columns;
-        self.resampler.push(mono, |samples| columns.push(samples))
+    pub fn push(&mut self, samples: &[f32]) {
+        self.columns.push(samples);
     }
 
     /// Ends the stream.
-    pub fn finish(self) -> Result<Features> {
-        let mut columns = self.columns;
-        self.resampler.finish(|samples| columns.push(samples))?;
-        Ok(columns.finish())
+    pub fn finish(self) -> Features {
+        self.columns.finish()
     }
 }
 
@@ -228,7 +220,7 @@ impl Columns {
 }
 
 /// One windowed FFT, as power: the bins of a spectrum add up to the mean square of the sound.
-struct Spectrum {
+pub(super) struct Spectrum {
     fft: Arc<dyn RealToComplex<f32>>,
     window: Vec<f32>,
     input: Vec<f32>,
@@ -238,7 +230,8 @@ struct Spectrum {
 }
 
 impl Spectrum {
-    fn new(n_fft: usize) -> Self {
+    /// For windows of `n_fft` samples.
+    pub fn new(n_fft: usize) -> Self {
         let fft = RealFftPlanner::new().plan_fft_forward(n_fft);
         let hann = |i: usize| 0.5 - 0.5 * (std::f32::consts::TAU * i as f32 / n_fft as f32).cos();
         let window: Vec<f32> = (0..n_fft).map(hann).collect();
@@ -254,7 +247,8 @@ impl Spectrum {
         }
     }
 
-    fn power(&mut self, samples: &[f32]) -> &[f32] {
+    /// Power of each bin, `n_fft / 2 + 1` of them.
+    pub fn power(&mut self, samples: &[f32]) -> &[f32] {
         for ((input, sample), weight) in self.input.iter_mut().zip(samples).zip(&self.window) {
             *input = sample * weight;
         }
@@ -374,9 +368,9 @@ mod tests {
     use super::*;
 
     fn features(samples: &[f32]) -> Features {
-        let mut extractor = FeatureExtractor::new(ANALYSIS_RATE_HZ, 1.0).unwrap();
-        extractor.push(samples).unwrap();
-        extractor.finish().unwrap()
+        let mut extractor = FeatureExtractor::new(1.0);
+        extractor.push(samples);
+        extractor.finish()
     }
 
     fn sine(hz: f32, secs: f32) -> Vec<f32> {

@@ -62,6 +62,19 @@ pub(super) fn choose(candidates: Vec<Vec<f64>>, heard: &Heard<'_>, onsets: &[Ons
     }
 }
 
+/// The most likely position in the bar of each of `hops`, which are beats for certain.
+pub(super) fn positions(hops: Vec<usize>, heard: &Heard<'_>) -> Vec<u32> {
+    let n = hops.len();
+    let counted = heard.config.meter.unwrap_or(4).max(1);
+    if n >= MIN_BEATS {
+        let levels = [describe(heard, hops)];
+        if let Some(choice) = judge::best(&levels, heard.config.meter) {
+            return levels[0].meters[choice.meter_idx].positions.clone();
+        }
+    }
+    (0..n as u32).map(|i| i % counted + 1).collect()
+}
+
 /// The candidates that have enough beats, described.
 pub(super) fn levels(candidates: Vec<Vec<f64>>, heard: &Heard<'_>, onsets: &[Onset]) -> Vec<Level> {
     let n_hops = heard.activation.len();
@@ -78,7 +91,7 @@ pub(super) fn levels(candidates: Vec<Vec<f64>>, heard: &Heard<'_>, onsets: &[Ons
 }
 
 /// Onset strength around a beat, 0..=1.
-fn strongest(strength: &[f32], hop: usize) -> f64 {
+pub(super) fn strongest(strength: &[f32], hop: usize) -> f64 {
     let around = strength
         .get(hop.saturating_sub(3)..(hop + 4).min(strength.len()))
         .unwrap_or_default();
@@ -201,7 +214,7 @@ fn snapped(secs: f64, onsets: &[Onset]) -> f64 {
 }
 
 /// Median tempo in beats per minute.
-fn tempo(beats: &[Beat]) -> Option<f64> {
+pub(super) fn tempo(beats: &[Beat]) -> Option<f64> {
     let mut intervals: Vec<f64> = beats
         .windows(2)
         .map(|w| w[1].time_secs - w[0].time_secs)

@@ -30,20 +30,29 @@ pub(super) fn find(features: &Features, beats: &[Beat], duration_secs: f64) -> V
     let bars = describe(features, &starts, duration_secs);
     let cuts = cut(&bars, &starts, duration_secs);
     let labels = name(&bars, &cuts);
+    let parts: Vec<(f64, String)> = cuts.iter().map(|bar| starts[*bar]).zip(labels).collect();
+    between(features, &parts, duration_secs)
+}
+
+/// Sections that begin at the given times with the given labels, the first at the song's start; each ends where the next
+/// begins.
+pub(super) fn between(
+    features: &Features,
+    parts: &[(f64, String)],
+    duration_secs: f64,
+) -> Vec<Section> {
     let loudness = loudness(features);
-    cuts.iter()
-        .enumerate()
-        .map(|(i, first_bar)| {
-            let start_secs = if i == 0 { 0.0 } else { starts[*first_bar] };
-            let end_secs = cuts.get(i + 1).map_or(duration_secs, |bar| starts[*bar]);
-            Section {
-                start_secs,
-                end_secs,
-                label: labels[i].clone(),
-                energy: mean_between(&loudness, start_secs, end_secs),
-            }
-        })
-        .collect()
+    let sections = parts.iter().enumerate().map(|(i, (start_secs, label))| {
+        let start_secs = if i == 0 { 0.0 } else { *start_secs };
+        let end_secs = parts.get(i + 1).map_or(duration_secs, |(start, _)| *start);
+        Section {
+            start_secs,
+            end_secs,
+            label: label.clone(),
+            energy: mean_between(&loudness, start_secs, end_secs),
+        }
+    });
+    sections.collect()
 }
 
 /// Where bars start in seconds: at the song's start, at downbeats, and at a steady pace where there are no beats. What

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use super::plot::beats_per_bar;
 use super::{Analysis, Band};
 use crate::units::format_secs;
 
@@ -95,7 +94,7 @@ fn beats(analysis: &Analysis) -> String {
     format!(
         "{} in {n_bars} bars of {}, the first at {:.2} s ({:.0} % sure)",
         analysis.beats.len(),
-        beats_per_bar(&analysis.beats),
+        analysis.beats_per_bar(),
         first.time_secs,
         analysis.beat_confidence * 100.0
     )

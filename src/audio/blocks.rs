@@ -4,8 +4,9 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use super::decode::PacketDecoder;
-use super::demux::{self, Codec, CodedPacket, Demuxer, Stream};
+use super::demux::{CodedPacket, Demuxer};
 use super::extent::Extent;
+use super::stream::{self, Codec, Stream};
 use crate::units::{format_secs, samples_to_secs};
 use crate::{Error, Result};
 
@@ -180,7 +181,7 @@ impl Decoding {
     /// Holds a packet against what was counted.
     fn check(&self, packet: &CodedPacket, decoded: Result<usize, String>) -> Result<()> {
         let damaged =
-            |why: &str| demux::damaged(&self.path, self.demuxer.stream(), packet.start, why);
+            |why: &str| stream::damaged(&self.path, self.demuxer.stream(), packet.start, why);
         let n_samples = decoded.map_err(|why| damaged(&why))?;
         if n_samples != packet.n_samples as usize {
             let why = format!(

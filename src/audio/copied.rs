@@ -5,8 +5,9 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use super::decode::opus_head;
-use super::demux::{Codec, CodedPacket, Demuxer, Stream};
+use super::demux::{CodedPacket, Demuxer};
 use super::soundtrack::{Packet, Soundtrack, SoundtrackCodec};
+use super::stream::{Codec, Stream};
 use super::track::Track;
 use crate::Result;
 

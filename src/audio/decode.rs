@@ -5,8 +5,8 @@ use std::path::Path;
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::packet::Packet;
 
-use super::demux::{Codec, Stream, codec_name};
 use super::opus::{OPUS_RATE_HZ, OpusHead, OpusPackets};
+use super::stream::{Codec, Stream, codec_name};
 use crate::{Error, Result};
 
 /// Decodes packets one after another.

@@ -10,7 +10,6 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use symphonia::core::codecs::audio::well_known as codec_ids;
-use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters};
 use symphonia::core::errors::Error as SymphoniaError;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::well_known as format_ids;
@@ -20,66 +19,15 @@ use symphonia::core::packet::Packet;
 
 use super::decode::PacketDecoder;
 use super::opus;
-use crate::units::{format_secs, samples_to_secs};
+use super::stream::{Codec, Container, Stream, damaged, truncated};
 use crate::{Error, Result};
 
 /// Sample rates that are accepted, in Hz.
-pub(super) const SAMPLE_RATES_HZ: std::ops::RangeInclusive<u32> = 1_000..=768_000;
+const SAMPLE_RATES_HZ: std::ops::RangeInclusive<u32> = 1_000..=768_000;
 /// Most channels that are accepted.
-pub(super) const MAX_CHANNELS: usize = 8;
+const MAX_CHANNELS: usize = 8;
 
 const CONVERT_HINT: &str = "convert it to FLAC or WAV first, for example: ffmpeg -i SONG song.flac";
-
-/// Codecs that this crate treats in a way of their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Codec {
-    Flac,
-    /// MPEG-1/2 layers I and II.
-    MpegLayer12,
-    Mp3,
-    Aac,
-    Opus,
-    Vorbis,
-    /// Everything that symphonia decodes besides: PCM, ALAC, ADPCM.
-    Other,
-}
-
-/// Containers that this crate treats in a way of their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Container {
-    /// MP4, M4A, MOV: has edit lists.
-    Mp4,
-    /// Ends with a marked page, whose granule position says where the sound ends.
-    Ogg,
-    /// Matroska and WebM.
-    Matroska,
-    /// States the length of its last packet wrongly.
-    Caf,
-    /// May have been written to a pipe, without its length.
-    Wave,
-    /// MPEG audio frames, maybe after a Xing or LAME header.
-    Mpeg,
-    /// AAC frames without any count.
-    Adts,
-    Other,
-}
-
-/// What a file's headers say about its first audio track.
-pub(super) struct Stream {
-    pub codec: Codec,
-    pub container: Container,
-    pub params: AudioCodecParameters,
-    pub track_id: u32,
-    pub sample_rate_hz: u32,
-    pub n_channels: usize,
-    /// Sample count as the header states it. Exact in WAV, AIFF and FLAC; elsewhere see [`super::extent`].
-    pub stated_samples: Option<u64>,
-    /// Encoder delay and padding as the header states them, in samples.
-    pub delay: Option<u32>,
-    pub padding: Option<u32>,
-    /// Whether timestamps count samples.
-    ticks_are_samples: bool,
-}
 
 /// A coded packet.
 pub(super) struct CodedPacket {
@@ -129,7 +77,7 @@ impl Demuxer {
         let reader = symphonia::default::get_probe()
             .probe(&hint, source, Default::default(), Default::default())
             .map_err(|error| unreadable(path, &error))?;
-        let stream = Stream::of(path, reader.as_ref())?;
+        let stream = stream_of(path, reader.as_ref())?;
         let counter = if stream.length_of_packets_is_known() {
             None
         } else {
@@ -227,127 +175,82 @@ impl Demuxer {
     }
 }
 
-impl Stream {
-    fn of(path: &Path, reader: &dyn FormatReader) -> Result<Self> {
-        let Some(track) = reader
-            .default_track(TrackType::Audio)
-            .or_else(|| reader.first_track(TrackType::Audio))
-        else {
-            return Err(Error::input(path, "has no audio track").with_hint(CONVERT_HINT));
-        };
-        let mut params = track
-            .codec_params
-            .as_ref()
-            .and_then(|params| params.audio())
-            .cloned()
-            .unwrap_or_default();
-        let codec = match params.codec {
-            codec_ids::CODEC_ID_FLAC => Codec::Flac,
-            codec_ids::CODEC_ID_MP1 | codec_ids::CODEC_ID_MP2 => Codec::MpegLayer12,
-            codec_ids::CODEC_ID_MP3 => Codec::Mp3,
-            codec_ids::CODEC_ID_AAC => Codec::Aac,
-            codec_ids::CODEC_ID_OPUS => Codec::Opus,
-            codec_ids::CODEC_ID_VORBIS => Codec::Vorbis,
-            _ => Codec::Other,
-        };
-        let container = match reader.format_info().format {
-            format_ids::FORMAT_ID_ISOMP4 => Container::Mp4,
-            format_ids::FORMAT_ID_OGG => Container::Ogg,
-            format_ids::FORMAT_ID_CAF => Container::Caf,
-            format_ids::FORMAT_ID_WAVE => Container::Wave,
-            format_ids::FORMAT_ID_MKV => Container::Matroska,
-            format_ids::FORMAT_ID_MP1 | format_ids::FORMAT_ID_MP2 | format_ids::FORMAT_ID_MP3 => {
-                Container::Mpeg
-            }
-            format_ids::FORMAT_ID_ADTS => Container::Adts,
-            _ => Container::Other,
-        };
-        if codec == Codec::Opus {
-            params.with_sample_rate(opus::OPUS_RATE_HZ);
+/// What the headers say.
+fn stream_of(path: &Path, reader: &dyn FormatReader) -> Result<Stream> {
+    let Some(track) = reader
+        .default_track(TrackType::Audio)
+        .or_else(|| reader.first_track(TrackType::Audio))
+    else {
+        return Err(Error::input(path, "has no audio track").with_hint(CONVERT_HINT));
+    };
+    let mut params = track
+        .codec_params
+        .as_ref()
+        .and_then(|params| params.audio())
+        .cloned()
+        .unwrap_or_default();
+    let codec = match params.codec {
+        codec_ids::CODEC_ID_FLAC => Codec::Flac,
+        codec_ids::CODEC_ID_MP1 | codec_ids::CODEC_ID_MP2 => Codec::MpegLayer12,
+        codec_ids::CODEC_ID_MP3 => Codec::Mp3,
+        codec_ids::CODEC_ID_AAC => Codec::Aac,
+        codec_ids::CODEC_ID_OPUS => Codec::Opus,
+        codec_ids::CODEC_ID_VORBIS => Codec::Vorbis,
+        _ => Codec::Other,
+    };
+    let container = match reader.format_info().format {
+        format_ids::FORMAT_ID_ISOMP4 => Container::Mp4,
+        format_ids::FORMAT_ID_OGG => Container::Ogg,
+        format_ids::FORMAT_ID_CAF => Container::Caf,
+        format_ids::FORMAT_ID_WAVE => Container::Wave,
+        format_ids::FORMAT_ID_MKV => Container::Matroska,
+        format_ids::FORMAT_ID_MP1 | format_ids::FORMAT_ID_MP2 | format_ids::FORMAT_ID_MP3 => {
+            Container::Mpeg
         }
-        let known = PacketDecoder::describe(path, codec, &params)?;
-        let sample_rate_hz = known.sample_rate_hz;
-        if !SAMPLE_RATES_HZ.contains(&sample_rate_hz) {
-            let (low, high) = (SAMPLE_RATES_HZ.start(), SAMPLE_RATES_HZ.end());
-            let reason = format!(
-                "has a sample rate of {sample_rate_hz} Hz; {low} to {high} Hz are supported"
-            );
-            return Err(Error::input(path, reason).with_hint(CONVERT_HINT));
-        }
-        if !(1..=MAX_CHANNELS).contains(&known.n_channels) {
-            let reason = format!(
-                "has {} channels; 1 to {MAX_CHANNELS} are supported",
-                known.n_channels
-            );
-            return Err(Error::input(path, reason).with_hint(CONVERT_HINT));
-        }
-        if codec == Codec::Vorbis && known.n_channels > 2 {
-            // symphonia 0.6.1 mixes the channels up, whatever their number.
-            let reason = format!(
-                "is Vorbis with {} channels; mono and stereo are supported",
-                known.n_channels
-            );
-            return Err(Error::input(path, reason).with_hint(CONVERT_HINT));
-        }
-        let ticks_are_samples = track
-            .time_base
-            .is_some_and(|base| base.numer.get() == 1 && base.denom.get() == sample_rate_hz);
-        Ok(Self {
-            codec,
-            container,
-            track_id: track.id,
-            sample_rate_hz,
-            n_channels: known.n_channels,
-            stated_samples: track.num_frames,
-            delay: track.delay,
-            padding: track.padding,
-            params,
-            ticks_are_samples,
-        })
+        format_ids::FORMAT_ID_ADTS => Container::Adts,
+        _ => Container::Other,
+    };
+    if codec == Codec::Opus {
+        params.with_sample_rate(opus::OPUS_RATE_HZ);
     }
-
-    /// The codec's name, such as `pcm_s16le`.
-    pub fn codec_name(&self) -> &'static str {
-        codec_name(self.params.codec)
+    let known = PacketDecoder::describe(path, codec, &params)?;
+    let sample_rate_hz = known.sample_rate_hz;
+    if !SAMPLE_RATES_HZ.contains(&sample_rate_hz) {
+        let (low, high) = (SAMPLE_RATES_HZ.start(), SAMPLE_RATES_HZ.end());
+        let reason =
+            format!("has a sample rate of {sample_rate_hz} Hz; {low} to {high} Hz are supported");
+        return Err(Error::input(path, reason).with_hint(CONVERT_HINT));
     }
-
-    /// Whether timestamps of packets count samples.
-    pub fn ticks_are_samples(&self) -> bool {
-        self.ticks_are_samples
+    if !(1..=MAX_CHANNELS).contains(&known.n_channels) {
+        let reason = format!(
+            "has {} channels; 1 to {MAX_CHANNELS} are supported",
+            known.n_channels
+        );
+        return Err(Error::input(path, reason).with_hint(CONVERT_HINT));
     }
-
-    fn length_of_packets_is_known(&self) -> bool {
-        match self.codec {
-            Codec::MpegLayer12 | Codec::Mp3 | Codec::Aac | Codec::Opus => true,
-            Codec::Flac | Codec::Vorbis | Codec::Other => {
-                let is_stated = self.container != Container::Caf && !self.is_open_ended();
-                is_stated && self.ticks_are_samples
-            }
-        }
+    if codec == Codec::Vorbis && known.n_channels > 2 {
+        // symphonia 0.6.1 mixes the channels up, whatever their number.
+        let reason = format!(
+            "is Vorbis with {} channels; mono and stereo are supported",
+            known.n_channels
+        );
+        return Err(Error::input(path, reason).with_hint(CONVERT_HINT));
     }
-
-    /// symphonia estimates what bare frames leave open.
-    fn length_is_estimated(&self) -> bool {
-        match self.container {
-            Container::Adts => true,
-            Container::Mpeg => self.delay.is_none(),
-            _ => false,
-        }
-    }
-
-    fn is_open_ended(&self) -> bool {
-        self.container == Container::Wave && self.stated_samples.is_none()
-    }
-}
-
-/// The codec's name, such as `pcm_s16le`.
-pub(super) fn codec_name(id: AudioCodecId) -> &'static str {
-    if id == codec_ids::CODEC_ID_OPUS {
-        return "opus";
-    }
-    symphonia::default::get_codecs()
-        .get_audio_decoder(id)
-        .map_or("unknown", |decoder| decoder.codec.info.short_name)
+    let ticks_are_samples = track
+        .time_base
+        .is_some_and(|base| base.numer.get() == 1 && base.denom.get() == sample_rate_hz);
+    Ok(Stream {
+        codec,
+        container,
+        track_id: track.id,
+        sample_rate_hz,
+        n_channels: known.n_channels,
+        stated_samples: track.num_frames,
+        delay: track.delay,
+        padding: track.padding,
+        params,
+        ticks_are_samples,
+    })
 }
 
 /// Decoded length of an MPEG audio frame in samples, from its header (ISO 11172-3, section 2.4.2.3; MPEG-2 layer III
@@ -361,35 +264,6 @@ fn mpeg_frame_samples(frame: &[u8]) -> Option<u32> {
         (0b010, false) => Some(576),
         _ => None,
     }
-}
-
-fn place(stream: &Stream, position: u64) -> String {
-    let heard = position.saturating_sub(u64::from(stream.delay.unwrap_or(0)));
-    format_secs(samples_to_secs(heard, stream.sample_rate_hz), 3)
-}
-
-pub(super) fn damaged(path: &Path, stream: &Stream, position: u64, why: &str) -> Error {
-    let reason = format!("is damaged at {}: {why}", place(stream, position));
-    Error::input(path, reason)
-        .with_hint("fetch the file again, or convert what can be read of it with another program")
-}
-
-pub(super) fn truncated(path: &Path, stream: &Stream, position: u64) -> Error {
-    let reason = match stream.stated_samples {
-        Some(stated) if stated > 0 && !stream.length_is_estimated() => format!(
-            "is truncated: the sound breaks off at {} of {}",
-            place(stream, position),
-            format_secs(samples_to_secs(stated, stream.sample_rate_hz), 3)
-        ),
-        _ => format!(
-            "is truncated: the sound breaks off at {}",
-            place(stream, position)
-        ),
-    };
-    Error::input(path, reason).with_hint(
-        "the download or copy may have failed; fetch the file again, or convert the part that is there: \
-         ffmpeg -i SONG song.flac",
-    )
 }
 
 fn unreadable(path: &Path, error: &SymphoniaError) -> Error {

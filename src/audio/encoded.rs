@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use symphonia::core::codecs::audio::well_known as codec_ids;
 
-use super::demux::{Codec, Stream};
 use super::flac::{BLOCK_SAMPLES, Encoder, Format};
 use super::quantise::{Quantiser, Source};
 use super::soundtrack::{Packet, Soundtrack, SoundtrackCodec};
+use super::stream::{Codec, Stream};
 use super::track::Track;
 use crate::{Error, Result};
 

@@ -9,8 +9,9 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::decode::opus_head;
-use super::demux::{Codec, CodedPacket, Container, Demuxer, Stream};
+use super::demux::{CodedPacket, Demuxer};
 use super::mp4;
+use super::stream::{Codec, Container, Stream};
 use crate::{Error, Result};
 
 /// The music within the decoded samples.
@@ -84,7 +85,7 @@ pub(super) fn measure(path: &Path, demuxer: &mut Demuxer) -> Result<Extent> {
             }
         }
         (Container::Caf | Container::Wave | Container::Other, _) => {
-            let is_counted = stream.container != Container::Caf && stream.ticks_are_samples();
+            let is_counted = stream.container != Container::Caf && stream.ticks_are_samples;
             if is_counted && stated.is_some_and(|stated| counted.total < stated) {
                 return Err(demuxer.truncated());
             }
@@ -153,7 +154,7 @@ fn has_gap(demuxer: &Demuxer, pts: i64, start: u64) -> bool {
         _ => return false,
     };
     let start = i64::try_from(start).unwrap_or(i64::MAX);
-    stream.ticks_are_samples() && pts - start > slack
+    stream.ticks_are_samples && pts - start > slack
 }
 
 /// The extent of an MPEG audio file with a LAME header. `stated` counts the samples between delay and padding. Some

@@ -1,6 +1,7 @@
 //! Stage 1: a song file becomes a [`Track`], whose samples can be streamed, and a [`Soundtrack`] for the film.
 
 mod blocks;
+mod choose;
 mod copied;
 mod decode;
 mod demux;
@@ -11,6 +12,7 @@ mod mp4;
 mod opus;
 mod quantise;
 mod soundtrack;
+mod stream;
 mod track;
 
 pub use blocks::{Block, MAX_BLOCK_SAMPLES, SampleBlocks};

@@ -9,12 +9,6 @@
 //! A part of a song begins with a few packets that aren't heard, since a decoder needs them to put out the right samples;
 //! [`Soundtrack::skip_samples`] says how many samples they are. The cut is exact to the sample either way.
 
-use std::ops::Range;
-use std::path::Path;
-
-use super::copied::CopiedPackets;
-use super::encoded::EncodedFlac;
-use super::track::Track;
 use crate::Result;
 
 /// Codec of a soundtrack, with what the MP4 sample entry needs.
@@ -68,21 +62,4 @@ pub trait Soundtrack: Send {
     /// # Errors
     /// When the file can't be read any more.
     fn packets(&self) -> Result<Box<dyn Iterator<Item = Result<Packet>> + '_>>;
-}
-
-impl Track {
-    /// The soundtrack of `range`, half-open, in samples, clamped to the track. `folder` takes a temporary file, without a
-    /// name, while a song is encoded to FLAC; the file is gone with the soundtrack.
-    ///
-    /// # Errors
-    /// [`Error::Input`](crate::Error::Input) if the song is damaged, with the time, or can't be put in a film;
-    /// [`Error::Io`](crate::Error::Io) if it can't be read or the folder can't be written to.
-    pub fn soundtrack(&self, range: Range<u64>, folder: &Path) -> Result<Box<dyn Soundtrack>> {
-        let end = range.end.min(self.n_samples);
-        let range = range.start.min(end)..end;
-        if let Some(copied) = CopiedPackets::open(self, range.clone())? {
-            return Ok(Box::new(copied));
-        }
-        Ok(Box::new(EncodedFlac::encode(self, range, folder)?))
-    }
 }

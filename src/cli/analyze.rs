@@ -1,7 +1,7 @@
 //! `visualize analyze`: what is heard in a song.
 
 use visualize::partial_file::write_whole;
-use visualize::{Result, Track, analysis};
+use visualize::{Error, Result, Track, analysis};
 
 use super::args::{AnalyzeArgs, OutputArgs};
 use super::progress::Progress;
@@ -11,8 +11,22 @@ const SUMMARY_WIDTH: usize = 80;
 
 pub fn run(args: &AnalyzeArgs, output: OutputArgs) -> Result<()> {
     let progress = Progress::new(output);
+    let fix_path = analysis::fix_path(&args.song);
+    if args.fix && fix_path.exists() {
+        return Err(
+            Error::input(&fix_path, "exists already, and may hold your corrections")
+                .with_hint("edit it, or delete it to have the song heard anew"),
+        );
+    }
     let track = Track::open(&args.song)?;
-    let heard = analysis::analyze(&track, &args.listen.to_config()?)?;
+    let heard = analysis::analyze(&track, &args.listen.to_config(&args.song)?)?;
+    for note in heard.corrections.notes() {
+        progress.line(&note);
+    }
+    if args.fix {
+        write_whole(&fix_path, analysis::fix_text(&heard).as_bytes())?;
+        progress.line(&format!("corrections: {}", fix_path.display()));
+    }
     if let Some(path) = &args.plot {
         analysis::plot(&heard).save(path)?;
         progress.line(&format!("plot: {}", path.display()));

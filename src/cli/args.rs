@@ -1,9 +1,9 @@
 //! The command line. Values are read here and checked where they are used.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
-use visualize::analysis::{AnalysisConfig, TrackerKind};
+use visualize::analysis::{AnalysisConfig, StemFile, TimeSignature, TrackerKind, fix_path};
 use visualize::config::{DiffusionConfig, Encoding, LoraConfig, Size};
 use visualize::diffusion::kernels::Method;
 use visualize::mapping::{Fps, Knobs, Looping, Mapping};
@@ -93,7 +93,7 @@ pub struct AnalyzeArgs {
     /// How to listen.
     #[command(flatten)]
     pub listen: ListenOptions,
-    /// Draw waveform, onset strength, beats and bands.
+    /// Draw what is heard: waveform, sections, bars, tempo, onsets, bands, chroma.
     #[arg(long, value_name = "FILE.png|svg")]
     pub plot: Option<PathBuf>,
     /// Write the song with a click on every beat.
@@ -102,6 +102,9 @@ pub struct AnalyzeArgs {
     /// Write beats and sections as an Audacity label track.
     #[arg(long, value_name = "FILE.txt")]
     pub labels: Option<PathBuf>,
+    /// Write beats and sections to SONG.fix.txt beside the song, to correct them by hand; later runs go by it.
+    #[arg(long)]
+    pub fix: bool,
 }
 
 /// `visualize plan`.
@@ -163,17 +166,27 @@ pub struct ListenOptions {
     /// Beat tracker: `pulse`, or `aubio` where it is built in.
     #[arg(long, value_name = "NAME", default_value = "pulse")]
     pub tracker: TrackerKind,
-    /// The song's tempo in beats per minute, 20 to 400, where you know it.
+    /// The song's tempo in beats per minute, 20 to 400, where you know it: beats are found near it.
     #[arg(long, value_name = "BPM")]
     pub tempo: Option<f64>,
-    /// Beats in a bar, 2 to 12, where you know them: 3 for 3/4, 4 for 4/4, 2 for 6/8.
-    #[arg(long, value_name = "BEATS", value_parser = clap::value_parser!(u32).range(2..=12))]
-    pub meter: Option<u32>,
+    /// The song's time signature, where you know it: 3/4, 4/4, 6/8 (two beats a bar), 7/8 …; 2 to 7 beats a bar.
+    #[arg(long, value_name = "N/D")]
+    pub meter: Option<TimeSignature>,
+    /// Take beats from a file: an Audacity label track, a CSV (time[,position_in_bar]), or MIDI (its clock, or its tempo map).
+    #[arg(long, value_name = "FILE")]
+    pub beats: Option<PathBuf>,
+    /// A part of the song in a file of its own, for `map: … = stem NAME`; beats follow the one called drums. May be given several
+    /// times.
+    #[arg(long = "stem", value_name = "NAME=FILE")]
+    pub stems: Vec<StemFile>,
+    /// Don't go by the corrections beside the song (SONG.fix.txt, written by `analyze --fix`).
+    #[arg(long)]
+    pub no_fix: bool,
 }
 
 impl ListenOptions {
-    /// The same as the analysis stage names it.
-    pub fn to_config(&self) -> Result<AnalysisConfig> {
+    /// The same as the analysis stage names it, for a song.
+    pub fn to_config(&self, song: &Path) -> Result<AnalysisConfig> {
         let tempo_bpm = self.tempo;
         if let Some(bpm) = tempo_bpm.filter(|bpm| !(20.0..=400.0).contains(bpm)) {
             return Err(Error::Config {
@@ -182,10 +195,14 @@ impl ListenOptions {
                 allowed: "give beats per minute from 20 to 400".to_owned(),
             });
         }
+        let fix_path = fix_path(song);
         Ok(AnalysisConfig {
             tracker: self.tracker,
             tempo_bpm,
-            meter: self.meter,
+            meter: self.meter.map(TimeSignature::beats_per_bar),
+            beats_path: self.beats.clone(),
+            fix_path: Some(fix_path).filter(|path| !self.no_fix && path.exists()),
+            stems: self.stems.clone(),
         })
     }
 }

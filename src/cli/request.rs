@@ -53,7 +53,7 @@ pub fn build(song: &Path, options: &PlanOptions, progress: &Progress) -> Result<
     Ok(Request {
         song: song.to_owned(),
         script,
-        analysis: options.listen.to_config()?,
+        analysis: options.listen.to_config(song)?,
         fps: options.fps,
         mapping,
     })

@@ -7,8 +7,8 @@ use crate::analysis::Hops;
 /// of percussive energy over its total, T = cumsum(e) / sum(e) per segment. Words and noise both follow T.
 ///
 /// Kept as a baseline, with what is known to be wrong with it: each segment is normalised by itself, so a quiet verse
-/// moves as far as a loud chorus; between hits it stands still; the noise turns a corner at each prompt. Onset strength
-/// stands in for the peak of the percussive mel spectrum.
+/// moves as far as a loud chorus; between hits it stands still; the noise turns a corner at each prompt. e is the power of
+/// the percussive part, summed over frequency where the original takes the loudest mel band.
 #[derive(Clone, Debug)]
 pub(super) struct Classic {
     percussion: Integral,
@@ -18,14 +18,19 @@ pub(super) struct Classic {
 
 impl Classic {
     pub fn new(hops: &Hops, arrivals: &[f64], duration_secs: f64) -> Self {
-        let strength = |s: &f32| {
-            if s.is_finite() {
-                f64::from(s.max(0.0))
+        let power = |amplitude: &f32| {
+            if amplitude.is_finite() {
+                f64::from(*amplitude).powi(2)
             } else {
                 0.0
             }
         };
-        let rates = hops.onset_strength.iter().map(strength).collect();
+        let mut rates: Vec<f64> = hops.percussive.iter().map(power).collect();
+        // Relative to the song's peak: what is near nothing doesn't depend on the file's gain.
+        let top = rates.iter().copied().fold(0.0, f64::max);
+        if top > 0.0 {
+            rates.iter_mut().for_each(|rate| *rate /= top);
+        }
         let mut borders = vec![0.0];
         borders.extend(arrivals.iter().skip(1));
         borders.push(duration_secs);

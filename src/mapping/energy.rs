@@ -4,7 +4,8 @@
 //! Energy is a mix of loudness (in dB between percentiles of the song) and onset strength. Features are followed with a
 //! fast attack and a slow release in seconds, hence independent of hop length and frame rate.
 
-use crate::analysis::Hops;
+use crate::Analysis;
+use crate::analysis::{Hops, SlowHops};
 use crate::prompts::{Channel, Feature, Route};
 
 /// Share of loudness in the energy; the rest is onset strength.
@@ -25,6 +26,9 @@ const TOP_PERCENTILE: f64 = 0.99;
 const MIN_RANGE_DB: f64 = 12.0;
 const MAX_RANGE_DB: f64 = 36.0;
 
+/// Least range between dark and bright, in octaves of the spectral centroid.
+const MIN_RANGE_OCTAVES: f64 = 1.0;
+
 /// Loudness of the quietest sound, which is still more than silence.
 const AUDIBLE: f64 = 0.1;
 
@@ -42,8 +46,9 @@ pub(super) const ENERGY: Route = Route {
 };
 
 /// A route's feature at each hop, 0..=1 over the song, without its gain. `smooth` is a factor on attack and release; 0 = none.
-pub(super) fn follow(hops: &Hops, route: &Route, smooth: f64) -> Vec<f64> {
-    let values = feature(hops, route.feature);
+pub(super) fn follow(analysis: &Analysis, route: &Route, smooth: f64) -> Vec<f64> {
+    let hops = &analysis.hops;
+    let values = feature(analysis, &route.feature);
     let gain = |secs: f64| {
         let secs = secs * smooth;
         if secs > 0.0 {
@@ -73,35 +78,84 @@ pub(super) fn follow(hops: &Hops, route: &Route, smooth: f64) -> Vec<f64> {
 }
 
 /// A feature at each hop, 0..=1 over the song.
-fn feature(hops: &Hops, feature: Feature) -> Vec<f64> {
-    let onset_strength = || {
-        hops.onset_strength
-            .iter()
-            .map(|s| finite(*s, 0.0).clamp(0.0, 1.0))
-    };
+fn feature(analysis: &Analysis, feature: &Feature) -> Vec<f64> {
+    let (hops, slow) = (&analysis.hops, &analysis.slow_hops);
     let band = |idx: usize| {
-        let amplitude = |bands: &[f32; 3]| bands.get(idx).map_or(0.0, |a| a.max(1e-6));
-        let db: Vec<f32> = hops
-            .bands
-            .iter()
-            .map(|bands| 20.0 * amplitude(bands).log10())
-            .collect();
-        loudness(&db)
+        let amplitudes = hops.bands.iter().map(|bands| bands.get(idx).copied());
+        level(amplitudes.map(Option::unwrap_or_default))
     };
     match feature {
-        Feature::Energy => {
-            let onset_strength = onset_strength().chain(std::iter::repeat(0.0));
-            let both = loudness(&hops.loudness_db).into_iter().zip(onset_strength);
-            both.map(|(loudness, onset)| LOUDNESS_SHARE * loudness + (1.0 - LOUDNESS_SHARE) * onset)
-                .collect()
-        }
-        Feature::Loudness => loudness(&hops.loudness_db),
+        Feature::Energy => energy(hops),
+        Feature::Loudness => loudness(&spread(&slow.momentary_lufs, slow, hops)),
+        Feature::ShortTerm => loudness(&spread(&slow.short_term_lufs, slow, hops)),
         Feature::Low => band(0),
         Feature::Mid => band(1),
         Feature::High => band(2),
+        Feature::Harmonic => level(hops.harmonic.iter().copied()),
+        Feature::Percussive => level(hops.percussive.iter().copied()),
+        Feature::Brightness => brightness(hops),
+        Feature::Width => {
+            let width = spread(&slow.width, slow, hops);
+            width
+                .iter()
+                .map(|w| finite(*w, 0.0).clamp(0.0, 1.0))
+                .collect()
+        }
         // Beats drive the pulse alone, which takes them as events.
-        Feature::Onsets | Feature::Beats | Feature::Downbeats => onset_strength().collect(),
+        Feature::Onsets | Feature::Beats | Feature::Downbeats => onset_strength(hops).collect(),
+        Feature::Stem { name, .. } => {
+            let stem = analysis.stems.iter().find(|stem| stem.name == *name);
+            stem.map_or_else(Vec::new, |stem| energy(&stem.hops))
+        }
     }
+}
+
+fn onset_strength(hops: &Hops) -> impl Iterator<Item = f64> {
+    let strength = hops.onset_strength.iter();
+    strength.map(|s| finite(*s, 0.0).clamp(0.0, 1.0))
+}
+
+fn energy(hops: &Hops) -> Vec<f64> {
+    let onset_strength = onset_strength(hops).chain(std::iter::repeat(0.0));
+    let both = loudness(&hops.loudness_db).into_iter().zip(onset_strength);
+    both.map(|(loudness, onset)| LOUDNESS_SHARE * loudness + (1.0 - LOUDNESS_SHARE) * onset)
+        .collect()
+}
+
+/// Amplitudes as loudness.
+fn level(amplitudes: impl Iterator<Item = f32>) -> Vec<f64> {
+    let db: Vec<f32> = amplitudes.map(|a| 20.0 * a.max(1e-6).log10()).collect();
+    loudness(&db)
+}
+
+/// How bright each hop is between the song's dark and bright percentile, in octaves; 0 in silence.
+fn brightness(hops: &Hops) -> Vec<f64> {
+    let octaves: Vec<Option<f64>> = hops
+        .brightness_hz
+        .iter()
+        .map(|hz| Some(finite(*hz, 0.0)).filter(|hz| *hz > 1.0).map(f64::log2))
+        .collect();
+    let audible: Vec<f64> = octaves.iter().flatten().copied().collect();
+    let dark = percentile(&audible, QUIET_PERCENTILE);
+    let range = (percentile(&audible, LOUD_PERCENTILE) - dark).max(MIN_RANGE_OCTAVES);
+    let relative =
+        |octaves: Option<f64>| octaves.map_or(0.0, |o| ((o - dark) / range).clamp(0.0, 1.0));
+    octaves.into_iter().map(relative).collect()
+}
+
+/// Values of slow hops at each hop, with straight lines between them; empty without values.
+fn spread(values: &[f32], slow: &SlowHops, hops: &Hops) -> Vec<f32> {
+    let Some(last_idx) = values.len().checked_sub(1) else {
+        return Vec::new();
+    };
+    let ratio = hops.hop_secs / slow.hop_secs.max(1e-3);
+    let at = |hop: usize| {
+        let place = (hop as f64 * ratio).clamp(0.0, last_idx as f64);
+        let (before, share) = (place as usize, place.fract() as f32);
+        let after = (before + 1).min(last_idx);
+        values[before] * (1.0 - share) + values[after] * share
+    };
+    (0..hops.loudness_db.len()).map(at).collect()
 }
 
 /// Loudness of each hop between the song's quiet and loud percentile, [`AUDIBLE`]`..=1`; 0 in silence.
@@ -146,10 +200,19 @@ fn finite(value: f32, otherwise: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::test_songs::Song;
     use super::*;
+    use crate::analysis::Stem;
+
+    fn song(hops: Hops) -> Analysis {
+        Analysis {
+            hops,
+            ..Song::default().analysis()
+        }
+    }
 
     fn energy(hops: &Hops, smooth: f64) -> Vec<f64> {
-        follow(hops, &ENERGY, smooth)
+        follow(&song(hops.clone()), &ENERGY, smooth)
     }
 
     fn hops(loudness_db: Vec<f32>, hop_secs: f64) -> Hops {
@@ -203,10 +266,70 @@ mod tests {
                 }
             })
             .collect();
-        let at = |feature, hop: usize| follow(&hops, &Route { feature, ..ENERGY }, 1.0)[hop];
+        let analysis = song(hops);
+        let at = |feature, hop: usize| follow(&analysis, &Route { feature, ..ENERGY }, 1.0)[hop];
         assert!(at(Feature::Low, 900) > 0.9 && at(Feature::Low, 1900) < 0.2);
         assert!(at(Feature::High, 900) < 0.2 && at(Feature::High, 1900) > 0.9);
         assert!((at(Feature::Mid, 900) - at(Feature::Mid, 1900)).abs() < 1e-9);
+    }
+
+    /// Every feature is low in the first half of this song and high in the second.
+    #[test]
+    fn every_feature_drives() {
+        let halves = |low: f32, high: f32, n: usize| [vec![low; n], vec![high; n]].concat();
+        let mut analysis = song(Hops {
+            harmonic: halves(0.001, 0.2, 1000),
+            percussive: halves(0.002, 0.3, 1000),
+            brightness_hz: halves(300.0, 3000.0, 1000),
+            ..hops(halves(-30.0, -10.0, 1000), 0.01)
+        });
+        analysis.slow_hops = SlowHops {
+            hop_secs: 0.1,
+            momentary_lufs: halves(-33.0, -12.0, 100),
+            short_term_lufs: halves(-34.0, -13.0, 100),
+            width: halves(0.0, 0.5, 100),
+            ..SlowHops::default()
+        };
+        analysis.stems.push(Stem {
+            name: "drums".to_owned(),
+            path: "drums.wav".into(),
+            source_sha256: String::new(),
+            onsets: Vec::new(),
+            hops: hops(halves(-50.0, -20.0, 1000), 0.01),
+        });
+        let stem = |name: &str| Feature::Stem {
+            name: name.to_owned(),
+            place: crate::text_file::Place::default(),
+        };
+        for feature in [
+            Feature::Energy,
+            Feature::Loudness,
+            Feature::ShortTerm,
+            Feature::Harmonic,
+            Feature::Percussive,
+            Feature::Brightness,
+            Feature::Width,
+            stem("drums"),
+        ] {
+            let route = Route { feature, ..ENERGY };
+            let followed = follow(&analysis, &route, 1.0);
+            assert_eq!(followed.len(), 2000, "{route:?}");
+            assert!(followed[900] < 0.2 && followed[1900] > 0.9, "{route:?}");
+        }
+        let lacking = Route {
+            feature: stem("bass"),
+            ..ENERGY
+        };
+        assert!(follow(&analysis, &lacking, 1.0).is_empty());
+        analysis.slow_hops = SlowHops::default();
+        let width = Route {
+            feature: Feature::Width,
+            ..ENERGY
+        };
+        assert!(
+            follow(&analysis, &width, 1.0).is_empty(),
+            "a song with one channel"
+        );
     }
 
     #[test]

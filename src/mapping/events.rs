@@ -45,17 +45,34 @@ const DOWNBEAT_ACCENT: f64 = 1.4;
 const DOWNBEAT_WINDOW_SECS: f64 = 0.07;
 
 /// The audible events of a feature.
-pub(super) fn events(analysis: &Analysis, feature: Feature) -> Vec<Event> {
+pub(super) fn events(analysis: &Analysis, feature: &Feature) -> Vec<Event> {
+    let all = &[0, 1, 2];
+    let song = |bands| {
+        onsets(
+            &analysis.onsets,
+            &analysis.hops,
+            &Accent::new(analysis),
+            bands,
+        )
+    };
+    let mut hops = &analysis.hops;
     let mut events = match feature {
-        Feature::Low => onsets(analysis, &[0]),
-        Feature::Mid => onsets(analysis, &[1]),
-        Feature::High => onsets(analysis, &[2]),
-        // Energy and loudness have no events; the parser sends none here.
-        Feature::Onsets | Feature::Energy | Feature::Loudness => onsets(analysis, &[0, 1, 2]),
+        Feature::Low => song(&[0]),
+        Feature::Mid => song(&[1]),
+        Feature::High => song(&[2]),
         Feature::Beats => beats(analysis, |_| true),
         Feature::Downbeats => beats(analysis, |position| position == 1),
+        Feature::Stem { name, .. } => match analysis.stems.iter().find(|stem| stem.name == *name) {
+            Some(stem) => {
+                hops = &stem.hops;
+                onsets(&stem.onsets, hops, &Accent::new(analysis), all)
+            }
+            None => Vec::new(),
+        },
+        // The others have no events; the parser sends none here.
+        _ => song(all),
     };
-    events.retain(|event| is_audible(&analysis.hops, event.time_secs));
+    events.retain(|event| is_audible(hops, event.time_secs));
     events
 }
 
@@ -73,9 +90,8 @@ fn beats(analysis: &Analysis, is_event: fn(u32) -> bool) -> Vec<Event> {
 }
 
 /// Onsets with the strength that they have in some of the bands. One band alone counts in full.
-fn onsets(analysis: &Analysis, bands: &[usize]) -> Vec<Event> {
-    let accent = Accent::new(analysis);
-    let rises = Rises::new(analysis);
+fn onsets(onsets: &[Onset], hops: &Hops, accent: &Accent, bands: &[usize]) -> Vec<Event> {
+    let rises = Rises::new(onsets, hops);
     let event = |onset: &Onset| {
         let (mut strength, mut decay) = (0.0, 0.0);
         for &band in bands {
@@ -95,7 +111,7 @@ fn onsets(analysis: &Analysis, bands: &[usize]) -> Vec<Event> {
             },
         }
     };
-    analysis.onsets.iter().map(event).collect()
+    onsets.iter().map(event).collect()
 }
 
 /// How much each band rises at onsets, 0..=1: 1 = a large rise of this song.
@@ -106,11 +122,9 @@ struct Rises<'a> {
 }
 
 impl<'a> Rises<'a> {
-    fn new(analysis: &'a Analysis) -> Self {
-        let hops = &analysis.hops;
+    fn new(onsets: &[Onset], hops: &'a Hops) -> Self {
         let large = [0, 1, 2].map(|band| {
-            let rises: Vec<f64> = analysis
-                .onsets
+            let rises: Vec<f64> = onsets
                 .iter()
                 .map(|o| rise(hops, o.time_secs, band))
                 .collect();
@@ -224,7 +238,7 @@ mod tests {
             let hop = (time(i) * 100.0).round() as usize;
             song.hops.bands[hop..hop + 20].fill(*level);
         }
-        events(&song, feature)
+        events(&song, &feature)
             .iter()
             .map(|event| event.strength)
             .collect()

@@ -1,5 +1,5 @@
-use super::{Looping, MappingConfig, Song};
-use crate::analysis::Beat;
+use super::{Looping, MappingConfig, Song, SongStem};
+use crate::analysis::{Beat, Stem};
 use crate::units::{FrameRate, format_secs, secs_to_samples};
 use crate::{Analysis, Error, Result};
 
@@ -40,7 +40,16 @@ pub(super) fn excerpt(analysis: &Analysis, config: &MappingConfig) -> Result<Son
         sample_rate_hz: rate_hz,
         start_sample,
         n_samples,
+        stems: analysis.stems.iter().map(song_stem).collect(),
     })
+}
+
+fn song_stem(stem: &Stem) -> SongStem {
+    SongStem {
+        name: stem.name.clone(),
+        path: stem.path.clone(),
+        source_sha256: stem.source_sha256.clone(),
+    }
 }
 
 /// Start and length in seconds of `n` beats from the first downbeat at or after a time on.

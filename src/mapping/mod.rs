@@ -54,7 +54,7 @@ pub use plan::timeline;
 pub use plot::plot;
 pub use timeline::{
     Frame, FrameInputs, NoiseKind, NoiseMix, NoisePath, Prompt, PromptText, SCHEMA_VERSION, Song,
-    Timeline,
+    SongStem, Timeline,
 };
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use super::prompt_path::{PromptPath, PromptPoint};
 use super::pulse::Pulse;
 use super::{Knobs, Mapping, MappingConfig};
 use crate::Analysis;
-use crate::analysis::Hops;
 use crate::prompts::{Channel, Route};
 
 /// Noise velocity in silence, in seeds per second: slow, but never still.
@@ -94,13 +93,13 @@ impl Music {
         } else {
             noise_routes
         };
-        let energy = sum(hops, &noise_routes, knobs.smooth, ENERGY_POWER);
+        let energy = sum(analysis, &noise_routes, knobs.smooth, ENERGY_POWER);
         let gain = knobs.energy * ENERGY_VELOCITY;
         let velocities = energy
             .iter()
             .map(|energy| FLOOR_VELOCITY + gain * energy.max(0.0));
         let guidance = sum(
-            hops,
+            analysis,
             &of_channel(routes, Channel::Guidance),
             knobs.smooth,
             1.0,
@@ -126,14 +125,14 @@ impl Music {
 
 fn of_channel(routes: &[Route], channel: Channel) -> Vec<Route> {
     let routes = routes.iter().filter(|route| route.channel == channel);
-    routes.copied().collect()
+    routes.cloned().collect()
 }
 
 /// The sum of what routes carry at each hop; empty without routes.
-fn sum(hops: &Hops, routes: &[Route], smooth: f64, power: f64) -> Vec<f64> {
+fn sum(analysis: &Analysis, routes: &[Route], smooth: f64, power: f64) -> Vec<f64> {
     let mut sum: Vec<f64> = Vec::new();
     for route in routes {
-        let followed = follow(hops, route, smooth);
+        let followed = follow(analysis, route, smooth);
         sum.resize(followed.len().max(sum.len()), 0.0);
         for (sum, value) in sum.iter_mut().zip(followed) {
             *sum += route.gain * value.powf(power);

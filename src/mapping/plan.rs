@@ -15,7 +15,7 @@ use crate::{Analysis, Result};
 /// its own puts it on the knot of the noise path that is nearest when the prompt arrives, and the count goes on from there.
 ///
 /// # Errors
-/// [`Error::Config`](crate::Error::Config) for a setting out of range, [`Error::Prompts`](crate::Error::Prompts) for
+/// [`Error::Config`](crate::Error::Config) for a setting out of range, [`Error::Text`](crate::Error::Text) for
 /// prompts that don't fit the song, [`Error::Input`](crate::Error::Input) for a song without samples.
 pub fn timeline(analysis: &Analysis, script: &Script, config: &MappingConfig) -> Result<Timeline> {
     config.check()?;
@@ -69,6 +69,7 @@ impl<'a> Plan<'a> {
         } else {
             0.0..analysis.duration_secs
         };
+        script.check_stems(analysis)?;
         let mut arrivals = script.arrivals(analysis, config.knobs.arrive, span)?;
         let mut motion = Motion::new(analysis, arrivals.clone(), &script.routes, config);
         if is_loop {

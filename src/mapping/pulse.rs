@@ -65,12 +65,13 @@ pub(super) struct Pulse {
 impl Pulse {
     /// From a song's onsets, or from what `routes` say instead; `gain` is a factor on every hit.
     pub fn new(analysis: &Analysis, routes: &[Route], gain: f64) -> Self {
-        let routes = if routes.is_empty() { &[ONSETS] } else { routes };
+        let default = [ONSETS];
+        let routes = if routes.is_empty() { &default } else { routes };
         let mut hits = Vec::new();
         for route in routes {
             let angle = gain * route.gain * HIT_ANGLE;
             hits.extend(
-                events(analysis, route.feature)
+                events(analysis, &route.feature)
                     .into_iter()
                     .map(|event| Hit {
                         time_secs: event.time_secs,

@@ -1,7 +1,7 @@
 //! Songs on paper, and settings, for the tests of this stage.
 
 use crate::Analysis;
-use crate::analysis::{self, Band, Beat, Hops, Onset, Section};
+use crate::analysis::{self, Band, Beat, Hops, Onset, Section, SlowHops};
 use crate::audio::Track;
 use crate::config::{DiffusionConfig, Encoding, RenderConfig, Size};
 use crate::mapping::{Knobs, Looping, Mapping, MappingConfig, NoiseKind};
@@ -110,8 +110,16 @@ impl Song {
                 n_fft: 2048,
                 onset_strength: hop_times.clone().map(onset_strength).collect(),
                 bands: hop_times.clone().map(bands).collect(),
-                loudness_db: hop_times.map(self.loudness_db).collect(),
+                loudness_db: hop_times.clone().map(self.loudness_db).collect(),
+                percussive: hop_times.map(onset_strength).collect(),
+                ..Hops::default()
             },
+            loudness_lufs: Some(-14.0),
+            key: None,
+            tuning_cents: 0.0,
+            slow_hops: SlowHops::default(),
+            stems: Vec::new(),
+            corrections: analysis::Corrections::default(),
         }
     }
 }

@@ -47,6 +47,21 @@ pub struct Song {
     pub start_sample: u64,
     /// Number of samples heard.
     pub n_samples: u64,
+    /// The stems that the film could follow; none are heard.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stems: Vec<SongStem>,
+}
+
+/// A stem of a song.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SongStem {
+    /// What routes call it.
+    pub name: String,
+    /// The file.
+    pub path: PathBuf,
+    /// SHA-256 of the file, in lowercase hex.
+    pub source_sha256: String,
 }
 
 /// Words for the model.

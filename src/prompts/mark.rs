@@ -1,15 +1,14 @@
 use std::ops::Range;
 
-use super::error::suggest;
-use super::lexer::{Line, trimmed, word};
-use super::{Arrival, PromptsError};
+use super::Arrival;
+use crate::text_file::{Line, TextError, suggest, trimmed, word};
 use crate::units::parse_secs;
 
 /// The mark in front of a prompt, with its range of bytes; the range is empty where there is none.
 pub(super) fn mark(
     line: &Line<'_>,
     body: &Range<usize>,
-) -> Result<(Arrival, Range<usize>), PromptsError> {
+) -> Result<(Arrival, Range<usize>), TextError> {
     let text = line.text.get(body.clone()).unwrap_or_default();
     let (arrival, mark) = if text.starts_with('[') {
         time_mark(line, body)?
@@ -29,10 +28,7 @@ pub(super) fn mark(
 }
 
 /// `[1:23.5]`
-fn time_mark(
-    line: &Line<'_>,
-    body: &Range<usize>,
-) -> Result<(Arrival, Range<usize>), PromptsError> {
+fn time_mark(line: &Line<'_>, body: &Range<usize>) -> Result<(Arrival, Range<usize>), TextError> {
     let hint = "a mark is a time such as [1:23.5]; a prompt that begins with a bracket needs a backslash in front: \\[";
     let text = line.text.get(body.clone()).unwrap_or_default();
     let length = text.find(']').ok_or_else(|| {
@@ -54,7 +50,7 @@ fn time_mark(
 }
 
 /// `@bar 16` or `@section chorus`
-fn at_mark(line: &Line<'_>, body: &Range<usize>) -> Result<(Arrival, Range<usize>), PromptsError> {
+fn at_mark(line: &Line<'_>, body: &Range<usize>) -> Result<(Arrival, Range<usize>), TextError> {
     let keyword = word(line, body.clone());
     let operand = trimmed(line, keyword.end..body.end);
     match line.text.get(keyword.clone()).unwrap_or_default() {
@@ -90,7 +86,7 @@ fn section_mark(
     line: &Line<'_>,
     keyword: Range<usize>,
     operand: Range<usize>,
-) -> Result<(Arrival, Range<usize>), PromptsError> {
+) -> Result<(Arrival, Range<usize>), TextError> {
     let text = line.text.get(operand.clone()).unwrap_or_default();
     let (label, number) = if let Some(quoted) = text.strip_prefix('"') {
         let length = quoted.find('"').ok_or_else(|| {

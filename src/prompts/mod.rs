@@ -33,22 +33,20 @@
 //!
 //! | channel | features |
 //! |---|---|
-//! | `noise`, `guidance` | `energy`, `loudness`, `onsets`, `low`, `mid`, `high` |
-//! | `pulse` | `onsets`, `low`, `mid`, `high`, `beats`, `downbeats` |
+//! | `noise`, `guidance` | `energy`, `loudness` (0.4 s), `short_term` (loudness over 3 s), `onsets`, `low`, `mid`, `high`, `harmonic`, `percussive`, `brightness`, `width`, `stem NAME` |
+//! | `pulse` | `onsets`, `low`, `mid`, `high`, `beats`, `downbeats`, `stem NAME` |
 //!
-//! Routes of a channel add up and replace its default. `attack` and `release` are time constants in seconds.
+//! A stem is a file of the user's own, given with `--stem NAME=FILE`. Routes of a channel add up and replace its default. `attack` and `release` are time constants in seconds.
 //!
 //! | file | task |
 //! |---|---|
-//! | `lexer.rs` | bytes to lines, a line to tokens |
+//! | `lexer.rs` | a line to tokens |
 //! | `parser.rs` | lines to a [`Script`] |
 //! | `mark.rs` | what stands in front of a prompt |
 //! | `settings.rs` | what stands in braces behind it |
 //! | `route.rs` | what stands behind `map:` |
 //! | `resolve.rs` | a [`Script`] and an [`Analysis`](crate::Analysis) to arrivals in seconds |
-//! | `error.rs` | [`PromptsError`] |
 
-mod error;
 mod lexer;
 mod mark;
 mod parser;
@@ -57,20 +55,12 @@ mod route;
 mod script;
 mod settings;
 
-pub use error::PromptsError;
-pub use lexer::Place;
 pub use resolve::Arrive;
 pub use route::{Channel, Feature, Route};
 pub use script::{Arrival, Script, ScriptPrompt};
 
-/// Longest accepted line, in bytes.
-pub const MAX_LINE_BYTES: usize = 16 * 1024;
-
 /// Most prompts that a file may have.
 pub const MAX_PROMPTS: usize = 10_000;
-
-/// Largest accepted file, in bytes.
-pub const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Highest accepted guidance scale.
 pub const MAX_GUIDANCE_SCALE: f64 = 100.0;

@@ -1,22 +1,23 @@
 use std::ops::Range;
 use std::path::Path;
 
-use super::lexer::{self, Line, Token, after_neg, tokens, trimmed, word};
+use super::lexer::{Token, after_neg, tokens};
 use super::mark::mark;
 use super::route;
 use super::settings::{self, Settings};
-use super::{MAX_PROMPTS, PromptsError, Script, ScriptPrompt};
+use super::{MAX_PROMPTS, Script, ScriptPrompt};
+use crate::text_file::{self, Line, TextError, trimmed, word};
 
-pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Script, PromptsError> {
+pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Script, TextError> {
     let mut script = Script {
         path: path.to_owned(),
         ..Script::default()
     };
-    for line in lexer::lines(path, bytes)? {
+    for line in text_file::lines(path, bytes)? {
         parse_line(&line, &mut script)?;
     }
     if script.prompts.is_empty() {
-        return Err(PromptsError {
+        return Err(TextError {
             path: path.to_owned(),
             place: None,
             reason: "there is no prompt in this file".to_owned(),
@@ -26,7 +27,7 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Script, PromptsError> {
     Ok(script)
 }
 
-fn parse_line(line: &Line<'_>, script: &mut Script) -> Result<(), PromptsError> {
+fn parse_line(line: &Line<'_>, script: &mut Script) -> Result<(), TextError> {
     let body = trimmed(line, 0..line.text.len());
     let text = line.text.get(body.clone()).unwrap_or_default();
     if text.is_empty() || text.starts_with('#') {
@@ -44,7 +45,7 @@ fn parse_line(line: &Line<'_>, script: &mut Script) -> Result<(), PromptsError> 
     let (arrival, mark) = mark(line, &body)?;
     let words = words(line, trimmed(line, mark.end..body.end))?;
     let place = line.place(if mark.is_empty() { body } else { mark });
-    let refuse = |reason: String, hint: &str| PromptsError {
+    let refuse = |reason: String, hint: &str| TextError {
         path: line.path.to_owned(),
         place: Some(place.clone()),
         reason,
@@ -75,7 +76,7 @@ fn add_for_all(
     body: Range<usize>,
     words: &str,
     list: &mut String,
-) -> Result<(), PromptsError> {
+) -> Result<(), TextError> {
     let words = words.trim();
     if words.is_empty() {
         return Err(line.error(body, "there are no words behind this"));
@@ -96,7 +97,7 @@ struct Words {
 }
 
 /// Reads `words {settings} --neg words`, the last two in any order.
-fn words(line: &Line<'_>, span: Range<usize>) -> Result<Words, PromptsError> {
+fn words(line: &Line<'_>, span: Range<usize>) -> Result<Words, TextError> {
     let mut words = Words::default();
     let mut has_settings = false;
     let mut tokens = tokens(line, span)?.into_iter().peekable();

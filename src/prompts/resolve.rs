@@ -2,8 +2,8 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::suggest;
-use super::{Arrival, PromptsError, Script, ScriptPrompt};
+use super::{Arrival, Feature, Script, ScriptPrompt};
+use crate::text_file::{TextError, suggest};
 use crate::units::format_secs;
 use crate::{Analysis, Error, Result};
 
@@ -52,7 +52,7 @@ impl Script {
     /// span's ends) evenly; `arrive` then moves them onto the music.
     ///
     /// # Errors
-    /// [`Error::Prompts`] for marks that lie outside the span, name a bar or a section that the song doesn't have, or
+    /// [`Error::Text`] for marks that lie outside the span, name a bar or a section that the song doesn't have, or
     /// don't follow each other in time.
     pub fn arrivals(
         &self,
@@ -62,7 +62,7 @@ impl Script {
     ) -> Result<Vec<f64>> {
         let mut arrivals = self
             .marks(analysis, &span)
-            .map_err(|error| Error::Prompts(Box::new(error)))?;
+            .map_err(|error| Error::Text(Box::new(error)))?;
         if let Some(first @ None) = arrivals.first_mut() {
             *first = Some(span.start);
         }
@@ -77,6 +77,8 @@ impl Script {
         let beats: Vec<f64> = analysis.beats.iter().map(|b| b.time_secs).collect();
         let grids: &[&[f64]] = match arrive {
             Arrive::Even => &[],
+            // Doubtful beats are no better than even times.
+            _ if !analysis.has_clear_beats() => &[],
             Arrive::Bar | Arrive::Section => &[&bars, &beats],
         };
         for_each_gap(&mut arrivals, span.end, |gap, even| {
@@ -89,12 +91,34 @@ impl Script {
         Ok(arrivals.into_iter().flatten().collect())
     }
 
+    /// Checks that the song has every stem that a route follows.
+    ///
+    /// # Errors
+    /// [`Error::Text`] with the place of the first one that it lacks.
+    pub fn check_stems(&self, analysis: &Analysis) -> Result<()> {
+        for route in &self.routes {
+            let Feature::Stem { name, place } = &route.feature else {
+                continue;
+            };
+            if analysis.stems.iter().all(|stem| stem.name != *name) {
+                let known: Vec<&str> = analysis.stems.iter().map(|s| s.name.as_str()).collect();
+                return Err(Error::Text(Box::new(TextError {
+                    path: self.path.clone(),
+                    place: Some(place.clone()),
+                    reason: format!("the song has no stem \"{name}\""),
+                    hint: Some(if known.is_empty() {
+                        format!("give its file: --stem {name}=FILE")
+                    } else {
+                        suggest(name, &known)
+                    }),
+                })));
+            }
+        }
+        Ok(())
+    }
+
     /// Times of the prompts that have a mark.
-    fn marks(
-        &self,
-        analysis: &Analysis,
-        span: &Range<f64>,
-    ) -> Result<Vec<Option<f64>>, PromptsError> {
+    fn marks(&self, analysis: &Analysis, span: &Range<f64>) -> Result<Vec<Option<f64>>, TextError> {
         let mut times = Vec::with_capacity(self.prompts.len());
         let mut last = None;
         for (idx, prompt) in self.prompts.iter().enumerate() {
@@ -125,7 +149,7 @@ impl Script {
         time: f64,
         last: Option<f64>,
         span: &Range<f64>,
-    ) -> Result<(), PromptsError> {
+    ) -> Result<(), TextError> {
         let shown = format_secs(time, 1);
         if time < span.start {
             let start = format_secs(span.start, 1);
@@ -161,7 +185,7 @@ impl Script {
         prompt: &ScriptPrompt,
         bar: u32,
         analysis: &Analysis,
-    ) -> Result<f64, PromptsError> {
+    ) -> Result<f64, TextError> {
         let mut downbeats = analysis.beats.iter().filter(|b| b.position_in_bar == 1);
         let n_bars = downbeats.clone().count();
         match downbeats.nth(bar as usize - 1) {
@@ -186,7 +210,7 @@ impl Script {
         nth: Option<u32>,
         last: Option<f64>,
         analysis: &Analysis,
-    ) -> Result<f64, PromptsError> {
+    ) -> Result<f64, TextError> {
         let wanted = label.to_lowercase();
         let of_label = analysis
             .sections
@@ -224,8 +248,8 @@ impl Script {
         Err(self.refuse(prompt, reason, &hint))
     }
 
-    fn refuse(&self, prompt: &ScriptPrompt, reason: String, hint: &str) -> PromptsError {
-        PromptsError {
+    fn refuse(&self, prompt: &ScriptPrompt, reason: String, hint: &str) -> TextError {
+        TextError {
             path: self.path.clone(),
             place: Some(prompt.place.clone()),
             reason,

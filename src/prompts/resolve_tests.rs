@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::mapping::test_songs::Song;
+use crate::text_file::TextError;
 use crate::{Analysis, Error};
 
 fn arrivals(text: &str, analysis: &Analysis, arrive: Arrive) -> Vec<f64> {
@@ -13,10 +14,10 @@ fn arrivals(text: &str, analysis: &Analysis, arrive: Arrive) -> Vec<f64> {
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn refusal(text: &str, analysis: &Analysis) -> PromptsError {
+fn refusal(text: &str, analysis: &Analysis) -> TextError {
     let script = Script::parse("p", text.as_bytes()).unwrap();
     match script.arrivals(analysis, Arrive::Section, 0.0..analysis.duration_secs) {
-        Err(Error::Prompts(error)) => *error,
+        Err(Error::Text(error)) => *error,
         other => panic!("{text:?} gave {other:?}"),
     }
 }
@@ -180,4 +181,19 @@ proptest! {
             prop_assert!(mark.is_none_or(|mark| mark == *arrival));
         }
     }
+}
+
+#[test]
+fn doubtful_beats_move_no_prompt() {
+    let mut analysis = Song {
+        sections: Vec::new(),
+        ..Song::default()
+    }
+    .analysis();
+    let text = "a\nb\nc\nd\ne\nf\ng\n";
+    let on_bars = arrivals(text, &analysis, Arrive::Bar);
+    assert!((on_bars[1] - 8.0).abs() < 1e-9, "{on_bars:?}");
+    analysis.beat_confidence = 0.2;
+    let even = arrivals(text, &analysis, Arrive::Bar);
+    assert!((even[1] - 60.0 / 7.0).abs() < 1e-9, "{even:?}");
 }

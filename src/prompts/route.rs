@@ -1,13 +1,12 @@
-use super::PromptsError;
-use super::error::suggest;
-use super::lexer::{Line, Token, tokens, trimmed};
+use super::lexer::{Token, tokens};
 use super::settings::{number, pairs, unknown};
+use crate::text_file::{Line, Place, TextError, suggest, trimmed};
 
 /// A `map:` line: a feature of the sound drives a channel of the picture.
 ///
 /// The routes of a channel add up. They replace what drives noise and pulse by default, `noise = energy` and
 /// `pulse = onsets`; guidance has no default.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Route {
     /// What moves.
     pub channel: Channel,
@@ -34,12 +33,14 @@ pub enum Channel {
 }
 
 /// A part of the sound that can drive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Feature {
     /// Loudness and onset strength.
     Energy,
-    /// Loudness alone.
+    /// Loudness alone: momentary (0.4 s), after ITU-R BS.1770.
     Loudness,
+    /// Short-term loudness (3 s), after ITU-R BS.1770: swells rather than hits.
+    ShortTerm,
     /// Onset strength; for the pulse, the onsets of all bands.
     Onsets,
     /// Kick and bass; for the pulse, the onsets there.
@@ -48,10 +49,25 @@ pub enum Feature {
     Mid,
     /// Hats, cymbals, air; for the pulse, the onsets there.
     High,
+    /// What lasts: voices, strings, pads.
+    Harmonic,
+    /// What strikes: drums and attacks.
+    Percussive,
+    /// Where the spectrum's centre lies.
+    Brightness,
+    /// How wide the stereo picture is; nothing in a song with one channel.
+    Width,
     /// Beats; for the pulse only.
     Beats,
     /// First beats of bars; for the pulse only.
     Downbeats,
+    /// A stem of the song: its energy; for the pulse, its onsets.
+    Stem {
+        /// The name that it was given with.
+        name: String,
+        /// Where it is named, for errors found later.
+        place: Place,
+    },
 }
 
 const CHANNELS: [(&str, Channel); 3] = [
@@ -60,24 +76,42 @@ const CHANNELS: [(&str, Channel); 3] = [
     ("guidance", Channel::Guidance),
 ];
 
-const FEATURES: [(&str, Feature); 8] = [
+const FEATURES: [(&str, Feature); 13] = [
     ("energy", Feature::Energy),
     ("loudness", Feature::Loudness),
+    ("short_term", Feature::ShortTerm),
     ("onsets", Feature::Onsets),
     ("low", Feature::Low),
     ("mid", Feature::Mid),
     ("high", Feature::High),
+    ("harmonic", Feature::Harmonic),
+    ("percussive", Feature::Percussive),
+    ("brightness", Feature::Brightness),
+    ("width", Feature::Width),
     ("beats", Feature::Beats),
     ("downbeats", Feature::Downbeats),
 ];
 
+/// The word in front of a stem's name.
+const STEM: &str = "stem";
+
 impl Channel {
     /// The pulse follows events, the others what is there at every moment.
-    fn can_follow(self, feature: Feature) -> bool {
+    fn can_follow(self, feature: &Feature) -> bool {
         match feature {
-            Feature::Energy | Feature::Loudness => self != Self::Pulse,
+            Feature::Energy
+            | Feature::Loudness
+            | Feature::ShortTerm
+            | Feature::Harmonic
+            | Feature::Percussive
+            | Feature::Brightness
+            | Feature::Width => self != Self::Pulse,
             Feature::Beats | Feature::Downbeats => self == Self::Pulse,
-            Feature::Onsets | Feature::Low | Feature::Mid | Feature::High => true,
+            Feature::Onsets
+            | Feature::Low
+            | Feature::Mid
+            | Feature::High
+            | Feature::Stem { .. } => true,
         }
     }
 }
@@ -92,7 +126,7 @@ pub(super) fn parse(
     line: &Line<'_>,
     start: usize,
     routes: &mut Vec<Route>,
-) -> Result<(), PromptsError> {
+) -> Result<(), TextError> {
     let form = "such as: map: noise = low {gain=2 release=0.5}";
     let body = trimmed(line, start..line.text.len());
     let text = line.text.get(body.clone()).unwrap_or_default();
@@ -105,14 +139,20 @@ pub(super) fn parse(
     let behind = trimmed(line, body.start + length + 1..body.end);
     let name = line.text.get(behind.clone()).unwrap_or_default();
     let end = name.find(|c: char| c.is_whitespace() || c == '{');
-    let feature_at = behind.start..end.map_or(behind.end, |end| behind.start + end);
+    let mut feature_at = behind.start..end.map_or(behind.end, |end| behind.start + end);
     let channel = known(line, &channel_at, &CHANNELS, "channel")?;
-    let feature = known(line, &feature_at, &FEATURES, "feature")?;
-    if !channel.can_follow(feature) {
+    let feature = if line.text.get(feature_at.clone()) == Some(STEM) {
+        let (stem, end) = stem(line, feature_at.end..body.end)?;
+        feature_at.end = end;
+        stem
+    } else {
+        known(line, &feature_at, &FEATURES, "feature")?
+    };
+    if !channel.can_follow(&feature) {
         let names = FEATURES
             .iter()
-            .filter(|(_, feature)| channel.can_follow(*feature));
-        let names: Vec<&str> = names.map(|(name, _)| *name).collect();
+            .filter(|(_, feature)| channel.can_follow(feature));
+        let names: Vec<&str> = names.map(|(name, _)| *name).chain(["stem NAME"]).collect();
         return Err(line
             .error(feature_at, "this channel can't follow this feature")
             .with_hint(format!("it follows {}", names.join(", "))));
@@ -150,15 +190,32 @@ pub(super) fn parse(
     Ok(())
 }
 
-fn known<T: Copy>(
+/// The stem whose name begins `span`, and where the name ends.
+fn stem(line: &Line<'_>, span: std::ops::Range<usize>) -> Result<(Feature, usize), TextError> {
+    let span = trimmed(line, span);
+    let text = line.text.get(span.clone()).unwrap_or_default();
+    let length = text.find(|c: char| c.is_whitespace() || c == '{');
+    let at = span.start..span.start + length.unwrap_or(text.len());
+    let name = line.text.get(at.clone()).unwrap_or_default().to_owned();
+    if name.is_empty() {
+        return Err(line
+            .error(span, "the stem's name is missing")
+            .with_hint("such as: map: pulse = stem drums"));
+    }
+    let end = at.end;
+    let place = line.place(at);
+    Ok((Feature::Stem { name, place }, end))
+}
+
+fn known<T: Clone>(
     line: &Line<'_>,
     at: &std::ops::Range<usize>,
     names: &[(&str, T)],
     what: &str,
-) -> Result<T, PromptsError> {
+) -> Result<T, TextError> {
     let text = line.text.get(at.clone()).unwrap_or_default();
     let found = names.iter().find(|(name, _)| *name == text);
-    found.map(|(_, value)| *value).ok_or_else(|| {
+    found.map(|(_, value)| value.clone()).ok_or_else(|| {
         let names: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
         line.error(at.clone(), format!("there is no {what} \"{text}\""))
             .with_hint(suggest(text, &names))

@@ -1,9 +1,7 @@
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::lexer::Place;
-use super::{MAX_FILE_BYTES, Route, parser};
+use super::{Route, parser};
+use crate::text_file::{self, Place};
 use crate::{Error, Result};
 
 /// What a prompts file says, before it meets a song.
@@ -60,22 +58,18 @@ impl Script {
     /// Reads the text of a prompts file; `path` serves in messages only.
     ///
     /// # Errors
-    /// [`Error::Prompts`] with the place of the first thing that can't be understood.
+    /// [`Error::Text`] with the place of the first thing that can't be understood.
     pub fn parse(path: impl AsRef<Path>, bytes: &[u8]) -> Result<Self> {
-        parser::parse(path.as_ref(), bytes).map_err(|error| Error::Prompts(Box::new(error)))
+        parser::parse(path.as_ref(), bytes).map_err(|error| Error::Text(Box::new(error)))
     }
 
-    /// Reads a prompts file, at most [`MAX_FILE_BYTES`] of it.
+    /// Reads a prompts file, at most [`MAX_FILE_BYTES`](text_file::MAX_FILE_BYTES) of it.
     ///
     /// # Errors
     /// [`Error::Io`] for a file that can't be read, and as [`parse`](Self::parse).
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let mut bytes = Vec::new();
-        File::open(path)
-            .and_then(|file| file.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes))
-            .map_err(Error::io("read", path))?;
-        Self::parse(path, &bytes)
+        Self::parse(path, &text_file::read(path)?)
     }
 
     /// The list that is used when no prompts file is given, in words that the bundled model knows.

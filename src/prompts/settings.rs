@@ -1,8 +1,7 @@
 use std::ops::Range;
 
-use super::error::suggest;
-use super::lexer::Line;
-use super::{MAX_GUIDANCE_SCALE, PromptsError};
+use super::MAX_GUIDANCE_SCALE;
+use crate::text_file::{Line, TextError, suggest};
 
 /// What stands in braces behind a prompt.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -12,7 +11,7 @@ pub(super) struct Settings {
 }
 
 /// Reads the settings of a prompt from a range of bytes of a line, braces left out.
-pub(super) fn parse(line: &Line<'_>, span: Range<usize>) -> Result<Settings, PromptsError> {
+pub(super) fn parse(line: &Line<'_>, span: Range<usize>) -> Result<Settings, TextError> {
     let mut settings = Settings::default();
     for (key, value) in pairs(line, span)? {
         match line.text.get(key.clone()).unwrap_or_default() {
@@ -30,7 +29,7 @@ pub(super) fn parse(line: &Line<'_>, span: Range<usize>) -> Result<Settings, Pro
 type Pair = (Range<usize>, Range<usize>);
 
 /// Splits a range of bytes into `key=value` pairs, separated by blanks or commas; no key is there twice.
-pub(super) fn pairs(line: &Line<'_>, span: Range<usize>) -> Result<Vec<Pair>, PromptsError> {
+pub(super) fn pairs(line: &Line<'_>, span: Range<usize>) -> Result<Vec<Pair>, TextError> {
     let is_gap = |c: char| c.is_whitespace() || c == ',';
     let skip = |from: usize, skipped: &dyn Fn(char) -> bool| {
         let rest = line.text.get(from..span.end).unwrap_or_default();
@@ -65,14 +64,14 @@ pub(super) fn pairs(line: &Line<'_>, span: Range<usize>) -> Result<Vec<Pair>, Pr
 }
 
 /// The error for a key that isn't one of `known`.
-pub(super) fn unknown(line: &Line<'_>, key: Range<usize>, known: &[&str]) -> PromptsError {
+pub(super) fn unknown(line: &Line<'_>, key: Range<usize>, known: &[&str]) -> TextError {
     let text = line.text.get(key.clone()).unwrap_or_default();
     let hint = suggest(text, known);
     line.error(key, format!("there is no setting \"{text}\""))
         .with_hint(hint)
 }
 
-fn seed(line: &Line<'_>, value: Range<usize>) -> Result<u64, PromptsError> {
+fn seed(line: &Line<'_>, value: Range<usize>) -> Result<u64, TextError> {
     let text = line.text.get(value.clone()).unwrap_or_default();
     text.parse().map_err(|_| {
         let reason = format!("\"{text}\" is not a seed");
@@ -87,7 +86,7 @@ pub(super) fn number(
     value: Range<usize>,
     min: f64,
     max: f64,
-) -> Result<f64, PromptsError> {
+) -> Result<f64, TextError> {
     let text = line.text.get(value.clone()).unwrap_or_default();
     let number = text
         .parse()

@@ -2,14 +2,15 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::Error;
+use crate::text_file::{MAX_FILE_BYTES, MAX_LINE_BYTES, TextError};
 
 fn parse(text: &str) -> Script {
     Script::parse("prompts.txt", text.as_bytes()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn error(text: &str) -> PromptsError {
+fn error(text: &str) -> TextError {
     match Script::parse("prompts.txt", text.as_bytes()) {
-        Err(Error::Prompts(error)) => *error,
+        Err(Error::Text(error)) => *error,
         other => panic!("{text:?} gave {other:?}"),
     }
 }
@@ -171,7 +172,7 @@ fn routes_are_read() {
 
 #[test]
 fn an_error_shows_the_line_with_a_caret() {
-    let shown = Error::Prompts(Box::new(error("# x\n\u{1F30A} 海の波 {sead=42}"))).to_string();
+    let shown = Error::Text(Box::new(error("# x\n\u{1F30A} 海の波 {sead=42}"))).to_string();
     let expected = "prompts.txt:2:8: there is no setting \"sead\"\n \
                     2 | \u{1F30A} 海の波 {sead=42}\n   |            ^^^^";
     assert_eq!(shown, expected);
@@ -202,7 +203,7 @@ fn a_long_line_is_shown_in_part() {
 #[test]
 fn bytes_that_are_not_text_are_named() {
     let bytes = b"# \xC3\xA9\na \xE9t\xE9 by the sea";
-    let Err(Error::Prompts(error)) = Script::parse("prompts.txt", bytes) else {
+    let Err(Error::Text(error)) = Script::parse("prompts.txt", bytes) else {
         panic!("not refused");
     };
     assert!(error.reason.contains("byte 7 "), "{error}");
@@ -268,7 +269,7 @@ fn check(text: &str) {
                 .iter()
                 .all(|prompt| !prompt.text.trim().is_empty())
         ),
-        Err(Error::Prompts(error)) => {
+        Err(Error::Text(error)) => {
             assert!(error.to_string().starts_with("p:"));
             if let Some(place) = &error.place {
                 assert!(place.line <= text.split('\n').count());
@@ -277,4 +278,38 @@ fn check(text: &str) {
         }
         Err(other) => panic!("{other}"),
     }
+}
+
+#[test]
+fn stems_drive_by_their_names() {
+    let script =
+        parse("a\nmap: pulse = stem drums {gain=2}\nmap: noise = stem lead-vox{release=1}\n");
+    let names: Vec<_> = script
+        .routes
+        .iter()
+        .map(|route| match &route.feature {
+            Feature::Stem { name, place } => (name.as_str(), place.line, place.column, route.gain),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(names, [("drums", 2, 19, 2.0), ("lead-vox", 3, 19, 1.0)]);
+    assert!(
+        error("a\nmap: pulse = stem {gain=2}")
+            .reason
+            .contains("missing")
+    );
+    assert!(error("a\nmap: pulse = stem").reason.contains("missing"));
+    assert!(
+        error("a\nmap: pulse = brightness")
+            .hint
+            .unwrap()
+            .contains("stem NAME")
+    );
+    let analysis = crate::mapping::test_songs::Song::default().analysis();
+    let refused = script.check_stems(&analysis).unwrap_err();
+    assert!(
+        refused.to_string().contains("prompts.txt:2:19"),
+        "{refused}"
+    );
+    assert_eq!(refused.hint(), Some("give its file: --stem drums=FILE"));
 }

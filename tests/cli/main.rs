@@ -9,6 +9,7 @@ mod bad_audio;
 mod bad_model;
 mod bad_prompts;
 mod bad_settings;
+mod corrections;
 mod film;
 mod harness;
 mod resume;

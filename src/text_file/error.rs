@@ -2,13 +2,13 @@ use std::path::PathBuf;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::lexer::Place;
+use super::lines::Place;
 
-/// A place in the prompts file that can't be understood. Its `Display` shows file, line, column, the line and a caret
+/// A place in a text file that can't be understood. Its `Display` shows file, line, column, the line and a caret
 /// below it; the hint is left to [`Error::hint`](crate::Error::hint).
 #[derive(Clone, Debug, PartialEq)]
-pub struct PromptsError {
-    /// The prompts file.
+pub struct TextError {
+    /// The file.
     pub path: PathBuf,
     /// Where in the file; `None` where the file as a whole is at fault.
     pub place: Option<Place>,
@@ -18,17 +18,17 @@ pub struct PromptsError {
     pub hint: Option<String>,
 }
 
-impl PromptsError {
+impl TextError {
     #[must_use]
-    pub(super) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 }
 
-impl std::error::Error for PromptsError {}
+impl std::error::Error for TextError {}
 
-impl std::fmt::Display for PromptsError {
+impl std::fmt::Display for TextError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let path = self.path.display();
         let Some(place) = &self.place else {
@@ -108,7 +108,7 @@ fn fit<'a>(chars: impl Iterator<Item = &'a char>, max_cells: usize) -> (String, 
 }
 
 /// "did you mean" with the known name that is nearest to `word`, or else all of them.
-pub(super) fn suggest(word: &str, known: &[&str]) -> String {
+pub(crate) fn suggest(word: &str, known: &[&str]) -> String {
     let word = word.to_lowercase();
     let nearest = known
         .iter()

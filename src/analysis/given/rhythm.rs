@@ -1,0 +1,95 @@
+//! Beats that are given, as a rhythm: their times stay, their place in the bar is filled in where it isn't given.
+
+use super::super::Beat;
+use super::super::features::HOP_SECS;
+use super::super::onset::rounded;
+use super::super::rhythm::{Rhythm, positions, strongest, tempo};
+use super::super::tracker::Heard;
+use super::GivenBeat;
+
+/// The rhythm of beats that a user gave; nothing is surer.
+pub(in super::super) fn rhythm(given: &[GivenBeat], heard: &Heard<'_>) -> Rhythm {
+    let hop = |beat: &GivenBeat| (beat.time_secs / HOP_SECS).round() as usize;
+    let known: Vec<Option<u32>> = given.iter().map(|beat| beat.position_in_bar).collect();
+    let positions = if known.iter().any(Option::is_some) {
+        filled(&known)
+    } else {
+        positions(given.iter().map(hop).collect(), heard)
+    };
+    let beats: Vec<Beat> = given
+        .iter()
+        .zip(positions)
+        .map(|(beat, position_in_bar)| Beat {
+            time_secs: beat.time_secs,
+            position_in_bar,
+            strength: rounded(strongest(&heard.strength.full, hop(beat)), 1e4),
+        })
+        .collect();
+    let confidence = if beats.is_empty() { 0.0 } else { 1.0 };
+    Rhythm {
+        tempo_bpm: tempo(&beats),
+        tempo_confidence: confidence,
+        beat_confidence: confidence,
+        beats,
+    }
+}
+
+/// Positions where some are known: counting goes on from them, and back before the first. Where only downbeats are marked,
+/// bars are as long as from one to the next.
+fn filled(known: &[Option<u32>]) -> Vec<u32> {
+    let longest = known.iter().flatten().copied().max().unwrap_or(1);
+    let bar = if longest > 1 {
+        longest
+    } else {
+        typical_distance(known)
+    };
+    let first = known.iter().position(Option::is_some).unwrap_or(0);
+    let first_position = known.get(first).copied().flatten().unwrap_or(1);
+    // Counted back from the first known position.
+    let n_back = first as u32 % bar;
+    let mut next = (first_position + bar - 1 - n_back) % bar + 1;
+    let mut filled = Vec::with_capacity(known.len());
+    for position in known {
+        let position = position.unwrap_or(if longest > 1 && next > bar { 1 } else { next });
+        filled.push(position);
+        next = position + 1;
+        if longest > 1 && next > bar {
+            next = 1;
+        }
+    }
+    filled
+}
+
+/// The most frequent number of beats from one known position to the next; 4 without any.
+fn typical_distance(known: &[Option<u32>]) -> u32 {
+    let marked: Vec<usize> = (0..known.len()).filter(|i| known[*i].is_some()).collect();
+    let mut counts = [0u32; 33];
+    for pair in marked.windows(2) {
+        counts[(pair[1] - pair[0]).min(32)] += 1;
+    }
+    let most = (1..counts.len())
+        .rev()
+        .max_by_key(|n| counts[*n])
+        .filter(|n| counts[*n] > 0);
+    most.unwrap_or(4) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_are_filled_in() {
+        let filled = |text: &str| {
+            let known: Vec<Option<u32>> = text.chars().map(|c| c.to_digit(10)).collect();
+            let filled: Vec<String> = filled(&known).iter().map(u32::to_string).collect();
+            filled.concat()
+        };
+        assert_eq!(filled("12341234"), "12341234");
+        assert_eq!(filled("1..41..4."), "123412341");
+        assert_eq!(filled("..1234"), "341234");
+        assert_eq!(filled("1...1...1.."), "12341234123", "downbeats alone");
+        assert_eq!(filled("..1..1..1"), "231231231");
+        assert_eq!(filled("1...1..1...1"), "123412312341", "a short bar");
+    }
+}

@@ -1,0 +1,339 @@
+//! What mapping may follow besides rhythm: loudness, harmonic and percussive energy, brightness, chroma and key, stereo width.
+//!
+//! One pass over the samples, a few numbers for each hop of 10 ms and each slow hop of 100 ms; all of it runs beside the
+//! features of the trackers, on another core.
+//!
+//! | file | feature | source |
+//! |---|---|---|
+//! | `loudness.rs` | momentary, short-term, integrated | ITU-R BS.1770-4, EBU Tech 3341 |
+//! | `hpss.rs` | harmonic and percussive energy | Fitzgerald, DAFx 2010 |
+//! | `chroma.rs`, `key.rs` | chroma, tuning, key | Krumhansl 1990, Temperley 2001 |
+//! | `stereo.rs` | width, correlation | |
+
+mod chroma;
+mod hpss;
+mod key;
+mod loudness;
+mod stereo;
+
+pub use key::{Key, Mode, pitch_name};
+
+use chroma::{ChromaMeter, N_FFT_CHROMA};
+use hpss::{Parts, Separator};
+use loudness::LoudnessMeter;
+use stereo::StereoMeter;
+
+use super::features::{HOP_LENGTH, HOP_SECS, N_FFT, Spectrum};
+use super::names::Traits;
+use super::resample::ANALYSIS_RATE_HZ;
+use super::{Section, SlowHops};
+
+/// Slow hops in a second.
+const SLOW_HOPS_PER_SEC: u64 = 10;
+/// Hops from one slow hop to the next.
+const HOPS_PER_SLOW: usize = 10;
+
+/// What was heard.
+pub(super) struct Sound {
+    /// Amplitude (RMS) of the harmonic part of each hop.
+    pub harmonic: Vec<f32>,
+    /// Amplitude (RMS) of the percussive part of each hop.
+    pub percussive: Vec<f32>,
+    /// Spectral centroid of each hop in Hz; 0 in silence.
+    pub brightness_hz: Vec<f32>,
+    pub slow_hops: SlowHops,
+    pub loudness_lufs: Option<f64>,
+    pub key: Option<Key>,
+    pub tuning_cents: f64,
+}
+
+impl Sound {
+    /// What names of sections go by.
+    pub fn traits(&self, section: &Section) -> Traits {
+        let part = |values: &[f32], hop_secs: f64| {
+            let first = ((section.start_secs / hop_secs) as usize).min(values.len());
+            let last = ((section.end_secs / hop_secs) as usize).clamp(first, values.len());
+            values[first..last]
+                .iter()
+                .map(|v| f64::from(*v))
+                .collect::<Vec<f64>>()
+        };
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
+        let slow = &self.slow_hops;
+        let powers = part(&slow.momentary_lufs, slow.hop_secs).into_iter();
+        let powers: Vec<f64> = powers.map(|lufs| 10f64.powf(lufs / 10.0)).collect();
+        Traits {
+            loudness_lufs: 10.0 * mean(&powers).max(1e-12).log10(),
+            percussive: mean(&part(&self.percussive, HOP_SECS)),
+        }
+    }
+}
+
+/// Listens to a stream of samples.
+pub(super) struct SoundMeter {
+    loudness: LoudnessMeter,
+    stereo: StereoMeter,
+    spectra: Spectra,
+}
+
+impl SoundMeter {
+    pub fn new(sample_rate_hz: u32, n_channels: usize) -> Self {
+        Self {
+            loudness: LoudnessMeter::new(sample_rate_hz, n_channels),
+            stereo: StereoMeter::new(sample_rate_hz, n_channels),
+            spectra: Spectra::new(),
+        }
+    }
+
+    /// Takes the next samples, interleaved at the song's rate, and what the resampler has ready of their mean over channels.
+    pub fn push(&mut self, interleaved: &[f32], resampled: &[f32]) {
+        self.loudness.push(interleaved);
+        self.stereo.push(interleaved);
+        self.spectra.push(resampled);
+    }
+
+    /// Ends the stream.
+    pub fn finish(self) -> Sound {
+        let loudness = self.loudness.finish();
+        let (width, correlation) = self.stereo.finish();
+        let (mut harmonic, mut percussive) = (Vec::new(), Vec::new());
+        let (parts, brightness_hz, chroma) = self.spectra.finish();
+        for part in parts {
+            harmonic.push(rounded(part.harmonic.sqrt(), 1e6));
+            percussive.push(rounded(part.percussive.sqrt(), 1e6));
+        }
+        let key = key::find(&chroma.chroma);
+        let n_slow = loudness.momentary_lufs.len();
+        let mut rows: Vec<[f32; 12]> = chroma.chroma.into_iter().map(normalised).collect();
+        rows.resize(n_slow, [0.0; 12]);
+        let short =
+            |values: Vec<f32>, steps: f32| values.into_iter().map(|v| rounded(v, steps)).collect();
+        Sound {
+            harmonic,
+            percussive,
+            brightness_hz,
+            slow_hops: SlowHops {
+                hop_secs: 1.0 / SLOW_HOPS_PER_SEC as f64,
+                momentary_lufs: short(loudness.momentary_lufs, 100.0),
+                short_term_lufs: short(loudness.short_term_lufs, 100.0),
+                chroma: rows,
+                width: short(width, 1e3),
+                correlation: short(correlation, 1e3),
+            },
+            loudness_lufs: loudness
+                .integrated_lufs
+                .map(|lufs| super::onset::rounded(lufs, 100.0)),
+            key,
+            tuning_cents: super::onset::rounded(chroma.tuning_cents, 10.0),
+        }
+    }
+}
+
+/// `value` to the nearest of `steps` parts of 1: short in JSON.
+pub(super) fn rounded(value: f32, steps: f32) -> f32 {
+    (value * steps).round() / steps
+}
+
+/// The strongest pitch class of a row becomes 1.
+fn normalised(row: [f32; 12]) -> [f32; 12] {
+    let top = row.iter().copied().fold(0.0, f32::max);
+    let scale = if top > 0.0 { 1.0 / top } else { 0.0 };
+    row.map(|c| rounded(c * scale, 1e3))
+}
+
+/// The spectra of a stream at the analysis rate.
+struct Spectra {
+    /// Samples from the current hop's window on; the stream begins behind half a window of silence.
+    buffer: Vec<f32>,
+    n_samples: usize,
+    n_hops: usize,
+    spectrum: Spectrum,
+    long_spectrum: Spectrum,
+    separator: Separator,
+    parts: Vec<Parts>,
+    brightness_hz: Vec<f32>,
+    chroma: ChromaMeter,
+}
+
+impl Spectra {
+    fn new() -> Self {
+        Self {
+            buffer: vec![0.0; N_FFT_CHROMA / 2],
+            n_samples: 0,
+            n_hops: 0,
+            spectrum: Spectrum::new(N_FFT),
+            long_spectrum: Spectrum::new(N_FFT_CHROMA),
+            separator: Separator::new(N_FFT / 2 + 1),
+            parts: Vec::new(),
+            brightness_hz: Vec::new(),
+            chroma: ChromaMeter::new(),
+        }
+    }
+
+    fn push(&mut self, samples: &[f32]) {
+        self.n_samples += samples.len();
+        self.buffer.extend_from_slice(samples);
+        let mut start = 0;
+        while self.buffer.len() - start >= N_FFT_CHROMA {
+            self.hop(start);
+            start += HOP_LENGTH;
+        }
+        self.buffer.drain(..start);
+    }
+
+    /// Hops reach to the last sample; their windows end in silence.
+    fn finish(mut self) -> (Vec<Parts>, Vec<f32>, chroma::Chroma) {
+        let n_hops = self.n_samples.div_ceil(HOP_LENGTH);
+        self.buffer.resize(self.buffer.len() + N_FFT_CHROMA, 0.0);
+        let mut start = 0;
+        while self.n_hops < n_hops {
+            self.hop(start);
+            start += HOP_LENGTH;
+        }
+        self.parts.extend(self.separator.finish());
+        (self.parts, self.brightness_hz, self.chroma.finish())
+    }
+
+    /// Adds the hop whose long window starts at `start` in the buffer.
+    fn hop(&mut self, start: usize) {
+        let window = &self.buffer[start..start + N_FFT_CHROMA];
+        let offset = (N_FFT_CHROMA - N_FFT) / 2;
+        let power = self.spectrum.power(&window[offset..offset + N_FFT]);
+        self.brightness_hz.push(rounded(centroid_hz(power), 1.0));
+        self.parts.extend(self.separator.push(power));
+        if self.n_hops.is_multiple_of(HOPS_PER_SLOW) {
+            self.chroma.push(self.long_spectrum.power(window));
+        }
+        self.n_hops += 1;
+    }
+}
+
+/// Spectral centroid: the mean frequency, weighted by amplitude, as librosa's; 0 below -90 dB.
+fn centroid_hz(power: &[f32]) -> f32 {
+    if power.iter().sum::<f32>() < 1e-9 {
+        return 0.0;
+    }
+    let (mut sum, mut moment) = (0.0f32, 0.0f32);
+    for (bin, power) in power.iter().enumerate() {
+        let amplitude = power.sqrt();
+        sum += amplitude;
+        moment += amplitude * bin as f32;
+    }
+    moment / sum * ANALYSIS_RATE_HZ as f32 / N_FFT as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Mono sound at the analysis rate.
+    fn heard(secs: f32, sound: impl Fn(f32) -> f32) -> Sound {
+        let samples: Vec<f32> = (0..(secs * 24_000.0) as usize)
+            .map(|i| sound(i as f32 / 24_000.0))
+            .collect();
+        let mut meter = SoundMeter::new(24_000, 1);
+        samples.chunks(1000).for_each(|part| meter.push(part, part));
+        meter.finish()
+    }
+
+    fn sine(t: f32, hz: f32) -> f32 {
+        (t * hz * std::f32::consts::TAU).sin()
+    }
+
+    #[test]
+    fn hops_cover_the_sound() {
+        for secs in [0.0f32, 0.004, 0.31, 2.0] {
+            let sound = heard(secs, |t| sine(t, 500.0) * 0.2);
+            let n_hops = (secs * 100.0).ceil() as usize;
+            assert_eq!(
+                (sound.harmonic.len(), sound.brightness_hz.len()),
+                (n_hops, n_hops)
+            );
+            let n_slow = (secs * 10.0).ceil() as usize;
+            assert_eq!(sound.slow_hops.chroma.len(), n_slow);
+            assert_eq!(sound.slow_hops.short_term_lufs.len(), n_slow);
+            assert!(sound.slow_hops.width.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_tone_is_harmonic_and_clicks_are_percussive() {
+        let sound = heard(3.0, |t| {
+            let since = (t - 1.0).rem_euclid(0.5);
+            let click = if t > 1.0 && since < 0.004 {
+                0.8 * sine(since, 3000.0)
+            } else {
+                0.0
+            };
+            0.2 * sine(t, 440.0) + click
+        });
+        let rms = 0.2 / 2f32.sqrt();
+        assert!(
+            (sound.harmonic[50] - rms).abs() < 0.01,
+            "{}",
+            sound.harmonic[50]
+        );
+        assert!(sound.percussive[50] < 0.02, "{}", sound.percussive[50]);
+        assert!(
+            sound.percussive[150] > 3.0 * sound.percussive[130],
+            "{}",
+            sound.percussive[150]
+        );
+        assert!(
+            (sound.harmonic[150] - rms).abs() < 0.03,
+            "{}",
+            sound.harmonic[150]
+        );
+    }
+
+    #[test]
+    fn brightness_is_the_tones_frequency() {
+        let sound = heard(2.0, |t| {
+            if t < 1.0 {
+                sine(t, 1000.0)
+            } else {
+                sine(t, 6000.0)
+            }
+        });
+        assert!(
+            (sound.brightness_hz[50] - 1000.0).abs() < 120.0,
+            "{}",
+            sound.brightness_hz[50]
+        );
+        assert!(
+            (sound.brightness_hz[150] - 6000.0).abs() < 120.0,
+            "{}",
+            sound.brightness_hz[150]
+        );
+        assert!(heard(1.0, |_| 0.0).brightness_hz.iter().all(|hz| *hz < 1.0));
+    }
+
+    #[test]
+    fn a_progression_has_a_key() {
+        // C, F, G, C in equal temperament at 446 Hz.
+        let chords = [
+            [-9.0, -5.0, -2.0],
+            [-4.0, 0.0, 3.0],
+            [-2.0, 2.0, 5.0],
+            [-9.0, -5.0, -2.0f32],
+        ];
+        let sound = heard(8.0, |t| {
+            let chord = chords[(t / 2.0) as usize % 4];
+            chord
+                .iter()
+                .map(|semitones| 0.2 * sine(t, 446.0 * (semitones / 12.0).exp2()))
+                .sum()
+        });
+        let key = sound.key.unwrap();
+        assert_eq!(key.to_string(), "C major");
+        assert!(
+            (sound.tuning_cents - 23.4).abs() < 6.0,
+            "{}",
+            sound.tuning_cents
+        );
+        assert_eq!(
+            sound.slow_hops.chroma[5][4],
+            1.0f32.min(sound.slow_hops.chroma[5][4])
+        );
+    }
+}
