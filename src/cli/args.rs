@@ -278,6 +278,9 @@ pub struct DiffusionOptions {
     /// Convolutions on the CPU: `fast`, or `exact` for a tenth of the rounding error.
     #[arg(long, value_name = "NAME", default_value = "fast", value_parser = parse_kernels)]
     pub kernels: Method,
+    /// Repeat a frame while prompts and noise turn by less than this many radians: 0 to 1; 0 = draw every frame.
+    #[arg(long, value_name = "RADIANS", num_args = 0..=1, default_value_t = 0.0, default_missing_value = "0.01", value_parser = parse_still)]
+    pub skip_still: f64,
 }
 
 impl DiffusionOptions {
@@ -287,6 +290,7 @@ impl DiffusionOptions {
             scheduler: self.scheduler.clone(),
             clip_skip: self.clip_skip,
             kernels: self.kernels,
+            skip_still: self.skip_still,
             loras: self.loras.clone(),
             vae: self.vae.clone(),
             ..DiffusionConfig::default()
@@ -354,6 +358,9 @@ pub struct MachineOptions {
     /// Frames drawn at once, 1 to 64.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub batch: u32,
+    /// Threads that draw, 1 to 256; the H.264 encoder has one of its own beside them [default: one for each core].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub threads: Option<u32>,
 }
 
 impl MachineOptions {
@@ -362,6 +369,7 @@ impl MachineOptions {
         Machine {
             device: self.device.clone(),
             n_batch: self.batch as usize,
+            n_threads: self.threads.map(|n| n as usize),
         }
     }
 }
@@ -371,6 +379,13 @@ fn parse_kernels(name: &str) -> Result<Method, String> {
         "fast" => Ok(Method::Fast),
         "exact" => Ok(Method::Exact),
         _ => Err("give fast or exact".to_owned()),
+    }
+}
+
+fn parse_still(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(radians) if (0.0..=1.0).contains(&radians) => Ok(radians),
+        _ => Err("give radians from 0 to 1".to_owned()),
     }
 }
 
