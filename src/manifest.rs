@@ -146,7 +146,7 @@ mod tests {
     fn still_frames_do_not_depend_on_the_range_that_is_asked_for() {
         let mut config = config(24);
         config.render.diffusion.skip_still = 0.05;
-        let script = Script::parse("sea\nfire", Path::new("prompts.txt")).unwrap();
+        let script = Script::parse("p", b"sea\nfire").unwrap();
         let timeline = crate::mapping::timeline(&Song::default().analysis(), &script, &config);
         let timeline = timeline.unwrap();
         let whole = inputs(&timeline, 0..300).unwrap();
