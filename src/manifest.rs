@@ -12,7 +12,7 @@ use crate::video::{self, Coverage, EncodeConfig};
 use crate::{Error, Result, Timeline};
 
 /// Raised when a change to this program alters pixels or packets, so that older chunks aren't mixed with new ones.
-const DRAWING_VERSION: u32 = 1;
+const DRAWING_VERSION: u32 = 2;
 
 /// Bytes of film a pixel, about, at the default quality: measured on films of the bundled model, rounded up.
 const BYTES_PER_PIXEL: f64 = 0.05;

@@ -278,8 +278,16 @@ pub struct DiffusionOptions {
     /// Convolutions on the CPU: `fast`, or `exact` for a tenth of the rounding error.
     #[arg(long, value_name = "NAME", default_value = "fast", value_parser = parse_kernels)]
     pub kernels: Method,
-    /// Repeat a frame while prompts and noise turn by less than this many radians: 0 to 1; 0 = draw every frame.
-    #[arg(long, value_name = "RADIANS", num_args = 0..=1, default_value_t = 0.0, default_missing_value = "0.01", value_parser = parse_still)]
+    /// Repeat a frame while prompts and noise turn by less than this many radians, 0 to 1; 0.01 without a value.
+    #[arg(
+        long,
+        value_name = "RADIANS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = 0.0,
+        default_missing_value = "0.01",
+        value_parser = parse_still
+    )]
     pub skip_still: f64,
 }
 

@@ -247,7 +247,8 @@ fn still_frames_are_repeated_only_when_asked() {
     assert_eq!(threshold("plan.json"), 0.0);
     assert_eq!(threshold("still.json"), 0.01);
     let film = |still: &str, out: &str| {
-        let more = ["--skip-still", still, "-o", out];
+        let still = format!("--skip-still={still}");
+        let more = [still.as_str(), "-o", out];
         bench.film("song.wav", &more).assert_done();
         let probe = visualize::video::probe(bench.path(out)).unwrap();
         assert_eq!(probe.video.unwrap().n_frames, 24);
@@ -255,6 +256,6 @@ fn still_frames_are_repeated_only_when_asked() {
     };
     // Repeated frames cost next to nothing.
     assert!(2 * film("1", "still.mp4") < film("0", "moving.mp4"));
-    let run = bench.film("song.wav", &["--skip-still", "2", "-o", "no.mp4"]);
+    let run = bench.film("song.wav", &["--skip-still=2", "-o", "no.mp4"]);
     assert_eq!(run.code, 2, "{}", run.stderr);
 }
