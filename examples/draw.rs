@@ -37,6 +37,7 @@ fn main() -> anyhow::Result<()> {
             terms: vec![(1, 1.0)],
         },
         guidance_scale: defaults.guidance_scale,
+        camera: Default::default(),
     };
     let mut renderer = StableDiffusion::load(&model, &config, &Device::Cpu, DType::F32)?;
     for frame in renderer.render(&[frame])? {

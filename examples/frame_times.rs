@@ -74,6 +74,7 @@ fn main() -> anyhow::Result<()> {
             prompt_mix: 0.5,
             noise: mix.clone(),
             guidance_scale: 1.0,
+            camera: Default::default(),
         };
         let mut renderer = StableDiffusion::load(&model, &config, &cpu, f32)?;
         for _ in 0..5 {

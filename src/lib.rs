@@ -22,6 +22,7 @@
 
 pub mod analysis;
 pub mod audio;
+pub mod camera;
 pub mod config;
 pub mod contact_sheet;
 pub mod diffusion;
@@ -33,8 +34,10 @@ pub mod perception;
 pub mod pipeline;
 pub mod plot;
 pub mod prompts;
+pub mod provenance;
 pub mod text_file;
 pub mod units;
+pub mod verify;
 pub mod video;
 
 pub use analysis::Analysis;

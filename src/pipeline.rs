@@ -12,10 +12,10 @@ use crate::analysis::{AnalysisConfig, analyze};
 use crate::audio::Track;
 use crate::diffusion::{ModelSource, Renderer, StableDiffusion, choose_device, default_dtype};
 use crate::manifest::{RunFolder, chunk_id, encode_config, inputs};
-use crate::mapping::{Fps, FrameInputs, MappingConfig, Song, SongStem};
+use crate::mapping::{Fps, FrameInputs, MappingConfig};
 use crate::prompts::Script;
-use crate::video::{ChunkWriter, EncodeConfig, Tags, Video, grid_pieces};
-use crate::{Analysis, Error, Result, Timeline, mapping, video};
+use crate::video::{ChunkWriter, EncodeConfig, Video, grid_pieces};
+use crate::{Analysis, Error, Result, Timeline, camera, mapping, provenance, video};
 
 /// What rendering depends on, but no pixel does.
 #[derive(Clone, Debug)]
@@ -112,7 +112,7 @@ pub fn film(
     let (_, timeline) = plan(request, watch)?;
     let folder = RunFolder::beside(out);
     render(&timeline, 0..u64::MAX, &folder, machine, watch)?;
-    let video = mux(&timeline, &folder, out, watch)?;
+    let video = mux(&timeline, &request.song, &folder, out, watch)?;
     Ok((timeline, video))
 }
 
@@ -127,8 +127,12 @@ pub fn plan(request: &Request, watch: &mut Watch<'_>) -> Result<(Analysis, Timel
         (watch.observe)(Event::Note(&note));
     }
     (watch.observe)(Event::Heard(&analysis));
+    let (frame_rate, note) = request.fps.resolve(&analysis, &request.mapping)?;
+    if let Some(note) = note {
+        (watch.observe)(Event::Note(&note));
+    }
     let config = MappingConfig {
-        frame_rate: request.fps.resolve(&analysis)?,
+        frame_rate,
         ..request.mapping.clone()
     };
     let timeline = mapping::timeline(&analysis, &request.script, &config)?;
@@ -177,13 +181,14 @@ pub fn render(
     draw_and_encode(&work, folder, &encoding, &mut renderer, watch)
 }
 
-/// Stage 5: joins finished chunks with the untouched soundtrack.
+/// Stage 5: joins finished chunks with the untouched soundtrack. `song` is the timeline's song, wherever it lies by now.
 ///
 /// # Errors
 /// [`Error::Limit`] that names the missing frames where some aren't rendered yet, [`Error::Input`] when the song isn't
 /// the one that the timeline was made from.
 pub fn mux(
     timeline: &Timeline,
+    song: &Path,
     folder: &RunFolder,
     out: &Path,
     watch: &mut Watch<'_>,
@@ -202,7 +207,7 @@ pub fn mux(
             )),
         });
     }
-    let track = Track::open(&timeline.song.path)?;
+    let track = Track::open(song)?;
     if track.source_sha256 != timeline.song.source_sha256 {
         return Err(Error::input(
             &track.path,
@@ -217,7 +222,15 @@ pub fn mux(
     if let Some(note) = soundtrack.note() {
         (watch.observe)(Event::Note(note));
     }
-    video::mux(&coverage.chunks, soundtrack.as_ref(), &tags(timeline), out)
+    let tags = provenance::tags(timeline);
+    let attachment = provenance::pack(timeline)?;
+    video::mux(
+        &coverage.chunks,
+        soundtrack.as_ref(),
+        &tags,
+        Some(&attachment),
+        out,
+    )
 }
 
 /// The model that a timeline was planned with, on the machine's device.
@@ -241,44 +254,6 @@ fn load(timeline: &Timeline, machine: &Machine, watch: &mut Watch<'_>) -> Result
         .collect();
     renderer.prepare(&words)?;
     Ok(renderer)
-}
-
-/// What the film says about itself: enough to plan it again, without the entry of every frame.
-fn tags(timeline: &Timeline) -> Tags {
-    let song = &timeline.song.path;
-    let name =
-        |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
-    // Where files lay is nobody's business.
-    let stem = |stem: &SongStem| SongStem {
-        path: PathBuf::from(name(stem.path.file_name())),
-        ..stem.clone()
-    };
-    let head = Timeline {
-        schema_version: timeline.schema_version,
-        song: Song {
-            path: PathBuf::from(name(song.file_name())),
-            stems: timeline.song.stems.iter().map(stem).collect(),
-            ..timeline.song.clone()
-        },
-        frame_rate: timeline.frame_rate,
-        duration_secs: timeline.duration_secs,
-        render: timeline.render.clone(),
-        encoding: timeline.encoding,
-        prompts: timeline.prompts.clone(),
-        noise: timeline.noise.clone(),
-        frames: Vec::new(),
-    };
-    Tags {
-        title: name(song.file_stem()),
-        encoder: format!("visualize {}", env!("CARGO_PKG_VERSION")),
-        comment: timeline
-            .prompts
-            .iter()
-            .map(|prompt| prompt.words.text.as_str())
-            .collect::<Vec<_>>()
-            .join(" / "),
-        timeline: serde_json::to_string(&head).unwrap_or_default(),
-    }
 }
 
 /// The grid's pieces of `frames` that no finished chunk holds.
@@ -368,8 +343,9 @@ fn draw(
             let pictures = work
                 .threads
                 .install(|| draw_batch(renderer, &batch, &mut last))?;
-            for picture in pictures {
-                if !send(Message::Picture(picture)) {
+            for (picture, frame) in pictures.into_iter().zip(&batch) {
+                let seen = camera::look(picture, &frame.camera);
+                if !send(Message::Picture(seen)) {
                     return Ok(());
                 }
             }
@@ -394,7 +370,8 @@ fn draw(
     Ok(())
 }
 
-/// Draws a batch. A frame whose inputs are those of the one before repeats it; `last` is the last of the batch before.
+/// Draws a batch, as it is before the camera looks at it. A frame whose inputs are those of the one before repeats it; `last`
+/// is the last of the batch before.
 fn draw_batch(
     renderer: &mut (dyn Renderer + Send),
     frames: &[FrameInputs],
@@ -403,7 +380,7 @@ fn draw_batch(
     let mut distinct: Vec<FrameInputs> = Vec::new();
     for frame in frames {
         let before = distinct.last().or(last.as_ref().map(|(inputs, _)| inputs));
-        if before != Some(frame) {
+        if before.is_none_or(|before| !before.draws_like(frame)) {
             distinct.push(frame.clone());
         }
     }
@@ -411,7 +388,10 @@ fn draw_batch(
     let mut drawn = distinct.into_iter().zip(drawn);
     let mut pictures = Vec::with_capacity(frames.len());
     for frame in frames {
-        if last.as_ref().is_none_or(|(inputs, _)| inputs != frame) {
+        if last
+            .as_ref()
+            .is_none_or(|(inputs, _)| !inputs.draws_like(frame))
+        {
             *last = drawn.next();
         }
         pictures.extend(last.as_ref().map(|(_, picture)| picture.clone()));

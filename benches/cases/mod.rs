@@ -250,6 +250,7 @@ fn draw(side: usize, batch: usize) -> Result<Run> {
                     terms: vec![(n_drawn / 24 + 1, 0.6), (n_drawn / 24 + 2, 0.8)],
                 },
                 guidance_scale: 1.0,
+                camera: Default::default(),
             })
             .collect();
         n_drawn += batch as u64;

@@ -1,4 +1,4 @@
-"""The drawing tools that pictures.py paints with: coordinates, noise, palettes and finishing effects.
+"""The drawing tools that pictures.py paints with: coordinates, noise, palettes.
 
 Everything is a batched torch tensor. Scalars per picture have shape (n, 1, 1), fields (n, h, w) and
 colours or pictures (n, 3, h, w), so one call draws n different pictures on whatever device it is given.
@@ -15,20 +15,29 @@ PALETTES = {
     "gold": ("140a02 5a3306 b8790f f2c14e fff4cc", ["gold", "golden", "amber", "yellow", "honey"]),
     "red": ("120205 5c0613 c01525 ff5a45 ffd9c2", ["red", "crimson", "scarlet", "blood red", "ruby"]),
     "fire": ("0d0201 6e1003 e0430b ffb02e fff6c8", ["orange", "fiery", "burning", "hot", "warm"]),
+    "coral": ("2b0710 8a2238 f0604d ff9e7a ffe3d1", ["coral", "peach", "salmon", "apricot"]),
+    "wine": ("0e0207 430a1e 8a1a3a c24d68 f2d3d6", ["wine red", "burgundy", "maroon", "cherry"]),
     "teal": ("01161c 04474f 0b8f8c 4fd6c1 e3fff2", ["teal", "turquoise", "cyan", "aqua"]),
+    "mint": ("06201a 1d6b57 5fc9a6 a6ecd0 f1fff9", ["mint", "mint green", "seafoam", "pistachio"]),
     "blue": ("020718 0b2a6b 1f66d1 69b8ff eaf7ff", ["blue", "azure", "cobalt", "deep blue", "cold"]),
-    "ice": ("0b1a2b 2f5f86 7db3d3 c3e4f2 ffffff", ["icy", "ice blue", "cold", "frozen", "silver"]),
-    "violet": ("0c0420 3a0f73 7a35c9 c08bff f7e8ff", ["violet", "purple", "lavender", "indigo"]),
-    "pink": ("1a0318 6e0d57 d6338f ff8ac0 ffe6f1", ["pink", "magenta", "rose"]),
+    "navy": ("01030f 08123a 16296e 3f5fa8 c9d8f5", ["navy", "midnight blue", "dark blue", "ultramarine"]),
+    "ice": ("0b1a2b 2f5f86 7db3d3 c3e4f2 ffffff", ["icy", "ice blue", "cold", "frozen", "pale blue"]),
+    "violet": ("0c0420 3a0f73 7a35c9 c08bff f7e8ff", ["violet", "purple", "indigo", "ultraviolet"]),
+    "lavender": ("1c1738 5a4f96 a393dd cfc2f5 f7f3ff", ["lavender", "lilac", "mauve", "wisteria"]),
+    "pink": ("1a0318 6e0d57 d6338f ff8ac0 ffe6f1", ["pink", "rose", "rosy", "hot pink"]),
+    "magenta": ("18001a 6b0070 d412c0 ff5ce0 ffd9fb", ["magenta", "fuchsia", "orchid"]),
     "green": ("021209 0a4a2a 1f9d55 7fe08f f0ffd9", ["green", "emerald", "jade", "lush"]),
+    "lime": ("0a1400 2f5205 86c414 c8f04a f6ffd0", ["lime", "lime green", "chartreuse", "acid green"]),
     "mono": ("050507 2c2d33 75777f bfc2c8 fafafa", ["monochrome", "black and white", "grey", "gray"]),
+    "silver": ("080c12 333d49 7f8c99 c2ccd6 f6f9fc", ["silver", "steel", "metallic", "chrome", "platinum"]),
     "pastel": ("5f74b8 a3b0ea f3aecb ffd3b5 fffbe8", ["pastel", "soft coloured", "candy", "pale"]),
     "neon": ("0a0220 4a00b8 ff1aa8 12dcff f2ffb0", ["neon", "electric", "pink and cyan", "cyberpunk"]),
-    "earth": ("1a0d06 5b2e12 a85a24 d9a05b f7e7c6", ["earthy", "brown", "copper", "autumn", "bronze"]),
+    "copper": ("170805 57210f b05a2c e09a63 fde6d0", ["copper", "bronze", "rust", "terracotta"]),
+    "earth": ("1a0d06 5b2e12 a85a24 d9a05b f7e7c6", ["earthy", "brown", "autumn", "sepia", "chocolate"]),
     "rainbow": ("4b2bd6 12a5d8 3fd27a ffc83c ff4b6e", ["rainbow", "colourful", "multicolour", "vibrant"]),
 }
 
-
+TAU = 2 * math.pi
 RAMP = 2048  # steps of a palette's colour table
 
 
@@ -57,8 +66,9 @@ def over(picture, colour, alpha):
 
 
 def blur(picture, radius):
-    """A cheap wide blur: shrink, then grow with bicubic weights."""
+    """A cheap wide blur: shrink, then grow with bicubic weights. The radius is that of a picture with a short side of 256."""
     h, w = picture.shape[-2:]
+    radius = max(1.0, radius * min(h, w) / 256)
     small = F.interpolate(picture, (max(2, round(h / radius)), max(2, round(w / radius))), mode="area")
     return F.interpolate(small, (h, w), mode="bicubic", align_corners=False).clamp(min=0)
 
@@ -89,22 +99,57 @@ def noise_texture(n, channels, octaves, size, gen, device):
     return F.pad(0.5 + 0.19 * total, (0, 1, 0, 1), mode="circular")
 
 
-class Canvas:
-    """What one batch of pictures is drawn with. x runs -aspect..aspect, y runs -1 (bottom)..1 (top)."""
+def rings(c, count, lo, hi):
+    """Random centres and radii of about `count` discs, more or fewer by the density."""
+    for _ in range(math.ceil(count * DENSEST)):
+        there = c.u() < c.density / DENSEST
+        yield c.u(-c.half_w, c.half_w), c.u(-c.half_h, c.half_h), torch.where(there, c.u(lo, hi), 1e-4)
 
-    def __init__(self, palettes, height, width, gen, device, zoom=None):
-        self.n, self.h, self.w, self.gen, self.device = len(palettes), height, width, gen, device
-        self.px = 2 / height
-        y = 1 - (torch.arange(height, device=device) + 0.5) * self.px
-        x = (torch.arange(width, device=device) + 0.5) * self.px - width / height
+
+def ridge(c, base, height, rough):
+    """A mountain silhouette: how far each pixel lies below its crest."""
+    return base + height * (c.fbm(c.x * rough, c.x * 0 + 1) - 0.5) * 2 - c.y
+
+
+DENSEST = 1.6  # the largest density
+
+
+class Canvas:
+    """What one batch of pictures is drawn with. y runs -1 (bottom)..1 (top) and x as far as the shape has it; where the
+    motif is `centred`, it is the shorter side that runs -1..1, so that round things fit into upright pictures.
+
+    `density` scales how many things there are, `behind` (n, 3, h, w) is drawn instead of a motif's own background.
+    """
+
+    def __init__(self, palettes, height, width, gen, device, zoom=None, density=None, centred=False, behind=None):
+        self.n, self.h, self.w, self.gen, self.device, self.behind = len(palettes), height, width, gen, device, behind
+        self.px = 2 / (min(height, width) if centred else height)
+        self.half_h, self.half_w = height * self.px / 2, width * self.px / 2
+        y = self.half_h - (torch.arange(height, device=device) + 0.5) * self.px
+        x = (torch.arange(width, device=device) + 0.5) * self.px - self.half_w
         self.x = x.view(1, 1, -1).expand(self.n, height, width)
         self.y = y.view(1, -1, 1).expand(self.n, height, width)
-        self.zoom = torch.ones(self.n, 1, 1, device=device) if zoom is None else zoom
+        self.across, self.upward = self.x / self.half_w, self.y / self.half_h  # -1..1 whatever the shape
+        one = torch.ones(self.n, 1, 1, device=device)
+        self.zoom, self.density = one if zoom is None else zoom, one if density is None else density
         self.stops = palette_stops(palettes, device)
         self.lut = ramp_table(self.stops)
-        self.rough = noise_texture(self.n, 1, 5, 256, gen, device)
-        self.mild = noise_texture(self.n, 1, 2, 64, gen, device)
+        # Large pictures need finer noise, or its lattice shows.
+        size, octaves = (256, 5) if min(height, width) <= 320 else (512, 6)
+        self.rough = noise_texture(self.n, 1, octaves, size, gen, device)
+        self.mild = noise_texture(self.n, 1, 2, size // 2, gen, device)
         self.table = torch.rand(self.n, 4, 32 * 32, generator=gen, device=device)
+
+    def backdrop(self, own, y=None):
+        """The motif's own background, or the picture that this motif stands before; with `y` seen at other heights."""
+        if self.behind is None:
+            return own
+        return self.behind if y is None else self.look(self.behind, self.x, y)
+
+    def look(self, picture, x, y):
+        """The colours of a picture at the points x, y; mirrored beyond its border."""
+        grid = torch.stack((x / self.half_w, -y / self.half_h), -1)
+        return F.grid_sample(picture, grid, padding_mode="reflection", align_corners=False)
 
     def u(self, lo=0.0, hi=1.0):
         return lo + (hi - lo) * torch.rand(self.n, 1, 1, generator=self.gen, device=self.device)
@@ -151,14 +196,14 @@ class Canvas:
 
     def stars(self, layers=((16, 1.0), (34, 0.7)), size=1.3):
         """A field of soft points of uneven brightness."""
-        light = 0
+        light, dimmest = 0, 1 - 0.55 * self.density
         for cells, gain in layers:
             gx, gy = self.x * cells / 2 + self.u(0, 32), self.y * cells / 2 + self.u(0, 32)
             ix, iy = gx.floor(), gy.floor()
             h = self.hash(ix, iy)
             d2 = (gx - ix - 0.2 - 0.6 * h[:, 0]) ** 2 + (gy - iy - 0.2 - 0.6 * h[:, 1]) ** 2
             core = (self.px * cells / 2 * size * (0.6 + h[:, 3])) ** 2
-            light = light + gain * smooth(0.45, 1.0, h[:, 2]) ** 2 * ((-d2 / core).exp() + 0.12 / (1 + d2 / core) * (d2 < 0.04))
+            light = light + gain * smooth(dimmest, 1.0, h[:, 2]) ** 2 * ((-d2 / core).exp() + 0.12 / (1 + d2 / core) * (d2 < 0.04))
         return light.clamp(0, 1)
 
     def cells(self, gx, gy):
@@ -177,95 +222,11 @@ class Canvas:
                 bx, by, best = torch.where(near, ox, bx), torch.where(near, oy, by), torch.minimum(best, d)
         return best, second - best, bh, bx, by
 
-
-# ---- finishing: light and style, each named by words in the caption -------------------------------
-
-def bloom(c, picture, gain=0.9):
-    glow = (picture - 0.45).clamp(min=0)
-    return 1 - (1 - picture) * (1 - gain * (0.6 * blur(glow, 10) + 0.6 * blur(glow, 28)).clamp(0, 1))
-
-
-def dark(c, picture):
-    r2 = (c.x * c.h / c.w) ** 2 + c.y**2
-    return picture ** 1.35 * (0.82 - 0.32 * r2).clamp(min=0.1).unsqueeze(1)
-
-
-def bright(c, picture):
-    return 1 - (1 - picture.clamp(0, 1)) ** 1.5
-
-
-def misty(c, picture):
-    mist = smooth(0.25, 0.8, c.fbm(c.x * 1.0, c.y * 2.4)) * (0.75 - 0.35 * c.y).clamp(0, 1)
-    tint = 0.35 * blur(picture, 64).amax((2, 3), keepdim=True).clamp(0, 1) + 0.55
-    return over(blur(picture, 1.6), tint, (mist * 0.8).clamp(0, 0.85))
-
-
-def watercolor(c, picture):
-    u, v = c.fbm(c.x * 2, c.y * 2) - 0.5, c.fbm(c.x * 2, c.y * 2) - 0.5
-    wet = warp(c, blur(picture, 2.5), 0.10 * u, 0.10 * v)
-    edges = (blur(wet, 5) - wet).abs().mean(1, keepdim=True)
-    pigment = c.fbm(c.x * 5, c.y * 5).unsqueeze(1)
-    wet = 0.16 + 0.84 * wet ** 0.72
-    out = wet * (1 - 1.3 * edges) + (pigment - 0.5) * 0.16
-    frame = torch.maximum(c.x.abs() * c.h / c.w, c.y.abs()) + 0.16 * (c.fbm(c.x * 2, c.y * 2) - 0.5)
-    paper = torch.tensor([0.97, 0.95, 0.91], device=c.device).view(1, 3, 1, 1)
-    return over(out, paper, smooth(0.86, 0.97, frame))
-
-
-def oil(c, picture):
-    angle = c.soft(c.x * 1.3, c.y * 1.3) * 9
-    total = 0
-    for step in (-3, -2, -1, 0, 1, 2, 3):
-        total = total + warp(c, picture, angle.cos() * step * 0.018, angle.sin() * step * 0.018)
-    total = total / 7
-    bristle = c.fbm(c.x * 4 + 0.6 * angle.cos(), c.y * 4 + 0.6 * angle.sin()) - 0.5
-    relief = (bristle - bristle.roll((2, 2), (1, 2))).clamp(-0.12, 0.12)
-    level = total.mean(1, keepdim=True)
-    return (total - 0.5) * 1.12 + 0.5 + relief.unsqueeze(1) * (0.15 + 0.75 * level)
-
-
-def pixel(c, picture):
-    small = F.interpolate(picture, (c.h // 8, c.w // 8), mode="area")
-    small = ((small * 1.1 - 0.03) * 7).round() / 7
-    return F.interpolate(small, (c.h, c.w), mode="nearest")
-
-
-def psychedelic(c, picture):
-    luma = picture.mean(1)
-    wave = 5 * luma + 4 * c.soft(c.x, c.y)
-    vivid = torch.stack([0.5 + 0.5 * (wave + k * 2.1).sin() for k in range(3)], 1)
-    return (0.35 * picture + 0.75 * vivid * (0.25 + 0.9 * luma.unsqueeze(1) ** 0.6)).clamp(0, 1)
-
-
-def vintage(c, picture):
-    sepia = picture.mean(1, keepdim=True) * torch.tensor([1.08, 0.95, 0.78], device=c.device).view(1, 3, 1, 1)
-    faded = 0.10 + 0.82 * (0.45 * picture + 0.55 * sepia)
-    return faded * (1.05 - 0.28 * ((c.x * c.h / c.w) ** 2 + c.y**2)).unsqueeze(1)
-
-
-def minimal(c, picture):
-    calm = blur(picture, 6)
-    level = calm.mean(1) * 5
-    step = level.floor() + smooth(0.42, 0.58, level - level.floor())
-    return c.ramp(step / 5)
-
-
-def warp(c, picture, dx, dy):
-    gx = (c.x + dx) * c.h / c.w
-    return F.grid_sample(picture, torch.stack((gx, -(c.y + dy)), -1), padding_mode="reflection", align_corners=False)
-
-
-LIGHTS = {
-    "dark": (dark, ["dark", "moody", "dim", "shadowy"]),
-    "bright": (bright, ["bright", "sunny", "luminous", "radiant"]),
-    "misty": (misty, ["misty", "foggy", "hazy"]),
-    "glowing": (bloom, ["glowing", "dreamy", "ethereal", "shimmering"]),
-}
-STYLES = {
-    "watercolor": (watercolor, ["watercolor", "watercolour painting", "watercolor wash"]),
-    "oil": (oil, ["oil painting", "impressionist painting", "painterly brush strokes"]),
-    "pixel": (pixel, ["pixel art", "8-bit", "retro game pixels"]),
-    "psychedelic": (psychedelic, ["psychedelic", "trippy", "acid trip"]),
-    "vintage": (vintage, ["vintage film", "retro photograph", "old film"]),
-    "minimal": (minimal, ["minimal", "minimalist poster", "flat poster"]),
-}
+    def hexes(self, x, y):
+        """A honeycomb of width 1: (offset from the cell's centre x, y, random numbers of the cell)."""
+        tall = math.sqrt(3)
+        fold = lambda v, period: v - period * (v / period + 0.5).floor()
+        ax, ay, bx, by = fold(x, 1), fold(y, tall), fold(x - 0.5, 1), fold(y - tall / 2, tall)
+        near = ax * ax + ay * ay < bx * bx + by * by
+        dx, dy = torch.where(near, ax, bx), torch.where(near, ay, by)
+        return dx, dy, self.hash(((x - dx) * 2).round(), ((y - dy) * 2 / tall).round())

@@ -21,10 +21,13 @@ from tokenizers import Tokenizer
 from captions import write_caption
 from motifs import MOTIFS
 from nets import TEXT, UNET, TextEncoder, UNet
-from pictures import scene
+from pictures import company, scene
 from schedule import STEPS, denoise, signal_and_noise
 from train_diffusion import tokens_of
 from training import options, save, train
+
+
+WALK_STEP = 1 / 24  # of the way between two prompts: about a frame or two of a film
 
 
 def guided(unet, words, empty, scale):
@@ -45,7 +48,11 @@ def draw_pairs(args, unet, text, tokenizer, path, until=None):
         rows = [torch.load(path, weights_only=True)]
         made = len(rows[0][2])
     rng, gen = random.Random(f"{args.seed} {made}"), torch.Generator().manual_seed(args.seed * 1_000_003 + made)
-    prompt = lambda: write_caption(rng, scene(rng, rng.choice(names), args.plain))
+
+    def prompt():
+        name = rng.choice(names)
+        return write_caption(rng, scene(rng, name, args.plain, company(rng, name)))
+
     whole = lambda: [torch.cat(part) for part in zip(*rows)]
     empty, saved, first_count = text(tokens_of(tokenizer, [""]).to(args.device)), time.time(), made
     while made < args.pairs and not (until and time.time() > until):
@@ -76,6 +83,7 @@ def arguments(parser):
     parser.add_argument("--height", type=int, default=256)
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--plain", type=float, default=0.72)
+    parser.add_argument("--smooth", type=float, default=0.0, help="weight of the squared pace of walks, such as 0.02; 0 = none")
     return options(parser, minutes=10, batch=16, rate=1e-3)
 
 
@@ -87,32 +95,55 @@ def main():
     unet, text = UNet(UNET).to(device), TextEncoder(TEXT).to(device).eval().requires_grad_(False)
     unet.load_state_dict(old["unet"]), text.load_state_dict(old["text"])
     until = time.time() + args.pair_minutes * 60 if args.pair_minutes else None
-    first, second, mix, noises, latents = draw_pairs(args, unet, text, tokenizer, run / "pairs.pt", until)
+    first, second, mix, noises, latents = (part.to(device) for part in draw_pairs(args, unet, text, tokenizer, run / "pairs.pt", until))
     alpha, sigma = signal_and_noise(device)
     known = len(mix) - max(1, len(mix) // 10)
 
     def words_of(rows):
-        return torch.lerp(text(first[rows].to(device)), text(second[rows].to(device)), mix[rows].to(device))
+        return torch.lerp(text(first[rows]), text(second[rows]), mix[rows])
 
     def error(unet, words, noise, x0, t):
         a, s = alpha[t].view(-1, 1, 1, 1), sigma[t].view(-1, 1, 1, 1)
         v = unet(a * x0 + s * noise, t, words).float()
         return F.mse_loss(v, a * noise - s * x0, reduction="none").mean((1, 2, 3))
 
+    def pace():
+        """Mean square speed of one-step pictures on walks between two prompts and perhaps two noises, per walk.
+
+        Of all paths between two ends the one of even speed has the least, so this evens out the steps of a walk
+        (a step-wise variation regulariser as in Guo et al. 2024, "Smooth Diffusion").
+        """
+        count = max(2, args.batch // 4)
+        rows = torch.randint(known, (2, count), device=device)
+        ends, noise = text(first[rows.flatten()]).unflatten(0, (2, count)), noises[rows].float()
+        at = torch.rand(count, device=device) * (1 - WALK_STEP)
+        still = torch.rand(count, device=device) < 0.5
+        seen = []
+        for mix in (at, at + WALK_STEP):
+            angle = torch.where(still, 0.0, mix * torch.pi / 2).view(-1, 1, 1, 1)
+            words = torch.lerp(ends[0], ends[1], mix.view(-1, 1, 1))
+            x = angle.cos() * noise[0] + angle.sin() * noise[1]
+            seen.append(-unet(x, torch.full((count,), STEPS - 1, device=device), words).float())
+        return ((seen[1] - seen[0]) / WALK_STEP).square().mean()
+
     def loss_of(step):
-        rows = torch.randint(known, (args.batch,))
-        noise, x0 = noises[rows].to(device).float(), latents[rows].to(device).float()
+        rows = torch.randint(known, (args.batch,), device=device)
+        noise, x0 = noises[rows].float(), latents[rows].float()
         if step % 2:
             noise, x0 = noise.flip(-1), x0.flip(-1)
         t = torch.randint(STEPS, (args.batch,), device=device)
         t[: args.batch // 2] = STEPS - 1
         each = error(unet, words_of(rows), noise, x0, t)
-        return each.mean(), {"one_step": each.detach()[: args.batch // 2].mean(), "path": each.detach()[args.batch // 2 :].mean()}
+        parts = {"one_step": each.detach()[: args.batch // 2].mean(), "path": each.detach()[args.batch // 2 :].mean()}
+        if not args.smooth:
+            return each.mean(), parts
+        parts["pace"] = pace()
+        return each.mean() + args.smooth * parts["pace"], {k: v.detach() for k, v in parts.items()}
 
     @torch.no_grad()
     def check(averages, counts=(1,)):
         rows = torch.arange(known, min(len(mix), known + 32))
-        noise, x0, words = noises[rows].to(device).float(), latents[rows].to(device).float(), words_of(rows)
+        noise, x0, words = noises[rows].float(), latents[rows].float(), words_of(rows)
         predict = lambda x, t: averages["unet"](x, t, words).float()
         return {f"{n}_step": F.mse_loss(denoise(predict, noise, n), x0) for n in counts}
 

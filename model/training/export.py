@@ -1,4 +1,5 @@
-"""Write the trained networks as a diffusers folder in float16: weights/{tokenizer,text_encoder,unet,vae,scheduler}.
+"""Write the trained networks as a diffusers folder in float16: weights/{tokenizer,text_encoder,unet,vae,scheduler},
+and vocabulary.json, the words of this recipe.
 
     python export.py --run run --model student.pt --out weights
     python export.py --check --out weights      # load it with diffusers and transformers, compare outputs
@@ -10,9 +11,11 @@ import shutil
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
-from nets import TEXT, UNET, VAE, Autoencoder, TextEncoder, UNet
+import vocabulary
+from nets import TEXT, UNET, VAE, Autoencoder, TextEncoder, UNet, autoencoder_of
 from schedule import SCHEDULER
 
 INDEX = {
@@ -22,12 +25,14 @@ INDEX = {
     "tokenizer": ["transformers", "PreTrainedTokenizerFast"], "unet": ["diffusers", "UNet2DConditionModel"],
     "vae": ["diffusers", "AutoencoderKL"],
 }
+MAX_BYTES = 16 << 20
 PARTS = {"unet": (UNET, "diffusion_pytorch_model.safetensors"), "vae": (VAE, "diffusion_pytorch_model.safetensors"),
          "text_encoder": (TEXT, "model.safetensors")}
 
 
 def write(out, weights):
     for name, (config, file) in PARTS.items():
+        config = autoencoder_of(weights[name]).cfg if name == "vae" else config
         (out / name).mkdir(parents=True, exist_ok=True)
         (out / name / "config.json").write_text(json.dumps(config, indent=1) + "\n")
         half = {k: v.half().contiguous() for k, v in weights[name].items()}
@@ -36,7 +41,9 @@ def write(out, weights):
     (out / "scheduler").mkdir(exist_ok=True)
     (out / "scheduler/scheduler_config.json").write_text(json.dumps(SCHEDULER, indent=1) + "\n")
     (out / "model_index.json").write_text(json.dumps(INDEX, indent=1) + "\n")
-    print(f"all: {sum(p.stat().st_size for p in out.rglob('*') if p.is_file()) / 1e6:.2f} MB")
+    size = sum(p.stat().st_size for p in out.rglob("*") if p.is_file())
+    print(f"all: {size / 1e6:.2f} MB")
+    assert size < MAX_BYTES, "larger than the program may carry"
 
 
 def read(out, device="cpu"):
@@ -69,7 +76,8 @@ def check(out):
     print("unet", (unet(x, t, words) - their_unet(x, t, words).sample).abs().max().item())
     their_vae = AutoencoderKL.from_pretrained(out / "vae", torch_dtype=torch.float32)
     z = torch.randn(1, 4, 32, 56)
-    print("decoder", (vae.decode(z) - their_vae.decode(z).sample).abs().max().item())
+    theirs = F.pixel_shuffle(their_vae.decode(z).sample, vae.shuffle)  # the shuffle is ours, the rest is diffusers'
+    print("decoder", (vae.decode(z) - theirs).abs().max().item())
     picture = torch.rand(1, 3, 128, 128) * 2 - 1
     print("encoder", (vae.encode(picture) - their_vae.encode(picture).latent_dist.mode()).abs().max().item())
     scheduler = DDIMScheduler.from_pretrained(out / "scheduler")
@@ -93,11 +101,14 @@ def main():
     if args.check:
         return check(args.out)
     model = torch.load(Path(args.run) / args.model, map_location="cpu", weights_only=True)
-    vae = torch.load(Path(args.run) / "vae.pt", map_location="cpu", weights_only=True)
+    vae = next(path for path in (Path(args.run) / "vae_large.pt", Path(args.run) / "vae.pt") if path.exists())
+    vae = torch.load(vae, map_location="cpu", weights_only=True)
     if args.tokenizer:
         (args.out / "tokenizer").mkdir(parents=True, exist_ok=True)
         for name in ("tokenizer.json", "tokenizer_config.json"):
             shutil.copy(args.tokenizer.parent / name, args.out / "tokenizer" / name)
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "vocabulary.json").write_text(vocabulary.text())
     write(args.out, {"unet": model["unet"], "text_encoder": model["text"], "vae": vae})
 
 

@@ -13,16 +13,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nets import VAE, Autoencoder
+from nets import autoencoder_of
 from pictures import batches
 
 PART = 512
 
 
 def vae_of(run, device):
-    vae = Autoencoder(VAE).to(device).eval().requires_grad_(False)
-    vae.load_state_dict(torch.load(Path(run) / "vae.pt", map_location=device, weights_only=True))
-    return vae
+    return autoencoder_of(torch.load(Path(run) / "vae.pt", map_location=device, weights_only=True), device).eval().requires_grad_(False)
 
 
 def draw(out, run, count, height, width, seed, device, plain, bf16=False, group=8, until=None):

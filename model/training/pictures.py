@@ -12,36 +12,58 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from canvas import LIGHTS, PALETTES, STYLES, Canvas
+from canvas import PALETTES, Canvas
 from captions import write_caption
-from motifs import MOTIFS
+from effects import LIGHTS, STYLES, TIMES, WEATHERS
+from motifs import BACKS, CENTRED, COUNTED, FRONTS, MOTIFS, ZOOMED
 
-ZOOMED = {"nebula", "galaxy", "clouds", "fire", "caustics", "mandala", "kaleidoscope", "fractal", "plasma", "marble",
-          "glass", "crystals", "circuit", "checker", "smoke", "ink", "ribbons"}
+EFFECTS = {"light": LIGHTS, "weather": WEATHERS, "time": TIMES, "style": STYLES}
+FACTORS = {None: 1.0, "large": 0.6, "fine": 1.6, "sparse": 0.35, "dense": 1.6}
+PAIRED = 0.35  # how often a motif that can stand before another does
 
 
-def scene(rng, motif, plain=0.55):
-    """What one picture shows: a motif, a palette, perhaps a light, a style and a scale."""
-    own = MOTIFS[motif][1].split()
+def scene(rng, motif, plain=0.55, behind=None):
+    """What one picture shows: a motif, perhaps before another (`behind`: its name and the kind of pair), a palette, and
+    perhaps a scale, a density, a light, a weather, a time of day and a style. `plain` is the chance of no light; a style is a
+    little rarer, weather and time of day are half as frequent.
+    """
     free = rng.random() < 0.5
-    scale = rng.choice(["large", "fine"]) if motif in ZOOMED and rng.random() < 0.3 else None
-    return {
-        "motif": motif,
-        "palette": rng.choice(list(PALETTES)) if free else rng.choice(own),
+    maybe = lambda table, chance: rng.choice(list(table)) if rng.random() < chance else None
+    often = 1 - plain
+    drawn = {
+        "motif": motif, "behind": behind and behind[0], "join": behind and behind[1],
+        "palette": rng.choice(list(PALETTES)) if free else rng.choice(MOTIFS[motif][1].split()),
         "named": free or rng.random() < 0.75,
-        "scale": scale,
-        "light": None if rng.random() < plain else rng.choice(list(LIGHTS)),
-        "style": None if rng.random() < plain + 0.1 else rng.choice(list(STYLES)),
+        "scale": maybe(("large", "fine"), 0.3 if motif in ZOOMED else 0),
+        "density": maybe(("sparse", "dense"), 0.3 if motif in COUNTED else 0),
+        "light": maybe(LIGHTS, often), "weather": maybe(WEATHERS, often / 3), "time": maybe(TIMES, often / 3),
+        "style": maybe(STYLES, max(0.0, often - 0.1)),
     }
+    if drawn["light"]:  # one grading of brightness is enough
+        drawn["time"] = None
+    return drawn
+
+
+def company(rng, motif, paired=PAIRED):
+    """(motif behind, kind of pair) for a motif that can stand before others, else None."""
+    kinds = [kind for kind, names in FRONTS.items() if motif in names]
+    if not kinds or rng.random() >= paired:
+        return None
+    return rng.choice([name for name in BACKS[kinds[0]] if name != motif]), kinds[0]
 
 
 def paint(scenes, height, width, gen, device):
-    """Pictures (n, 3, h, w) in 0..1 of scenes that share a motif."""
-    factor = {"large": 0.6, "fine": 1.6, None: 1.0}
-    zoom = torch.tensor([factor[s["scale"]] for s in scenes], device=device).view(-1, 1, 1)
-    c = Canvas([s["palette"] for s in scenes], height, width, gen, device, zoom)
-    picture = MOTIFS[scenes[0]["motif"]][0](c).nan_to_num().clamp(0, 1)
-    for kind, effects in (("light", LIGHTS), ("style", STYLES)):
+    """Pictures (n, 3, h, w) in 0..1 of scenes that share a motif and what is behind it."""
+    factor = lambda kind: torch.tensor([FACTORS[s[kind]] for s in scenes], device=device).view(-1, 1, 1)
+    palettes, motif, back = [s["palette"] for s in scenes], scenes[0]["motif"], scenes[0]["behind"]
+    zoom, density = factor("scale"), factor("density")
+
+    def draw(name, behind=None):
+        c = Canvas(palettes, height, width, gen, device, zoom, density, name in CENTRED, behind)
+        return c, MOTIFS[name][0](c).nan_to_num().clamp(0, 1)
+
+    c, picture = draw(motif, draw(back)[1] if back else None)
+    for kind, effects in EFFECTS.items():
         for name, (effect, _) in effects.items():
             mask = torch.tensor([s[kind] == name for s in scenes], device=device)
             if mask.any():
@@ -50,8 +72,11 @@ def paint(scenes, height, width, gen, device):
     return picture
 
 
-def batches(count, group, height, width, seed, device, motifs=None, plain=0.55):
-    """Yield (captions, pictures) of `group` pictures that share a motif, motifs in shuffled rounds."""
+def batches(count, group, height, width, seed, device, motifs=None, plain=0.55, labels=False, paired=PAIRED):
+    """Yield (captions, pictures) of `group` pictures that share a motif, motifs in shuffled rounds.
+
+    With `labels` the scenes come instead of the captions.
+    """
     rng = random.Random(seed)
     gen = torch.Generator(device).manual_seed(seed)
     names, made = [], 0
@@ -59,10 +84,12 @@ def batches(count, group, height, width, seed, device, motifs=None, plain=0.55):
         if not names:
             names = list(motifs or MOTIFS)
             rng.shuffle(names)
-        scenes = [scene(rng, names[-1], plain) for _ in range(min(group, count - made))]
-        names.pop()
+        name = names.pop()
+        behind = company(rng, name, paired)
+        scenes = [scene(rng, name, plain, behind) for _ in range(min(group, count - made))]
         with torch.no_grad():
-            yield [write_caption(rng, s) for s in scenes], paint(scenes, height, width, gen, device)
+            words = scenes if labels else [write_caption(rng, s) for s in scenes]
+            yield words, paint(scenes, height, width, gen, device)
         made += len(scenes)
 
 
@@ -95,6 +122,7 @@ def main():
     args.add_argument("--size", type=int, default=256, help="height, and width without --width")
     args.add_argument("--width", type=int)
     args.add_argument("--seed", type=int, default=1)
+    args.add_argument("--group", type=int, default=8, help="pictures drawn at once, all of one motif; 32 or more on a GPU")
     args.add_argument("--motifs", default="", help="comma-separated subset")
     args.add_argument("--plain", type=float, default=0.55, help="share of pictures without a light (style: 0.1 more)")
     args.add_argument("--threads", type=int, default=1, help="more than 1 is slower when the machine is shared")
@@ -106,14 +134,14 @@ def main():
     if args.sheet:
         total = 2 * len(motifs or MOTIFS)
         found = [(p, c) for cs, ps in batches(total, 2, 256, 256, args.seed, args.device, motifs, args.plain) for p, c in zip(ps, cs)]
-        sheet([p for p, _ in found], [c for _, c in found], 10, args.sheet, 120)
+        sheet([p for p, _ in found], [c for _, c in found], 14, args.sheet, 120)
     if args.count:
         out = Path(args.out)
         out.mkdir(exist_ok=True)
         width = args.width or args.size
         store = np.lib.format.open_memmap(out / "pictures.npy", "w+", np.uint8, (args.count, 3, args.size, width))
         captions, start = [], time.time()
-        for words, pictures in batches(args.count, 8, args.size, width, args.seed, args.device, motifs, args.plain):
+        for words, pictures in batches(args.count, args.group, args.size, width, args.seed, args.device, motifs, args.plain):
             at = len(captions)
             store[at : at + len(words)] = (pictures * 255).round().byte().cpu().numpy()
             captions += words

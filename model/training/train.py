@@ -25,10 +25,11 @@ from training import save
 
 HERE = Path(__file__).resolve().parent
 # Share of the budget by stage. Pictures come first, so that every later stage can resume without them.
-SHARES = {"autoencoder": 0.16, "small": 0.05, "large": 0.07, "coarse": 0.26, "middle": 0.18, "fine": 0.26, "pairs": 0.07, "student": 0.11}
+SHARES = {"autoencoder": 0.16, "small": 0.05, "large": 0.07, "coarse": 0.24, "middle": 0.18, "fine": 0.24, "pairs": 0.07, "student": 0.11,
+          "decoder": 0.15}
 # (cpu, gpu): pictures of each set at most, and batch of each training.
-COUNTS = {"small": (16_000, 200_000), "large": (4_096, 60_000), "wide": (768, 20_000), "crops": (6_000, 24_000), "pairs": (2_000, 60_000)}
-BATCHES = {"autoencoder": (8, 128), "coarse": (64, 1024), "middle": (32, 512), "fine": (12, 192), "student": (16, 192), "pairs": (16, 512)}
+COUNTS = {"small": (16_000, 200_000), "large": (4_096, 60_000), "wide": (768, 20_000), "crops": (6_000, 24_000), "sharp": (1_500, 6_000), "pairs": (2_000, 60_000)}
+BATCHES = {"autoencoder": (8, 128), "decoder": (8, 96), "coarse": (64, 1024), "middle": (32, 512), "fine": (12, 192), "student": (16, 192), "pairs": (16, 512)}
 
 
 def plan(args, run):
@@ -40,11 +41,13 @@ def plan(args, run):
             return kept
         if not args.minutes:
             return kept
-        for name in ("coarse", "middle", "fine", "distill", "pairs"):
+        for name in ("coarse", "middle", "fine", "distill", "pairs", "large"):
             (run / f"{name}.pt").unlink(missing_ok=True)
     if not args.minutes:
         return {"minutes": {}, "done": []}
     stages = dict(SHARES)
+    if not args.large:
+        del stages["decoder"]
     if (run / "vae.pt").exists():
         del stages["autoencoder"]
     for name, folder in (("small", "small"), ("large", "wide")):
@@ -79,13 +82,22 @@ def commands(stage, minutes, args, run):
 
     def diffusion(name, rate, *more):
         return ["train_diffusion.py", "--name", name, "--minutes", str(minutes), "--batch", str(batch[name]), "--rate", rate,
-                "--muon", "--tokenizer", args.tokenizer, *start, *more, *common]
+                "--muon", "--tokenizer", args.tokenizer, *start, *more, *(["--bf16"] if gpu else []), *common]
+
+    def painted(folder, side):
+        if (run / folder / "captions.txt").exists():
+            return []
+        return [["pictures.py", "--count", str(count[folder]), "--size", str(side), "--group", "32" if gpu else "8", "--plain", "0.6", "--out",
+                 str(run / folder), "--device", args.device, "--threads", str(args.threads)]]
 
     match stage:
+        case "decoder":
+            return painted("sharp", 512) + [["train_decoder.py", "--data", str(run / "sharp"), "--batch", str(batch["decoder"]), "--rate", "2e-3",
+                                             "--bf16", "--minutes", str(minutes), *common]]
         case "autoencoder":
-            crops = ["pictures.py", "--count", str(count["crops"]), "--size", "256", "--out", str(run / "crops"), *common[:4]]
+            crops = painted("crops", 256)
             learn = ["train_autoencoder.py", "--data", str(run / "crops"), "--batch", str(batch["autoencoder"]), "--bf16", *common]
-            return ([] if (run / "crops/captions.txt").exists() else [crops]) + [
+            return crops + [
                 [*learn, "--minutes", f"{minutes * 0.55:.2f}", "--rate", "2e-3"],
                 [*learn, "--minutes", f"{minutes * 0.3:.2f}", "--rate", "1e-3", "--decoder-only"]]
         case "small":
@@ -98,7 +110,8 @@ def commands(stage, minutes, args, run):
             return [diffusion("middle", "2e-3", "--data", f"{run}/small")]
         case "fine":
             return [diffusion("fine", "1.5e-3", "--data", f"{run}/large", f"{run}/wide", "--share", "4", "1", "--late", "0.6")]
-    pairs = ["distill.py", "--tokenizer", args.tokenizer, "--pairs", str(count["pairs"]), "--pair-batch", str(batch["pairs"]), "--batch", str(batch["student"]), "--muon", *common]
+    pairs = ["distill.py", "--tokenizer", args.tokenizer, "--pairs", str(count["pairs"]), "--pair-batch", str(batch["pairs"]), "--batch", str(batch["student"]), "--smooth", args.smooth, "--muon",
+             *(["--bf16"] if gpu else []), *common]
     if stage == "pairs":
         return [[*pairs, "--pair-minutes", str(minutes), "--minutes", "0"]]
     return [[*pairs, "--pairs", "0", "--minutes", str(minutes)]]
@@ -111,6 +124,8 @@ def main():
     parser.add_argument("--threads", type=int, default=1, help="CPU threads; more than 1 is slower on a shared machine")
     parser.add_argument("--run", type=Path, default=HERE / "run")
     parser.add_argument("--from", dest="begin", default=str(HERE.parent), help="exported folder to begin from, or `nothing`")
+    parser.add_argument("--large", action="store_true", help="also train a decoder that draws twice the size")
+    parser.add_argument("--smooth", default="0.0", help="weight of the student's even pace on walks; see distill.py")
     parser.add_argument("--tokenizer", default=str(HERE.parent / "tokenizer/tokenizer.json"))
     args = parser.parse_args()
     run = args.run = args.run.resolve()

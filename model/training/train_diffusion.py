@@ -18,7 +18,8 @@ import torch
 import torch.nn.functional as F
 from tokenizers import Tokenizer
 
-from nets import TEXT, UNET, VAE, Autoencoder, TextEncoder, UNet
+from latents import vae_of
+from nets import TEXT, UNET, TextEncoder, UNet
 from schedule import STEPS, signal_and_noise
 from training import options, save, train
 
@@ -29,8 +30,7 @@ def latents_of(data, run, device, bf16=False):
     """(count, 4, h / 8, w / 8) float16 latents of DATA/pictures.npy."""
     path = Path(data) / "latents.npy"
     if not path.exists():
-        vae = Autoencoder(VAE).to(device)
-        vae.load_state_dict(torch.load(Path(run) / "vae.pt", map_location=device, weights_only=True))
+        vae = vae_of(run, device)
         pictures, start, made = np.load(Path(data) / "pictures.npy", mmap_mode="r"), time.time(), []
         group = 8 if device == "cpu" else 128
         with torch.no_grad(), torch.autocast(device.split(":")[0], torch.bfloat16, enabled=bf16):

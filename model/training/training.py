@@ -17,11 +17,12 @@ def options(parser, minutes, batch, rate, many=False):
     parser.add_argument("--rate", type=float, default=rate)
     parser.add_argument("--threads", type=int, default=1, help="CPU threads; more than 1 is slower on a shared machine")
     parser.add_argument("--muon", action="store_true", help="orthogonalised updates instead of AdamW")
-    parser.add_argument("--bf16", action="store_true")
+    parser.add_argument("--bf16", action="store_true", help="mixed precision: 1.8 times as fast for the autoencoder on a CPU, for all on a GPU")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    torch.set_float32_matmul_precision("high")  # TF32 where a GPU has it
     torch.manual_seed(args.seed)
     Path(args.run).mkdir(exist_ok=True)
     return args
@@ -138,11 +139,10 @@ def train(args, name, modules, loss_of, save_every=60.0, ema_decay=0.999, warmup
         decay = min(ema_decay, (1 + step) / (10 + step))
         with torch.no_grad():
             for k, m in modules.items():
-                for mean, now in zip(averages[k].parameters(), m.parameters()):
-                    mean.lerp_(now, 1 - decay)
+                torch._foreach_lerp_(list(averages[k].parameters()), list(m.parameters()), 1 - decay)
         step, spent = step + 1, spent + time.time() - start
-        for k, v in parts.items():
-            shown[k] = 0.97 * shown.get(k, float(v)) + 0.03 * float(v)
+        for k, v in parts.items():  # kept as tensors: a float would wait for the GPU in every step
+            shown[k] = torch.lerp(shown.get(k, v), v, 0.03)
         if step % 20 == 0:
             speed = (step - mark_step) * args.batch / max(1e-6, spent - mark)
             mark, mark_step = spent, step

@@ -36,6 +36,8 @@ pub fn analyze(track: &Track, config: &AnalysisConfig) -> Result<Analysis> {
     features.spectrogram.thin_out(HOPS_PER_SPECTRUM);
     let onsets = onset::find(&features, &strength);
     let mut hops = hops_of(&features, &strength, track.sample_rate_hz);
+    (hops.harmonic, hops.percussive, hops.brightness_hz) =
+        (sound.harmonic, sound.percussive, sound.brightness_hz);
     let mut heard_stems = Vec::new();
     for (name, stem) in &stem_tracks {
         let heard = stems::hear(name, stem, features.n_hops)?;
@@ -65,16 +67,12 @@ pub fn analyze(track: &Track, config: &AnalysisConfig) -> Result<Analysis> {
         }
         None => {
             let mut sections = sections::find(&features, &rhythm.beats, track.duration_secs);
-            let traits: Vec<_> = sections
-                .iter()
-                .map(|section| sound.traits(section))
-                .collect();
+            let traits = |section| names::Traits::of(section, &hops, &sound.slow_hops);
+            let traits: Vec<_> = sections.iter().map(traits).collect();
             names::name(&mut sections, &traits);
             sections
         }
     };
-    (hops.harmonic, hops.percussive, hops.brightness_hz) =
-        (sound.harmonic, sound.percussive, sound.brightness_hz);
     Ok(Analysis {
         schema_version: SCHEMA_VERSION,
         track: track.clone(),

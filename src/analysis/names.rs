@@ -1,9 +1,10 @@
 //! Names of sections, where the evidence is clear: intro, verse, chorus, break, drop, outro. The others keep their letters.
 //!
 //! Evidence is the place in the song, which sections are alike, how loud they are, and how much of them is percussion. A name
-//! goes to all sections of a letter or to none, so sections that are alike go on sharing their label.
+//! goes to all sections of a letter or to none, so sections that are alike go on sharing their label; only an intro that comes
+//! back at the end is called outro there.
 
-use super::Section;
+use super::{Hops, Section, SlowHops};
 
 /// How much quieter than the song's loudest section an intro or an outro is at least, in LU.
 const EDGE_LU: f64 = 3.0;
@@ -12,13 +13,15 @@ const MAX_EDGE_SHARE: f64 = 0.25;
 /// How near to the loudest section a chorus is, in LU.
 const CHORUS_LU: f64 = 1.5;
 /// How much louder than what precedes it a chorus is on average, in LU.
-const CHORUS_RISE_LU: f64 = 1.0;
+const CHORUS_RISE_LU: f64 = 1.5;
 /// How many times the percussion of what precedes it a chorus has at most: where drums come in all at once, it may be a drop.
 const CHORUS_TIMES: f64 = 2.5;
 /// Fewest sections of a song that has verses and a chorus.
 const SONG_SECTIONS: usize = 5;
-/// Share of the usual percussion below which a section is a break.
-const BREAK_SHARE: f64 = 0.4;
+/// Shares of the usual percussion and of the usual bass below which a section is a break: the drums stop, or the kick and the
+/// bass do and most of the rest.
+const BREAK_PERCUSSION: f64 = 0.4;
+const BREAK_BASS: (f64, f64) = (0.75, 0.3);
 /// How much quieter than the section before it a break is, in LU.
 const BREAK_FALL_LU: f64 = 2.0;
 /// How much louder than the break before it a drop is, in LU, and how many times the percussion it has.
@@ -32,6 +35,30 @@ pub(super) struct Traits {
     pub loudness_lufs: f64,
     /// Mean amplitude (RMS) of the percussive part.
     pub percussive: f64,
+    /// Mean amplitude (RMS) below 200 Hz.
+    pub low: f64,
+}
+
+impl Traits {
+    /// The traits of a section.
+    pub fn of(section: &Section, hops: &Hops, slow: &SlowHops) -> Self {
+        let mean = |n: usize, hop_secs: f64, value: &dyn Fn(usize) -> f64| {
+            let first = ((section.start_secs / hop_secs) as usize).min(n);
+            let last = ((section.end_secs / hop_secs) as usize).clamp(first, n);
+            (first..last).map(value).sum::<f64>() / (last - first).max(1) as f64
+        };
+        let power = |i: usize| 10f64.powf(f64::from(slow.momentary_lufs[i]) / 10.0);
+        let power = mean(slow.momentary_lufs.len(), slow.hop_secs, &power);
+        Self {
+            loudness_lufs: 10.0 * power.max(1e-12).log10(),
+            percussive: mean(hops.percussive.len(), hops.hop_secs, &|i| {
+                f64::from(hops.percussive[i])
+            }),
+            low: mean(hops.bands.len(), hops.hop_secs, &|i| {
+                f64::from(hops.bands[i][0])
+            }),
+        }
+    }
 }
 
 /// Replaces letters by names. `traits` has one entry for each section.
@@ -42,7 +69,12 @@ pub(super) fn name(sections: &mut [Section], traits: &[Traits]) {
     let song = Song { sections, traits };
     let groups = song.groups();
     let mut names: Vec<Option<&str>> = vec![None; sections.len()];
-    for name in ["intro", "outro", "break", "drop", "chorus"] {
+    for (name, edge) in [("intro", 0), ("outro", sections.len() - 1)] {
+        if groups.iter().any(|group| song.is_edge(group, edge)) {
+            names[edge] = Some(name);
+        }
+    }
+    for name in ["break", "drop", "chorus"] {
         let fits: Vec<&Vec<usize>> = groups
             .iter()
             .filter(|group| group.iter().all(|i| names[*i].is_none()) && song.is(name, group))
@@ -88,8 +120,6 @@ impl Song<'_> {
 
     fn is(&self, name: &str, group: &[usize]) -> bool {
         match name {
-            "intro" => self.is_edge(group, 0),
-            "outro" => self.is_edge(group, self.last()),
             "break" => self.is_break(group),
             "drop" => self.is_drop(group),
             _ => self.is_chorus(group),
@@ -120,28 +150,34 @@ impl Song<'_> {
         group.iter().map(|i| of(&self.traits[*i])).sum::<f64>() / group.len().max(1) as f64
     }
 
-    /// Amplitude of percussion that is usual in this song: the mean over its time.
-    fn usual_percussion(&self) -> f64 {
+    /// What is usual of a trait in this song: the mean over its time.
+    fn usual(&self, of: fn(&Traits) -> f64) -> f64 {
         let sum: f64 = (0..self.sections.len())
-            .map(|i| self.length_secs(i) * self.traits[i].percussive)
+            .map(|i| self.length_secs(i) * of(&self.traits[i]))
             .sum();
         sum / self.duration_secs().max(1e-9)
     }
 
-    /// Short and clearly quieter than the song, at its edge and nowhere else.
+    /// Short and clearly quieter than the song, at its edge and nowhere else; an intro may come back as the outro.
     fn is_edge(&self, group: &[usize], edge: usize) -> bool {
-        group == [edge]
+        let is_at_edges = group.iter().all(|i| *i == 0 || *i == self.last());
+        is_at_edges
+            && group.contains(&edge)
             && self.length_secs(edge) < MAX_EDGE_SHARE * self.duration_secs()
             && self.traits[edge].loudness_lufs < self.loudest_lufs() - EDGE_LU
     }
 
     /// Inside the song, the drums all but stop, and it gets quieter.
     fn is_break(&self, group: &[usize]) -> bool {
-        let usual = self.usual_percussion();
+        let (percussion, bass) = (self.usual(|t| t.percussive), self.usual(|t| t.low));
         group.iter().all(|i| {
+            let here = &self.traits[*i];
+            let no_drums = here.percussive < BREAK_PERCUSSION * percussion;
+            let no_bass =
+                here.percussive < BREAK_BASS.0 * percussion && here.low < BREAK_BASS.1 * bass;
             (1..self.last()).contains(i)
-                && self.traits[*i].percussive < BREAK_SHARE * usual
-                && self.traits[*i].loudness_lufs < self.traits[i - 1].loudness_lufs - BREAK_FALL_LU
+                && (no_drums || no_bass)
+                && here.loudness_lufs < self.traits[i - 1].loudness_lufs - BREAK_FALL_LU
         })
     }
 
@@ -211,6 +247,7 @@ mod tests {
             .map(|(_, loudness_lufs, percussive)| Traits {
                 loudness_lufs: *loudness_lufs,
                 percussive: *percussive,
+                low: *percussive,
             })
             .collect();
         name(&mut sections, &traits);
@@ -249,6 +286,14 @@ mod tests {
             ("E", -18.0, 0.1),
         ];
         assert_eq!(named(&track), "intro B break drop outro");
+        let bookends = [
+            ("A", -20.0, 0.1),
+            ("B", -13.0, 0.2),
+            ("B", -13.0, 0.2),
+            ("B", -13.0, 0.2),
+            ("A", -20.0, 0.1),
+        ];
+        assert_eq!(named(&bookends), "intro B B B outro");
     }
 
     #[test]

@@ -25,16 +25,19 @@ pub fn summary(analysis: &Analysis, width: usize) -> String {
         n => format!("{n} channels"),
     };
     let duration = format_secs(analysis.duration_secs, 1);
+    let loudness = analysis.loudness_lufs;
+    let loudness = loudness.map_or(String::new(), |lufs| format!(", {lufs:.1} LUFS"));
     line(
         "song",
         &format!(
-            "{duration}, {}, {} Hz, {channels}",
+            "{duration}, {}, {} Hz, {channels}{loudness}",
             track.codec, track.sample_rate_hz
         ),
     );
     line("tempo", &tempo(analysis));
     line("beats", &beats(analysis));
     line("onsets", &onsets(analysis));
+    line("key", &key(analysis));
     line("", "");
     line("sections", &sections(analysis, n_columns));
     let levels: Vec<f32> = analysis.hops.loudness_db.clone();
@@ -98,6 +101,19 @@ fn beats(analysis: &Analysis) -> String {
         first.time_secs,
         analysis.beat_confidence * 100.0
     )
+}
+
+fn key(analysis: &Analysis) -> String {
+    let Some(key) = &analysis.key else {
+        return "none".to_owned();
+    };
+    let cents = analysis.tuning_cents;
+    let tuning = match cents {
+        ..=-5.0 => format!(", {:.0} cents below 440 Hz", -cents),
+        5.0.. => format!(", {cents:.0} cents above 440 Hz"),
+        _ => String::new(),
+    };
+    format!("{key} ({:.0} % sure){tuning}", key.confidence * 100.0)
 }
 
 fn onsets(analysis: &Analysis) -> String {

@@ -18,8 +18,8 @@ use symphonia::core::io::MediaSourceStream;
 use symphonia::core::packet::Packet;
 
 use super::decode::PacketDecoder;
-use super::opus;
 use super::stream::{Codec, Container, Stream, damaged, truncated};
+use super::{mpeg, opus};
 use crate::{Error, Result};
 
 /// Sample rates that are accepted, in Hz.
@@ -69,14 +69,7 @@ impl Demuxer {
             return Err(Error::input(path, "is empty (0 bytes)")
                 .with_hint("the download or copy may have failed; fetch the file again"));
         }
-        let mut hint = Hint::new();
-        if let Some(extension) = path.extension().and_then(|text| text.to_str()) {
-            hint.with_extension(extension);
-        }
-        let source = MediaSourceStream::new(Box::new(file), Default::default());
-        let reader = symphonia::default::get_probe()
-            .probe(&hint, source, Default::default(), Default::default())
-            .map_err(|error| unreadable(path, &error))?;
+        let reader = reader_of(path, file)?;
         let stream = stream_of(path, reader.as_ref())?;
         let counter = if stream.length_of_packets_is_known() {
             None
@@ -140,7 +133,7 @@ impl Demuxer {
     fn decoded_length(&mut self, packet: &Packet) -> Result<u32> {
         let stated = packet.dur.get() + packet.trim_start.get() + packet.trim_end.get();
         let length = match (self.stream.codec, &mut self.counter) {
-            (Codec::MpegLayer12 | Codec::Mp3, _) => mpeg_frame_samples(&packet.data),
+            (Codec::MpegLayer12 | Codec::Mp3, _) => mpeg::frame_samples(&packet.data),
             (Codec::Aac, _) => Some(1024),
             (Codec::Opus, _) => opus::packet_samples(&packet.data),
             (_, Some(counter)) => counter
@@ -173,6 +166,29 @@ impl Demuxer {
             other => self.damaged(&other.to_string()),
         }
     }
+}
+
+fn reader_of(path: &Path, file: File) -> Result<Box<dyn FormatReader>> {
+    let mut hint = Hint::new();
+    if let Some(extension) = path.extension().and_then(|text| text.to_str()) {
+        hint.with_extension(extension);
+    }
+    let source = MediaSourceStream::new(Box::new(file), Default::default());
+    symphonia::default::get_probe()
+        .probe(&hint, source, Default::default(), Default::default())
+        .map_err(|error| unreadable(path, &error))
+}
+
+/// A track's first packet, read apart from everything else.
+fn first_packet(path: &Path, track_id: u32) -> Result<Option<Packet>> {
+    let file = File::open(path).map_err(Error::io("read", path))?;
+    let mut reader = reader_of(path, file)?;
+    while let Ok(Some(packet)) = reader.next_packet() {
+        if packet.track_id == track_id {
+            return Ok(Some(packet));
+        }
+    }
+    Ok(None)
 }
 
 /// What the headers say.
@@ -213,6 +229,13 @@ fn stream_of(path: &Path, reader: &dyn FormatReader) -> Result<Stream> {
     if codec == Codec::Opus {
         params.with_sample_rate(opus::OPUS_RATE_HZ);
     }
+    if codec == Codec::Mp3
+        && params.sample_rate.is_none()
+        && let Some(packet) = first_packet(path, track.id)?
+    {
+        // A frame that tells nothing leaves the parameters incomplete, which is refused below.
+        let _ = mpeg::describe(&mut params, &packet.data);
+    }
     let known = PacketDecoder::describe(path, codec, &params)?;
     let sample_rate_hz = known.sample_rate_hz;
     if !SAMPLE_RATES_HZ.contains(&sample_rate_hz) {
@@ -251,19 +274,6 @@ fn stream_of(path: &Path, reader: &dyn FormatReader) -> Result<Stream> {
         params,
         ticks_are_samples,
     })
-}
-
-/// Decoded length of an MPEG audio frame in samples, from its header (ISO 11172-3, section 2.4.2.3; MPEG-2 layer III
-/// frames hold half as many, ISO 13818-3).
-fn mpeg_frame_samples(frame: &[u8]) -> Option<u32> {
-    let bits = *frame.get(1)?;
-    let is_mpeg1 = bits & 0b0001_1000 == 0b0001_1000;
-    match (bits & 0b0000_0110, is_mpeg1) {
-        (0b110, _) => Some(384),
-        (0b100, _) | (0b010, true) => Some(1152),
-        (0b010, false) => Some(576),
-        _ => None,
-    }
 }
 
 fn unreadable(path: &Path, error: &SymphoniaError) -> Error {

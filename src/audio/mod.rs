@@ -9,6 +9,7 @@ mod encoded;
 mod extent;
 mod flac;
 mod mp4;
+mod mpeg;
 mod opus;
 mod quantise;
 mod soundtrack;

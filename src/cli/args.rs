@@ -38,7 +38,7 @@ pub struct Cli {
 /// One stage alone.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show what is heard in a song: tempo, beats, onsets, sections.
+    /// Show what is heard in a song: tempo, beats, onsets, sections, key, loudness.
     Analyze(AnalyzeArgs),
     /// Write the timeline of a film as JSON, without rendering it.
     Plan(Box<PlanArgs>),
@@ -46,7 +46,7 @@ pub enum Command {
     Render(RenderArgs),
     /// Make the film from rendered frames.
     Mux(MuxArgs),
-    /// Measure a finished film: streams, frames, sync of picture and sound.
+    /// Measure a finished film: streams, sync of picture and sound, smoothness of its motion.
     Verify(VerifyArgs),
 }
 
@@ -107,16 +107,40 @@ pub struct AnalyzeArgs {
     pub fix: bool,
 }
 
+/// Everything that a new timeline follows from.
+const PLANNING: [&str; 17] = [
+    "song",
+    "prompts",
+    "model",
+    "size",
+    "draw_size",
+    "fps",
+    "seed",
+    "steps",
+    "guidance",
+    "negative",
+    "start",
+    "duration",
+    "qp",
+    "gop",
+    "ListenOptions",
+    "MotionOptions",
+    "DiffusionOptions",
+];
+
 /// `visualize plan`.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
     /// The song.
-    #[arg(value_name = "SONG")]
-    pub song: PathBuf,
+    #[arg(value_name = "SONG", required_unless_present = "from")]
+    pub song: Option<PathBuf>,
+    /// Take the timeline out of a film that was made by visualize, byte for byte as it was planned, instead of planning one.
+    #[arg(long, value_name = "FILM.mp4", conflicts_with_all = PLANNING)]
+    pub from: Option<PathBuf>,
     /// What the timeline depends on.
     #[command(flatten)]
     pub plan: PlanOptions,
-    /// The timeline [default: the song's name with .json, in the current folder].
+    /// The timeline [default: the name of song or film with .json, in the current folder].
     #[arg(short, long, value_name = "TIMELINE.json")]
     pub out: Option<PathBuf>,
     /// Draw velocities, positions, pulse, beats and prompts over time.
@@ -154,10 +178,17 @@ pub struct MuxArgs {
 
 /// `visualize verify`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "A verdict is good or poor, with its threshold behind it; it doesn't change the exit code, which is 0 for \
+                  every film that could be read. Films of other programs are measured, too, as far as they can be."
+)]
 pub struct VerifyArgs {
     /// The film.
     #[arg(value_name = "FILM")]
     pub film: PathBuf,
+    /// Draw visible change and commanded speed over time, with onsets, sections and lags.
+    #[arg(long, value_name = "FILE.png|svg")]
+    pub plot: Option<PathBuf>,
 }
 
 /// How to listen to the song.
@@ -324,6 +355,15 @@ pub struct MotionOptions {
     /// Share of the time between two prompts in which the first one stays, 0 to 0.95.
     #[arg(long, value_name = "SHARE", default_value_t = Knobs::default().dwell)]
     pub dwell: f64,
+    /// How much closer the camera comes and goes, as a share, 0 to 1 (0.1 = up to a tenth) [default: off].
+    #[arg(long, value_name = "SHARE")]
+    pub zoom: Option<f64>,
+    /// How far the camera turns to either side, in degrees, 0 to 45 [default: off].
+    #[arg(long, value_name = "DEGREES")]
+    pub rotate: Option<f64>,
+    /// How far the camera moves to either side, as a share of the frame, 0 to 0.2 [default: off].
+    #[arg(long, value_name = "SHARE")]
+    pub pan: Option<f64>,
     /// `music`, or `classic`: the walk of stable-diffusion-videos, to compare with.
     #[arg(long, value_name = "NAME", default_value = "music")]
     pub mapping: Mapping,
@@ -353,6 +393,9 @@ impl MotionOptions {
             smooth: self.smooth,
             arrive: self.arrive,
             dwell: self.dwell,
+            zoom: self.zoom,
+            rotate: self.rotate,
+            pan: self.pan,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `visualize mux`: the film from finished chunks.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use visualize::manifest::RunFolder;
 use visualize::pipeline::{self, Watch};
@@ -12,8 +12,8 @@ use super::progress::Progress;
 use super::stop_on_signal;
 
 pub fn run(args: &MuxArgs, output: OutputArgs) -> Result<()> {
-    let mut timeline = Timeline::load(&args.timeline)?;
-    find_song(&mut timeline, &args.timeline);
+    let timeline = Timeline::load(&args.timeline)?;
+    let song = song_of(&timeline, &args.timeline);
     let out = args
         .out
         .clone()
@@ -26,16 +26,15 @@ pub fn run(args: &MuxArgs, output: OutputArgs) -> Result<()> {
         stop: &stop,
     };
     let folder = RunFolder::beside(&args.timeline);
-    let video = pipeline::mux(&timeline, &folder, &out, &mut watch)?;
+    let video = pipeline::mux(&timeline, &song, &folder, &out, &mut watch)?;
     super::print_result(output, &video.path.display().to_string(), &video)
 }
 
-/// A timeline that travelled to another machine may have its song beside it.
-fn find_song(timeline: &mut Timeline, path: &Path) {
-    if let Some(name) = timeline.song.path.file_name() {
-        let beside = path.with_file_name(name);
-        if !timeline.song.path.exists() && beside.exists() {
-            timeline.song.path = beside;
-        }
-    }
+/// The timeline's song, or the file of its name beside a timeline that travelled to another machine.
+fn song_of(timeline: &Timeline, path: &Path) -> PathBuf {
+    let song = &timeline.song.path;
+    let beside = song.file_name().map(|name| path.with_file_name(name));
+    beside
+        .filter(|beside| !song.exists() && beside.exists())
+        .unwrap_or_else(|| song.clone())
 }

@@ -45,6 +45,18 @@ impl Progress {
         }
     }
 
+    /// A bar that counts frames while a film is decoded.
+    pub fn frames_bar(&self) -> ProgressBar {
+        if self.is_quiet {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} frames, {per_sec}") {
+            bar.set_style(style);
+        }
+        bar
+    }
+
     /// Shows an event.
     pub fn event(&mut self, event: Event<'_>) {
         match event {

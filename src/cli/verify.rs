@@ -1,17 +1,52 @@
-//! `visualize verify`: what a finished film holds, and whether picture and sound are in step.
+//! `visualize verify`: what a finished film holds, and whether it moves with its music.
 
 use visualize::units::format_secs;
+use visualize::verify::{Verification, plot, verify};
 use visualize::video::Probe;
-use visualize::{Result, video};
+use visualize::{Error, Result};
 
 use super::args::{OutputArgs, VerifyArgs};
+use super::progress::Progress;
+use super::stop_on_signal;
 
 pub fn run(args: &VerifyArgs, output: OutputArgs) -> Result<()> {
-    let probe = video::probe(&args.film)?;
-    super::print_result(output, &describe(&probe), &probe)
+    let stop = stop_on_signal()?;
+    let progress = Progress::new(output);
+    let bar = progress.frames_bar();
+    let found = verify(&args.film, &mut |frame_idx| {
+        bar.set_position(frame_idx);
+        if stop.load(std::sync::atomic::Ordering::SeqCst) {
+            Err(Error::Interrupted)
+        } else {
+            Ok(())
+        }
+    })?;
+    bar.finish_and_clear();
+    if let Some(path) = &args.plot {
+        plot(&found).save(path)?;
+        progress.line(&format!("plot: {}", path.display()));
+    }
+    super::print_result(output, &describe(&found), &found)
 }
 
-fn describe(probe: &Probe) -> String {
+fn describe(found: &Verification) -> String {
+    let mut lines = container(&found.probe);
+    if !found.verdicts.is_empty() {
+        lines.push(String::new());
+    }
+    for verdict in &found.verdicts {
+        let word = if verdict.is_good { "good" } else { "poor" };
+        lines.push(format!(
+            "{word}  {:<32}{:<24}{}",
+            verdict.name, verdict.text, verdict.wanted
+        ));
+    }
+    let missing = found.missing.iter();
+    lines.extend(missing.map(|what| format!("not measured: {what}")));
+    lines.join("\n")
+}
+
+fn container(probe: &Probe) -> Vec<String> {
     let mut lines = vec![format!("length    {}", format_secs(probe.duration_secs, 3))];
     if let Some(video) = &probe.video {
         let rate = video
@@ -42,5 +77,15 @@ fn describe(probe: &Probe) -> String {
     if !probe.tags.encoder.is_empty() {
         lines.push(format!("made by   {}", probe.tags.encoder));
     }
-    lines.join("\n")
+    for (name, fact) in [
+        ("model", "model"),
+        ("weights", "weights_sha256"),
+        ("seed", "seed"),
+        ("timeline", visualize::provenance::TIMELINE_SHA256),
+    ] {
+        if let Some(text) = probe.tags.facts.get(fact) {
+            lines.push(format!("{name:<10}{text}"));
+        }
+    }
+    lines
 }

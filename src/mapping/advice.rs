@@ -11,9 +11,6 @@ const QUIET_SECS: f64 = 8.0;
 /// A prompt that is replaced sooner than this is hardly seen, in seconds.
 const SHORT_SECS: f64 = 1.0;
 
-/// Below this confidence, beats and bars are a guess.
-const LOW_CONFIDENCE: f64 = 0.3;
-
 /// What a viewer may want to know or change before the film is rendered, a sentence or two each; often nothing.
 pub fn advice(timeline: &Timeline, analysis: &Analysis) -> Vec<String> {
     let mut advice = Vec::new();
@@ -31,10 +28,10 @@ fn unsure_beats(analysis: &Analysis) -> Option<String> {
         );
     }
     let percent = 100.0 * analysis.beat_confidence;
-    (analysis.beat_confidence < LOW_CONFIDENCE).then(|| {
+    (!analysis.has_clear_beats()).then(|| {
         format!(
-            "the beat is unsure ({percent:.0} %), so bars may be off: where a prompt has to be exact, give it a time such as \
-             [1:23.5]"
+            "the beat is unsure ({percent:.0} %), so prompts go by sections and even times, not by bars: where one has to be \
+             exact, give it a time such as [1:23.5], or the beats with --beats or --tempo"
         )
     })
 }

@@ -1,6 +1,7 @@
 use std::f64::consts::PI;
 
 use super::{Frame, NoiseKind, SCHEMA_VERSION, Timeline};
+use crate::camera::{MAX_PAN, MAX_ZOOM};
 use crate::prompts::MAX_GUIDANCE_SCALE;
 
 impl Timeline {
@@ -148,6 +149,10 @@ impl Timeline {
             ("prompt_velocity", frame.prompt_velocity, -1e9, 1e9),
             ("noise_velocity", frame.noise_velocity, -1e9, 1e9),
             ("pulse", frame.pulse, -PI, PI),
+            ("camera.zoom", frame.camera.zoom, 1.0, MAX_ZOOM),
+            ("camera.rotation", frame.camera.rotation, -1e3, 1e3),
+            ("camera.pan_x", frame.camera.pan_x, -MAX_PAN, MAX_PAN),
+            ("camera.pan_y", frame.camera.pan_y, -MAX_PAN, MAX_PAN),
             (
                 "guidance_scale",
                 frame.guidance_scale,

@@ -2,6 +2,7 @@ use super::integral::Integral;
 use super::motion::Moment;
 use super::prompt_path::PromptPoint;
 use crate::analysis::Hops;
+use crate::camera::View;
 
 /// The walk of stable-diffusion-videos (`get_timesteps_arr`): between two prompts, the share of the way is the running sum
 /// of percussive energy over its total, T = cumsum(e) / sum(e) per segment. Words and noise both follow T.
@@ -72,6 +73,7 @@ impl Classic {
             noise_velocity: velocity,
             pulse: 0.0,
             guidance: 0.0,
+            camera: View::default(),
         }
     }
 

@@ -14,7 +14,7 @@ pub enum Mapping {
     #[default]
     Music,
     /// The walk of stable-diffusion-videos, a baseline to compare with: between two prompts, words and noise move
-    /// together by the running sum of onset strength.
+    /// together by the running sum of percussive energy.
     Classic,
 }
 
@@ -61,6 +61,13 @@ pub struct Knobs {
     pub arrive: Arrive,
     /// Share of the time between two prompts in which the first one stays, 0..=0.95.
     pub dwell: f64,
+    /// How far the camera sways towards the picture: 0 = not at all, at most 1 = twice as close; `None` = where `map:` lines
+    /// ask for it.
+    pub zoom: Option<f64>,
+    /// How far it turns to either side, in degrees, 0..=45; `None` as for `zoom`.
+    pub rotate: Option<f64>,
+    /// How far it moves to either side, as a share of the frame, 0..=0.2; `None` as for `zoom`.
+    pub pan: Option<f64>,
 }
 
 impl Default for Knobs {
@@ -71,6 +78,9 @@ impl Default for Knobs {
             smooth: 1.0,
             arrive: Arrive::Section,
             dwell: 0.0,
+            zoom: None,
+            rotate: None,
+            pan: None,
         }
     }
 }
@@ -116,6 +126,9 @@ impl MappingConfig {
             ("--pulse", knobs.pulse, 4.0),
             ("--smooth", knobs.smooth, 20.0),
             ("--dwell", knobs.dwell, 0.95),
+            ("--zoom", knobs.zoom.unwrap_or_default(), 1.0),
+            ("--rotate", knobs.rotate.unwrap_or_default(), 45.0),
+            ("--pan", knobs.pan.unwrap_or_default(), 0.2),
         ] {
             if !(0.0..=max).contains(&value) {
                 let allowed = if name == "--start" {

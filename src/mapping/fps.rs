@@ -1,6 +1,8 @@
 use std::str::FromStr;
 
 use super::energy::percentile;
+use super::{Looping, MappingConfig};
+use crate::analysis::Beat;
 use crate::units::FrameRate;
 use crate::{Analysis, Error, Result};
 
@@ -26,6 +28,9 @@ pub struct BeatLock {
 /// Intervals that differ from the median by at most this share belong to the same tempo.
 const STEADY: f64 = 0.06;
 
+/// Share of the beats on the grid from which on the tempo counts as one.
+const MANY: f64 = 0.9;
+
 /// How far the last beat may be off the grid because the rate is a fraction of small numbers, in frames.
 const MAX_DRIFT_FRAMES: f64 = 0.05;
 
@@ -46,38 +51,85 @@ impl FromStr for Fps {
 }
 
 impl Fps {
-    /// The frame rate for a song.
+    /// The frame rate for the part of a song that `config` shows, with what to know about it where it follows the beat.
     ///
     /// # Errors
     /// As [`beat_lock`].
-    pub fn resolve(self, analysis: &Analysis) -> Result<FrameRate> {
-        match self {
-            Self::Rate(rate) => Ok(rate),
-            Self::PerBeat(n) => Ok(beat_lock(analysis, n)?.frame_rate),
-        }
+    pub fn resolve(
+        self,
+        analysis: &Analysis,
+        config: &MappingConfig,
+    ) -> Result<(FrameRate, Option<String>)> {
+        let n = match self {
+            Self::Rate(rate) => return Ok((rate, None)),
+            Self::PerBeat(n) => n,
+        };
+        let shown = shown_beats(analysis, config);
+        let lock = beat_lock(&shown, n)?;
+        let percent = 100.0 * lock.locked_share;
+        let note = if lock.locked_share < MANY {
+            format!(
+                "{n} frames a beat at the steadiest tempo, {} frames a second: {percent:.0} % of the beats keep to that grid, \
+                 since the tempo changes; hits show at their own time everywhere",
+                lock.frame_rate
+            )
+        } else {
+            format!("{n} frames a beat: {} frames a second", lock.frame_rate)
+        };
+        Ok((lock.frame_rate, Some(note)))
     }
 }
 
-/// The frame rate with `frames_per_beat` frames on each beat of the song's steadiest long stretch: a fraction of numbers
-/// as small as keep the grid on the beats to its end.
+/// Times of the beats that the film shows; all of the song's where it shows fewer than two.
+fn shown_beats(analysis: &Analysis, config: &MappingConfig) -> Vec<f64> {
+    let start_secs = config.start_secs;
+    let end_secs = config
+        .duration_secs
+        .map_or(f64::INFINITY, |secs| start_secs + secs);
+    let times = |beats: &[Beat]| beats.iter().map(|beat| beat.time_secs).collect::<Vec<_>>();
+    let from = |beat: &Beat| beat.time_secs >= start_secs - 1e-3;
+    let shown = match config.looping {
+        Looping::Beats(n) => {
+            let is_first = |beat: &Beat| from(beat) && beat.position_in_bar == 1;
+            let first = analysis.beats.iter().position(is_first).unwrap_or_default();
+            let loop_beats = analysis.beats.get(first..).unwrap_or_default();
+            let end = loop_beats.len().min((n as usize).saturating_add(1));
+            loop_beats.get(..end).map(times).unwrap_or_default()
+        }
+        Looping::Off | Looping::Whole => {
+            let shown = analysis
+                .beats
+                .iter()
+                .filter(|beat| from(beat) && beat.time_secs < end_secs);
+            shown.map(|beat| beat.time_secs).collect()
+        }
+    };
+    if shown.len() < 2 {
+        times(&analysis.beats)
+    } else {
+        shown
+    }
+}
+
+/// The frame rate with `frames_per_beat` frames on each beat of the longest stretch of one tempo: a fraction of numbers as
+/// small as keep the grid on the beats to its end. `times` are the beats, in seconds, ascending.
 ///
 /// # Errors
-/// [`Error::Config`] if the song has no beats, or if the rate would be out of range.
-pub fn beat_lock(analysis: &Analysis, frames_per_beat: u32) -> Result<BeatLock> {
+/// [`Error::Config`] if there are no beats, or if the rate would be out of range.
+pub fn beat_lock(times: &[f64], frames_per_beat: u32) -> Result<BeatLock> {
     let refused = |allowed: String| Error::Config {
         name: "--fps",
         value: format!("beat:{frames_per_beat}"),
         allowed,
     };
-    let times: Vec<f64> = analysis.beats.iter().map(|beat| beat.time_secs).collect();
-    let steady = steady_stretch(&times);
+    let steady = steady_stretch(times);
     let (first_secs, period_secs) = regression(steady).ok_or_else(|| {
         refused(
             "no steady beat was found in the song; give frames per second, such as 24".to_owned(),
         )
     })?;
     let rate = f64::from(frames_per_beat) / period_secs;
-    let length_secs = steady.last().copied().unwrap_or_default();
+    let length_secs = steady.last().copied().unwrap_or_default() - first_secs;
     let (num, den) = fraction(rate, MAX_DRIFT_FRAMES / length_secs.max(1.0));
     let frame_rate = FrameRate::new(num, den).map_err(|_| {
         refused(format!(
@@ -149,18 +201,34 @@ fn fraction(value: f64, tolerance: f64) -> (u32, u32) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::test_songs::Song;
+    use super::super::test_songs::{self, Song};
     use super::*;
     use proptest::prelude::*;
 
-    /// A song with beats at the given times.
+    /// A song with beats at the given times, a bar line at every fourth.
     fn song(times: impl Iterator<Item = f64>) -> Analysis {
         let mut analysis = Song::default().analysis();
         let beat = analysis.beats[0];
-        analysis.beats = times
-            .map(|time_secs| crate::analysis::Beat { time_secs, ..beat })
+        analysis.beats = (0..)
+            .zip(times)
+            .map(|(idx, time_secs)| Beat {
+                time_secs,
+                position_in_bar: idx % 4 + 1,
+                ..beat
+            })
             .collect();
         analysis
+    }
+
+    /// 20 beats of 100 BPM, then 60 of 140 BPM.
+    fn jump() -> Vec<f64> {
+        let slow = (0..20).map(|i| f64::from(i) * 0.6);
+        let fast = (0..60).map(|i| 12.0 + f64::from(i) * 60.0 / 140.0);
+        slow.chain(fast).collect()
+    }
+
+    fn per_second(rate: FrameRate) -> f64 {
+        f64::from(rate.num()) / f64::from(rate.den())
     }
 
     #[test]
@@ -185,31 +253,53 @@ mod tests {
 
     #[test]
     fn a_plain_tempo_gives_a_plain_rate() {
-        let lock = beat_lock(&Song::default().analysis(), 12).unwrap();
-        assert_eq!((lock.frame_rate.num(), lock.frame_rate.den()), (24, 1));
-        assert!(lock.locked_share > 0.999);
+        let (rate, note) = Fps::PerBeat(12)
+            .resolve(&Song::default().analysis(), &test_songs::config(24))
+            .unwrap();
+        assert_eq!((rate.num(), rate.den()), (24, 1));
+        assert!(note.unwrap().contains("12 frames a beat"));
     }
 
     #[test]
     fn a_changing_tempo_locks_the_longest_stretch() {
-        let slow = (0..20).map(|i| f64::from(i) * 0.6);
-        let fast = (0..60).map(|i| 12.0 + f64::from(i) * 60.0 / 140.0);
-        let lock = beat_lock(&song(slow.chain(fast)), 10).unwrap();
-        let rate = f64::from(lock.frame_rate.num()) / f64::from(lock.frame_rate.den());
+        let lock = beat_lock(&jump(), 10).unwrap();
+        let rate = per_second(lock.frame_rate);
         assert!((rate - 10.0 * 140.0 / 60.0).abs() < 1e-3, "{rate}");
-        assert!(
-            (0.7..0.95).contains(&lock.locked_share),
-            "{}",
-            lock.locked_share
-        );
+        let share = lock.locked_share;
+        assert!((0.7..0.95).contains(&share), "{share}");
+        let resolved = Fps::PerBeat(10).resolve(&song(jump().into_iter()), &test_songs::config(24));
+        let (_, note) = resolved.unwrap();
+        assert!(note.unwrap().contains("the tempo changes"));
+    }
+
+    #[test]
+    fn the_part_that_is_shown_decides() {
+        let jump = song(jump().into_iter());
+        let rate = |start_secs, duration_secs, looping| {
+            let config = MappingConfig {
+                start_secs,
+                duration_secs,
+                looping,
+                ..test_songs::config(24)
+            };
+            let (rate, note) = Fps::PerBeat(10).resolve(&jump, &config).unwrap();
+            assert!(!note.unwrap().contains("the tempo changes"));
+            per_second(rate)
+        };
+        let (slow, fast) = (10.0 * 100.0 / 60.0, 10.0 * 140.0 / 60.0);
+        assert!((rate(0.0, Some(11.0), Looping::Off) - slow).abs() < 1e-3);
+        assert!((rate(12.0, None, Looping::Whole) - fast).abs() < 1e-3);
+        assert!((rate(2.0, None, Looping::Beats(8)) - slow).abs() < 1e-3);
+        assert!((rate(13.0, None, Looping::Beats(8)) - fast).abs() < 1e-3);
     }
 
     #[test]
     fn songs_without_a_beat_and_impossible_rates_are_refused() {
         for times in [vec![], vec![1.0], vec![1.0, 1.0, 1.0]] {
-            assert!(beat_lock(&song(times.into_iter()), 16).is_err());
+            assert!(beat_lock(&times, 16).is_err());
         }
-        let error = beat_lock(&Song::default().analysis(), 1000).unwrap_err();
+        let plain: Vec<f64> = (0..100).map(|i| 0.5 * f64::from(i)).collect();
+        let error = beat_lock(&plain, 1000).unwrap_err();
         assert!(error.to_string().contains("2000.0"), "{error}");
     }
 
@@ -221,7 +311,7 @@ mod tests {
                 let sway = if i % 2 == 0 { jitter } else { -jitter };
                 first + period * f64::from(i) + sway
             });
-            let lock = beat_lock(&song(times), n).unwrap();
+            let lock = beat_lock(&times.collect::<Vec<_>>(), n).unwrap();
             prop_assert!(lock.frame_rate.den() <= 20_000);
             let frames = 299.0 * period / lock.frame_rate.frame_secs();
             let drift = (frames - 299.0 * f64::from(n)).abs();

@@ -1,3 +1,4 @@
+use super::camera::{Camera, Sway};
 use super::integral::Integral;
 use super::motion::{Moment, Music};
 use super::prompt_path::PromptPath;
@@ -24,6 +25,8 @@ pub(super) struct Loop {
     prompts: PromptPath,
     pulse: Pulse,
     guidance: Integral,
+    /// Its turns are over the time since the loop's start.
+    camera: Camera,
     start_secs: f64,
     length_secs: f64,
 }
@@ -36,28 +39,46 @@ impl Loop {
             mut prompts,
             pulse,
             guidance,
+            camera,
         } = music;
         prompts.arrive_again(start_secs + length_secs);
         let end_secs = start_secs + length_secs;
+        let seam = [start_secs, end_secs];
         let mut looped = Self {
             noise: Integral::new(Vec::new(), 0.0, 0.0),
             prompts,
-            pulse: pulse.without_hits_near(&[start_secs, end_secs], QUIET_SECS),
+            pulse: pulse.without_hits_near(&seam, QUIET_SECS),
             guidance,
+            camera: camera.clone(),
             start_secs,
             length_secs,
         };
-        let n = (length_secs / velocity.hop_secs()).ceil().max(1.0);
-        let hop_secs = length_secs / n;
-        let rate = |hop: usize| looped.faded(hop as f64 * hop_secs, |secs| velocity.rate(secs));
-        let mut rates: Vec<f64> = (0..=n as usize).map(rate).collect();
-        let length = Integral::new(rates.clone(), hop_secs, 0.0).position(length_secs);
-        let period = period.unwrap_or(length.round().max(MIN_SEEDS));
-        for rate in &mut rates {
-            *rate *= period / length;
-        }
-        looped.noise = Integral::new(rates, hop_secs, 0.0);
+        let whole = |length: f64| period.unwrap_or(length.round().max(MIN_SEEDS));
+        looped.noise = looped.closed(&velocity, whole);
+        looped.camera = camera.with(|sway| Sway {
+            turns: sway
+                .turns
+                .map(|turns| looped.closed(&turns, |n| n.round().max(1.0))),
+            hits: sway
+                .hits
+                .map(|hits| hits.without_hits_near(&seam, QUIET_SECS)),
+            ..sway
+        });
         looped
+    }
+
+    /// The integral of a rate faded so that it closes, over the time since the loop's start, stretched so that it ends at
+    /// what `whole` makes of its length.
+    fn closed(&self, velocity: &Integral, whole: impl Fn(f64) -> f64) -> Integral {
+        let n = (self.length_secs / velocity.hop_secs()).ceil().max(1.0);
+        let hop_secs = self.length_secs / n;
+        let rate = |hop: usize| self.faded(hop as f64 * hop_secs, |secs| velocity.rate(secs));
+        let mut rates: Vec<f64> = (0..=n as usize).map(rate).collect();
+        let length = Integral::new(rates.clone(), hop_secs, 0.0).position(self.length_secs);
+        for rate in &mut rates {
+            *rate *= whole(length) / length;
+        }
+        Integral::new(rates, hop_secs, 0.0)
     }
 
     /// Where everything is at a time in seconds of the song, from the loop's start to its end.
@@ -69,6 +90,10 @@ impl Loop {
             noise_velocity: self.noise.rate(since),
             pulse: self.faded(since, |secs| self.pulse.at(secs)),
             guidance: self.faded(since, |secs| self.guidance.rate(secs)),
+            camera: self.camera.view(&|sway| {
+                let hits = self.faded(since, |secs| sway.hits_at(secs));
+                (sway.turns_at(since), hits)
+            }),
         }
     }
 

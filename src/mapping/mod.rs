@@ -16,6 +16,7 @@
 //! | `prompt_path.rs` | arrivals to a prompt position |
 //! | `events.rs` | onsets and beats with their strength |
 //! | `pulse.rs` | events to hits that return |
+//! | `camera.rs` | how the finished frame is looked at |
 //! | `looping.rs` | motion that closes |
 //! | `motion.rs` | all of these, at a time |
 //! | `classic.rs` | the well-known walk, as a baseline |
@@ -28,6 +29,7 @@
 //! | `plot.rs` | a picture of a timeline |
 
 mod advice;
+mod camera;
 mod check;
 mod classic;
 mod config;

@@ -1,11 +1,13 @@
+use super::camera::Camera;
 use super::classic::Classic;
 use super::energy::{ENERGY, follow};
 use super::integral::Integral;
 use super::looping::Loop;
 use super::prompt_path::{PromptPath, PromptPoint};
 use super::pulse::Pulse;
-use super::{Knobs, Mapping, MappingConfig};
+use super::{Mapping, MappingConfig};
 use crate::Analysis;
+use crate::camera::View;
 use crate::prompts::{Channel, Route};
 
 /// Noise velocity in silence, in seeds per second: slow, but never still.
@@ -15,7 +17,7 @@ const FLOOR_VELOCITY: f64 = 0.06;
 const ENERGY_VELOCITY: f64 = 0.4;
 
 /// Exponent on the energy. Loudness in dB, like hearing, squeezes loud and quiet together; motion may tell them apart.
-const ENERGY_POWER: f64 = 1.6;
+pub(super) const ENERGY_POWER: f64 = 1.6;
 
 /// Everything that moves, as a function of the song's time.
 #[derive(Clone, Debug)]
@@ -37,6 +39,8 @@ pub(super) struct Moment {
     pub pulse: f64,
     /// Guidance scale that the sound adds.
     pub guidance: f64,
+    /// How the frame is looked at.
+    pub camera: View,
 }
 
 impl Motion {
@@ -51,7 +55,7 @@ impl Motion {
             let classic = Classic::new(&analysis.hops, &arrivals, analysis.duration_secs);
             return Self::Classic(classic);
         }
-        Self::Music(Music::new(analysis, arrivals, routes, &config.knobs))
+        Self::Music(Music::new(analysis, arrivals, routes, config))
     }
 
     /// The same motion closed: `start_secs..start_secs + length_secs` of the song is one turn, on which the noise position
@@ -82,10 +86,17 @@ pub(super) struct Music {
     pub pulse: Pulse,
     /// Guidance scale that the sound adds; its integral has no meaning.
     pub guidance: Integral,
+    pub camera: Camera,
 }
 
 impl Music {
-    fn new(analysis: &Analysis, arrivals: Vec<f64>, routes: &[Route], knobs: &Knobs) -> Self {
+    fn new(
+        analysis: &Analysis,
+        arrivals: Vec<f64>,
+        routes: &[Route],
+        config: &MappingConfig,
+    ) -> Self {
+        let knobs = &config.knobs;
         let hops = &analysis.hops;
         let noise_routes = of_channel(routes, Channel::Noise);
         let noise_routes = if noise_routes.is_empty() {
@@ -109,6 +120,7 @@ impl Music {
             prompts: PromptPath::new(arrivals, knobs.dwell),
             pulse: Pulse::new(analysis, &of_channel(routes, Channel::Pulse), knobs.pulse),
             guidance: Integral::new(guidance, hops.hop_secs, 0.0),
+            camera: Camera::new(analysis, routes, knobs, config.render.size),
         }
     }
 
@@ -119,6 +131,7 @@ impl Music {
             noise_velocity: self.noise.rate(secs),
             pulse: self.pulse.at(secs),
             guidance: self.guidance.rate(secs),
+            camera: self.camera.at(secs),
         }
     }
 }
@@ -129,7 +142,7 @@ fn of_channel(routes: &[Route], channel: Channel) -> Vec<Route> {
 }
 
 /// The sum of what routes carry at each hop; empty without routes.
-fn sum(analysis: &Analysis, routes: &[Route], smooth: f64, power: f64) -> Vec<f64> {
+pub(super) fn sum(analysis: &Analysis, routes: &[Route], smooth: f64, power: f64) -> Vec<f64> {
     let mut sum: Vec<f64> = Vec::new();
     for route in routes {
         let followed = follow(analysis, route, smooth);

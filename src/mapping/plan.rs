@@ -5,6 +5,7 @@ use super::{
     Frame, Looping, Mapping, MappingConfig, NoiseKind, NoisePath, Prompt, PromptText,
     SCHEMA_VERSION, Song, Timeline,
 };
+use crate::camera::View;
 use crate::prompts::{MAX_GUIDANCE_SCALE, Script, ScriptPrompt};
 use crate::units::samples_to_secs;
 use crate::{Analysis, Result};
@@ -69,7 +70,7 @@ impl<'a> Plan<'a> {
         } else {
             0.0..analysis.duration_secs
         };
-        script.check_stems(analysis)?;
+        script.check_routes(analysis)?;
         let mut arrivals = script.arrivals(analysis, config.knobs.arrive, span)?;
         let mut motion = Motion::new(analysis, arrivals.clone(), &script.routes, config);
         if is_loop {
@@ -108,6 +109,12 @@ impl<'a> Plan<'a> {
             noise_velocity: nano(moment.noise_velocity),
             pulse: nano(moment.pulse),
             guidance_scale: nano(guidance_scale.clamp(0.0, MAX_GUIDANCE_SCALE)),
+            camera: View {
+                zoom: nano(moment.camera.zoom),
+                rotation: nano(moment.camera.rotation),
+                pan_x: nano(moment.camera.pan_x),
+                pan_y: nano(moment.camera.pan_y),
+            },
         }
     }
 

@@ -12,7 +12,7 @@ use crate::prompts::{Channel, Feature, Route};
 const MAX_ANGLE: f64 = 0.45;
 
 /// Angle of the kernel of an event of strength 1.
-const HIT_ANGLE: f64 = 0.24;
+pub(super) const HIT_ANGLE: f64 = 0.24;
 
 /// Length of the rise in seconds: about a frame at 24 per second, too short to be seen as coming early.
 const RISE_SECS: f64 = 0.04;
@@ -67,6 +67,11 @@ impl Pulse {
     pub fn new(analysis: &Analysis, routes: &[Route], gain: f64) -> Self {
         let default = [ONSETS];
         let routes = if routes.is_empty() { &default } else { routes };
+        Self::of(analysis, routes, gain)
+    }
+
+    /// From what `routes` say.
+    pub fn of(analysis: &Analysis, routes: &[Route], gain: f64) -> Self {
         let mut hits = Vec::new();
         for route in routes {
             let angle = gain * route.gain * HIT_ANGLE;
@@ -105,6 +110,12 @@ impl Pulse {
             .copied()
             .collect();
         Self { hits, ..*self }
+    }
+
+    /// The farthest that the pulse goes to either side, in radians.
+    pub fn peak(&self) -> f64 {
+        let peaks = self.hits.iter().map(|hit| self.at(hit.time_secs).abs());
+        peaks.fold(0.0, f64::max)
     }
 
     /// The angle in radians at a time in seconds, below `MAX_ANGLE`.

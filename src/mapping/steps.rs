@@ -1,11 +1,15 @@
 use super::{FrameInputs, NoiseMix, Timeline};
 use crate::Result;
 
+/// Radians by which the noise turns for as much visible change as a camera that moves the picture by its diagonal.
+/// Measured with the bundled model on a soft picture (12) and on one full of detail (21).
+const CAMERA_STEP: f64 = 15.0;
+
 impl Timeline {
     /// How far the plan moves from each frame to the next, one value less than frames: what a viewer should see move.
     ///
-    /// The root of the squared turn of the noise (in radians, drift and pulse together) and the squared change of the
-    /// prompts' shares. It knows nothing of how far two prompts lie apart on the screen; that is what calibration measures.
+    /// The root of the squared turn of the noise (in radians, drift and pulse together), the squared change of the
+    /// prompts' shares and the squared move of the camera. It knows nothing of how far two prompts lie apart on the screen; that is what calibration measures.
     ///
     /// # Errors
     /// As [`inputs`](Self::inputs).
@@ -14,14 +18,18 @@ impl Timeline {
         let mut steps = Vec::with_capacity(self.frames.len().saturating_sub(1));
         for frame in &self.frames {
             let inputs = self.inputs(frame.frame_idx)?;
-            steps.extend(last.as_ref().map(|last| step(last, &inputs)));
+            let size = self.render.size;
+            steps.extend(last.as_ref().map(|last| {
+                let moved = CAMERA_STEP * last.camera.distance(&inputs.camera, size);
+                step(last, &inputs).hypot(moved)
+            }));
             last = Some(inputs);
         }
         Ok(steps)
     }
 }
 
-/// How far two frames lie apart; see [`Timeline::commanded_steps`].
+/// How far two frames lie apart, the camera aside; see [`Timeline::commanded_steps`].
 pub(super) fn step(a: &FrameInputs, b: &FrameInputs) -> f64 {
     let texts = [&a.prompt_from, &a.prompt_to, &b.prompt_from, &b.prompt_to];
     let mut squares = 0.0;
@@ -69,6 +77,7 @@ fn angle(a: &NoiseMix, b: &NoiseMix) -> f64 {
 mod tests {
     use super::super::PromptText;
     use super::*;
+    use crate::camera::View;
 
     fn inputs(terms: &[(u64, f64)], prompt_mix: f64) -> FrameInputs {
         let words = |text: &str| PromptText {
@@ -83,6 +92,7 @@ mod tests {
                 terms: terms.to_vec(),
             },
             guidance_scale: 1.0,
+            camera: View::default(),
         }
     }
 

@@ -3,17 +3,31 @@
 use super::steps::step;
 use super::timeline::FrameInputs;
 
-/// Inputs in order, where a frame that lies less than `threshold` from the last one that was kept gets that one's inputs;
-/// the measure is that of [`Timeline::commanded_steps`](super::Timeline::commanded_steps). Slow motion adds up until a frame
-/// is kept, and a frame that differs in anything else is kept.
+/// Inputs in order, where a frame that lies less than `threshold` from the last one that was kept gets that one's inputs, but
+/// for its own camera; the measure is that of [`Timeline::commanded_steps`](super::Timeline::commanded_steps). Slow motion
+/// adds up until a frame is kept, and a frame that differs in anything else is kept.
 pub fn hold_still(frames: Vec<FrameInputs>, threshold: f64) -> Vec<FrameInputs> {
     let mut held: Vec<FrameInputs> = Vec::with_capacity(frames.len());
     for frame in frames {
         let kept = held.last().filter(|kept| is_still(kept, &frame, threshold));
-        let kept = kept.cloned();
-        held.push(kept.unwrap_or(frame));
+        let still = kept.map(|kept| FrameInputs {
+            camera: frame.camera,
+            ..kept.clone()
+        });
+        held.push(still.unwrap_or(frame));
     }
     held
+}
+
+impl FrameInputs {
+    /// Whether both frames are drawn alike; the camera may look at them in two ways.
+    pub fn draws_like(&self, other: &Self) -> bool {
+        let same_view = Self {
+            camera: other.camera,
+            ..self.clone()
+        };
+        same_view == *other
+    }
 }
 
 fn is_still(kept: &FrameInputs, frame: &FrameInputs, threshold: f64) -> bool {
@@ -24,12 +38,13 @@ fn is_still(kept: &FrameInputs, frame: &FrameInputs, threshold: f64) -> bool {
         noise: frame.noise.clone(),
         ..kept.clone()
     };
-    moved == *frame && step(kept, frame) < threshold
+    moved.draws_like(frame) && step(kept, frame) < threshold
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::camera::View;
     use crate::mapping::{NoiseMix, PromptText};
 
     fn frame(angle: f64) -> FrameInputs {
@@ -45,6 +60,7 @@ mod tests {
                 terms: vec![(1, angle.cos()), (2, angle.sin())],
             },
             guidance_scale: 1.0,
+            camera: View::default(),
         }
     }
 

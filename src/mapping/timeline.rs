@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::camera::View;
 use crate::config::{Encoding, RenderConfig};
 use crate::units::FrameRate;
 use crate::{Error, Result};
@@ -138,6 +139,9 @@ pub struct Frame {
     pub pulse: f64,
     /// Classifier-free guidance; 1 or less = none.
     pub guidance_scale: f64,
+    /// How the finished picture is looked at; left out where that is as it was drawn.
+    #[serde(default, skip_serializing_if = "View::is_still")]
+    pub camera: View,
 }
 
 /// One frame with every reference resolved: all that a renderer sees of a timeline.
@@ -153,6 +157,9 @@ pub struct FrameInputs {
     pub noise: NoiseMix,
     /// Classifier-free guidance; 1 or less = none.
     pub guidance_scale: f64,
+    /// How the finished picture is looked at; left out where that is as it was drawn.
+    #[serde(default, skip_serializing_if = "View::is_still")]
+    pub camera: View,
 }
 
 /// A weighted sum of the Gaussian noises of some seeds; the squared weights add up to 1, so the sum is Gaussian too.
@@ -198,6 +205,7 @@ impl Timeline {
                 .mix(frame.noise_position, frame.pulse)
                 .map_err(fault)?,
             guidance_scale: frame.guidance_scale,
+            camera: frame.camera,
         })
     }
 }

@@ -81,6 +81,7 @@ fn walks() -> Vec<Vec<RgbImage>> {
                 terms: vec![(*seed, share.cos()), (seed + 1, share.sin())],
             },
             guidance_scale: defaults.guidance_scale,
+            camera: Default::default(),
         });
         renderer.render(&frames).unwrap()
     };

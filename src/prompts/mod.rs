@@ -29,12 +29,15 @@
 //! map: noise = low {gain=0.5 release=0.3}    and the bass, half as much, falling off within 0.3 seconds
 //! map: pulse = downbeats {gain=2}            hits on downbeats alone instead of onsets
 //! map: guidance = high {gain=1.5}            up to 1.5 more guidance where there are cymbals
+//! map: zoom = downbeats                      the camera jumps closer on each bar and falls back
+//! map: rotate = low {gain=2}                 and sways twice as fast where there is bass
 //! ```
 //!
 //! | channel | features |
 //! |---|---|
 //! | `noise`, `guidance` | `energy`, `loudness` (0.4 s), `short_term` (loudness over 3 s), `onsets`, `low`, `mid`, `high`, `harmonic`, `percussive`, `brightness`, `width`, `stem NAME` |
 //! | `pulse` | `onsets`, `low`, `mid`, `high`, `beats`, `downbeats`, `stem NAME` |
+//! | `zoom`, `rotate`, `pan` | all of them: `onsets`, `beats` and `downbeats` as hits, the others as the speed of swaying |
 //!
 //! A stem is a file of the user's own, given with `--stem NAME=FILE`. Routes of a channel add up and replace its default. `attack` and `release` are time constants in seconds.
 //!

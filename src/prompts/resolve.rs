@@ -3,7 +3,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::{Arrival, Feature, Script, ScriptPrompt};
-use crate::text_file::{TextError, suggest};
+use crate::text_file::{Place, TextError, suggest};
 use crate::units::format_secs;
 use crate::{Analysis, Error, Result};
 
@@ -91,27 +91,42 @@ impl Script {
         Ok(arrivals.into_iter().flatten().collect())
     }
 
-    /// Checks that the song has every stem that a route follows.
+    /// Checks that the song has what routes follow.
     ///
     /// # Errors
-    /// [`Error::Text`] with the place of the first one that it lacks.
-    pub fn check_stems(&self, analysis: &Analysis) -> Result<()> {
+    /// [`Error::Text`] for a stem that it lacks, with its place, and for the width of a song with one channel.
+    pub fn check_routes(&self, analysis: &Analysis) -> Result<()> {
+        let refuse = |place: Option<&Place>, reason: String, hint: String| {
+            Err(Error::Text(Box::new(TextError {
+                path: self.path.clone(),
+                place: place.cloned(),
+                reason,
+                hint: Some(hint),
+            })))
+        };
         for route in &self.routes {
-            let Feature::Stem { name, place } = &route.feature else {
-                continue;
-            };
-            if analysis.stems.iter().all(|stem| stem.name != *name) {
-                let known: Vec<&str> = analysis.stems.iter().map(|s| s.name.as_str()).collect();
-                return Err(Error::Text(Box::new(TextError {
-                    path: self.path.clone(),
-                    place: Some(place.clone()),
-                    reason: format!("the song has no stem \"{name}\""),
-                    hint: Some(if known.is_empty() {
+            match &route.feature {
+                Feature::Width if analysis.track.n_channels < 2 => {
+                    return refuse(
+                        None,
+                        "a map line follows width, and the song has one channel".to_owned(),
+                        "leave that line out, or follow another feature".to_owned(),
+                    );
+                }
+                Feature::Stem { name, place }
+                    if analysis.stems.iter().all(|stem| stem.name != *name) =>
+                {
+                    let stems = analysis.stems.iter().map(|stem| stem.name.as_str());
+                    let known: Vec<&str> = stems.collect();
+                    let hint = if known.is_empty() {
                         format!("give its file: --stem {name}=FILE")
                     } else {
                         suggest(name, &known)
-                    }),
-                })));
+                    };
+                    let reason = format!("the song has no stem \"{name}\"");
+                    return refuse(Some(place), reason, hint);
+                }
+                _ => {}
             }
         }
         Ok(())

@@ -5,14 +5,14 @@ use crate::text_file::{Line, Place, TextError, suggest, trimmed};
 /// A `map:` line: a feature of the sound drives a channel of the picture.
 ///
 /// The routes of a channel add up. They replace what drives noise and pulse by default, `noise = energy` and
-/// `pulse = onsets`; guidance has no default.
+/// `pulse = onsets`; guidance has no default, and the camera's channels follow `energy` where a flag turns them on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Route {
     /// What moves.
     pub channel: Channel,
     /// What it follows.
     pub feature: Feature,
-    /// How much of it, -10..=10. For noise and pulse, 1 is as much as by default; for guidance, it is the guidance scale
+    /// How much of it, -10..=10. For noise, pulse and camera, 1 is as much as by default; for guidance, it is the guidance scale
     /// that the feature's maximum adds.
     pub gain: f64,
     /// Time constant in seconds of rising; `None` = the default.
@@ -30,6 +30,12 @@ pub enum Channel {
     Pulse,
     /// The guidance scale.
     Guidance,
+    /// How close the camera is.
+    Zoom,
+    /// How far the camera is turned.
+    Rotate,
+    /// How far the camera is moved aside.
+    Pan,
 }
 
 /// A part of the sound that can drive.
@@ -41,7 +47,7 @@ pub enum Feature {
     Loudness,
     /// Short-term loudness (3 s), after ITU-R BS.1770: swells rather than hits.
     ShortTerm,
-    /// Onset strength; for the pulse, the onsets of all bands.
+    /// Onset strength; for pulse and camera, the onsets of all bands.
     Onsets,
     /// Kick and bass; for the pulse, the onsets there.
     Low,
@@ -57,9 +63,9 @@ pub enum Feature {
     Brightness,
     /// How wide the stereo picture is; nothing in a song with one channel.
     Width,
-    /// Beats; for the pulse only.
+    /// Beats; for pulse and camera only.
     Beats,
-    /// First beats of bars; for the pulse only.
+    /// First beats of bars; for pulse and camera only.
     Downbeats,
     /// A stem of the song: its energy; for the pulse, its onsets.
     Stem {
@@ -70,10 +76,13 @@ pub enum Feature {
     },
 }
 
-const CHANNELS: [(&str, Channel); 3] = [
+const CHANNELS: [(&str, Channel); 6] = [
     ("noise", Channel::Noise),
     ("pulse", Channel::Pulse),
     ("guidance", Channel::Guidance),
+    ("zoom", Channel::Zoom),
+    ("rotate", Channel::Rotate),
+    ("pan", Channel::Pan),
 ];
 
 const FEATURES: [(&str, Feature); 13] = [
@@ -95,9 +104,19 @@ const FEATURES: [(&str, Feature); 13] = [
 /// The word in front of a stem's name.
 const STEM: &str = "stem";
 
+impl Feature {
+    /// Whether a channel that takes both has hits from this feature, rather than a speed.
+    pub fn is_event(&self) -> bool {
+        matches!(self, Self::Onsets | Self::Beats | Self::Downbeats)
+    }
+}
+
 impl Channel {
-    /// The pulse follows events, the others what is there at every moment.
+    /// The pulse follows events, noise and guidance what is there at every moment, the camera either.
     fn can_follow(self, feature: &Feature) -> bool {
+        if matches!(self, Self::Zoom | Self::Rotate | Self::Pan) {
+            return true;
+        }
         match feature {
             Feature::Energy
             | Feature::Loudness

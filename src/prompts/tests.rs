@@ -305,8 +305,12 @@ fn stems_drive_by_their_names() {
             .unwrap()
             .contains("stem NAME")
     );
-    let analysis = crate::mapping::test_songs::Song::default().analysis();
-    let refused = script.check_stems(&analysis).unwrap_err();
+    let mut analysis = crate::mapping::test_songs::Song::default().analysis();
+    let wide = parse("a\nmap: noise = width\n");
+    assert!(wide.check_routes(&analysis).is_ok());
+    analysis.track.n_channels = 1;
+    assert!(wide.check_routes(&analysis).is_err());
+    let refused = script.check_routes(&analysis).unwrap_err();
     assert!(
         refused.to_string().contains("prompts.txt:2:19"),
         "{refused}"

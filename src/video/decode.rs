@@ -1,11 +1,13 @@
 //! Decodes the frames of a film one after the other.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use mp4_atom::{Avc1, Avcc, Codec, Trak};
-use openh264::decoder::Decoder;
+use openh264::OpenH264API;
+use openh264::decoder::{Decoder, DecoderConfig, Flush};
 
 use super::colour::Yuv420;
 use super::config::MAX_SIDES;
@@ -25,7 +27,7 @@ pub struct DecodedFrame {
     pub picture: Yuv420,
 }
 
-/// A film whose frames can be decoded: H.264 without B-frames, as this program writes it.
+/// A film whose frames can be decoded: H.264, as this program and most others write it.
 pub struct FilmReader {
     film: Film,
 }
@@ -42,6 +44,11 @@ impl FilmReader {
         Ok(reader)
     }
 
+    /// The film's file.
+    pub fn path(&self) -> &Path {
+        &self.film.path
+    }
+
     /// Size of the frames in pixels.
     ///
     /// # Errors
@@ -54,7 +61,8 @@ impl FilmReader {
         })
     }
 
-    /// Decodes the frames in order, one at a time; may be called again to start over. Ends after the first error.
+    /// Decodes the frames in the order in which they are shown, one at a time; may be called again to start over. Ends
+    /// after the first error.
     ///
     /// # Errors
     /// When the file can't be opened any more.
@@ -62,26 +70,72 @@ impl FilmReader {
         let (trak, avc1) = self.track()?;
         let path = &self.film.path;
         let file = File::open(path).map_err(Error::io("open", path))?;
+        // A decoder that is asked for each frame at once gives frames in coded order, which is another one with B-frames.
+        let is_reordered = is_reordered(trak);
+        let flush = if is_reordered {
+            Flush::NoFlush
+        } else {
+            Flush::Flush
+        };
+        let config = DecoderConfig::new().flush_after_decode(flush);
         let mut source = SampleDecoder {
             path,
             source: BufReader::with_capacity(1 << 16, file),
-            decoder: Decoder::new().map_err(|e| undecodable(path, &e))?,
+            decoder: Decoder::with_api_config(OpenH264API::from_source(), config)
+                .map_err(|e| undecodable(path, &e))?,
             annex_b: parameter_sets(&avc1.avcc),
             length_size: usize::from(avc1.avcc.length_size),
             size: self.size()?,
         };
         let timescale = f64::from(trak.mdia.mdhd.timescale.max(1));
-        let table = samples(&trak.mdia.minf.stbl, self.film.n_bytes);
-        let mut has_failed = false;
-        let frames = (0u64..).zip(table).map(move |(frame_idx, sample)| {
-            let sample = sample.map_err(|e| bad(path, &e))?;
-            Ok(DecodedFrame {
-                frame_idx,
-                time_secs: sample.dts as f64 / timescale,
-                picture: source.decode(&sample, frame_idx)?,
-            })
-        });
-        Ok(frames.take_while(move |frame| !std::mem::replace(&mut has_failed, frame.is_err())))
+        let start = start_ticks(trak);
+        let mut offsets = composition_offsets(trak);
+        let mut table = (0u64..).zip(samples(&trak.mdia.minf.stbl, self.film.n_bytes));
+        // Pictures come in the order of their times, so each has the earliest time that is left.
+        let mut times = BTreeSet::new();
+        let mut pictures = VecDeque::new();
+        let mut shown = 0u64..;
+        let mut is_over = false;
+        Ok(std::iter::from_fn(move || {
+            let mut next = || loop {
+                if let Some(picture) = pictures.pop_front() {
+                    let (ticks, _) = times.pop_first().unwrap_or((0, 0));
+                    return Ok(shown.next().map(|frame_idx| DecodedFrame {
+                        frame_idx,
+                        time_secs: (ticks - start) as f64 / timescale,
+                        picture,
+                    }));
+                }
+                if is_over {
+                    return Ok(None);
+                }
+                match table.next() {
+                    Some((idx, sample)) => {
+                        let sample = sample.map_err(|e| bad(path, &e))?;
+                        let offset = offsets.next().unwrap_or_default();
+                        times.insert((sample.dts as i64 + offset, idx));
+                        let picture = source.decode(&sample, idx)?;
+                        if picture.is_none() && !is_reordered {
+                            return Err(bad(path, &format!("frame {idx} gives no picture")));
+                        }
+                        pictures.extend(picture);
+                    }
+                    None => {
+                        is_over = true;
+                        pictures.extend(source.rest()?);
+                        if pictures.len() != times.len() {
+                            return Err(bad(path, "some of its last frames give no picture"));
+                        }
+                    }
+                }
+            };
+            let frame = next();
+            if frame.is_err() {
+                is_over = true;
+                pictures.clear();
+            }
+            frame.transpose()
+        }))
     }
 
     fn track(&self) -> Result<(&Trak, &Avc1)> {
@@ -93,12 +147,6 @@ impl FilmReader {
         let Codec::Avc1(avc1) = codec else {
             return Err(bad(path, "its picture isn't H.264 of kind avc1"));
         };
-        if trak.mdia.minf.stbl.ctts.is_some() {
-            return Err(bad(
-                path,
-                "its picture has B-frames, which aren't read here",
-            ));
-        }
         let (width, height) = (u32::from(avc1.visual.width), u32::from(avc1.visual.height));
         if width.max(height) > MAX_SIDES.0 || width.min(height) > MAX_SIDES.1 {
             return Err(bad(
@@ -121,7 +169,8 @@ struct SampleDecoder<'a> {
 }
 
 impl SampleDecoder<'_> {
-    fn decode(&mut self, sample: &TableSample, frame_idx: u64) -> Result<Yuv420> {
+    /// Decodes a sample. Where pictures are reordered, one of an earlier sample may come out, or none yet.
+    fn decode(&mut self, sample: &TableSample, frame_idx: u64) -> Result<Option<Yuv420>> {
         let io = Error::io("read", self.path);
         let mut data = vec![0; sample.n_bytes as usize];
         self.source
@@ -132,11 +181,53 @@ impl SampleDecoder<'_> {
             .ok_or_else(|| bad(self.path, &format!("frame {frame_idx} is damaged")))?;
         let decoded = self.decoder.decode(&self.annex_b);
         let decoded = decoded.map_err(|e| undecodable(self.path, &e))?;
-        let decoded = decoded
-            .ok_or_else(|| bad(self.path, &format!("frame {frame_idx} gives no picture")))?;
+        let picture = decoded.map(|decoded| Yuv420::copy_of(&decoded, self.size));
         self.annex_b.clear();
-        Yuv420::copy_of(&decoded, self.size)
+        picture.transpose()
     }
+
+    /// The pictures that the decoder still holds after the last sample.
+    fn rest(&mut self) -> Result<Vec<Yuv420>> {
+        let rest = self.decoder.flush_remaining();
+        let rest = rest.map_err(|e| undecodable(self.path, &e))?;
+        rest.iter()
+            .map(|decoded| Yuv420::copy_of(decoded, self.size))
+            .collect()
+    }
+}
+
+/// Whether frames are shown in another order than they are coded.
+fn is_reordered(trak: &Trak) -> bool {
+    let runs = trak
+        .mdia
+        .minf
+        .stbl
+        .ctts
+        .iter()
+        .flat_map(|ctts| &ctts.entries);
+    runs.into_iter().any(|run| run.sample_offset != 0)
+}
+
+/// How long after its decoding each sample is shown, in ticks of the track; empty = at once.
+fn composition_offsets(trak: &Trak) -> impl Iterator<Item = i64> + '_ {
+    let runs = trak
+        .mdia
+        .minf
+        .stbl
+        .ctts
+        .iter()
+        .flat_map(|ctts| &ctts.entries);
+    runs.flat_map(|run| std::iter::repeat_n(run.sample_offset, run.sample_count as usize))
+}
+
+/// Time of the track at which its presentation begins, in ticks, by its edit list.
+fn start_ticks(trak: &Trak) -> i64 {
+    let edits = trak.edts.iter().flat_map(|edts| &edts.elst);
+    let mut edits = edits.flat_map(|elst| &elst.entries);
+    let start = edits.find_map(|edit| edit.media_time);
+    start
+        .and_then(|ticks| i64::try_from(ticks).ok())
+        .unwrap_or_default()
 }
 
 /// Sequence and picture parameter sets as a byte stream.
@@ -182,7 +273,7 @@ mod tests {
             let chunk = testing::chunk(folder.path(), "aa", 0..n_frames, &config);
             let path = folder.path().join("film.mp4");
             let sound = FakeSound::each(1.2).remove(0);
-            mux(&[chunk], &sound, &Tags::default(), &path).unwrap();
+            mux(&[chunk], &sound, &Tags::default(), None, &path).unwrap();
             let reader = FilmReader::open(&path).unwrap();
             assert_eq!(reader.size().unwrap(), config.size);
             let mut converter = crate::video::colour::Converter::new(config.size);
@@ -199,13 +290,30 @@ mod tests {
         }
     }
 
+    /// `tests/video/README.md` says how the film was made: each frame is a little brighter than the one before.
+    #[test]
+    fn frames_of_another_encoder_come_in_the_order_of_their_times() {
+        let reader = FilmReader::open("tests/video/b_frames.mp4").unwrap();
+        let frames: Vec<_> = reader.frames().unwrap().map(Result::unwrap).collect();
+        assert_eq!(frames.len(), 48);
+        for (idx, frame) in frames.iter().enumerate() {
+            let luma = frame.picture.luma();
+            let mean = luma.iter().map(|v| f64::from(*v)).sum::<f64>() / luma.len() as f64;
+            assert!(
+                (mean - (16.0 + 4.0 * idx as f64)).abs() < 1.5,
+                "{idx}: {mean}"
+            );
+            assert!((frame.time_secs - idx as f64 / 24.0).abs() < 1e-9);
+        }
+    }
+
     #[test]
     fn damaged_frames_are_errors() {
         let folder = tempfile::tempdir().unwrap();
         let chunk = testing::chunk(folder.path(), "aa", 0..4, &config(64, 64));
         let path = folder.path().join("film.mp4");
         let sound = FakeSound::each(0.1).remove(0);
-        mux(&[chunk], &sound, &Tags::default(), &path).unwrap();
+        mux(&[chunk], &sound, &Tags::default(), None, &path).unwrap();
         let bytes = std::fs::read(&path).unwrap();
         let mdat = bytes.windows(4).position(|w| w == b"mdat").unwrap() + 4;
         let mut lengthened = bytes.clone();

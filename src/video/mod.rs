@@ -1,5 +1,6 @@
 //! Stage 5: pictures are encoded in chunks, and the chunks are muxed with the untouched soundtrack.
 
+mod attachment;
 mod chunk;
 mod colour;
 mod config;
@@ -17,6 +18,7 @@ mod tags;
 #[cfg(test)]
 mod testing;
 
+pub use attachment::attachment;
 pub use chunk::{ChunkInfo, ChunkReader, ChunkWriter, SampleInfo, chunk_id};
 pub use colour::Yuv420;
 pub use config::{EncodeConfig, MAX_QP, MAX_SIDES, MIN_QP, MIN_SIDE};

@@ -8,12 +8,12 @@ use std::path::Path;
 
 use mp4_atom::SttsEntry;
 
-use super::Video;
 use super::chunk::{ChunkInfo, ChunkReader};
 use super::moov::{Movie, TrackTable, avc1, frame_ticks};
 use super::sound_entry::sound_entry;
 use super::spool::{INTERVALS_PER_SEC, Spool, count_in};
 use super::tags::Tags;
+use super::{Video, attachment};
 use crate::audio::{Soundtrack, SoundtrackCodec};
 use crate::partial_file::{PartialFile, folder_of, write_error};
 use crate::units::samples_to_secs;
@@ -21,7 +21,8 @@ use crate::{Error, Result};
 
 /// Writes the film of `chunks`, which must follow each other from frame 0 on, with the sound of `soundtrack`.
 ///
-/// The picture starts at time 0, and so does sample `skip_samples` of the sound, by an edit list. The file appears at
+/// `attachment` travels behind the samples, where players pass over it; see [`attachment`](super::attachment()). The
+/// picture starts at time 0, and so does sample `skip_samples` of the sound, by an edit list. The file appears at
 /// `path` whole or not at all, in place of an older one; while it is written, its folder holds the film and another copy
 /// of the sound.
 ///
@@ -32,6 +33,7 @@ pub fn mux(
     chunks: &[ChunkInfo],
     soundtrack: &dyn Soundtrack,
     tags: &Tags,
+    attachment: Option<&[u8]>,
     path: impl AsRef<Path>,
 ) -> Result<Video> {
     let path = path.as_ref();
@@ -41,7 +43,9 @@ pub fn mux(
     let head = movie
         .head()
         .map_err(|e| mismatch(&format!("its boxes: {e}")))?;
-    let n_bytes = head.len() as u64 + movie.n_sample_bytes();
+    let tail = attachment.map(attachment::encode).transpose()?;
+    let tail = tail.unwrap_or_default();
+    let n_bytes = (head.len() + tail.len()) as u64 + movie.n_sample_bytes();
 
     let mut samples = Samples {
         chunks: chunks.iter(),
@@ -49,9 +53,11 @@ pub fn mux(
         packets: BufReader::with_capacity(1 << 16, spool.file),
     };
     let mut out = BufWriter::with_capacity(1 << 18, film.file());
-    samples.write(&head, &movie, &mut out, &|e| {
-        write_error(path, Some(n_bytes))(e)
-    })?;
+    let failed = |e| write_error(path, Some(n_bytes))(e);
+    samples.write(&head, &movie, &mut out, &failed)?;
+    out.write_all(&tail)
+        .and_then(|()| out.flush())
+        .map_err(failed)?;
     drop(out);
     film.commit()?;
 
@@ -190,7 +196,7 @@ impl Samples<'_> {
                 return Err(mismatch("its temporary copy of the sound was cut short"));
             }
         }
-        out.flush().map_err(failed)
+        Ok(())
     }
 
     fn read_frame(&mut self, data: &mut Vec<u8>) -> Result<()> {
@@ -256,7 +262,7 @@ mod tests {
             title: "Nachtlied".to_owned(),
             encoder: "visualize test".to_owned(),
             comment: "made up".to_owned(),
-            timeline: "{\"schema_version\":1}".to_owned(),
+            facts: [("seed".to_owned(), "7".to_owned())].into(),
         }
     }
 
@@ -291,7 +297,7 @@ mod tests {
         for sound in FakeSound::each(0.65) {
             let name = codec_name(&sound.codec);
             let path = folder.path().join(format!("{name}.mp4"));
-            let video = mux(&chunks, &sound, &tags(), &path).unwrap();
+            let video = mux(&chunks, &sound, &tags(), None, &path).unwrap();
             assert_eq!((video.n_frames, &*video.audio_codec), (20, name));
 
             let probe = probe(&path).unwrap();
@@ -329,7 +335,7 @@ mod tests {
         let chunks = chunks(folder.path(), &config);
         let sound = FakeSound::each(0.8).remove(0);
         let path = folder.path().join("film.mp4");
-        mux(&chunks, &sound, &tags(), &path).unwrap();
+        mux(&chunks, &sound, &tags(), None, &path).unwrap();
 
         let mut copied = Vec::new();
         for chunk in &chunks {
@@ -360,7 +366,7 @@ mod tests {
         let sound = FakeSound::each(0.8).remove(1);
         let path = folder.path().join("film.mp4");
         let mut films = (0..2).map(|_| {
-            mux(&chunks, &sound, &tags(), &path).unwrap();
+            mux(&chunks, &sound, &tags(), None, &path).unwrap();
             std::fs::read(&path).unwrap()
         });
         assert_eq!(films.next(), films.next());
@@ -377,7 +383,9 @@ mod tests {
         let sound = || FakeSound::each(0.8).remove(2);
         let path = folder.path().join("film.mp4");
         let refused = |chunks: &[ChunkInfo], sound: &FakeSound, words: &str| {
-            let error = mux(chunks, sound, &tags(), &path).unwrap_err().to_string();
+            let error = mux(chunks, sound, &tags(), None, &path)
+                .unwrap_err()
+                .to_string();
             assert!(error.contains(words), "{error}");
             assert!(!path.exists());
         };
@@ -408,7 +416,7 @@ mod tests {
         std::fs::write(&good[2].path, b"damaged").unwrap();
         refused(&good, &sound(), "damaged");
         let missing = folder.path().join("missing").join("film.mp4");
-        let error = mux(&good, &sound(), &tags(), missing).unwrap_err();
+        let error = mux(&good, &sound(), &tags(), None, missing).unwrap_err();
         assert_eq!(error.exit_code(), 2);
     }
 
@@ -437,7 +445,7 @@ mod tests {
         let chunks = chunks(folder.path(), &config(64, 64));
         let sound = FakeSound::each(0.8).remove(0);
         let path = folder.path().join("film.mp4");
-        let n_bytes = mux(&chunks, &sound, &tags(), &path)
+        let n_bytes = mux(&chunks, &sound, &tags(), None, &path)
             .map(|_| std::fs::metadata(&path).unwrap().len() as usize)
             .unwrap();
         for room in (0..n_bytes).step_by(997).chain([n_bytes - 1, n_bytes]) {

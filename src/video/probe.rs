@@ -215,7 +215,17 @@ struct Window {
 }
 
 impl Window {
-    fn of(film: &Film, trak: &Trak, n_media_ticks: u64) -> Self {
+    fn of(film: &Film, trak: &Trak, n_decoded_ticks: u64) -> Self {
+        // With B-frames, what is shown lags behind what is decoded by as much as the first frame does.
+        let offsets = trak
+            .mdia
+            .minf
+            .stbl
+            .ctts
+            .iter()
+            .flat_map(|ctts| &ctts.entries);
+        let first_offset = offsets.map(|run| run.sample_offset.max(0) as u64).next();
+        let n_media_ticks = n_decoded_ticks.saturating_add(first_offset.unwrap_or_default());
         let movie_timescale = film.mvhd.timescale;
         let timescale = trak.mdia.mdhd.timescale;
         let edits = trak.edts.iter().flat_map(|edts| &edts.elst);
@@ -284,7 +294,7 @@ mod tests {
         let chunk = testing::chunk(folder, "aa", 0..8, &config(64, 64));
         let path = folder.join("film.mp4");
         let sound = FakeSound::each(0.3).remove(2);
-        mux(&[chunk], &sound, &Tags::default(), &path).unwrap();
+        mux(&[chunk], &sound, &Tags::default(), None, &path).unwrap();
         path
     }
 

@@ -2,6 +2,8 @@
 //!
 //! mp4-atom knows neither `©nam`, `©cmt` nor the free-form `----`, so items are written and read here.
 
+use std::collections::BTreeMap;
+
 use mp4_atom::{Buf, BufMut, Decode, Encode, FourCC, Hdlr, Header};
 use serde::{Deserialize, Serialize};
 
@@ -14,9 +16,9 @@ pub struct Tags {
     pub encoder: String,
     /// Anything in words.
     pub comment: String,
-    /// The timeline as JSON, or what else is needed to make the film again. It comes before the picture in the file, so
-    /// a player on the web loads it first.
-    pub timeline: String,
+    /// Further facts by their names, which other programs show as they are. They come before the picture in the file, so
+    /// a player on the web loads them first: keep them short.
+    pub facts: BTreeMap<String, String>,
 }
 
 const TITLE: FourCC = FourCC::new(b"\xa9nam");
@@ -25,7 +27,6 @@ const COMMENT: FourCC = FourCC::new(b"\xa9cmt");
 const FREE_FORM: FourCC = FourCC::new(b"----");
 const DATA: FourCC = FourCC::new(b"data");
 const MEAN: &str = "com.visualize";
-const NAME: &str = "timeline";
 /// Well-known type of UTF-8 text, then a locale of zeros.
 const UTF8: [u8; 8] = [0, 0, 0, 1, 0, 0, 0, 0];
 
@@ -50,13 +51,13 @@ pub(super) fn encode(tags: &Tags, buf: &mut Vec<u8>) -> Result<(), mp4_atom::Err
                         buf.encode_atom(kind, |buf| leaf(buf, b"data", &UTF8, text))?;
                     }
                 }
-                if tags.timeline.is_empty() {
-                    return Ok(());
-                }
-                buf.encode_atom(FREE_FORM, |buf| {
-                    leaf(buf, b"mean", &[0; 4], MEAN)?;
-                    leaf(buf, b"name", &[0; 4], NAME)?;
-                    leaf(buf, b"data", &UTF8, &tags.timeline)
+                let facts = tags.facts.iter().filter(|(_, text)| !text.is_empty());
+                facts.into_iter().try_for_each(|(name, text)| {
+                    buf.encode_atom(FREE_FORM, |buf| {
+                        leaf(buf, b"mean", &[0; 4], MEAN)?;
+                        leaf(buf, b"name", &[0; 4], name)?;
+                        leaf(buf, b"data", &UTF8, text)
+                    })
                 })
             })
         })
@@ -93,8 +94,10 @@ pub(super) fn decode(udta: &[u8]) -> Tags {
             TITLE => text.clone_into(&mut tags.title),
             ENCODER => text.clone_into(&mut tags.encoder),
             COMMENT => text.clone_into(&mut tags.comment),
-            FREE_FORM if has_text(item, b"mean", MEAN) && has_text(item, b"name", NAME) => {
-                text.clone_into(&mut tags.timeline);
+            FREE_FORM if text_of(item, b"mean") == Some(MEAN) => {
+                if let Some(name) = text_of(item, b"name") {
+                    tags.facts.insert(name.to_owned(), text.to_owned());
+                }
             }
             _ => {}
         }
@@ -102,8 +105,10 @@ pub(super) fn decode(udta: &[u8]) -> Tags {
     tags
 }
 
-fn has_text(item: &[u8], kind: &[u8; 4], text: &str) -> bool {
-    child(item, FourCC::new(kind)).and_then(|body| body.get(4..)) == Some(text.as_bytes())
+/// Text of a `mean` or `name` box, behind its version and flags.
+fn text_of<'a>(item: &'a [u8], kind: &[u8; 4]) -> Option<&'a str> {
+    let body = child(item, FourCC::new(kind))?.get(4..)?;
+    std::str::from_utf8(body).ok()
 }
 
 fn child(body: &[u8], kind: FourCC) -> Option<&[u8]> {
@@ -131,7 +136,9 @@ mod tests {
             title: "Ein Lied — 歌".to_owned(),
             encoder: "visualize 0.1".to_owned(),
             comment: "2 prompts".to_owned(),
-            timeline: "{\"frames\": []}".repeat(1000),
+            facts: [("seed", "7"), ("prompts", "a\nb")]
+                .map(|(name, text)| (name.to_owned(), text.to_owned()))
+                .into(),
         };
         for tags in [tags, Tags::default()] {
             let mut buf = Vec::new();

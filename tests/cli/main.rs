@@ -12,4 +12,6 @@ mod bad_settings;
 mod corrections;
 mod film;
 mod harness;
+mod provenance;
 mod resume;
+mod verify;

@@ -38,6 +38,7 @@ fn frames() -> Vec<FrameInputs> {
             terms: vec![(3, 0.8), (4, 0.6)],
         },
         guidance_scale,
+        camera: Default::default(),
     };
     vec![
         frame(words("a red fox", ""), words("the (sea:1.3)", ""), 0.3, 5.0),

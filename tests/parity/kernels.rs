@@ -72,6 +72,7 @@ fn frames_of_fast_kernels_look_the_same() {
                 terms: vec![(seed, 1.0)],
             },
             guidance_scale: 1.0,
+            camera: Default::default(),
         })
         .collect();
     let render = |kernels: Method| {

@@ -12,8 +12,8 @@ const STRIDE_HOPS: usize = 4;
 pub(super) const REACH_HOPS: usize = N / 2 * STRIDE_HOPS;
 /// Hops that are kept.
 const N_ROWS: usize = 2 * REACH_HOPS + 1;
-/// Bins that are worked on at once, as one vector.
-const LANES: usize = 8;
+/// Bins that are worked on at once, as one vector: all values of a median then fit the registers of any machine.
+const LANES: usize = 4;
 
 /// Separates a stream of power spectra; results come [`REACH_HOPS`] hops late.
 pub(super) struct Separator {
@@ -107,41 +107,38 @@ fn medians(rows: [&[f32]; N], medians: &mut [f32]) {
     }
 }
 
-/// The median of each lane by forgetful selection: of a bit more than half of the values, the least and the greatest can't be
-/// the median; they make room for the next value.
-fn median(values: [[f32; LANES]; N]) -> [f32; LANES] {
-    const KEPT: usize = N / 2 + 2;
-    let mut kept: [[f32; LANES]; KEPT] = array::from_fn(|i| values[i]);
-    let mut n = KEPT;
-    let mut rest = values.into_iter().skip(KEPT);
-    loop {
-        for i in 1..n {
-            order(&mut kept, 0, i);
-        }
-        for i in 1..n - 1 {
-            order(&mut kept, i, n - 1);
-        }
-        // The greatest is forgotten, and the least gives its place to the next value.
-        n -= 1;
-        match rest.next() {
-            Some(next) => kept[0] = next,
-            None => break,
-        }
+/// The median of each lane, by the shortest network of comparisons (Devillard, "Fast median search", 1998, after Paeth).
+fn median(mut values: [[f32; LANES]; N]) -> [f32; LANES] {
+    let v = &mut values;
+    for triple in [0, 3, 6] {
+        order(v, triple + 1, triple + 2);
+        order(v, triple, triple + 1);
+        order(v, triple + 1, triple + 2);
     }
-    kept[1]
+    // The largest of the least, the middle of the middle, the least of the largest.
+    order(v, 0, 3);
+    order(v, 3, 6);
+    order(v, 5, 8);
+    order(v, 2, 5);
+    order(v, 4, 7);
+    order(v, 1, 4);
+    order(v, 4, 7);
+    // The median of these three.
+    order(v, 4, 2);
+    order(v, 6, 4);
+    order(v, 4, 2);
+    v[4]
 }
 
-/// Puts the lesser of each lane at `a` and the greater at `b`; `a < b`.
+/// Puts the lesser of each lane at `a` and the greater at `b`.
 #[inline(always)]
-fn order(kept: &mut [[f32; LANES]], a: usize, b: usize) {
-    let (less, more) = kept.split_at_mut(b);
-    let (Some(less), Some(more)) = (less.get_mut(a), more.first_mut()) else {
-        return;
-    };
-    for (x, y) in less.iter_mut().zip(more) {
+fn order(values: &mut [[f32; LANES]; N], a: usize, b: usize) {
+    let (mut less, mut more) = (values[a], values[b]);
+    for (x, y) in less.iter_mut().zip(&mut more) {
         let is_ordered = *x < *y;
         (*x, *y) = if is_ordered { (*x, *y) } else { (*y, *x) };
     }
+    (values[a], values[b]) = (less, more);
 }
 
 #[cfg(test)]

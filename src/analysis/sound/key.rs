@@ -1,14 +1,19 @@
 //! The song's key: the major or minor scale whose profile fits its mean chroma best.
 //!
-//! Krumhansl's key-finding algorithm (*Cognitive Foundations of Musical Pitch*, 1990, chapter 4) with the profiles of Temperley
-//! (*The Cognition of Basic Musical Structures*, 2001, p. 180), which keep relative keys better apart.
+//! Krumhansl's key-finding algorithm (*Cognitive Foundations of Musical Pitch*, 1990, chapter 4) with profiles counted in a
+//! corpus (Albrecht and Shanahan, "The use of large corpora to train a new type of key-finding algorithm", *Music
+//! Perception* 31, 2013), which keep relative and neighbouring keys apart better than those of listening experiments.
 
 use serde::{Deserialize, Serialize};
 
-/// How well each degree above the tonic fits a major and a minor key.
+/// Share of each degree above the tonic in music in major and in minor.
 const PROFILES: [[f64; 12]; 2] = [
-    [5.0, 2.0, 3.5, 2.0, 4.5, 4.0, 2.0, 4.5, 2.0, 3.5, 1.5, 4.0],
-    [5.0, 2.0, 3.5, 4.5, 2.0, 4.0, 2.0, 4.5, 3.5, 2.0, 1.5, 4.0],
+    [
+        0.238, 0.006, 0.111, 0.006, 0.137, 0.094, 0.016, 0.214, 0.009, 0.080, 0.008, 0.081,
+    ],
+    [
+        0.220, 0.006, 0.104, 0.123, 0.019, 0.103, 0.012, 0.214, 0.062, 0.022, 0.061, 0.052,
+    ],
 ];
 /// How fast a key's share falls with its correlation: a lead of 0.1 is twice as likely as none.
 const SHARPNESS: f64 = 14.0;

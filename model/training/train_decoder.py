@@ -1,0 +1,116 @@
+"""Train the decoder alone, on pictures of twice the size that the encoder saw; latents, and so the U-Net, stay valid.
+
+    python pictures.py --count 1440 --size 512 --plain 0.6 --out run/d512
+    python train_decoder.py --data run/d512 --run run --minutes 60 --bf16
+
+RUN/vae_large.pt is the result, and the start where it exists; else RUN/vae.pt is, its decoder widened if need be. With
+RUN/student.pt at hand, a third of the latents are first noised and cleaned by the student, since its latents are
+what the decoder gets to see in use: smoother than an encoder's.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from nets import LARGE_VAE, TEXT, UNET, TextEncoder, UNet, autoencoder_of, widened
+from schedule import signal_and_noise
+from train_autoencoder import edges
+from training import options, save, train
+
+NOISE = 0.05  # noise added to a latent (deviation 1)
+HELD_OUT = 48  # pictures never trained on (an eighth of a small set)
+SIDES = (12, 16, 16, 24, 32)  # crops in latent pixels: group norm and attention see whole pictures in use
+
+
+def texture(picture):
+    """Local contrast of the finest detail: root mean square of the high-pass over 8x8 pixels, every 4."""
+    high = picture - F.avg_pool2d(picture, 3, 1, 1, count_include_pad=False)
+    return (F.avg_pool2d((high * high).mean(1, keepdim=True), 8, 4) + 1e-5).sqrt()
+
+
+def likeness(made, true, detail):
+    """L1 of colours at three scales, of edges, and of local contrast (which L1 alone would smooth away)."""
+    loss = sum(F.l1_loss(a, b) for a, b in zip(edges(made), edges(true)))
+    for scale in (1, 2, 4):
+        a, b = (F.avg_pool2d(x, scale) if scale > 1 else x for x in (made, true))
+        loss = loss + F.l1_loss(a, b) + 0.5 * F.mse_loss(a, b)
+    return loss + detail * F.l1_loss(texture(made), texture(true))
+
+
+def cleaned(run, latents, device, seed):
+    """The latents noised to a random level and drawn clean by the student in one step, without words."""
+    old = torch.load(run / "student.pt", map_location=device, weights_only=True)
+    unet, text = UNet(UNET).to(device).eval(), TextEncoder(TEXT).to(device)
+    unet.load_state_dict(old["unet"]), text.load_state_dict(old["text"])
+    alpha, sigma = signal_and_noise(device)
+    gen, made = torch.Generator().manual_seed(seed), []
+    with torch.no_grad():
+        words = text(torch.tensor([[TEXT["bos_token_id"]] + [TEXT["eos_token_id"]] * (TEXT["max_position_embeddings"] - 1)], device=device))
+        for z in latents.split(16):
+            t = torch.randint(60, 420, (len(z),), generator=gen).to(device)
+            a, s = alpha[t].view(-1, 1, 1, 1), sigma[t].view(-1, 1, 1, 1)
+            x = a * z + s * torch.randn(z.shape, generator=gen).to(device)
+            made.append(a * x - s * unet(x, t, words.expand(len(z), -1, -1)))
+    return torch.cat(made)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--detail", type=float, default=0.5, help="weight of the local contrast")
+    args = options(parser, minutes=60, batch=8, rate=2e-3)
+    run, device = Path(args.run), args.device
+    pictures = np.load(Path(args.data) / "pictures.npy", mmap_mode="r")
+    order = np.random.default_rng(0).permutation(len(pictures))  # folders are written motif by motif
+    rng, kept = np.random.default_rng(args.seed), min(HELD_OUT, len(order) // 8)
+    shuffle = LARGE_VAE["pixel_shuffle"]
+    start = next(path for path in (run / "vae_large.pt", run / "vae.pt") if path.exists())
+    model, scale = autoencoder_of(widened(torch.load(start, map_location=device, weights_only=True)), device), 8 * shuffle
+    for part in (model.encoder, model.quant_conv):
+        part.requires_grad_(False)
+
+    def picture(row, y=0, x=0, side=None):
+        side = side or pictures.shape[2]
+        return torch.from_numpy(pictures[row, :, y : y + side, x : x + side].copy()).to(device).float() / 127.5 - 1
+
+    start = time.time()
+    with torch.no_grad():
+        latents = torch.cat([model.encode(F.avg_pool2d(torch.stack([picture(r) for r in part]), shuffle))
+                             for part in np.array_split(order, -(-len(order) // 8))])
+    smoothed = cleaned(run, latents, device, args.seed) if (run / "student.pt").exists() else latents
+    print(f"{len(latents)} latents in {time.time() - start:.0f} s", flush=True)
+
+    def loss_of(step):
+        side = int(rng.choice(SIDES))
+        rows = rng.integers(kept, len(order), max(1, round(args.batch * 256 / side**2)))
+        y, x = (rng.integers(whole - side + 1) for whole in latents.shape[2:])
+        true = torch.stack([picture(order[r], y * scale, x * scale, side * scale) for r in rows])
+        source = smoothed if rng.random() < 1 / 3 else latents
+        z = source[rows, :, y : y + side, x : x + side]
+        made = model.decode(z + NOISE * torch.randn_like(z)).float()
+        psnr = -10 * (F.mse_loss(made.detach(), true) / 4).log10()
+        return likeness(made, true, args.detail), {"smooth_psnr" if source is smoothed else "psnr": psnr}
+
+    @torch.no_grad()
+    def check(averages):
+        found = {"psnr": [], "half_psnr": [], "texture": [], "student_psnr": [], "student_texture": []}
+        for i in range(kept):
+            true = picture(order[i])[None].clamp(-1, 1)
+            for source, name in ((latents, ""), (smoothed, "student_")):
+                made = averages["vae"].decode(source[i : i + 1]).float().clamp(-1, 1)
+                found[name + "psnr"].append(-10 * (F.mse_loss(made, true) / 4).log10())
+                found[name + "texture"].append(texture(made).mean() / texture(true).mean())
+                if not name:
+                    found["half_psnr"].append(-10 * (F.mse_loss(F.avg_pool2d(made, 2), F.avg_pool2d(true, 2)) / 4).log10())
+        return {k: torch.stack(v).mean() for k, v in found.items()}
+
+    print("before: " + " ".join(f"{k} {v:.3f}" for k, v in check({"vae": model}).items()), flush=True)
+    best = train(args, "large", {"vae": model}, loss_of, check=check, save_every=300)["vae"]
+    save(run / "vae_large.pt", best.state_dict())
+
+
+if __name__ == "__main__":
+    main()

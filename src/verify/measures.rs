@@ -1,0 +1,185 @@
+use serde::{Deserialize, Serialize};
+
+use super::change::VisibleChange;
+use super::lag::{Lag, lags};
+use super::sections::{SectionSpeed, section_speeds};
+use super::smoothness::{frozen_share, istd, largest_over_median, steady_passages};
+use super::statistics::{correlation, median, quantile, rank_correlation};
+use crate::Analysis;
+use crate::video::Probe;
+
+/// Strength from which on an onset is strong, 0..=1 over the song.
+pub const STRONG: f64 = 0.6;
+
+/// Factor by which the commanded speed may change within a steady passage.
+pub const STEADY: f64 = 1.5;
+
+/// Shortest steady passage in seconds.
+const STEADY_SECS: f64 = 1.0;
+
+/// Loudness below which a moment is silent, in dB relative to full scale.
+const SILENCE_DB: f32 = -70.0;
+
+/// Fewest sections whose order says something.
+const LEAST_SECTIONS: usize = 3;
+
+/// What a film is measured by.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    /// The visible steps.
+    pub change: VisibleChange,
+    /// Length of a frame in seconds.
+    pub frame_secs: f64,
+    /// The steps that the timeline commands, in any unit; absent where there is no timeline.
+    pub commanded: Option<Vec<f64>>,
+    /// Whether the film's end leads into its start.
+    pub is_loop: bool,
+    /// What was heard in the film's sound; absent where there is none.
+    pub heard: Option<Analysis>,
+    /// When the sound starts after the picture, in seconds.
+    pub offset_secs: f64,
+    /// Samples of the song that the film's sound lacks; absent where there is no timeline or no sound.
+    pub n_lost_samples: Option<i64>,
+}
+
+/// What was measured; absent where something that it takes is missing. Definitions are in the
+/// [module](crate::verify).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Measures {
+    /// Correlation of visible with commanded steps, -1..=1.
+    pub correlation: Option<f64>,
+    /// Number of strong onsets whose lag was measured.
+    pub n_strong_onsets: u64,
+    /// Median of the absolute lags in milliseconds.
+    pub onset_lag_median_ms: Option<f64>,
+    /// 95th percentile of the absolute lags in milliseconds.
+    pub onset_lag_p95_ms: Option<f64>,
+    /// Median of the absolute lags in frames.
+    pub onset_lag_median_frames: Option<f64>,
+    /// 95th percentile of the absolute lags in frames.
+    pub onset_lag_p95_frames: Option<f64>,
+    /// Median of the lags in milliseconds; positive = seen after it is heard.
+    pub onset_lag_bias_ms: Option<f64>,
+    /// Standard deviation of the steps over their mean.
+    pub istd: Option<f64>,
+    /// Largest step over the median one.
+    pub largest_over_median: Option<f64>,
+    /// The same within the least even steady passage.
+    pub largest_over_median_steady: Option<f64>,
+    /// Number of steady passages.
+    pub n_steady_passages: u64,
+    /// Share of frozen frames in the whole film, 0..=1.
+    pub frozen_share: Option<f64>,
+    /// Share of frozen frames where there is sound, 0..=1.
+    pub frozen_share_heard: Option<f64>,
+    /// Rank correlation of the sections' energy with their visible speed, -1..=1.
+    pub section_rank_correlation: Option<f64>,
+    /// The sections.
+    pub sections: Vec<SectionSpeed>,
+    /// Step from the last frame to the first over the median one, in a loop.
+    pub seam_over_median: Option<f64>,
+    /// When the sound starts after the picture, in frames.
+    pub av_offset_start_frames: Option<f64>,
+    /// When the sound ends after the picture, in frames.
+    pub av_offset_end_frames: Option<f64>,
+    /// Samples of the song that the film's sound lacks; below 0 = has too many.
+    pub n_lost_samples: Option<i64>,
+}
+
+/// All measures that the evidence allows.
+pub fn measure(evidence: &Evidence, probe: &Probe) -> Measures {
+    let change = &evidence.change;
+    let steps = &change.steps;
+    let commanded = evidence.commanded.as_deref();
+    let frames = |secs: f64| secs / evidence.frame_secs;
+    let lags = evidence.lags();
+    let off: Vec<f64> = lags.iter().map(|lag| lag.lag_secs.abs()).collect();
+    let signed: Vec<f64> = lags.iter().map(|lag| lag.lag_secs).collect();
+    let (lag_median, lag_p95) = (median(&off), quantile(&off, 0.95));
+    let passages = evidence.steady_passages();
+    let uneven = passages
+        .iter()
+        .filter_map(|passage| largest_over_median(steps.get(passage.clone())?));
+    let sections = evidence.section_speeds();
+    let of_sections =
+        |value: fn(&SectionSpeed) -> f64| sections.iter().map(value).collect::<Vec<_>>();
+    let enough = sections.len() >= LEAST_SECTIONS;
+    let seam = median(steps).filter(|median| evidence.is_loop && *median > 0.0);
+    Measures {
+        correlation: commanded.and_then(|commanded| correlation(steps, commanded)),
+        n_strong_onsets: lags.len() as u64,
+        onset_lag_median_ms: lag_median.map(|secs| 1000.0 * secs),
+        onset_lag_p95_ms: lag_p95.map(|secs| 1000.0 * secs),
+        onset_lag_median_frames: lag_median.map(frames),
+        onset_lag_p95_frames: lag_p95.map(frames),
+        onset_lag_bias_ms: median(&signed).map(|secs| 1000.0 * secs),
+        istd: istd(steps),
+        largest_over_median: largest_over_median(steps),
+        largest_over_median_steady: uneven.reduce(f64::max),
+        n_steady_passages: passages.len() as u64,
+        frozen_share: frozen_share(steps, |_| true),
+        frozen_share_heard: evidence
+            .heard
+            .as_ref()
+            .and_then(|_| frozen_share(steps, |step| evidence.is_heard(step))),
+        section_rank_correlation: enough
+            .then(|| rank_correlation(&of_sections(|s| s.energy), &of_sections(|s| s.speed)))
+            .flatten(),
+        seam_over_median: seam.map(|median| change.seam / median),
+        av_offset_start_frames: probe.av_offset_start_secs.map(frames),
+        av_offset_end_frames: probe.av_offset_end_secs.map(frames),
+        n_lost_samples: evidence.n_lost_samples,
+        sections,
+    }
+}
+
+impl Evidence {
+    /// Times of the strong onsets in seconds of the picture.
+    pub(super) fn strong_onsets(&self) -> Vec<f64> {
+        let onsets = self.heard.iter().flat_map(|heard| &heard.onsets);
+        onsets
+            .filter(|onset| onset.strength >= STRONG)
+            .map(|onset| onset.time_secs + self.offset_secs)
+            .collect()
+    }
+
+    /// The lag of each strong onset.
+    pub(super) fn lags(&self) -> Vec<Lag> {
+        let onsets = self.strong_onsets();
+        lags(
+            &self.change.times_secs,
+            &self.change.steps,
+            &onsets,
+            self.frame_secs,
+        )
+    }
+
+    /// Runs of steps with a steady commanded speed.
+    pub(super) fn steady_passages(&self) -> Vec<std::ops::Range<usize>> {
+        let least = (STEADY_SECS / self.frame_secs).ceil() as usize;
+        let commanded = self.commanded.as_deref().unwrap_or_default();
+        steady_passages(commanded, least.max(3), STEADY)
+    }
+
+    /// Energy and speed of each section.
+    pub(super) fn section_speeds(&self) -> Vec<SectionSpeed> {
+        let heard = self.heard.as_ref();
+        section_speeds(
+            &self.change.times_secs,
+            &self.change.steps,
+            heard.map_or(&[], |heard| &heard.sections),
+            self.frame_secs,
+            self.offset_secs,
+        )
+    }
+
+    /// Whether there is sound while a step is seen.
+    fn is_heard(&self, step: usize) -> bool {
+        let (Some(heard), Some(time)) = (&self.heard, self.change.times_secs.get(step)) else {
+            return false;
+        };
+        let hop = (time - self.offset_secs) / heard.hops.hop_secs.max(1e-4);
+        let loudness = heard.hops.loudness_db.get(hop.max(0.0) as usize);
+        loudness.is_some_and(|db| *db > SILENCE_DB)
+    }
+}

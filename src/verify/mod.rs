@@ -1,0 +1,153 @@
+//! Proof that a film moves with its music, measured in the finished file: its frames are decoded, its soundtrack is
+//! listened to, and both are held against each other and against the timeline that travels with the film.
+//!
+//! A *step* is how far the picture goes from one frame to the next ([`Percept::distance`](crate::perception::Percept)),
+//! seen when the later frame is shown.
+//!
+//! | measure | what it is | good |
+//! |---|---|---|
+//! | correlation | Pearson's, of the steps with those that the timeline commands | 0.9 or more |
+//! | onset lag | how far the visible peak is from each strong onset: median and 95th percentile of the absolute value | below 0.5 and 1.5 frames |
+//! | ISTD | standard deviation of the steps over their mean | 1 or less |
+//! | largest step | over the median one; in the whole film and in steady passages | 12 or less; 2 or less |
+//! | frozen frames | share of steps below a tenth of the median, where there is sound | below 1 % |
+//! | section rank correlation | Spearman's, of the sections' energy with their mean visible speed | 0.9 or more |
+//! | seam | the step from the last frame to the first over the median one, in a loop | 1 or less |
+//! | sound offset | when the sound starts and ends after the picture | within half a frame; within a frame |
+//! | lost samples | samples of the song that the film's sound lacks | 0 |
+//!
+//! A strong onset is one of at least [`STRONG`] of the song's. A steady passage is a second or more over which the
+//! commanded speed changes by no more than a factor of [`STEADY`].
+//!
+//! | file | task |
+//! |---|---|
+//! | `change.rs` | frames to steps |
+//! | `statistics.rs` | median, correlation |
+//! | `smoothness.rs` | ISTD, largest step, frozen frames, steady passages |
+//! | `lag.rs` | onsets and steps to lags |
+//! | `sections.rs` | speed by section |
+//! | `measures.rs` | [`Measures`]: all of them |
+//! | `verdict.rs` | [`Verdict`]: what is good |
+//! | `plot.rs` | a picture of it |
+
+mod change;
+mod lag;
+mod measures;
+mod plot;
+mod sections;
+mod smoothness;
+mod statistics;
+mod verdict;
+
+pub use change::{VisibleChange, visible_change};
+pub use lag::{Lag, REACH_SECS, lags};
+pub use measures::{Evidence, Measures, STEADY, STRONG, measure};
+pub use plot::plot;
+pub use sections::{SectionSpeed, section_speeds};
+pub use smoothness::{FROZEN, frozen_share, istd, largest_over_median, steady_passages};
+pub use statistics::{correlation, mean, median, quantile, rank_correlation};
+pub use verdict::Verdict;
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::analysis::{AnalysisConfig, analyze};
+use crate::video::{self, FilmReader, Probe};
+use crate::{Result, Timeline, Track, provenance};
+
+/// What was found in a film.
+#[derive(Clone, Debug, Serialize)]
+pub struct Verification {
+    /// What the file holds.
+    #[serde(flatten)]
+    pub probe: Probe,
+    /// What was measured.
+    pub measures: Measures,
+    /// What is good and what is poor.
+    pub verdicts: Vec<Verdict>,
+    /// What couldn't be measured, and why.
+    pub missing: Vec<String>,
+    /// What the measures were taken from.
+    #[serde(skip)]
+    pub evidence: Evidence,
+}
+
+/// Measures a film. The memory that it takes hardly grows with the film's length. `observe` is called with the number of
+/// each decoded frame, and may end the work by an error.
+///
+/// # Errors
+/// [`Error::Input`](crate::Error::Input) for a file that isn't an MP4 film or is damaged, [`Error::Io`](crate::Error::Io)
+/// for one that can't be read, and those of `observe`. What a whole film merely lacks is listed in
+/// [`missing`](Verification::missing).
+pub fn verify(
+    film: impl AsRef<Path>,
+    observe: &mut dyn FnMut(u64) -> Result<()>,
+) -> Result<Verification> {
+    let film = film.as_ref();
+    let probe = video::probe(film)?;
+    let mut missing = Vec::new();
+    let timeline = provenance::timeline_of(film);
+    let timeline = note(
+        timeline,
+        "commanded speed, seam and lost samples",
+        &mut missing,
+    );
+    let (track, heard) = match note(listen(film), "everything about the sound", &mut missing) {
+        Some((track, heard)) => (Some(track), Some(heard)),
+        None => (None, None),
+    };
+    let reader = note(
+        FilmReader::open(film),
+        "everything about the picture",
+        &mut missing,
+    );
+    let change = match &reader {
+        Some(reader) => visible_change(reader, observe)?,
+        None => VisibleChange::default(),
+    };
+    let evidence = Evidence {
+        change,
+        frame_secs: frame_secs(&probe),
+        commanded: timeline
+            .as_ref()
+            .map(Timeline::commanded_steps)
+            .transpose()?,
+        is_loop: timeline
+            .as_ref()
+            .is_some_and(|timeline| timeline.noise.period().is_some()),
+        heard,
+        offset_secs: probe.av_offset_start_secs.unwrap_or_default(),
+        n_lost_samples: timeline
+            .zip(track)
+            .map(|(timeline, track)| timeline.song.n_samples as i64 - track.n_samples as i64),
+    };
+    let measures = measure(&evidence, &probe);
+    Ok(Verification {
+        verdicts: verdict::verdicts(&measures),
+        probe,
+        measures,
+        missing,
+        evidence,
+    })
+}
+
+fn listen(film: &Path) -> Result<(Track, crate::Analysis)> {
+    let track = Track::open(film)?;
+    let analysis = analyze(&track, &AnalysisConfig::default())?;
+    Ok((track, analysis))
+}
+
+/// Mean length of a frame in seconds.
+fn frame_secs(probe: &Probe) -> f64 {
+    let video = probe.video.as_ref();
+    let mean = video.map(|v| (v.end_secs - v.start_secs) / v.n_frames.max(1) as f64);
+    mean.filter(|secs| *secs > 0.0).unwrap_or(1.0)
+}
+
+/// What succeeded; what failed is added to the list of what is missing.
+fn note<T>(result: Result<T>, what: &str, missing: &mut Vec<String>) -> Option<T> {
+    result
+        .map_err(|error| missing.push(format!("{what}: {error}")))
+        .ok()
+}
