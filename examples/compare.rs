@@ -97,6 +97,7 @@ fn render(options: &Options, song: &Path, mapping: Mapping, film: &Path) -> Resu
     let machine = Machine {
         device: "auto".to_owned(),
         n_batch: 4,
+        n_threads: None,
     };
     let mut watch = Watch {
         observe: &mut |event| {

@@ -179,10 +179,6 @@ impl Kernel for Compute<'_> {
 impl Compute<'_> {
     /// Transposes a block of tokens, normalised.
     #[inline(always)]
-    #[expect(
-        clippy::needless_range_loop,
-        reason = "adapters aren't always inlined, and then not compiled for the instruction set"
-    )]
     fn pack<S: Simd>(&mut self, s: S, first: usize, n_rows: usize) {
         let width = self.linear.width_in;
         // Rows behind the last token repeat it; their sums are dropped.

@@ -13,7 +13,6 @@ pub fn unwritten(len: usize) -> Vec<f32> {
     std::hint::black_box(values.as_mut_ptr());
     // SAFETY: the capacity is `len`, and every pattern of bits is an f32. The compiler can't know what was written through
     // the pointer that it showed to `black_box`, so it can't take the memory for unwritten; and callers overwrite it.
-    #[expect(clippy::uninit_vec, reason = "see above")]
     unsafe {
         values.set_len(len);
     }
