@@ -14,7 +14,8 @@
 //! | [`diffusion`] | draw the timeline's frames | pictures |
 //! | [`video`] | encode, and mux with the untouched soundtrack | [`Video`] |
 //!
-//! [`perception`] measures how far two pictures lie apart.
+//! [`perception`] measures how far two pictures lie apart, [`camera`] looks at a finished one from elsewhere, [`provenance`]
+//! gives the timeline of a finished film back, and [`verify`] measures whether it moves with its music.
 //!
 //! Each value is a plain serde type with a `schema_version`: save it, look at it, edit it, run it again. [`pipeline`] is
 //! the only place where the stages meet. A frame's pixels depend on its timeline entry, the weights and the

@@ -229,8 +229,7 @@ fn stream_of(path: &Path, reader: &dyn FormatReader) -> Result<Stream> {
     if codec == Codec::Opus {
         params.with_sample_rate(opus::OPUS_RATE_HZ);
     }
-    if codec == Codec::Mp3
-        && params.sample_rate.is_none()
+    if (codec, container) == (Codec::Mp3, Container::Mp4)
         && let Some(packet) = first_packet(path, track.id)?
     {
         // A frame that tells nothing leaves the parameters incomplete, which is refused below.

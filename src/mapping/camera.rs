@@ -50,6 +50,8 @@ pub(super) struct Sway {
     pub amplitude: f64,
     /// In turns; `None` = hits alone.
     pub turns: Option<Integral>,
+    /// Turns of the wave at which the integral is 0.
+    pub start_turns: f64,
     /// `None` = no hits.
     pub hits: Option<Pulse>,
 }
@@ -105,6 +107,14 @@ impl Camera {
         }
     }
 
+    /// The same camera with each wave begun where it is slow, so that the seam of a loop shows a small step: rotation at its
+    /// farthest, pan where one of its waves is. Zoom begins so anyway.
+    pub fn slow_at_start(mut self) -> Self {
+        self.rotate.start_turns = 0.25;
+        self.pan.start_turns = 0.125;
+        self
+    }
+
     /// The same camera with each channel's motion changed.
     pub fn with(self, change: impl Fn(Sway) -> Sway) -> Self {
         Self {
@@ -139,15 +149,15 @@ impl Sway {
         Self {
             amplitude,
             turns,
+            start_turns: 0.0,
             hits: (is_on && !hits.is_empty()).then(|| Pulse::of(analysis, &hits, 1.0)),
         }
     }
 
     /// Turns of the wave at a time in seconds.
     pub fn turns_at(&self, secs: f64) -> f64 {
-        self.turns
-            .as_ref()
-            .map_or(0.0, |turns| turns.position(secs))
+        let turns = self.turns.as_ref();
+        turns.map_or(0.0, |turns| self.start_turns + turns.position(secs))
     }
 
     /// What hits add at a time in seconds, 1 for one of strength 1.
@@ -168,10 +178,12 @@ impl Sway {
 
 #[cfg(test)]
 mod tests {
-    use super::super::test_songs::{Song, onset};
+    use super::super::test_songs::{self, Song, onset};
+    use super::super::{Looping, MappingConfig, timeline};
     use super::*;
+    use crate::Timeline;
     use crate::analysis::Band;
-    use crate::prompts::Feature;
+    use crate::prompts::{Feature, Script};
 
     const SIZE: Size = Size {
         width: 640,
@@ -238,6 +250,59 @@ mod tests {
                 last = view;
             }
             assert!(closest < 1.9, "the overscan isn't wasteful: {closest}");
+        }
+    }
+
+    fn film(num: u32, looping: Looping) -> Timeline {
+        let text = "a\nmap: rotate = energy\nmap: rotate = beats {gain=0.3}";
+        let script = Script::parse("prompts.txt", text.as_bytes()).unwrap();
+        let config = MappingConfig {
+            start_secs: 20.0,
+            duration_secs: Some(24.0),
+            looping,
+            knobs: Knobs {
+                zoom: Some(0.2),
+                pan: Some(0.05),
+                ..Knobs::default()
+            },
+            ..test_songs::config(num)
+        };
+        timeline(&song(), &script, &config).unwrap()
+    }
+
+    #[test]
+    fn films_of_all_rates_agree_at_common_times() {
+        let [slow, fast] = [12, 60].map(|num| film(num, Looping::Off));
+        for (idx, frame) in slow.frames.iter().enumerate() {
+            let (a, b) = (frame.camera, fast.frames[5 * idx].camera);
+            let off = [
+                a.zoom - b.zoom,
+                a.rotation - b.rotation,
+                a.pan_x - b.pan_x,
+                a.pan_y - b.pan_y,
+            ];
+            assert!(
+                !a.is_still() && off.iter().all(|off| off.abs() < 1e-6),
+                "{a:?} {b:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_loop_closes_the_camera() {
+        for looping in [Looping::Whole, Looping::Beats(32)] {
+            let film = film(24, looping);
+            let views: Vec<View> = film.frames.iter().map(|frame| frame.camera).collect();
+            let mut steps: Vec<f64> = views
+                .windows(2)
+                .map(|pair| pair[0].distance(&pair[1], SIZE))
+                .collect();
+            let seam = views[views.len() - 1].distance(&views[0], SIZE);
+            steps.sort_by(f64::total_cmp);
+            assert!(
+                seam <= steps[steps.len() / 2] && seam > 0.0,
+                "{seam} {steps:?}"
+            );
         }
     }
 

@@ -55,7 +55,7 @@ impl Loop {
         };
         let whole = |length: f64| period.unwrap_or(length.round().max(MIN_SEEDS));
         looped.noise = looped.closed(&velocity, whole);
-        looped.camera = camera.with(|sway| Sway {
+        looped.camera = camera.slow_at_start().with(|sway| Sway {
             turns: sway
                 .turns
                 .map(|turns| looped.closed(&turns, |n| n.round().max(1.0))),
