@@ -100,6 +100,7 @@ fn render(options: &Options, song: &Path, mapping: Mapping, film: &Path) -> Resu
         device: "auto".to_owned(),
         n_batch: 4,
         store,
+        n_threads: None,
     };
     let mut watch = Watch {
         observe: &mut |event| {

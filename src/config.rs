@@ -69,6 +69,9 @@ pub struct DiffusionConfig {
     pub dtype: Option<String>,
     /// How 3x3 convolutions are computed on the CPU.
     pub kernels: Method,
+    /// A frame that has moved less than this since the last one that was drawn repeats it; 0 = every frame is drawn. In the
+    /// measure of [`Timeline::commanded_steps`](crate::Timeline::commanded_steps).
+    pub skip_still: f64,
     /// LoRA files and their weights.
     pub loras: Vec<LoraConfig>,
     /// An autoencoder that replaces the model's own: a folder or a file.

@@ -7,12 +7,12 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use crate::mapping::FrameInputs;
+use crate::mapping::{FrameInputs, hold_still};
 use crate::video::{self, Coverage, EncodeConfig};
 use crate::{Error, Result, Timeline};
 
 /// Raised when a change to this program alters pixels or packets, so that older chunks aren't mixed with new ones.
-const DRAWING_VERSION: u32 = 1;
+const DRAWING_VERSION: u32 = 2;
 
 /// Bytes of film a pixel, about, at the default quality: measured on films of the bundled model, rounded up.
 const BYTES_PER_PIXEL: f64 = 0.05;
@@ -86,9 +86,33 @@ impl RunFolder {
     }
 }
 
-/// Frames `frames` of a timeline with every reference resolved.
+/// Frames `frames` of a timeline with every reference resolved, as they are drawn: with `skip_still`, a frame that hardly
+/// moves has the inputs of the one that it repeats. The first frame of each stretch between keyframes is kept, so that no
+/// frame depends on which range is asked for.
+///
+/// # Errors
+/// As [`Timeline::inputs`].
 pub fn inputs(timeline: &Timeline, frames: Range<u64>) -> Result<Vec<FrameInputs>> {
-    frames.map(|frame_idx| timeline.inputs(frame_idx)).collect()
+    let resolved = |frames: Range<u64>| -> Result<Vec<FrameInputs>> {
+        frames.map(|frame_idx| timeline.inputs(frame_idx)).collect()
+    };
+    let threshold = timeline.render.diffusion.skip_still;
+    if threshold <= 0.0 {
+        return resolved(frames);
+    }
+    let stretch_len = u64::from(timeline.encoding.gop_len.max(1));
+    let mut inputs = Vec::new();
+    for first in
+        (frames.start / stretch_len..frames.end.div_ceil(stretch_len)).map(|i| i * stretch_len)
+    {
+        let end = frames.end.min(first + stretch_len);
+        let held = hold_still(resolved(first..end)?, threshold);
+        inputs.extend(
+            held.into_iter()
+                .skip(frames.start.saturating_sub(first) as usize),
+        );
+    }
+    Ok(inputs)
 }
 
 /// Name of the chunk that holds `frames`.
@@ -109,5 +133,32 @@ pub fn encode_config(timeline: &Timeline) -> EncodeConfig {
         frame_rate: timeline.frame_rate,
         qp: timeline.encoding.qp,
         gop_len: timeline.encoding.gop_len,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mapping::test_songs::{Song, config};
+    use crate::prompts::Script;
+
+    #[test]
+    fn still_frames_do_not_depend_on_the_range_that_is_asked_for() {
+        let mut config = config(24);
+        config.render.diffusion.skip_still = 0.05;
+        let script = Script::parse("p", b"sea\nfire").unwrap();
+        let timeline = crate::mapping::timeline(&Song::default().analysis(), &script, &config);
+        let timeline = timeline.unwrap();
+        let whole = inputs(&timeline, 0..300).unwrap();
+        assert_eq!(whole.len(), 300);
+        let n_repeated = whole.windows(2).filter(|pair| pair[0] == pair[1]).count();
+        assert!((1..299).contains(&n_repeated), "{n_repeated}");
+        for keyframe in [0, 48, 96, 144] {
+            assert_eq!(whole[keyframe], timeline.inputs(keyframe as u64).unwrap());
+        }
+        for range in [0..1, 10..60, 47..49, 48..96, 100..300, 200..200] {
+            let part = inputs(&timeline, range.clone()).unwrap();
+            assert_eq!(part, whole[range.start as usize..range.end as usize]);
+        }
     }
 }

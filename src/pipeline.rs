@@ -35,6 +35,21 @@ pub struct Machine {
     pub n_batch: usize,
     /// Where models are.
     pub store: ModelStore,
+    /// Threads that draw; one for each core where it is left out. The encoder has one of its own beside them.
+    pub n_threads: Option<usize>,
+}
+
+impl Machine {
+    fn threads(&self) -> Result<rayon::ThreadPool> {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(self.n_threads.unwrap_or(0)) // 0 = one for each core
+            .thread_name(|idx| format!("draw {idx}"))
+            .build()
+            .map_err(|error| Error::Limit {
+                reason: format!("can't start the threads that draw: {error}"),
+                hint: Some("ask for fewer with --threads".to_owned()),
+            })
+    }
 }
 
 /// Whoever watches a run, and may end it.
@@ -321,6 +336,7 @@ pub fn render(
         return Ok(());
     }
     folder.check_space(timeline, n_missing)?;
+    let threads = machine.threads()?;
     let words: Vec<_> = timeline
         .prompts
         .iter()
@@ -329,6 +345,7 @@ pub fn render(
     let mut renderer = load(&timeline.render, &words, machine, watch)?;
     let work = Work {
         timeline,
+        threads: &threads,
         missing,
         n_done,
         n_frames,
@@ -440,6 +457,7 @@ fn missing_pieces(
 /// Frames to draw.
 struct Work<'a> {
     timeline: &'a Timeline,
+    threads: &'a rayon::ThreadPool,
     missing: Vec<Range<u64>>,
     n_done: u64,
     n_frames: u64,
@@ -459,7 +477,7 @@ fn draw_and_encode(
     work: &Work<'_>,
     folder: &RunFolder,
     encoding: &EncodeConfig,
-    renderer: &mut dyn Renderer,
+    renderer: &mut (dyn Renderer + Send),
     watch: &mut Watch<'_>,
 ) -> Result<()> {
     std::thread::scope(|scope| {
@@ -479,12 +497,13 @@ fn draw_and_encode(
 
 fn draw(
     work: &Work<'_>,
-    renderer: &mut dyn Renderer,
+    renderer: &mut (dyn Renderer + Send),
     watch: &mut Watch<'_>,
     send: impl Fn(Message) -> bool,
 ) -> Result<()> {
     let mut n_done = work.n_done;
     let mut is_first = true;
+    let mut last = None;
     for piece in &work.missing {
         let id = chunk_id(work.timeline, piece.clone())?;
         if !send(Message::Begin {
@@ -502,7 +521,10 @@ fn draw(
                 work.timeline,
                 piece.start + batch.start..piece.start + batch.end,
             )?;
-            for (picture, frame) in renderer.render(&batch)?.into_iter().zip(&batch) {
+            let pictures = work
+                .threads
+                .install(|| draw_batch(renderer, &batch, &mut last))?;
+            for (picture, frame) in pictures.into_iter().zip(&batch) {
                 let seen = camera::look(picture, &frame.camera);
                 if !send(Message::Picture(seen)) {
                     return Ok(());
@@ -527,6 +549,35 @@ fn draw(
         }
     }
     Ok(())
+}
+
+/// Draws a batch, as it is before the camera looks at it. A frame whose inputs are those of the one before repeats it; `last`
+/// is the last of the batch before.
+fn draw_batch(
+    renderer: &mut (dyn Renderer + Send),
+    frames: &[FrameInputs],
+    last: &mut Option<(FrameInputs, RgbImage)>,
+) -> Result<Vec<RgbImage>> {
+    let mut distinct: Vec<FrameInputs> = Vec::new();
+    for frame in frames {
+        let before = distinct.last().or(last.as_ref().map(|(inputs, _)| inputs));
+        if before.is_none_or(|before| !before.draws_like(frame)) {
+            distinct.push(frame.clone());
+        }
+    }
+    let drawn = renderer.render(&distinct)?;
+    let mut drawn = distinct.into_iter().zip(drawn);
+    let mut pictures = Vec::with_capacity(frames.len());
+    for frame in frames {
+        if last
+            .as_ref()
+            .is_none_or(|(inputs, _)| !inputs.draws_like(frame))
+        {
+            *last = drawn.next();
+        }
+        pictures.extend(last.as_ref().map(|(_, picture)| picture.clone()));
+    }
+    Ok(pictures)
 }
 
 fn encode(messages: &Receiver<Message>, folder: &RunFolder, encoding: &EncodeConfig) -> Result<()> {

@@ -11,6 +11,8 @@
 mod extra;
 #[path = "parity/frames.rs"]
 mod frames;
+#[path = "parity/kernels.rs"]
+mod kernels;
 #[path = "parity/kit.rs"]
 mod kit;
 #[path = "parity/networks.rs"]

@@ -360,6 +360,17 @@ pub struct DiffusionOptions {
     /// Convolutions on the CPU: `fast`, or `exact` for a tenth of the rounding error.
     #[arg(long, value_name = "NAME", default_value = "fast", value_parser = parse_kernels)]
     pub kernels: Method,
+    /// Repeat a frame while prompts and noise turn by less than this many radians, 0 to 1; 0.01 without a value.
+    #[arg(
+        long,
+        value_name = "RADIANS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = 0.0,
+        default_missing_value = "0.01",
+        value_parser = parse_still
+    )]
+    pub skip_still: f64,
 }
 
 impl DiffusionOptions {
@@ -370,6 +381,7 @@ impl DiffusionOptions {
             clip_skip: self.clip_skip,
             dtype: Some(self.dtype.clone()).filter(|name| name != "auto"),
             kernels: self.kernels,
+            skip_still: self.skip_still,
             loras: self.loras.clone(),
             vae: self.vae.clone(),
         }
@@ -452,6 +464,9 @@ pub struct MachineOptions {
     /// Frames drawn at once, 1 to 64.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub batch: u32,
+    /// Threads that draw, 1 to 256; the H.264 encoder has one of its own beside them [default: one for each core].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub threads: Option<u32>,
 }
 
 impl MachineOptions {
@@ -461,6 +476,7 @@ impl MachineOptions {
             device: self.device.clone(),
             n_batch: self.batch as usize,
             store: ModelStore::from_env(),
+            n_threads: self.threads.map(|n| n as usize),
         }
     }
 }
@@ -478,6 +494,13 @@ fn parse_kernels(name: &str) -> Result<Method, String> {
         "fast" => Ok(Method::Fast),
         "exact" => Ok(Method::Exact),
         _ => Err("give fast or exact".to_owned()),
+    }
+}
+
+fn parse_still(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(radians) if (0.0..=1.0).contains(&radians) => Ok(radians),
+        _ => Err("give radians from 0 to 1".to_owned()),
     }
 }
 

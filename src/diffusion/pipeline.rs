@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor};
 use image::RgbImage;
+use rayon::prelude::*;
 use serde_json::Value;
 
 use super::defaults::ModelDefaults;
@@ -117,7 +118,7 @@ impl StableDiffusion {
         };
         if loaded.text_stays {
             loaded.text()?;
-            loaded.networks()?;
+            loaded.load_networks()?;
         }
         Ok(loaded)
     }
@@ -164,8 +165,8 @@ impl StableDiffusion {
         }
     }
 
-    /// The denoiser and the decoder, read if they aren't there.
-    fn networks(&mut self) -> Result<&Networks> {
+    /// Reads the denoiser and the decoder if they aren't there.
+    fn load_networks(&mut self) -> Result<()> {
         if self.networks.is_none() {
             let weights = |part| {
                 Ok(
@@ -178,13 +179,26 @@ impl StableDiffusion {
                 decoder: Decoder::load(&weights(Part::Vae)?, self.vae_config.clone())?,
             });
         }
+        Ok(())
+    }
+
+    /// Frames that are drawn together, of `n_frames` that could be.
+    ///
+    /// On the CPU each thread takes its share: a small network's layers are too short to be divided without loss. A GPU
+    /// wants them all at once.
+    fn frames_of_a_job(&self, n_frames: usize) -> usize {
+        match self.device.is_cpu() {
+            true => n_frames.div_ceil(rayon::current_num_threads()).max(1),
+            false => n_frames.max(1),
+        }
+    }
+
+    fn networks(&self) -> Result<&Networks> {
         self.networks.as_ref().ok_or_else(unloaded)
     }
 
-    /// The denoised latents of frames that all need `n_chunks` and all want guidance or none, `[b, c, h, w]`.
-    fn latents(&mut self, frames: &[&FrameInputs], pass: Pass) -> Result<Tensor> {
-        let guidance = self.guidance(frames, pass)?;
-        self.let_text_go();
+    /// Latents of frames that share a pass, `[b, c, h / scale, w / scale]`. Networks must be loaded.
+    fn latents(&self, frames: &[&FrameInputs], guidance: &Guidance) -> Result<Tensor> {
         let scale = self.vae_config.scale();
         let shape = (
             self.vae_config.latent_channels(),
@@ -192,26 +206,20 @@ impl StableDiffusion {
             self.draw_size.width as usize / scale,
         );
         let mixes: Vec<&NoiseMix> = frames.iter().map(|frame| &frame.noise).collect();
-        let device = self.device.clone();
-        let noise = |stream| noise::batch(&mixes, stream, shape, &device, DType::F32);
+        let noise = |stream| noise::batch(&mixes, stream, shape, &self.device, DType::F32);
         let mut scheduler = self.scheduler.start(self.n_steps)?;
         sampler::sample(
             &self.networks()?.unet,
             scheduler.as_mut(),
             &noise(0)?,
-            &guidance,
+            guidance,
             &mut |call_idx| noise(call_idx as u64 + 1),
             &mut |_| {},
         )
     }
 
-    /// Draws frames at the draw size: pictures of nominally -1..=1, `[b, 3, h, w]`.
-    fn pictures(&mut self, frames: &[&FrameInputs], pass: Pass) -> Result<Tensor> {
-        let latents = self.latents(frames, pass)?;
-        self.decoded(&latents)
-    }
-
-    fn decoded(&mut self, latents: &Tensor) -> Result<Tensor> {
+    /// Pictures of nominally -1..=1, `[b, 3, h, w]`.
+    fn decoded(&self, latents: &Tensor) -> Result<Tensor> {
         let latents = latents
             .to_dtype(compute_dtype(&self.device, self.dtype))
             .map_err(Error::tensor("decoding the latents"))?;
@@ -335,24 +343,38 @@ impl StableDiffusion {
         Ok(Pass { n_chunks, guided })
     }
 
-    /// Draws frames pass by pass, and puts the pictures back in order.
+    /// Draws frames pass by pass and job by job, and puts the pictures back in order.
     fn draw(
         &mut self,
         frames: &[FrameInputs],
-        mut pictures: impl FnMut(&mut Self, &[&FrameInputs], Pass) -> Result<Vec<RgbImage>>,
+        pictures: impl Fn(&Self, &[&FrameInputs], &Guidance) -> Result<Vec<RgbImage>> + Sync,
     ) -> Result<Vec<RgbImage>> {
         let mut passes: BTreeMap<Pass, Vec<usize>> = BTreeMap::new();
         for (idx, frame) in frames.iter().enumerate() {
             passes.entry(self.pass(frame)?).or_default().push(idx);
         }
-        let mut drawn: Vec<(usize, RgbImage)> = Vec::with_capacity(frames.len());
+        let mut jobs = Vec::new();
         for (pass, indices) in passes {
-            let batch: Vec<&FrameInputs> =
-                indices.iter().filter_map(|idx| frames.get(*idx)).collect();
-            drawn.extend(indices.into_iter().zip(pictures(self, &batch, pass)?));
+            for indices in indices.chunks(self.frames_of_a_job(indices.len())) {
+                let frames: Vec<&FrameInputs> =
+                    indices.iter().filter_map(|idx| frames.get(*idx)).collect();
+                let guidance = self.guidance(&frames, pass)?;
+                jobs.push((indices.to_vec(), frames, guidance));
+            }
         }
+        self.let_text_go();
+        self.load_networks()?;
+        let renderer = &*self;
+        let drawn: Vec<Vec<(usize, RgbImage)>> = jobs
+            .into_par_iter()
+            .map(|(indices, frames, guidance)| {
+                let pictures = pictures(renderer, &frames, &guidance)?;
+                Ok(indices.into_iter().zip(pictures).collect())
+            })
+            .collect::<Result<_>>()?;
+        let mut drawn: Vec<(usize, RgbImage)> = drawn.into_iter().flatten().collect();
         drawn.sort_by_key(|(idx, _)| *idx);
-        Ok(drawn.into_iter().map(|(_, picture)| picture).collect())
+        Ok(drawn.into_iter().map(|(_, frame)| frame).collect())
     }
 
     /// The family that the model belongs to.
@@ -370,15 +392,16 @@ struct Pass {
 
 impl Renderer for StableDiffusion {
     fn render(&mut self, frames: &[FrameInputs]) -> Result<Vec<RgbImage>> {
-        self.draw(frames, |renderer, batch, pass| {
-            finish::frames(&renderer.pictures(batch, pass)?, renderer.film_size)
+        self.draw(frames, |renderer, batch, guidance| {
+            let latents = renderer.latents(batch, guidance)?;
+            finish::frames(&renderer.decoded(&latents)?, renderer.film_size)
         })
     }
 
     /// Decodes the mean of two by two latents: a quarter of the decoder's work.
     fn sketch(&mut self, frames: &[FrameInputs]) -> Result<Vec<RgbImage>> {
-        self.draw(frames, |renderer, batch, pass| {
-            let latents = renderer.latents(batch, pass)?;
+        self.draw(frames, |renderer, batch, guidance| {
+            let latents = renderer.latents(batch, guidance)?;
             let (_, _, height, width) = latents.dims4().map_err(Error::tensor("sketching"))?;
             let latents = if height.min(width) < MIN_SKETCHED {
                 latents

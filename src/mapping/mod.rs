@@ -26,6 +26,7 @@
 //! | `noise.rs` | a noise position and a pulse to weights of seeds |
 //! | `timeline.rs`, `check.rs`, `file.rs` | [`Timeline`], its validity, its file |
 //! | `steps.rs` | how far a timeline moves from frame to frame |
+//! | `still.rs` | [`hold_still`]: frames that repeat the one before |
 //! | `advice.rs` | what to know before rendering |
 //! | `plot.rs` | a picture of a timeline |
 
@@ -50,6 +51,7 @@ mod prompt_path;
 mod pulse;
 mod seeds;
 mod steps;
+mod still;
 mod timeline;
 mod walk;
 
@@ -59,6 +61,7 @@ pub use course::Leg;
 pub use fps::{BeatLock, Fps, beat_lock};
 pub use plan::{Plan, SCALE_SEEDS, timeline};
 pub use plot::plot;
+pub use still::hold_still;
 pub use timeline::{
     Frame, FrameInputs, NoiseKind, NoiseMix, NoisePath, Prompt, PromptText, SCHEMA_VERSION, Song,
     SongStem, Timeline,

@@ -209,3 +209,53 @@ fn a_changed_song_is_noticed() {
     super::harness::write_song(&bench.path("song.wav"), 22050, 1, 2.9);
     bench.assert_refused(&bench.run(&["mux", "plan.json"]), &["song.wav", "changed"]);
 }
+
+#[test]
+fn the_number_of_threads_changes_no_byte() {
+    let bench = Bench::new();
+    for (threads, batch, out) in [
+        ("1", "4", "one.mp4"),
+        ("2", "4", "two.mp4"),
+        ("3", "5", "three.mp4"),
+    ] {
+        let more = [
+            "--threads",
+            threads,
+            "--batch",
+            batch,
+            "-o",
+            out,
+            "--duration",
+            "1",
+        ];
+        bench.film("song.wav", &more).assert_done();
+    }
+    // The run folder lies beside each film, so each was drawn anew.
+    assert_eq!(bench.read("one.mp4"), bench.read("two.mp4"));
+    assert_eq!(bench.read("one.mp4"), bench.read("three.mp4"));
+}
+
+#[test]
+fn still_frames_are_repeated_only_when_asked() {
+    let bench = Bench::new();
+    bench.plan("plan.json", &[]);
+    bench.plan("still.json", &["--skip-still"]);
+    let threshold = |name: &str| -> serde_json::Value {
+        let timeline: serde_json::Value = serde_json::from_slice(&bench.read(name)).unwrap();
+        timeline["render"]["diffusion"]["skip_still"].clone()
+    };
+    assert_eq!(threshold("plan.json"), 0.0);
+    assert_eq!(threshold("still.json"), 0.01);
+    let film = |still: &str, out: &str| {
+        let still = format!("--skip-still={still}");
+        let more = [still.as_str(), "-o", out];
+        bench.film("song.wav", &more).assert_done();
+        let probe = visualize::video::probe(bench.path(out)).unwrap();
+        assert_eq!(probe.video.unwrap().n_frames, 24);
+        bench.read(out).len()
+    };
+    // Repeated frames cost next to nothing.
+    assert!(2 * film("1", "still.mp4") < film("0", "moving.mp4"));
+    let run = bench.film("song.wav", &["--skip-still=2", "-o", "no.mp4"]);
+    assert_eq!(run.code, 2, "{}", run.stderr);
+}

@@ -146,8 +146,8 @@ impl Kernel for Compute<'_> {
     fn run<S: Simd>(mut self, s: S) {
         let (width_in, width_out) = (self.linear.width_in, self.linear.width_out);
         let n_tokens = self.out.len() / width_out;
-        for token in 0..n_tokens {
-            self.pack(s, token);
+        for first in (0..n_tokens).step_by(ROWS) {
+            self.pack(s, first, ROWS.min(n_tokens - first));
         }
         let n_panels = width_out.div_ceil(COLUMNS);
         let n_panel = width_in * COLUMNS;
@@ -177,24 +177,32 @@ impl Kernel for Compute<'_> {
 }
 
 impl Compute<'_> {
-    /// Transposes a token into its block, normalised.
+    /// Transposes a block of tokens, normalised.
     #[inline(always)]
-    fn pack<S: Simd>(&mut self, s: S, token: usize) {
+    fn pack<S: Simd>(&mut self, s: S, first: usize, n_rows: usize) {
         let width = self.linear.width_in;
-        let x = &self.x[token * width..][..width];
-        let block = &mut self.packed[token / ROWS * ROWS * width..][..ROWS * width];
-        let to = block.iter_mut().skip(token % ROWS).step_by(ROWS);
-        match self.norm {
-            None => {
-                for (to, &x) in to.zip(x) {
-                    *to = x;
-                }
-            }
-            Some(norm) => {
+        // Rows behind the last token repeat it; their sums are dropped.
+        let mut rows: [&[f32]; ROWS] = [&[]; ROWS];
+        for (row, x) in rows.iter_mut().enumerate() {
+            *x = &self.x[(first + row.min(n_rows - 1)) * width..][..width];
+        }
+        let mut affine = [[1.0, 0.0]; ROWS];
+        if let Some(norm) = self.norm {
+            for (affine, x) in affine.iter_mut().zip(rows) {
                 let [mean, inverse] = moments(s, x, norm.eps);
-                let affine = norm.weight.iter().zip(&norm.bias);
-                for ((to, &x), (&weight, &bias)) in to.zip(x).zip(affine) {
-                    *to = (x - mean) * inverse * weight + bias;
+                *affine = [inverse, mean];
+            }
+        }
+        let (blocks, _) = self.packed[first * width..].as_chunks_mut::<ROWS>();
+        for (k, to) in blocks.iter_mut().take(width).enumerate() {
+            for row in 0..ROWS {
+                to[row] = rows[row][k];
+            }
+            if let Some(norm) = self.norm {
+                let (weight, bias) = (norm.weight[k], norm.bias[k]);
+                for row in 0..ROWS {
+                    let [inverse, mean] = affine[row];
+                    to[row] = (to[row] - mean) * inverse * weight + bias;
                 }
             }
         }

@@ -20,6 +20,7 @@ mod norm;
 mod pieces;
 mod simd;
 mod tile;
+mod unwritten;
 
 pub use attention::{AttentionShape, attention};
 pub use conv::{Conv2d, ConvShape, Extras, Method, is_always_winograd};
@@ -27,3 +28,4 @@ pub use input::{Input, Shape};
 pub use linear::{LayerNorm, Linear};
 pub use norm::{ChannelSums, GroupNorm, channel_sums, normalize};
 pub use simd::Isa;
+pub use unwritten::unwritten;

@@ -58,6 +58,8 @@ pub struct Around<'a> {
     pub channel_bias: Option<&'a Tensor>,
     /// Added pixel by pixel; as large as the output.
     pub residual: Option<&'a Tensor>,
+    /// Whether negative values become zero in the end.
+    pub relu: bool,
 }
 
 /// The map `scale x + shift` of each picture's channel, as a normalisation with known statistics: `[b * c]` pairs.
@@ -202,10 +204,10 @@ impl Conv2d {
         if let Some(shift) = around.channel_bias {
             y = y.broadcast_add(&shift.unsqueeze(2)?.unsqueeze(3)?)?;
         }
-        match around.residual {
-            Some(residual) => y + residual,
-            None => Ok(y),
+        if let Some(residual) = around.residual {
+            y = (y + residual)?;
         }
+        if around.relu { y.relu() } else { Ok(y) }
     }
 }
 
@@ -215,14 +217,23 @@ pub struct UpsampleConv {
     doubling: Option<PackedConv>,
     method: Method,
     weight: Tensor,
-    bias: Tensor,
+    bias: Option<Tensor>,
 }
 
 impl UpsampleConv {
     /// Loads the convolution.
     pub fn load(w: Weights, channels: usize) -> Result<Self> {
-        let weight = w.tensor("weight", (channels, channels, 3, 3))?;
         let bias = w.tensor("bias", channels)?;
+        Self::new(&w, channels, Some(bias))
+    }
+
+    /// A convolution without a bias.
+    pub fn load_without_bias(w: Weights, channels: usize) -> Result<Self> {
+        Self::new(&w, channels, None)
+    }
+
+    fn new(w: &Weights, channels: usize, bias: Option<Tensor>) -> Result<Self> {
+        let weight = w.tensor("weight", (channels, channels, 3, 3))?;
         let shape = kernels::ConvShape {
             in_channels: channels,
             out_channels: channels,
@@ -232,7 +243,7 @@ impl UpsampleConv {
         };
         let doubling = w
             .packs()
-            .then(|| PackedConv::new(shape, &weight, Some(&bias), w.half()))
+            .then(|| PackedConv::new(shape, &weight, bias.as_ref(), w.half()))
             .transpose()
             .map_err(packing())?;
         let weight = match w.half() {
@@ -256,13 +267,8 @@ impl UpsampleConv {
             }
             _ => {
                 let x = ops::upsample_nearest(x, height, width)?;
-                ops::conv2d(
-                    &x,
-                    &self.weight.to_dtype(x.dtype())?,
-                    Some(&self.bias),
-                    1,
-                    1,
-                )
+                let weight = self.weight.to_dtype(x.dtype())?;
+                ops::conv2d(&x, &weight, self.bias.as_ref(), 1, 1)
             }
         }
     }
@@ -462,7 +468,7 @@ impl GroupNorm {
             &kernels::channel_sums(Isa::best(), &input),
             input.shape.plane(),
         );
-        let mut out = vec![0.0; values.len()];
+        let mut out = kernels::unwritten(values.len());
         let input = kernels::Input {
             affine: Some(&affine),
             silu,

@@ -29,7 +29,7 @@ pub fn attention(
         n_heads,
         head_width,
     };
-    let mut out = vec![0.0; q.elem_count()];
+    let mut out = kernels::unwritten(q.elem_count());
     let scale = (head_width as f64).powf(-0.5) as f32;
     let values = (Values::of(&q)?, Values::of(&k)?, Values::of(&v)?);
     kernels::attention(
@@ -185,9 +185,11 @@ pub(super) fn run_conv(
     let extras = kernels::Extras {
         channel_bias: channel_bias.as_deref(),
         residual: residual.as_deref(),
+        relu: around.relu,
+        sums: false,
     };
     let shape = conv.shape().output(shape);
-    let mut out = vec![0.0; shape.len()];
+    let mut out = kernels::unwritten(shape.len());
     conv.forward(Isa::best(), method, &input, &extras, &mut out);
     Tensor::from_vec(
         out,
@@ -226,7 +228,7 @@ pub(super) fn run_linear(
     if let Some(last) = shape.last_mut() {
         *last = linear.width_out();
     }
-    let mut out = vec![0.0; shape.iter().product()];
+    let mut out = kernels::unwritten(shape.iter().product());
     let residual = Values::of_option(residual.as_ref())?;
     let norm = norm.and_then(|norm| norm.kernel.as_ref());
     linear.forward(

@@ -3,7 +3,7 @@ use candle_core::{Result as TensorResult, Tensor};
 use super::bands;
 use super::config::AutoencoderTinyConfig;
 use crate::Result;
-use crate::diffusion::layers::{Around, Conv2d, ConvSizes};
+use crate::diffusion::layers::{Around, Conv2d, ConvSizes, UpsampleConv};
 use crate::diffusion::ops;
 use crate::diffusion::weights::Weights;
 
@@ -11,26 +11,27 @@ use crate::diffusion::weights::Weights;
 #[derive(Debug)]
 pub struct TinyNet {
     layers: Vec<Layer>,
+    /// Number of the next layer in the file, where resizing and ReLU count too.
+    next_idx: usize,
 }
 
 #[derive(Debug)]
 enum Layer {
-    Conv(Conv2d),
-    Relu,
+    Conv { conv: Conv2d, relu: bool },
     Block(Box<TinyBlock>),
-    Upsample(usize),
+    Doubled(Box<UpsampleConv>),
+    Enlarged { factor: usize, conv: Conv2d },
 }
 
 impl TinyNet {
     /// Loads the decoder.
     pub fn load_decoder(w: &Weights, config: &AutoencoderTinyConfig) -> Result<Self> {
         let w = w.at("decoder.layers");
-        let mut net = Self { layers: Vec::new() };
+        let mut net = Self::empty();
         let first = config.decoder_block_out_channels.first().copied();
         let first = first.unwrap_or_default();
-        let conv = Conv2d::load(w.at(net.next_idx()), config.latent_channels, first, 3)?;
-        net.layers.push(Layer::Conv(conv));
-        net.layers.push(Layer::Relu);
+        let conv = Conv2d::load(w.at(net.skip(2)), config.latent_channels, first, 3)?;
+        net.layers.push(Layer::Conv { conv, relu: true });
         let levels = config
             .num_decoder_blocks
             .iter()
@@ -38,16 +39,19 @@ impl TinyNet {
         for (idx, (&n_blocks, &channels)) in levels.enumerate() {
             net.push_blocks(&w, n_blocks, channels)?;
             if idx + 1 < config.num_decoder_blocks.len() {
-                net.layers
-                    .push(Layer::Upsample(config.upsampling_scaling_factor));
-                let conv = Conv2d::load_without_bias(
-                    w.at(net.next_idx()),
-                    ConvSizes::same(channels, channels, 3),
-                )?;
-                net.layers.push(Layer::Conv(conv));
+                net.skip(1);
+                let w = w.at(net.skip(1));
+                net.layers.push(match config.upsampling_scaling_factor {
+                    2 => Layer::Doubled(Box::new(UpsampleConv::load_without_bias(w, channels)?)),
+                    factor => {
+                        let sizes = ConvSizes::same(channels, channels, 3);
+                        let conv = Conv2d::load_without_bias(w, sizes)?;
+                        Layer::Enlarged { factor, conv }
+                    }
+                });
             } else {
-                let conv = Conv2d::load(w.at(net.next_idx()), channels, config.out_channels, 3)?;
-                net.layers.push(Layer::Conv(conv));
+                let conv = Conv2d::load(w.at(net.skip(1)), channels, config.out_channels, 3)?;
+                net.layers.push(Layer::Conv { conv, relu: false });
             }
         }
         Ok(net)
@@ -56,30 +60,29 @@ impl TinyNet {
     /// Loads the encoder.
     pub fn load_encoder(w: &Weights, config: &AutoencoderTinyConfig) -> Result<Self> {
         let w = w.at("encoder.layers");
-        let mut net = Self { layers: Vec::new() };
+        let mut net = Self::empty();
         let levels = config
             .num_encoder_blocks
             .iter()
             .zip(&config.encoder_block_out_channels);
         let mut last = config.in_channels;
         for (idx, (&n_blocks, &channels)) in levels.enumerate() {
+            let w_conv = w.at(net.skip(1));
             let conv = if idx == 0 {
-                Conv2d::load(w.at(net.next_idx()), config.in_channels, channels, 3)?
+                Conv2d::load(w_conv, config.in_channels, channels, 3)?
             } else {
-                {
-                    let sizes = ConvSizes {
-                        stride: 2,
-                        ..ConvSizes::same(channels, channels, 3)
-                    };
-                    Conv2d::load_without_bias(w.at(net.next_idx()), sizes)?
-                }
+                let sizes = ConvSizes {
+                    stride: 2,
+                    ..ConvSizes::same(channels, channels, 3)
+                };
+                Conv2d::load_without_bias(w_conv, sizes)?
             };
-            net.layers.push(Layer::Conv(conv));
+            net.layers.push(Layer::Conv { conv, relu: false });
             net.push_blocks(&w, n_blocks, channels)?;
             last = channels;
         }
-        let conv = Conv2d::load(w.at(net.next_idx()), last, config.latent_channels, 3)?;
-        net.layers.push(Layer::Conv(conv));
+        let conv = Conv2d::load(w.at(net.skip(1)), last, config.latent_channels, 3)?;
+        net.layers.push(Layer::Conv { conv, relu: false });
         Ok(net)
     }
 
@@ -95,22 +98,37 @@ impl TinyNet {
         let mut reach = 0.0;
         for layer in &self.layers {
             match layer {
-                Layer::Conv(_) => reach += 1.0 / scale as f64,
+                Layer::Conv { .. } => reach += 1.0 / scale as f64,
                 Layer::Block(_) => reach += 3.0 / scale as f64,
-                Layer::Relu => {}
-                Layer::Upsample(factor) => scale *= factor,
+                Layer::Doubled(_) => {
+                    scale *= 2;
+                    reach += 1.0 / scale as f64;
+                }
+                Layer::Enlarged { factor, .. } => {
+                    scale *= factor;
+                    reach += 1.0 / scale as f64;
+                }
             }
         }
         (scale, reach.ceil() as usize + 1)
     }
 
-    fn next_idx(&self) -> usize {
-        self.layers.len()
+    fn empty() -> Self {
+        Self {
+            layers: Vec::new(),
+            next_idx: 0,
+        }
+    }
+
+    /// The next layer's number, of `n` that are used up.
+    fn skip(&mut self, n: usize) -> usize {
+        self.next_idx += n;
+        self.next_idx - n
     }
 
     fn push_blocks(&mut self, w: &Weights, n_blocks: usize, channels: usize) -> Result<()> {
         for _ in 0..n_blocks {
-            let block = TinyBlock::load(&w.at(self.next_idx()), channels)?;
+            let block = TinyBlock::load(&w.at(self.skip(1)), channels)?;
             self.layers.push(Layer::Block(Box::new(block)));
         }
         Ok(())
@@ -120,13 +138,14 @@ impl TinyNet {
     pub fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
         let mut x = x.clone();
         for layer in &self.layers {
+            let (_, _, height, width) = x.dims4()?;
             x = match layer {
-                Layer::Conv(conv) => conv.forward(&x)?,
-                Layer::Relu => x.relu()?,
+                Layer::Conv { conv, relu } => conv.forward_around((&x).into(), around(*relu))?,
                 Layer::Block(block) => block.forward(&x)?,
-                Layer::Upsample(factor) => {
-                    let (_, _, height, width) = x.dims4()?;
-                    ops::upsample_nearest(&x, factor * height, factor * width)?
+                Layer::Doubled(conv) => conv.forward(&x, 2 * height, 2 * width)?,
+                Layer::Enlarged { factor, conv } => {
+                    let x = ops::upsample_nearest(&x, factor * height, factor * width)?;
+                    conv.forward(&x)?
                 }
             };
         }
@@ -150,12 +169,19 @@ impl TinyBlock {
 
     fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
         let [first, second, third] = &self.convs;
-        let h = second.forward(&first.forward(x)?.relu()?)?.relu()?;
-        let residual = Some(x);
+        let h = first.forward_around(x.into(), around(true))?;
+        let h = second.forward_around((&h).into(), around(true))?;
         let around = Around {
-            residual,
-            ..Around::default()
+            residual: Some(x),
+            ..around(true)
         };
-        third.forward_around((&h).into(), around)?.relu()
+        third.forward_around((&h).into(), around)
+    }
+}
+
+fn around(relu: bool) -> Around<'static> {
+    Around {
+        relu,
+        ..Around::default()
     }
 }

@@ -21,7 +21,7 @@ use super::super::norm::ChannelSums;
 use super::super::pieces::{Piece, Size, cut};
 use super::super::simd::{Isa, Kernel, Simd};
 use super::super::tile::{Block, COLUMNS, ROWS, STEP};
-use super::{Conv2d, ConvShape, Extras, finish_row, for_pieces};
+use super::{Conv2d, ConvShape, Extras, Finish, for_pieces};
 
 /// Values that a strip's planes may take, over all channels: half of a common second-level cache.
 const STRIP_VALUES: usize = 1 << 17;
@@ -206,7 +206,7 @@ pub(super) fn forward(
     };
     let stretch_of = |piece: &Piece| piece.image * n_stretches + piece.start / layout.stretch();
     if n_groups == 1 {
-        return for_pieces(isa, pieces, shape, |piece| {
+        return for_pieces(isa, pieces, (shape, extras.sums), |piece| {
             with_scratch(
                 [n_strips * len + BEHIND, 2 * layout.pitch],
                 |[strips, padded]| {
@@ -243,7 +243,7 @@ pub(super) fn forward(
                 });
             });
         let strips = &*strips;
-        for_pieces(isa, pieces, shape, |piece| {
+        for_pieces(isa, pieces, (shape, extras.sums), |piece| {
             compute(&strips[stretch_of(piece) * n_strips * len..], piece);
         })
     })
@@ -379,16 +379,16 @@ impl Kernel for Compute<'_, '_> {
             for (row, to) in rows.iter_mut().enumerate() {
                 let channel = first_channel + row;
                 let image = self.piece.image;
-                let bias = self.conv.channel_bias(self.extras, image, channel);
+                let finish = Finish::new(s, self.conv, self.extras, image, channel);
                 let plane = layout.shape.output(layout.input).plane();
                 let from = (image * layout.shape.out_channels + channel) * plane + self.piece.start;
                 let residual = self.extras.residual.map(|all| &all[from..][..stretch]);
                 let sums = |phase: usize| &sums[(phase * ROWS + row) * pitch..][..n_columns];
                 if layout.shape.upsample {
                     let phases = std::array::from_fn(sums);
-                    store_phases(s, &layout, phases, bias, residual, to);
+                    store_phases(s, &layout, phases, finish, residual, to);
                 } else {
-                    store(s, &layout, sums(0), bias, residual, to);
+                    store(s, &layout, sums(0), finish, residual, to);
                 }
             }
         }
@@ -401,17 +401,17 @@ fn store<S: Simd>(
     s: S,
     layout: &Layout,
     sums: &[f32],
-    bias: f32,
+    finish: Finish<S>,
     residual: Option<&[f32]>,
     to: &mut [f32],
 ) {
     if layout.pitch == layout.width {
-        return finish_row(s, sums, bias, residual, to);
+        return finish.store_row(s, sums, residual, to);
     }
     let width = layout.width;
     for (i, to) in to.chunks_exact_mut(width).enumerate() {
         let residual = residual.map(|r| &r[i * width..][..width]);
-        finish_row(s, &sums[i * layout.pitch..][..width], bias, residual, to);
+        finish.store_row(s, &sums[i * layout.pitch..][..width], residual, to);
     }
 }
 
@@ -421,7 +421,7 @@ fn store_phases<S: Simd>(
     s: S,
     layout: &Layout,
     phases: [&[f32]; 4],
-    bias: f32,
+    finish: Finish<S>,
     residual: Option<&[f32]>,
     to: &mut [f32],
 ) {
@@ -429,14 +429,13 @@ fn store_phases<S: Simd>(
     for (i, to) in to.chunks_exact_mut(width).enumerate() {
         let row = |x: usize| &phases[i % 2 * 2 + x][i / 2 * layout.pitch..][..layout.width];
         for ((to, even), odd) in to.chunks_exact_mut(2).zip(row(0)).zip(row(1)) {
-            to[0] = even + bias;
-            to[1] = odd + bias;
+            to[0] = *even;
+            to[1] = *odd;
         }
-        if let Some(residual) = residual {
-            let residual = &residual[i * width..][..width];
-            for (to, residual) in to.chunks_mut(S::LANES).zip(residual.chunks(S::LANES)) {
-                s.store_partial(s.add(s.load_partial(to), s.load_partial(residual)), to);
-            }
+        let residual = residual.map(|residual| &residual[i * width..][..width]);
+        for (idx, to) in to.chunks_mut(S::LANES).enumerate() {
+            let residual = residual.map(|residual| &residual[idx * S::LANES..]);
+            finish.store(s, s.load_partial(to), residual, to);
         }
     }
 }

@@ -76,13 +76,17 @@ pub fn is_always_winograd(in_channels: usize, out_channels: usize) -> bool {
     in_channels >= ROWS && winograd::is_light(in_channels, out_channels)
 }
 
-/// What is added to the output while it is stored.
+/// What is done to the output while it is stored, in this order.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Extras<'a> {
     /// Added to every value of an image's channel, `[batch][out_channels]`: the time embedding.
     pub channel_bias: Option<&'a [f32]>,
     /// Added value by value; as large as the output.
     pub residual: Option<&'a [f32]>,
+    /// Whether negative values become zero.
+    pub relu: bool,
+    /// Whether sums over the output's planes are wanted, for the normalisation that follows.
+    pub sums: bool,
 }
 
 /// A convolution with its weights packed for the kernels.
@@ -115,7 +119,7 @@ impl Conv2d {
     }
 
     /// Writes the convolution of `input` to `out`, whose shape is [`ConvShape::output`], and returns the sums over its
-    /// planes, which the next normalisation needs.
+    /// planes if they are wanted, nothing else.
     pub fn forward(
         &self,
         isa: Isa,
@@ -133,10 +137,14 @@ impl Conv2d {
         if out.is_empty() {
             return Vec::new();
         }
-        if method == Method::Fast && winograd::pays(&self.shape, input.shape) {
-            winograd::forward(self, isa, input, extras, out)
-        } else {
-            direct::forward(self, isa, input, extras, out)
+        match method {
+            Method::Fast if winograd::pays(&self.shape, input.shape) => {
+                winograd::forward(self, isa, input, extras, out)
+            }
+            Method::Fast if winograd::deep::pays(&self.shape, input.shape) => {
+                winograd::deep::forward(self, isa, input, extras, out)
+            }
+            _ => direct::forward(self, isa, input, extras, out),
         }
     }
 
@@ -156,13 +164,18 @@ impl Conv2d {
     }
 }
 
-/// Runs `compute` on every piece, side by side, and adds up the sums over each plane.
+/// Runs `compute` on every piece, side by side, and adds up the sums over each plane if they are wanted.
 fn for_pieces<'a>(
     isa: Isa,
     pieces: Vec<Piece<'a>>,
-    shape: Shape,
+    (shape, is_summed): (Shape, bool),
     compute: impl Fn(&mut Piece<'a>) + Send + Sync,
 ) -> ChannelSums {
+    if !is_summed {
+        let pieces = pieces.into_par_iter().with_max_len(1);
+        pieces.for_each(|mut piece| compute(&mut piece));
+        return Vec::new();
+    }
     let sums: Vec<_> = pieces
         .into_par_iter()
         .with_max_len(1)
@@ -183,16 +196,42 @@ fn for_pieces<'a>(
     total
 }
 
-/// Stores a row of sums with the bias and the residual added.
-#[inline(always)]
-fn finish_row<S: Simd>(s: S, sums: &[f32], bias: f32, residual: Option<&[f32]>, out: &mut [f32]) {
-    let bias = s.splat(bias);
-    for x in (0..out.len()).step_by(S::LANES) {
-        let mut value = s.add(s.load_partial(&sums[x..]), bias);
-        if let Some(residual) = residual {
-            value = s.add(value, s.load_partial(&residual[x..]));
+/// What a channel's sums go through on their way to the output.
+#[derive(Clone, Copy)]
+struct Finish<S: Simd> {
+    bias: S::V,
+    relu: bool,
+}
+
+impl<S: Simd> Finish<S> {
+    #[inline(always)]
+    fn new(s: S, conv: &Conv2d, extras: &Extras, image: usize, channel: usize) -> Self {
+        Self {
+            bias: s.splat(conv.channel_bias(extras, image, channel)),
+            relu: extras.relu,
         }
-        s.store_partial(value, &mut out[x..]);
+    }
+
+    /// Stores a vector of sums, or its part that fits `to`; `residual` is as long.
+    #[inline(always)]
+    fn store(&self, s: S, sums: S::V, residual: Option<&[f32]>, to: &mut [f32]) {
+        let mut value = s.add(sums, self.bias);
+        if let Some(residual) = residual {
+            value = s.add(value, s.load_partial(residual));
+        }
+        if self.relu {
+            value = s.max(value, s.splat(0.0));
+        }
+        s.store_partial(value, to);
+    }
+
+    /// Stores a row of sums.
+    #[inline(always)]
+    fn store_row(&self, s: S, sums: &[f32], residual: Option<&[f32]>, out: &mut [f32]) {
+        for x in (0..out.len()).step_by(S::LANES) {
+            let residual = residual.map(|residual| &residual[x..]);
+            self.store(s, s.load_partial(&sums[x..]), residual, &mut out[x..]);
+        }
     }
 }
 

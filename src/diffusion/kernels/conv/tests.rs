@@ -70,9 +70,20 @@ fn double(values: &[f32], sizes: Shape) -> (Vec<f32>, Shape) {
     (values.collect(), doubled)
 }
 
+/// A way to compute a convolution.
+type Forward = fn(&Conv2d, Isa, &Input, &Extras, &mut [f32]) -> ChannelSums;
+
+fn exact(conv: &Conv2d, isa: Isa, input: &Input, extras: &Extras, out: &mut [f32]) -> ChannelSums {
+    conv.forward(isa, Method::Exact, input, extras, out)
+}
+
+fn fast(conv: &Conv2d, isa: Isa, input: &Input, extras: &Extras, out: &mut [f32]) -> ChannelSums {
+    conv.forward(isa, Method::Fast, input, extras, out)
+}
+
 /// One convolution with everything on, on every instruction set, against the definition.
-fn check(shape: ConvShape, sizes: Shape, method: Method, tolerance: f64) {
-    let label = format!("{shape:?} {sizes:?} {method:?}");
+fn check(shape: ConvShape, sizes: Shape, forward: Forward, tolerance: f64) {
+    let label = format!("{shape:?} {sizes:?}");
     let values = noise(1, sizes.len());
     let k = shape.in_channels * shape.kernel * shape.kernel;
     let weight: Vec<f32> = noise(2, shape.out_channels * k)
@@ -124,9 +135,11 @@ fn check(shape: ConvShape, sizes: Shape, method: Method, tolerance: f64) {
         let extras = Extras {
             channel_bias: Some(&channel_bias),
             residual: Some(&residual),
+            relu: false,
+            sums: true,
         };
         let mut out = vec![f32::NAN; out_shape.len()];
-        let sums = conv.forward(isa, method, &input, &extras, &mut out);
+        let sums = forward(&conv, isa, &input, &extras, &mut out);
         for (i, &got) in out.iter().enumerate() {
             let expected = expected[i]
                 + f64::from(residual[i])
@@ -151,10 +164,21 @@ fn check(shape: ConvShape, sizes: Shape, method: Method, tolerance: f64) {
                 "{label}"
             );
         }
+        let relu = Extras {
+            relu: true,
+            sums: false,
+            ..extras
+        };
+        let mut rectified = vec![f32::NAN; out_shape.len()];
+        let sums = forward(&conv, isa, &input, &relu, &mut rectified);
+        assert!(sums.is_empty());
+        for (got, before) in rectified.iter().zip(&out) {
+            assert_eq!(*got, before.max(0.0), "{label} {}", isa.name());
+        }
         let mut plain = vec![f32::NAN; out_shape.len()];
-        conv.forward(
+        forward(
+            &conv,
             isa,
-            method,
             &Input {
                 affine: None,
                 silu: false,
@@ -218,7 +242,7 @@ fn direct_convolutions_equal_the_definition() {
                 stride,
                 upsample,
             };
-            check(shape, sizes, Method::Exact, 2e-6 * 4.0);
+            check(shape, sizes, exact, 2e-6 * 4.0);
         }
     }
 }
@@ -249,9 +273,12 @@ fn results_do_not_depend_on_threads() {
                     .unwrap();
                 let mut out = vec![0.0; shape.output(sizes).len()];
                 let input = Input::plain(&values, sizes);
-                let sums = pool.install(|| {
-                    conv.forward(Isa::best(), method, &input, &Extras::default(), &mut out)
-                });
+                let extras = Extras {
+                    sums: true,
+                    ..Extras::default()
+                };
+                let sums =
+                    pool.install(|| conv.forward(Isa::best(), method, &input, &extras, &mut out));
                 (out, sums)
             };
             assert!(run(1) == run(3), "{shape:?} {method:?}");
@@ -288,6 +315,54 @@ fn winograd_convolutions_equal_the_definition() {
             stride: 1,
             upsample: false,
         };
-        check(shape, sizes, Method::Fast, 5e-5);
+        check(shape, sizes, fast, 5e-5);
+    }
+}
+
+#[test]
+fn deep_winograd_convolutions_equal_the_definition() {
+    // Channels are not whole chunks or groups; images are more than fit at once.
+    for (in_channels, out_channels, batch, height, width) in [
+        (130, 33, 1, 5, 8),
+        (64, 40, 3, 16, 16),
+        (3, 9, 2, 13, 3),
+        (65, 8, 8, 24, 20),
+        (1, 1, 1, 1, 1),
+    ] {
+        let shape = ConvShape {
+            in_channels,
+            out_channels,
+            kernel: 3,
+            stride: 1,
+            upsample: false,
+        };
+        let sizes = Shape {
+            batch,
+            channels: in_channels,
+            height,
+            width,
+        };
+        check(shape, sizes, winograd::deep::forward, 5e-5);
+    }
+}
+
+#[test]
+fn many_weights_and_few_tiles_are_computed_deep() {
+    let shape = ConvShape {
+        in_channels: 1280,
+        out_channels: 1280,
+        kernel: 3,
+        stride: 1,
+        upsample: false,
+    };
+    for (side, is_deep) in [(4, false), (8, true), (16, true), (32, false)] {
+        let sizes = Shape {
+            batch: 1,
+            channels: 1280,
+            height: side,
+            width: side,
+        };
+        assert_eq!(winograd::deep::pays(&shape, sizes), is_deep, "{side}");
+        assert!(!(is_deep && winograd::pays(&shape, sizes)), "{side}");
     }
 }

@@ -12,15 +12,17 @@
     reason = "adapters over arrays of vectors aren't always inlined, and then not compiled for the instruction set"
 )]
 
+pub(super) mod deep;
+
 use rayon::prelude::*;
 
-use super::super::arena::with_scratch;
-use super::super::input::{Input, Shape};
-use super::super::norm::ChannelSums;
-use super::super::pieces::{Piece, Size, cut};
-use super::super::simd::{Isa, Kernel, Simd};
-use super::super::tile::{Block, COLUMNS, ROWS, STEP};
-use super::{Conv2d, ConvShape, Extras, for_pieces};
+use super::{Conv2d, ConvShape, Extras, Finish, for_pieces};
+use crate::diffusion::kernels::arena::with_scratch;
+use crate::diffusion::kernels::input::{Input, Shape};
+use crate::diffusion::kernels::norm::ChannelSums;
+use crate::diffusion::kernels::pieces::{Piece, Size, cut};
+use crate::diffusion::kernels::simd::{Isa, Kernel, Simd};
+use crate::diffusion::kernels::tile::{Block, COLUMNS, ROWS, STEP};
 
 /// Rows and columns of a tile's output.
 const TILE: usize = 4;
@@ -79,12 +81,10 @@ pub(super) fn is_light(in_channels: usize, out_channels: usize) -> bool {
 pub(super) fn pays(shape: &ConvShape, input: Shape) -> bool {
     // Of one image: a frame must not change with the number of its neighbours in the batch.
     let n_tiles = input.height.div_ceil(TILE) * input.width.div_ceil(TILE);
-    // The transformed weights are 4 times as many and are read once a piece.
-    let is_bound_by_weights = !is_light(shape.in_channels, shape.out_channels) && n_tiles < COLUMNS;
     (shape.kernel, shape.stride, shape.upsample) == (3, 1, false)
         && shape.in_channels >= ROWS
         && n_tiles >= STEP
-        && !is_bound_by_weights
+        && !deep::pays(shape, input)
 }
 
 /// `[out_channels / ROWS][PLACES][in_channels][ROWS]` of `G g Gᵀ`.
@@ -240,7 +240,7 @@ pub(super) fn forward(
         PLACES * layout.place_pitch(GROUP.min(shape.channels.next_multiple_of(ROWS))),
         TILE * TILE * (layout.n_chunk + STEP),
     ];
-    for_pieces(isa, pieces, shape, |piece| {
+    for_pieces(isa, pieces, (shape, extras.sums), |piece| {
         with_scratch(lens, |[padded, patches, transformed, products, tiles]| {
             for first in (0..layout.n_tiles()).step_by(layout.n_chunk) {
                 for channel in 0..n_channels {
@@ -566,7 +566,7 @@ impl Multiply<'_, '_> {
             return; // behind the last row
         };
         let (image, channel) = (self.piece.image + image, self.piece.first_channel + channel);
-        let bias = s.splat(self.conv.channel_bias(self.extras, image, channel));
+        let finish = Finish::new(s, self.conv, self.extras, image, channel);
         let n_channels = self.conv.shape.out_channels;
         let plane = (image * n_channels + channel) * layout.input.plane() + self.piece.start;
         let residual = self
@@ -579,11 +579,8 @@ impl Multiply<'_, '_> {
             if x >= width {
                 break;
             }
-            let mut value = s.add(values[part], bias);
-            if let Some(residual) = residual {
-                value = s.add(value, s.load_partial(&residual[x..]));
-            }
-            s.store_partial(value, &mut to[x..]);
+            let residual = residual.map(|residual| &residual[x..]);
+            finish.store(s, values[part], residual, &mut to[x..]);
         }
     }
 }
