@@ -3,11 +3,11 @@ use super::*;
 
 /// Whether a file of the bundled model's folder is part of the model.
 fn is_needed(name: &str) -> bool {
-    let is_extra = name.starts_with("training/") || name.ends_with(".md");
-    !is_extra
-        && [".json", ".safetensors"]
-            .iter()
-            .any(|ending| name.ends_with(ending))
+    let parts = ["scheduler", "text_encoder", "tokenizer", "unet", "vae"];
+    name == "model_index.json"
+        || name
+            .split_once('/')
+            .is_some_and(|(part, _)| parts.contains(&part))
 }
 
 /// First bytes of the ranges that were asked of the second origin.
