@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 
 use visualize::analysis::AnalysisConfig;
 use visualize::config::{DiffusionConfig, Encoding, RenderConfig, Size};
-use visualize::diffusion::ModelSource;
+use visualize::diffusion::{ModelSource, ModelStore};
 use visualize::mapping::{Fps, Knobs, Looping, Mapping, MappingConfig, NoiseKind};
 use visualize::pipeline::{self, Event, Machine, Request, Watch};
 use visualize::prompts::Script;
@@ -70,7 +70,8 @@ fn render(options: &Options, song: &Path, mapping: Mapping, film: &Path) -> Resu
         n_steps: 1,
         diffusion: DiffusionConfig::default(),
     };
-    render.weights_sha256 = ModelSource::of(&render)?.sha256()?;
+    let store = ModelStore::from_env();
+    render.weights_sha256 = ModelSource::open(&render.model)?.sha256(&store.digests)?;
     let request = Request {
         song: song.to_owned(),
         script: match &options.prompts {
@@ -98,6 +99,7 @@ fn render(options: &Options, song: &Path, mapping: Mapping, film: &Path) -> Resu
     let machine = Machine {
         device: "auto".to_owned(),
         n_batch: 4,
+        store,
     };
     let mut watch = Watch {
         observe: &mut |event| {

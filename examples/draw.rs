@@ -2,7 +2,9 @@
 
 use candle_core::{DType, Device};
 use visualize::config::{RenderConfig, Size};
-use visualize::diffusion::{ModelDefaults, ModelFolder, ModelSource, Renderer, StableDiffusion};
+use visualize::diffusion::{
+    DigestCache, ModelDefaults, ModelFolder, ModelSource, Renderer, StableDiffusion,
+};
 use visualize::mapping::{FrameInputs, NoiseMix, PromptText};
 
 fn main() -> anyhow::Result<()> {
@@ -31,7 +33,7 @@ fn main() -> anyhow::Result<()> {
     };
     let config = RenderConfig {
         model: folder,
-        weights_sha256: model.sha256()?,
+        weights_sha256: model.sha256(&DigestCache::default())?,
         size,
         draw_size,
         n_steps: n_steps.map_or(Ok(defaults.n_steps), |n| n.parse())?,

@@ -64,7 +64,8 @@ pub struct DiffusionConfig {
     pub scheduler: Option<String>,
     /// Last layers of the text encoder that are left out.
     pub clip_skip: u32,
-    /// Element type of the networks: `f32`, `f16` or `bf16`; what suits the device if absent.
+    /// Element type of the weights: `f32`, `f16` or `bf16`; what suits the device if absent, so that machines of different
+    /// kinds draw a film alike only where it is given.
     pub dtype: Option<String>,
     /// How 3x3 convolutions are computed on the CPU.
     pub kernels: Method,

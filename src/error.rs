@@ -45,6 +45,16 @@ pub enum Error {
         /// What to do next.
         hint: Option<String>,
     },
+    /// The network or a server on it failed.
+    #[error("{url}: {reason}")]
+    Network {
+        /// What was asked for.
+        url: String,
+        /// What went wrong.
+        reason: String,
+        /// What to do next.
+        hint: Option<String>,
+    },
     /// The asked-for device isn't there, or it failed.
     #[error("device: {reason}")]
     Device {
@@ -109,6 +119,15 @@ impl Error {
         }
     }
 
+    /// A failed request, without a hint.
+    pub fn network(url: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Network {
+            url: url.into(),
+            reason: reason.into(),
+            hint: None,
+        }
+    }
+
     /// A failed file operation; `action` is a verb such as "read". For use in `map_err`.
     pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
         move |source| Self::Io {
@@ -129,6 +148,7 @@ impl Error {
         match &mut self {
             Self::Input { hint, .. }
             | Self::Weights { hint, .. }
+            | Self::Network { hint, .. }
             | Self::Device { hint, .. }
             | Self::Limit { hint, .. } => *hint = Some(text.into()),
             _ => {}
@@ -141,6 +161,7 @@ impl Error {
         match self {
             Self::Input { hint, .. }
             | Self::Weights { hint, .. }
+            | Self::Network { hint, .. }
             | Self::Device { hint, .. }
             | Self::Limit { hint, .. } => hint.as_deref(),
             Self::Text(error) => error.hint.as_deref(),
@@ -158,7 +179,7 @@ impl Error {
             | Self::Limit { .. } => 2,
             Self::Interrupted => 130,
             Self::Device { .. } => 2,
-            Self::Tensor { .. } | Self::Video { .. } => 1,
+            Self::Tensor { .. } | Self::Video { .. } | Self::Network { .. } => 1,
             Self::Io { source, .. } => match source.kind() {
                 std::io::ErrorKind::NotFound
                 | std::io::ErrorKind::PermissionDenied

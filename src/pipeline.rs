@@ -14,7 +14,8 @@ use crate::analysis::{AnalysisConfig, analyze};
 use crate::audio::Track;
 use crate::calibration::{self, Calibration, Scale, Stretch};
 use crate::config::RenderConfig;
-use crate::diffusion::{ModelSource, Renderer, StableDiffusion, choose_device, default_dtype};
+use crate::diffusion::hub::Loading;
+use crate::diffusion::{ModelStore, Renderer, StableDiffusion, choose_device, choose_dtype};
 use crate::manifest::{RunFolder, chunk_id, encode_config, inputs};
 use crate::mapping::{Fps, FrameInputs, Leg, MappingConfig, Plan, PromptText, SCALE_SEEDS};
 use crate::perception::Percept;
@@ -32,6 +33,8 @@ pub struct Machine {
     pub device: String,
     /// Frames drawn at once, 1 or more.
     pub n_batch: usize,
+    /// Where models are.
+    pub store: ModelStore,
 }
 
 /// Whoever watches a run, and may end it.
@@ -47,6 +50,8 @@ pub struct Watch<'a> {
 pub enum Event<'a> {
     /// Something that the user should know: what was chosen, what has no effect.
     Note(&'a str),
+    /// A model is being loaded from the hub.
+    Loading(Loading<'a>),
     /// The song was analysed.
     Heard(&'a Analysis),
     /// Probe frames were drawn, to measure how far the picture moves.
@@ -391,8 +396,14 @@ fn load(
     machine: &Machine,
     watch: &mut Watch<'_>,
 ) -> Result<StableDiffusion> {
-    let model = ModelSource::of(config)?;
-    if model.sha256()? != config.weights_sha256 {
+    let model = machine.store.open_for(config, &mut |loading| {
+        (watch.observe)(Event::Loading(loading));
+        match watch.stop.load(Ordering::SeqCst) {
+            true => Err(Error::Interrupted),
+            false => Ok(()),
+        }
+    })?;
+    if model.sha256(&machine.store.digests)? != config.weights_sha256 {
         return Err(Error::weights(
             &config.model,
             "the weights are not those that the timeline was planned with",
@@ -400,8 +411,11 @@ fn load(
         .with_hint("plan again with these weights, or bring the old ones back"));
     }
     let (device, name) = choose_device(&machine.device)?;
-    (watch.observe)(Event::Note(&format!("drawing on {name}")));
-    let mut renderer = StableDiffusion::load(&model, config, &device, default_dtype(&device))?;
+    let dtype = choose_dtype(config.diffusion.dtype.as_deref().unwrap_or("auto"), &device)?;
+    (watch.observe)(Event::Note(&format!(
+        "drawing on {name}, weights in {dtype:?}"
+    )));
+    let mut renderer = StableDiffusion::load(&model, config, &device, dtype)?;
     renderer.prepare(words)?;
     Ok(renderer)
 }

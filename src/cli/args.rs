@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand};
 use visualize::analysis::{AnalysisConfig, StemFile, TimeSignature, TrackerKind, fix_path};
 use visualize::config::{DiffusionConfig, Encoding, LoraConfig, Size};
+use visualize::diffusion::ModelStore;
+use visualize::diffusion::hub::HubId;
 use visualize::diffusion::kernels::Method;
 use visualize::mapping::{Fps, Knobs, Looping, Mapping};
 use visualize::pipeline::Machine;
@@ -48,6 +50,8 @@ pub enum Command {
     Mux(MuxArgs),
     /// Measure a finished film: streams, sync of picture and sound, smoothness of its motion.
     Verify(VerifyArgs),
+    /// Show, load and remove models: bundled, on disk, on the Hugging Face hub.
+    Models(ModelsArgs),
 }
 
 /// Flags of every command.
@@ -194,6 +198,45 @@ pub struct VerifyArgs {
     pub plot: Option<PathBuf>,
 }
 
+/// `visualize models`.
+#[derive(Debug, Args)]
+pub struct ModelsArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ModelsCommand,
+}
+
+/// What to do with models.
+#[derive(Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// Show the models that are on this machine: the bundled one, and those of the hub's cache.
+    List,
+    /// Load a model from the hub into its cache, as far as it isn't there.
+    Pull {
+        /// The model: owner/name or owner/name@revision, such as stabilityai/sd-turbo.
+        #[arg(value_name = "ID")]
+        id: HubId,
+    },
+    /// Show what a model, LoRA or autoencoder is; only configurations and headers are read.
+    Info {
+        /// `bundled`, a folder, a .safetensors file, or a model of the hub.
+        #[arg(value_name = "WHAT")]
+        what: String,
+        /// Size of the drawing to tell the memory for [default: the model's native size].
+        #[arg(long, value_name = "WxH")]
+        size: Option<Size>,
+    },
+    /// Remove a model from the hub's cache, which Python programs share.
+    Rm {
+        /// The model: owner/name removes all of it, owner/name@revision that revision.
+        #[arg(value_name = "ID")]
+        id: HubId,
+        /// Remove it without a question.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
 /// How to listen to the song.
 #[derive(Clone, Debug, Args)]
 pub struct ListenOptions {
@@ -247,7 +290,8 @@ pub struct PlanOptions {
     /// Text file with one prompt a line; see the README for times, bars, seeds [default: a built-in list].
     #[arg(short, long, value_name = "FILE")]
     pub prompts: Option<PathBuf>,
-    /// `bundled`, a folder in diffusers layout, or a .safetensors checkpoint.
+    /// `bundled`, a folder in diffusers layout, a .safetensors checkpoint, or a model of the Hugging Face hub such as
+    /// stabilityai/sd-turbo (owner/name or owner/name@revision), which is loaded once.
     #[arg(short, long, default_value = "bundled")]
     pub model: String,
     /// Size of the film in pixels.
@@ -309,6 +353,10 @@ pub struct DiffusionOptions {
     /// Last layers of the text encoder to leave out.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub clip_skip: u32,
+    /// Element type of the weights: `auto` (f32 on the CPU, f16 on GPUs), `f32`, `f16` or `bf16`. The CPU computes in f32
+    /// all the same: half precision saves memory there and takes longer.
+    #[arg(long, value_name = "TYPE", default_value = "auto", value_parser = ["auto", "f32", "f16", "bf16"])]
+    pub dtype: String,
     /// Convolutions on the CPU: `fast`, or `exact` for a tenth of the rounding error.
     #[arg(long, value_name = "NAME", default_value = "fast", value_parser = parse_kernels)]
     pub kernels: Method,
@@ -320,10 +368,10 @@ impl DiffusionOptions {
         DiffusionConfig {
             scheduler: self.scheduler.clone(),
             clip_skip: self.clip_skip,
+            dtype: Some(self.dtype.clone()).filter(|name| name != "auto"),
             kernels: self.kernels,
             loras: self.loras.clone(),
             vae: self.vae.clone(),
-            ..DiffusionConfig::default()
         }
     }
 }
@@ -412,6 +460,7 @@ impl MachineOptions {
         Machine {
             device: self.device.clone(),
             n_batch: self.batch as usize,
+            store: ModelStore::from_env(),
         }
     }
 }

@@ -15,7 +15,7 @@ pub fn run(args: &FilmArgs, output: OutputArgs) -> Result<()> {
     refuse_existing(&out, args.force)?;
     let stop = stop_on_signal()?;
     let mut progress = Progress::new(output);
-    let mut request = request::build(song, &args.plan, &progress)?;
+    let mut request = request::build(song, &args.plan, &mut progress)?;
     if args.preview {
         request::make_preview(&mut request)?;
     }

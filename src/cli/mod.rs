@@ -3,6 +3,7 @@
 mod analyze;
 mod args;
 mod film;
+mod models;
 mod mux;
 mod plan;
 mod progress;
@@ -27,6 +28,7 @@ pub fn run(args: &Cli) -> Result<()> {
         Some(Command::Plan(args)) => plan::run(args, output),
         Some(Command::Render(args)) => render::run(args, output),
         Some(Command::Mux(args)) => mux::run(args, output),
+        Some(Command::Models(args)) => models::run(&args.command, output),
         Some(Command::Verify(args)) => verify::run(args, output),
     }
 }

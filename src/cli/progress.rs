@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use visualize::diffusion::hub::Loading;
 use visualize::mapping::FrameInputs;
 use visualize::pipeline::Event;
 use visualize::prompts::shorten;
@@ -61,6 +62,7 @@ impl Progress {
     pub fn event(&mut self, event: Event<'_>) {
         match event {
             Event::Note(text) => self.line(text),
+            Event::Loading(loading) => self.loading(loading),
             Event::Probes { n_done, n_probes } => self.probe(n_done as u64, n_probes as u64),
             Event::Rendering { n_frames, n_done } => self.start_bar(n_frames, n_done),
             Event::Heard(analysis) => self.line(&heard(analysis)),
@@ -89,17 +91,64 @@ impl Progress {
             return;
         }
         if self.bar.length() != Some(n_probes) {
-            self.show_bar(n_probes);
+            self.bar = self.new_bar(n_probes, "{bar:24} {pos}/{len} {msg}");
             self.bar.set_message("probes");
         }
         self.bar.set_position(n_done);
     }
 
-    fn show_bar(&mut self, length: u64) {
-        self.bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
-        let template = "{bar:24} {pos}/{len} {msg}";
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            self.bar.set_style(style.progress_chars("█▉▊▋▌▍▎▏ "));
+    /// A model on its way from the hub.
+    fn loading(&mut self, loading: Loading<'_>) {
+        match loading {
+            Loading::Begin {
+                id,
+                n_files,
+                n_bytes,
+            } => {
+                self.line(&format!(
+                    "loading {id} from the hub: {n_files} files, {}",
+                    format_bytes(n_bytes)
+                ));
+                self.last_line = Instant::now();
+                self.bar = self.new_bar(
+                    n_bytes,
+                    "{bar:24} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left · {msg}",
+                );
+            }
+            Loading::Bytes {
+                name,
+                n_done,
+                n_bytes,
+            } => {
+                self.bar.set_position(n_done);
+                self.bar.set_message(name.to_owned());
+                if self.bar.is_hidden() && self.last_line.elapsed() >= LINE_INTERVAL {
+                    self.last_line = Instant::now();
+                    let (done, all) = (format_bytes(n_done), format_bytes(n_bytes));
+                    self.line(&format!("{done} of {all}: {name}"));
+                }
+            }
+            Loading::Waiting { name } => {
+                self.line(&format!(
+                    "another process is loading {name}; waiting for it"
+                ));
+            }
+            Loading::Done => {
+                self.bar.finish_and_clear();
+                self.line("loaded");
+            }
+        }
+    }
+
+    /// A bar on a terminal, nothing elsewhere.
+    fn new_bar(&self, len: u64, template: &str) -> ProgressBar {
+        if self.is_quiet {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::with_draw_target(Some(len), ProgressDrawTarget::stderr());
+        match ProgressStyle::with_template(template) {
+            Ok(style) => bar.with_style(style.progress_chars("█▉▊▋▌▍▎▏ ")),
+            Err(_) => bar,
         }
     }
 
@@ -115,7 +164,7 @@ impl Progress {
         if self.is_quiet || n_done == n_frames {
             return;
         }
-        self.show_bar(n_frames);
+        self.bar = self.new_bar(n_frames, "{bar:24} {pos}/{len} {msg}");
         self.bar.set_position(n_done);
     }
 

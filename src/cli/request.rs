@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use visualize::config::{DiffusionConfig, Encoding, RenderConfig};
-use visualize::diffusion::{ModelDefaults, ModelSource};
+use visualize::diffusion::hub::Loading;
+use visualize::diffusion::{ModelDefaults, ModelSource, ModelStore};
 use visualize::mapping::{Fps, MappingConfig, NoiseKind};
-use visualize::pipeline::Request;
+use visualize::pipeline::{Event, Request};
 use visualize::prompts::Script;
 use visualize::units::FrameRate;
 use visualize::{Error, Result, Track};
@@ -21,7 +22,7 @@ const N_PREVIEW_FRAMES: f64 = 240.0;
 const MAX_PREVIEW_RATE: f64 = 8.0;
 
 /// Settings for a song's film.
-pub fn build(song: &Path, options: &PlanOptions, progress: &Progress) -> Result<Request> {
+pub fn build(song: &Path, options: &PlanOptions, progress: &mut Progress) -> Result<Request> {
     let script = match &options.prompts {
         Some(path) => Script::read(path)?,
         None => {
@@ -30,9 +31,17 @@ pub fn build(song: &Path, options: &PlanOptions, progress: &Progress) -> Result<
         }
     };
     let diffusion = options.diffusion.to_config();
-    let model = ModelSource::open(&options.model)?.with_settings(&diffusion)?;
+    let store = ModelStore::from_env();
+    let watch = &mut |loading: Loading<'_>| {
+        progress.event(Event::Loading(loading));
+        Ok(())
+    };
+    let model = store
+        .open(&options.model, watch)?
+        .with_settings(&diffusion)?;
     let defaults = ModelDefaults::of(&model)?;
-    let render = render_config(options, &model, &defaults, diffusion)?;
+    let sha256 = model.sha256(&store.digests)?;
+    let render = render_config(options, &model, sha256, &defaults, diffusion)?;
     let mapping = MappingConfig {
         frame_rate: FrameRate::default(),
         start_secs: options.start.unwrap_or(0.0),
@@ -63,6 +72,7 @@ pub fn build(song: &Path, options: &PlanOptions, progress: &Progress) -> Result<
 fn render_config(
     options: &PlanOptions,
     model: &ModelSource,
+    weights_sha256: String,
     defaults: &ModelDefaults,
     diffusion: DiffusionConfig,
 ) -> Result<RenderConfig> {
@@ -80,8 +90,8 @@ fn render_config(
         });
     }
     Ok(RenderConfig {
-        model: options.model.clone(),
-        weights_sha256: model.sha256()?,
+        model: model.name().unwrap_or(&options.model).to_owned(),
+        weights_sha256,
         size: options.size,
         draw_size,
         n_steps,

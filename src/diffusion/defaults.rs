@@ -35,7 +35,10 @@ impl ModelDefaults {
         let unet = UNetConfig::read(&model.config(Part::UNet)?)?;
         let vae = VaeConfig::read(&model.config(Part::Vae)?)?;
         let scheduler = SchedulerConfig::read(&model.scheduler()?, None)?;
-        let side = unet.sample_size.unwrap_or(DEFAULT_SAMPLE_SIZE) * vae.scale();
+        let side = unet
+            .sample_size
+            .unwrap_or(DEFAULT_SAMPLE_SIZE)
+            .saturating_mul(vae.scale());
         let n_downs = unet.n_levels().saturating_sub(1).min(8) as u32;
         let multiple = vae.scale() as u32;
         let (n_steps, guidance_scale) = steps_and_guidance(family, &scheduler);

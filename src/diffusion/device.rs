@@ -40,12 +40,32 @@ pub fn choose_device(name: &str) -> Result<(Device, String)> {
     }
 }
 
-/// Element type in which a device computes unless the user says otherwise: half precision on GPUs, single on the CPU.
-pub fn default_dtype(device: &Device) -> DType {
-    if device.is_cpu() {
-        DType::F32
-    } else {
-        DType::F16
+/// The element type of the weights that `--dtype` names: `auto`, `f32`, `f16` or `bf16`. `auto` is f32 on the CPU and f16 on
+/// GPUs.
+///
+/// # Errors
+/// [`Error::Config`] for another name.
+pub fn choose_dtype(name: &str, device: &Device) -> Result<DType> {
+    match name {
+        "auto" if device.is_cpu() => Ok(DType::F32),
+        "auto" => Ok(DType::F16),
+        "f32" => Ok(DType::F32),
+        "f16" => Ok(DType::F16),
+        "bf16" => Ok(DType::BF16),
+        _ => Err(Error::Config {
+            name: "--dtype",
+            value: name.to_owned(),
+            allowed: "give auto, f32, f16 or bf16".to_owned(),
+        }),
+    }
+}
+
+/// The element type in which a device computes with weights of `dtype`. The CPU's kernels know f32 alone: weights in half
+/// precision are widened for every call there.
+pub fn compute_dtype(device: &Device, dtype: DType) -> DType {
+    match device.is_cpu() && matches!(dtype, DType::F16 | DType::BF16) {
+        true => DType::F32,
+        false => dtype,
     }
 }
 
@@ -99,6 +119,15 @@ mod tests {
     fn the_cpu_is_always_there() {
         assert!(choose_device("cpu").unwrap().0.is_cpu());
         assert!(choose_device("auto").is_ok());
+    }
+
+    #[test]
+    fn element_types_are_named() {
+        let named = |name| choose_dtype(name, &Device::Cpu).ok();
+        assert_eq!(named("auto"), Some(DType::F32));
+        assert_eq!(named("bf16"), Some(DType::BF16));
+        assert_eq!(named("f64"), None);
+        assert_eq!(compute_dtype(&Device::Cpu, DType::F16), DType::F32);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A change is `scale * alpha / rank * up @ down`, added to the weight when it is loaded. Rank and alpha belong to each
 //! module by itself; where a file has no alpha, it equals the rank.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -122,6 +122,23 @@ impl Lora {
         let mut parts: Vec<Part> = self.modules.keys().map(|(part, _)| *part).collect();
         parts.dedup();
         parts
+    }
+
+    /// Number of modules that the file changes in a part.
+    pub fn n_modules(&self, part: Part) -> usize {
+        self.modules.keys().filter(|(of, _)| *of == part).count()
+    }
+
+    /// Ranks of the changes, each once.
+    pub fn ranks(&self) -> BTreeSet<usize> {
+        let downs = self
+            .modules
+            .values()
+            .filter_map(|module| module.down.as_ref());
+        let entries = downs.filter_map(|name| self.file.entries().get(name));
+        entries
+            .filter_map(|entry| entry.shape.first().copied())
+            .collect()
     }
 
     /// Adds the changes of one part to its tensors. `ldm` has the original names of the part's modules, if there are any.

@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | [`model`], [`source`], [`weights`] | the files of a model, and tensors by name |
+//! | [`hub`], [`ModelStore`], `layout` | models from the Hugging Face hub and its cache; which files are used |
 //! | [`text`] | prompts to embeddings |
 //! | [`noise`], [`interpolate`] | seeds to noise, ways between two embeddings or noises |
 //! | [`unet`], [`schedulers`], [`sampler`] | noise to latents |
@@ -12,14 +13,19 @@
 mod bundled;
 mod checkpoint;
 mod defaults;
+mod describe;
 mod device;
+mod digests;
 mod families;
 mod finish;
+pub mod hub;
 pub mod interpolate;
 pub mod kernels;
 mod layers;
+mod layout;
 mod ldm;
 mod lora;
+mod memory;
 pub mod model;
 pub mod noise;
 mod ops;
@@ -29,6 +35,7 @@ mod required;
 pub mod sampler;
 pub mod schedulers;
 pub mod source;
+mod store;
 pub mod text;
 pub mod unet;
 pub mod vae;
@@ -36,9 +43,16 @@ pub mod weights;
 
 pub use bundled::{BUNDLED, BUNDLED_NAME};
 pub use defaults::ModelDefaults;
-pub use device::{choose_device, default_dtype};
-pub use model::{EmbeddedFolder, ModelFolder};
+pub use describe::{
+    Description, LoraDescription, ModelDescription, PartDescription, VaeDescription,
+    describe_model, describe_path,
+};
+pub use device::{choose_device, choose_dtype, compute_dtype};
+pub use digests::DigestCache;
+pub use memory::MemoryNeed;
+pub use model::{EmbeddedFolder, ModelFolder, Outline};
 pub use pipeline::{ModelSizes, StableDiffusion};
 pub use renderer::Renderer;
 pub use required::required_tensors;
 pub use source::ModelSource;
+pub use store::{ModelStore, hub_id};

@@ -1,5 +1,7 @@
 //! Where a model's files come from: a folder in diffusers layout, or one that is part of the binary.
 
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,6 +9,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use super::digests::DigestCache;
+use super::layout::{FP16_FIRST, PLAIN_FIRST, WeightFiles, in_part, pickled_weights, weight_files};
+use super::source::Family;
 use super::weights::{Bytes, SafetensorsFile, TensorMap};
 use crate::{Error, Result};
 
@@ -16,10 +21,26 @@ const MAX_TEXT_LEN: u64 = 64 << 20;
 /// A folder in diffusers layout: `model_index.json`, and one folder for each part.
 #[derive(Clone, Debug)]
 pub enum ModelFolder {
-    /// A folder on disk.
+    /// A folder on disk. Of weights in two variants the plain one is used, as diffusers does.
     Disk(PathBuf),
+    /// A model of the hub, complete in its cache. Of two variants `fp16` is used, whatever else the cache holds, so that
+    /// every machine draws with the same weights.
+    Snapshot(PathBuf),
     /// Files compiled into the binary.
     Embedded(EmbeddedFolder),
+    /// Configurations and the headers of weights of a model that isn't on this machine.
+    Outline(Arc<Outline>),
+}
+
+/// What can be known of a model without its weights.
+#[derive(Debug)]
+pub struct Outline {
+    /// What the model is called in messages.
+    pub name: String,
+    /// Configuration files by name.
+    pub texts: BTreeMap<String, Vec<u8>>,
+    /// Weight files by name, of which only headers are at hand.
+    pub weights: BTreeMap<String, Arc<SafetensorsFile>>,
 }
 
 /// A model folder inside the binary.
@@ -31,20 +52,39 @@ pub struct EmbeddedFolder {
     pub files: &'static [(&'static str, &'static [u8])],
 }
 
+impl Outline {
+    /// The family that `model_index.json` names.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if it is missing, malformed or of a family that isn't supported.
+    pub fn family(&self) -> Result<Family> {
+        let index = Self {
+            name: self.name.clone(),
+            texts: self.texts.clone(),
+            weights: BTreeMap::new(),
+        };
+        Family::of(&ModelFolder::Outline(Arc::new(index)).config("model_index.json")?)
+    }
+}
+
 impl ModelFolder {
     /// The path that messages show for a file of the folder.
     pub fn path_of(&self, name: &str) -> PathBuf {
         match self {
-            Self::Disk(folder) => folder.join(name),
+            Self::Disk(folder) | Self::Snapshot(folder) => folder.join(name),
             Self::Embedded(folder) => Path::new(folder.name).join(name),
+            Self::Outline(outline) => Path::new(&outline.name).join(name),
         }
     }
 
     /// Whether the folder has this file.
     pub fn has(&self, name: &str) -> bool {
         match self {
-            Self::Disk(folder) => folder.join(name).is_file(),
+            Self::Disk(folder) | Self::Snapshot(folder) => folder.join(name).is_file(),
             Self::Embedded(folder) => folder.get(name).is_some(),
+            Self::Outline(outline) => {
+                outline.texts.contains_key(name) || outline.weights.contains_key(name)
+            }
         }
     }
 
@@ -54,11 +94,15 @@ impl ModelFolder {
     /// [`Error::Io`] or [`Error::Weights`] if it isn't there or can't be read.
     pub fn bytes(&self, name: &str) -> Result<Bytes> {
         match self {
-            Self::Disk(folder) => Bytes::map(&folder.join(name)),
+            Self::Disk(folder) | Self::Snapshot(folder) => Bytes::map(&folder.join(name)),
             Self::Embedded(folder) => folder
                 .get(name)
                 .map(Bytes::Static)
                 .ok_or_else(|| Error::weights(self.path_of(name), "is missing")),
+            Self::Outline(outline) => match outline.texts.get(name) {
+                Some(text) => Ok(Bytes::Owned(text.as_slice().into())),
+                None => Err(Error::weights(self.path_of(name), "is not on this machine")),
+            },
         }
     }
 
@@ -109,41 +153,36 @@ impl ModelFolder {
     /// [`Error::Weights`] if there is no safetensors file, or it isn't sound.
     pub fn tensors(&self, part: &str, stem: &str) -> Result<TensorMap> {
         let label = self.path_of(part);
-        let in_part = |file: &str| {
-            if part.is_empty() {
-                file.to_owned()
-            } else {
-                format!("{part}/{file}")
-            }
+        let files = self
+            .weight_files(part, stem)?
+            .iter()
+            .map(|name| self.safetensors(name))
+            .collect::<Result<Vec<_>>>()?;
+        TensorMap::from_files(&label, &files)
+    }
+
+    /// Names of the weight files of a part.
+    fn weight_files(&self, part: &str, stem: &str) -> Result<Vec<String>> {
+        let has = |name: &str| self.has(name);
+        let variants = match self {
+            Self::Snapshot(_) | Self::Outline(_) => FP16_FIRST,
+            _ => PLAIN_FIRST,
         };
-        for variant in ["", ".fp16"] {
-            let single = in_part(&format!("{stem}{variant}.safetensors"));
-            if self.has(&single) {
-                return TensorMap::from_files(&label, &[self.safetensors(&single)?]);
+        match weight_files(has, part, stem, variants) {
+            Some(WeightFiles::Single(name)) => return Ok(vec![name]),
+            Some(WeightFiles::Sharded { index, .. }) => {
+                let shards = self.shards(&index)?;
+                return Ok(shards.iter().map(|shard| in_part(part, shard)).collect());
             }
-            for index in [
-                in_part(&format!("{stem}.safetensors.index{variant}.json")),
-                in_part(&format!("{stem}{variant}.safetensors.index.json")),
-            ] {
-                if self.has(&index) {
-                    let shards = self.shards(&index)?;
-                    let files = shards
-                        .iter()
-                        .map(|shard| self.safetensors(&in_part(shard)))
-                        .collect::<Result<Vec<_>>>()?;
-                    return TensorMap::from_files(&label, &files);
-                }
-            }
+            None => {}
         }
-        let pickled = [
-            format!("{stem}.bin"),
-            format!("{stem}.fp16.bin"),
-            "pytorch_model.bin".to_owned(),
-        ];
-        if pickled.iter().any(|name| self.has(&in_part(name))) {
+        let label = self.path_of(part);
+        if let Some(pickled) = pickled_weights(has, part, stem) {
             return Err(Error::weights(
                 &label,
-                "has only pickled weights, which can run code when they are opened",
+                format!(
+                    "has only pickled weights ({pickled}), which can run code when they are opened"
+                ),
             )
             .with_hint("save the model with safe_serialization=True"));
         }
@@ -181,65 +220,84 @@ impl ModelFolder {
         if !self.has(name) {
             return Err(Error::weights(self.path_of(name), "is missing"));
         }
+        if let Self::Outline(outline) = self
+            && let Some(file) = outline.weights.get(name)
+        {
+            return Ok(Arc::clone(file));
+        }
         SafetensorsFile::parse(&self.path_of(name), self.bytes(name)?).map(Arc::new)
     }
 
-    /// SHA-256 over the given files, with their names and lengths: what names a model in a cache.
+    /// SHA-256 of a file.
     ///
     /// # Errors
     /// As [`ModelFolder::bytes`].
-    pub fn add_to_hash(&self, names: &[String], hash: &mut Sha256) -> Result<()> {
-        for name in names {
-            let bytes = self.bytes(name)?;
-            hash.update((name.len() as u64).to_le_bytes());
-            hash.update(name.as_bytes());
-            hash.update((bytes.len() as u64).to_le_bytes());
-            hash.update(&bytes[..]);
+    pub fn sha256(&self, name: &str, digests: &DigestCache) -> Result<[u8; 32]> {
+        match self {
+            Self::Embedded(_) | Self::Outline(_) => {
+                Ok(Sha256::digest(&self.bytes(name)?[..]).into())
+            }
+            Self::Disk(folder) | Self::Snapshot(folder) => digests.sha256(&folder.join(name)),
         }
-        Ok(())
     }
 
-    /// All files that decide on the pictures: JSON, vocabulary and safetensors files of the given parts, sorted by name.
+    /// Whether the folder has a part of this name.
+    pub fn has_part(&self, part: &str) -> bool {
+        match self {
+            Self::Embedded(folder) => folder.files.iter().any(|(name, _)| is_of(name, part)),
+            Self::Outline(outline) => outline.texts.keys().any(|name| is_of(name, part)),
+            Self::Disk(folder) | Self::Snapshot(folder) => folder.join(part).is_dir(),
+        }
+    }
+
+    /// Names of the configuration and vocabulary files of a part, sorted.
     ///
     /// # Errors
     /// [`Error::Io`] if a folder can't be listed.
-    pub fn files_of(&self, parts: &[&str]) -> Result<Vec<String>> {
-        let is_used = |name: &str| {
-            [".json", ".txt", ".safetensors"]
-                .iter()
-                .any(|ending| name.ends_with(ending))
-        };
-        let mut names = Vec::new();
-        for part in parts {
-            match self {
-                Self::Embedded(folder) => names.extend(
-                    folder
-                        .files
-                        .iter()
-                        .map(|(name, _)| (*name).to_owned())
-                        .filter(|name| {
-                            name.split_once('/')
-                                .is_some_and(|(first, _)| first == *part)
-                        }),
-                ),
-                Self::Disk(folder) => {
-                    let path = folder.join(part);
-                    let prefix = if part.is_empty() {
-                        String::new()
-                    } else {
-                        format!("{part}/")
-                    };
-                    for entry in path.read_dir().map_err(Error::io("list", &path))? {
-                        let entry = entry.map_err(Error::io("list", &path))?;
-                        names.push(format!("{prefix}{}", entry.file_name().to_string_lossy()));
-                    }
-                }
+    pub fn texts_of(&self, part: &str) -> Result<Vec<String>> {
+        let mut names = match self {
+            Self::Embedded(folder) => {
+                let names = folder.files.iter().map(|(name, _)| *name);
+                let of_part = names.filter(|name| is_of(name, part));
+                of_part.map(str::to_owned).collect()
             }
-        }
-        names.retain(|name| is_used(name));
+            Self::Outline(outline) => {
+                let names = outline.texts.keys().filter(|name| is_of(name, part));
+                names.cloned().collect()
+            }
+            Self::Disk(folder) | Self::Snapshot(folder) => {
+                let path = folder.join(part);
+                let mut names = Vec::new();
+                for entry in path.read_dir().map_err(Error::io("list", &path))? {
+                    let entry = entry.map_err(Error::io("list", &path))?;
+                    names.push(in_part(part, &entry.file_name().to_string_lossy()));
+                }
+                names
+            }
+        };
+        names.retain(|name: &String| {
+            let is_text = name.ends_with(".json") || name.ends_with(".txt");
+            is_text && !name.ends_with(".index.json") && !name.ends_with(".index.fp16.json")
+        });
         names.sort();
         Ok(names)
     }
+
+    /// Names of everything of a part that decides on the pictures, sorted; of the weights, those files that
+    /// [`ModelFolder::tensors`] reads.
+    ///
+    /// # Errors
+    /// As [`ModelFolder::texts_of`] and [`ModelFolder::tensors`].
+    pub fn files_of(&self, part: &str, stem: &str) -> Result<Vec<String>> {
+        let mut names = self.texts_of(part)?;
+        names.extend(self.weight_files(part, stem)?);
+        names.sort();
+        Ok(names)
+    }
+}
+
+fn is_of(name: &str, part: &str) -> bool {
+    name.split_once('/').is_some_and(|(first, _)| first == part)
 }
 
 impl EmbeddedFolder {
@@ -269,14 +327,59 @@ impl ConfigFile {
         self.get("_class_name").and_then(Value::as_str)
     }
 
+    /// Checks that every number under the given keys lies in its range, also those in lists, and that no list is long.
+    /// Nothing is computed from, or allocated for, numbers that no network has.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] naming the key, the value and what is allowed.
+    pub fn check_ranges(&self, ranges: &[(&str, RangeInclusive<f64>)]) -> Result<()> {
+        for (key, range) in ranges {
+            let Some(value) = self.get(key) else {
+                continue;
+            };
+            if !is_in_range(value, range) {
+                let (first, last) = (range.start(), range.end());
+                return Err(Error::weights(
+                    &self.path,
+                    format!(
+                        "{key} = {value} can't be: numbers from {first} to {last} are possible"
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// The file as a typed configuration.
     ///
     /// # Errors
     /// [`Error::Weights`] if a key has a value of the wrong type.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T> {
-        // One key at a time would name it; serde's message has the value and the expected type.
-        serde_json::from_value(Value::Object(self.values.clone()))
-            .map_err(|error| Error::weights(&self.path, format!("has a wrong value: {error}")))
+        let parse = |values| serde_json::from_value::<T>(Value::Object(values));
+        parse(self.values.clone()).map_err(|error| {
+            // serde doesn't tell which key it was: the one that is wrong alone.
+            let is_wrong = |key: &str, value: &Value| {
+                parse([(key.to_owned(), value.clone())].into_iter().collect()).is_err()
+            };
+            let mut keys = self.values.iter();
+            let key = keys.find(|(key, value)| is_wrong(key, value));
+            let key = key.map(|(key, _)| format!("{key}: ")).unwrap_or_default();
+            Error::weights(&self.path, format!("has a wrong value: {key}{error}"))
+        })
+    }
+}
+
+fn is_in_range(value: &Value, range: &RangeInclusive<f64>) -> bool {
+    /// Entries of a list: levels of a network, or layers of one.
+    const MAX_LEN: usize = 64;
+    match value {
+        Value::Number(number) => number
+            .as_f64()
+            .is_some_and(|number| range.contains(&number)),
+        Value::Array(values) => {
+            values.len() <= MAX_LEN && values.iter().all(|value| is_in_range(value, range))
+        }
+        _ => true, // of another type, which is said when the file is parsed
     }
 }
 

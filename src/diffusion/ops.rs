@@ -106,6 +106,10 @@ pub fn attention(
 ) -> Result<Tensor> {
     let (batch, n_queries, width) = q.dims3()?;
     let n_keys = k.dim(1)?;
+    #[cfg(feature = "flash-attn")]
+    if let Some(seen) = flash_attention(q, k, v, n_heads, causal)? {
+        return Ok(seen);
+    }
     if batch > 1 && batch * n_heads * n_queries * n_keys > MAX_ATTENTION_SCORES {
         let one = |x: &Tensor, idx: usize| x.narrow(0, idx, 1);
         let each = (0..batch)
@@ -144,6 +148,31 @@ pub fn attention(
         .transpose(1, 2)?
         .contiguous()?
         .reshape((batch, n_queries, width))
+}
+
+/// [`attention`] by FlashAttention 2 (Dao 2023, arXiv 2307.08691), for heads that it has kernels for: on NVIDIA GPUs, in half
+/// precision, of a width up to 256.
+#[cfg(feature = "flash-attn")]
+fn flash_attention(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    n_heads: usize,
+    causal: bool,
+) -> Result<Option<Tensor>> {
+    let (batch, n_queries, width) = q.dims3()?;
+    let head_width = width / n_heads;
+    let is_half = matches!(q.dtype(), DType::F16 | DType::BF16);
+    if !q.device().is_cuda() || !is_half || head_width > 256 || head_width % 8 != 0 {
+        return Ok(None);
+    }
+    let split = |x: &Tensor| -> Result<Tensor> {
+        x.reshape((batch, x.dim(1)?, n_heads, head_width))?
+            .contiguous()
+    };
+    let scale = (head_width as f64).powf(-0.5) as f32;
+    let seen = candle_flash_attn::flash_attn(&split(q)?, &split(k)?, &split(v)?, scale, causal)?;
+    seen.reshape((batch, n_queries, width)).map(Some) // from [b, n, heads, d]
 }
 
 /// `[n, n_keys]` with minus infinity where key > query; `begin` is the first query's position.

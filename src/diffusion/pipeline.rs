@@ -5,8 +5,10 @@ use image::RgbImage;
 use serde_json::Value;
 
 use super::defaults::ModelDefaults;
+use super::device::compute_dtype;
 use super::interpolate::lerp;
 use super::kernels::Method;
+use super::model::ConfigFile;
 use super::sampler::{self, Guidance};
 use super::schedulers::SchedulerConfig;
 use super::source::{Family, ModelSource, Part};
@@ -59,7 +61,7 @@ struct Networks {
 }
 
 impl StableDiffusion {
-    /// Loads a model, to be run on `device` in `dtype`.
+    /// Loads a model, to be run on `device` with weights in `dtype`, see [`compute_dtype`].
     ///
     /// Small models are read at once. Of large ones only the files' headers are checked here; the text models are read for
     /// the first prompts and leave before the denoiser comes. [`StableDiffusion::prepare`] lets that happen only once.
@@ -88,16 +90,6 @@ impl StableDiffusion {
 
         let vae_config = VaeConfig::read(&model.config(Part::Vae)?)?;
         let unet_config = UNetConfig::read(&model.config(Part::UNet)?)?;
-        if unet_config.in_channels != vae_config.latent_channels() {
-            return Err(Error::weights(
-                model.folder.path_of("unet/config.json"),
-                format!(
-                    "in_channels = {} is not supported: the autoencoder has {} (inpainting and editing models have more)",
-                    unet_config.in_channels,
-                    vae_config.latent_channels()
-                ),
-            ));
-        }
         let sizes = ModelSizes::check(model)?;
         let mut loaded = Self {
             model: model.clone(),
@@ -221,7 +213,7 @@ impl StableDiffusion {
 
     fn decoded(&mut self, latents: &Tensor) -> Result<Tensor> {
         let latents = latents
-            .to_dtype(self.dtype)
+            .to_dtype(compute_dtype(&self.device, self.dtype))
             .map_err(Error::tensor("decoding the latents"))?;
         self.networks()?.decoder.decode(&latents)
     }
@@ -232,7 +224,7 @@ impl StableDiffusion {
         if let Some(width) = self.unet_config.time_cond_proj_dim {
             let scales: Vec<f64> = frames.iter().map(|frame| frame.guidance_scale).collect();
             let embedding = guidance_embedding(&scales, width, &self.device)
-                .and_then(|embedding| embedding.to_dtype(self.dtype))
+                .and_then(|embedding| embedding.to_dtype(compute_dtype(&self.device, self.dtype)))
                 .map_err(Error::tensor("embedding the guidance scale"))?;
             cond.guidance = Some(embedding);
         }
@@ -422,6 +414,8 @@ pub struct ModelSizes {
     pub n_unet_parameters: u64,
     /// Of the decoder.
     pub n_decoder_parameters: u64,
+    /// Of convolutions of the denoiser and the decoder that are kept transformed, too: see [`Method::Fast`].
+    pub n_winograd_parameters: u64,
 }
 
 impl ModelSizes {
@@ -432,21 +426,106 @@ impl ModelSizes {
     pub fn check(model: &ModelSource) -> Result<Self> {
         let weights = |part| Ok(Weights::check_only(model.tensors(part)?));
         let mut n_text_parameters = 0;
+        let mut context_width = 0;
         for part in [Part::TextEncoder, Part::TextEncoder2] {
             if model.has(part) {
                 let weights = weights(part)?;
-                ClipTextModel::load(&weights, ClipConfig::read(&model.config(part)?)?)?;
+                let config = ClipConfig::read(&model.config(part)?)?;
+                context_width += config.hidden_size;
+                ClipTextModel::load(&weights, config)?;
                 n_text_parameters += weights.n_checked();
             }
         }
         let unet = weights(Part::UNet)?;
-        UNet::load(&unet, UNetConfig::read(&model.config(Part::UNet)?)?)?;
+        let unet_file = model.config(Part::UNet)?;
+        let unet_config = UNetConfig::read(&unet_file)?;
         let vae = weights(Part::Vae)?;
-        Decoder::load(&vae, VaeConfig::read(&model.config(Part::Vae)?)?)?;
+        let vae_config = VaeConfig::read(&model.config(Part::Vae)?)?;
+        check_joints(&unet_file, &unet_config, &vae_config, context_width)?;
+        UNet::load(&unet, unet_config)?;
+        Decoder::load(&vae, vae_config)?;
         Ok(Self {
             n_text_parameters,
             n_unet_parameters: unet.n_checked(),
             n_decoder_parameters: vae.n_checked(),
+            n_winograd_parameters: unet.n_winograd() + vae.n_winograd(),
         })
+    }
+}
+
+/// What one part gives, the next must take.
+fn check_joints(
+    file: &ConfigFile,
+    unet: &UNetConfig,
+    vae: &VaeConfig,
+    context_width: usize,
+) -> Result<()> {
+    let wrong = |reason: String| Err(Error::weights(&file.path, reason));
+    let n_channels = vae.latent_channels();
+    for (key, channels) in [
+        ("in_channels", unet.in_channels),
+        ("out_channels", unet.out_channels),
+    ] {
+        if channels != n_channels {
+            return wrong(format!(
+                "{key} = {channels} is not supported: the autoencoder has {n_channels} (inpainting and editing models have more)"
+            ));
+        }
+    }
+    let levels = (0..unet.n_levels()).filter_map(|idx| unet.cross_attention_dim.level(idx));
+    match levels.into_iter().find(|width| *width != context_width) {
+        Some(width) => wrong(format!(
+            "cross_attention_dim = {width} doesn't fit the text models, whose width is {context_width}"
+        )),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draw(dtype: DType) -> RgbImage {
+        let model = ModelSource::open("bundled").unwrap();
+        let size = Size {
+            width: 64,
+            height: 64,
+        };
+        let config = RenderConfig {
+            model: "bundled".to_owned(),
+            weights_sha256: String::new(),
+            size,
+            draw_size: size,
+            n_steps: 1,
+            diffusion: Default::default(),
+        };
+        let prompt = PromptText {
+            text: "burning flames".to_owned(),
+            negative: String::new(),
+        };
+        let frame = FrameInputs {
+            prompt_from: prompt.clone(),
+            prompt_to: prompt,
+            prompt_mix: 0.0,
+            noise: NoiseMix {
+                terms: vec![(1, 1.0)],
+            },
+            guidance_scale: 1.0,
+            camera: Default::default(),
+        };
+        let mut renderer = StableDiffusion::load(&model, &config, &Device::Cpu, dtype).unwrap();
+        renderer.render(&[frame]).unwrap().remove(0)
+    }
+
+    #[test]
+    fn the_cpu_keeps_half_precision_and_computes_in_single() {
+        // The files are in f16: nothing is lost by keeping them so. bf16 has fewer digits.
+        let single = draw(DType::F32);
+        assert_eq!(draw(DType::F16), single);
+        let other = draw(DType::BF16);
+        assert_ne!(other, single);
+        let pairs = other.as_raw().iter().zip(single.as_raw());
+        let total: u32 = pairs.map(|(a, b)| u32::from(a.abs_diff(*b))).sum();
+        assert!(total < 4 * 64 * 64 * 3, "{total}");
     }
 }

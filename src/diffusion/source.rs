@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::bundled::{BUNDLED, BUNDLED_NAME};
 use super::checkpoint::{Checkpoint, vae_tensors};
+use super::digests::{DigestCache, hex};
 use super::families;
 use super::ldm::NameTable;
 use super::lora::Lora;
@@ -14,7 +15,7 @@ use super::model::{ConfigFile, ModelFolder};
 use super::unet::UNetConfig;
 use super::vae::VaeConfig;
 use super::weights::{SafetensorsFile, TensorMap};
-use crate::config::{DiffusionConfig, RenderConfig};
+use crate::config::DiffusionConfig;
 use crate::{Error, Result};
 
 /// Where the parts of a model come from.
@@ -22,6 +23,7 @@ use crate::{Error, Result};
 pub struct ModelSource {
     /// Configuration and tokenizers, and the weights too unless they are replaced.
     pub folder: ModelFolder,
+    name: Option<String>,
     checkpoint: Option<Checkpoint>,
     vae: Option<VaeSource>,
     loras: Vec<Lora>,
@@ -50,6 +52,11 @@ pub enum Part {
 }
 
 impl Part {
+    /// The parts of a model with one text model.
+    pub const OF_ONE_TEXT_MODEL: [Self; 3] = [Self::TextEncoder, Self::UNet, Self::Vae];
+    /// All parts, in the order in which they are used.
+    pub const ALL: [Self; 4] = [Self::TextEncoder, Self::TextEncoder2, Self::UNet, Self::Vae];
+
     /// The folder's name.
     pub fn folder(self) -> &'static str {
         match self {
@@ -61,7 +68,7 @@ impl Part {
     }
 
     /// How the names of its weight files begin.
-    fn stem(self) -> &'static str {
+    pub(super) fn stem(self) -> &'static str {
         match self {
             Self::TextEncoder | Self::TextEncoder2 => "model",
             Self::UNet | Self::Vae => "diffusion_pytorch_model",
@@ -74,10 +81,25 @@ impl ModelSource {
     pub fn new(folder: ModelFolder) -> Self {
         Self {
             folder,
+            name: None,
             checkpoint: None,
             vae: None,
             loras: Vec::new(),
         }
+    }
+
+    /// The same model under the name by which it can be opened again.
+    #[must_use]
+    pub fn with_name(self, name: String) -> Self {
+        Self {
+            name: Some(name),
+            ..self
+        }
+    }
+
+    /// The name by which the model can be opened again, where one was given: of a model of the hub, that of its commit.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 
     /// A single-file checkpoint. Such a file holds neither configuration nor tokenizer: they come from `folder`, whose
@@ -167,16 +189,9 @@ impl ModelSource {
             });
         }
         Err(Error::weights(path, "there is no such model").with_hint(
-            "give `bundled`, a folder in diffusers layout (model_index.json, unet/, vae/, ...), or a .safetensors checkpoint",
+            "give `bundled`, a folder in diffusers layout (model_index.json, unet/, vae/, ...), a .safetensors checkpoint, \
+             or a model of the hub such as stabilityai/sd-turbo",
         ))
-    }
-
-    /// The model of a render, with everything that its settings put on top of it.
-    ///
-    /// # Errors
-    /// As [`ModelSource::open`], [`ModelSource::with_vae`] and [`ModelSource::with_lora`].
-    pub fn of(config: &RenderConfig) -> Result<Self> {
-        Self::open(&config.model)?.with_settings(&config.diffusion)
     }
 
     /// `model_index.json`.
@@ -277,48 +292,66 @@ impl ModelSource {
         }
     }
 
-    /// SHA-256, in lowercase hex, over everything that decides on the pictures.
+    /// SHA-256, in lowercase hex, over everything that decides on the pictures: over the names and hashes of all files that
+    /// are read, and the LoRAs' weights.
     ///
     /// # Errors
-    /// [`Error::Io`] if a file can't be read.
-    pub fn sha256(&self) -> Result<String> {
-        let mut parts = vec!["scheduler", "tokenizer", "text_encoder", "unet", "vae"];
-        if self.has(Part::TextEncoder2) {
-            parts.extend(["tokenizer_2", "text_encoder_2"]);
-        }
+    /// [`Error::Io`] if a file can't be read, [`Error::Weights`] if one is missing.
+    pub fn sha256(&self, digests: &DigestCache) -> Result<String> {
         let mut hash = Sha256::new();
-        let mut names = self.folder.files_of(&parts)?;
-        names.insert(0, "model_index.json".to_owned());
-        if self.checkpoint.is_some() {
-            names.retain(|name| !name.ends_with(".safetensors"));
-        }
-        self.folder.add_to_hash(&names, &mut hash)?;
-        let mut add_file = |file: &SafetensorsFile| {
-            hash.update((file.bytes().len() as u64).to_le_bytes());
-            hash.update(file.bytes());
-        };
-        if let Some(checkpoint) = &self.checkpoint {
-            add_file(checkpoint.file());
-        }
-        if let Some(VaeSource::File(file)) = &self.vae {
-            add_file(file);
-        }
-        for lora in &self.loras {
-            add_file(lora.file());
+        for name in self.folder_files()? {
+            add(&mut hash, &name, self.folder.sha256(&name, digests)?);
         }
         if let Some(VaeSource::Folder(folder)) = &self.vae {
-            let names = folder.files_of(&[""])?;
-            folder.add_to_hash(&names, &mut hash)?;
+            for name in folder.files_of("", Part::Vae.stem())? {
+                add(
+                    &mut hash,
+                    &format!("vae:{name}"),
+                    folder.sha256(&name, digests)?,
+                );
+            }
+        }
+        let mut add_file = |role: &str, file: &SafetensorsFile| -> Result<()> {
+            add(&mut hash, role, digests.sha256(&file.path)?);
+            Ok(())
+        };
+        if let Some(checkpoint) = &self.checkpoint {
+            add_file("checkpoint", checkpoint.file())?;
+        }
+        if let Some(VaeSource::File(file)) = &self.vae {
+            add_file("vae", file)?;
         }
         for lora in &self.loras {
-            hash.update(lora.scale().to_le_bytes());
+            add_file(&format!("lora:{}", lora.scale()), lora.file())?;
         }
-        Ok(hash
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect())
+        Ok(hex(&hash.finalize()))
     }
+
+    /// Names of all files of the folder that decide on the pictures; without the weights that others replace.
+    fn folder_files(&self) -> Result<Vec<String>> {
+        let mut names = vec!["model_index.json".to_owned()];
+        names.extend(self.folder.texts_of("scheduler")?);
+        for tokenizer in ["tokenizer", "tokenizer_2"] {
+            if self.folder.has_part(tokenizer) {
+                names.extend(self.folder.texts_of(tokenizer)?);
+            }
+        }
+        for part in Part::ALL.into_iter().filter(|part| self.has(*part)) {
+            let is_replaced = part == Part::Vae && self.vae.is_some();
+            names.extend(match self.checkpoint.is_some() || is_replaced {
+                true => self.folder.texts_of(part.folder())?,
+                false => self.folder.files_of(part.folder(), part.stem())?,
+            });
+        }
+        Ok(names)
+    }
+}
+
+/// Adds a file to a hash over files; no two lists of names and digests give the same bytes.
+fn add(hash: &mut Sha256, name: &str, digest: [u8; 32]) {
+    hash.update((name.len() as u64).to_le_bytes());
+    hash.update(name.as_bytes());
+    hash.update(digest);
 }
 
 /// The text model's names before version 5 of transformers, which began to leave `text_model.` out.
@@ -364,6 +397,15 @@ pub enum Family {
 }
 
 impl Family {
+    /// The pipeline class that diffusers names it by.
+    pub fn class_name(self) -> &'static str {
+        match self {
+            Self::StableDiffusion => "StableDiffusionPipeline",
+            Self::StableDiffusionXl => "StableDiffusionXLPipeline",
+            Self::LatentConsistency => "LatentConsistencyModelPipeline",
+        }
+    }
+
     /// The family of a model.
     ///
     /// # Errors

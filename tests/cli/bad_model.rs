@@ -174,3 +174,68 @@ fn a_tensor_that_is_not_a_number_is_named() {
         &["conv_in.weight", "NaN"],
     );
 }
+
+/// Rewrites a key of a JSON file.
+fn edit_json(path: &Path, key: &str, value: serde_json::Value) {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut file: serde_json::Value = serde_json::from_str(&text).unwrap();
+    file[key] = value;
+    std::fs::write(path, file.to_string()).unwrap();
+}
+
+#[test]
+fn configurations_of_no_network_are_refused_with_file_and_key() {
+    use serde_json::json;
+    let huge = 1u64 << 60;
+    for (file, key, value) in [
+        ("unet", "attention_head_dim", json!(0)),
+        ("unet", "attention_head_dim", json!(7)),
+        ("unet", "attention_head_dim", json!([1])),
+        ("unet", "block_out_channels", json!([huge, huge, huge])),
+        ("unet", "block_out_channels", json!([0, 0, 0])),
+        ("unet", "block_out_channels", json!([])),
+        ("unet", "block_out_channels", json!("wide")),
+        ("unet", "cross_attention_dim", json!(12345)),
+        ("unet", "in_channels", json!(9)),
+        ("unet", "layers_per_block", json!(huge)),
+        ("unet", "layers_per_block", json!(-1)),
+        ("unet", "norm_num_groups", json!(0)),
+        ("unet", "norm_num_groups", json!(7)),
+        ("unet", "out_channels", json!(8)),
+        ("unet", "sample_size", json!(huge)),
+        ("unet", "transformer_layers_per_block", json!(huge)),
+        ("vae", "_class_name", json!("AutoencoderOobleck")),
+        ("vae", "block_out_channels", json!([huge, 1])),
+        ("vae", "latent_channels", json!(0)),
+        ("vae", "layers_per_block", json!(huge)),
+        ("vae", "scaling_factor", json!(0)),
+        ("vae", "norm_num_groups", json!(3)),
+        ("text_encoder", "hidden_act", json!("swish")),
+        ("text_encoder", "hidden_size", json!(huge)),
+        ("text_encoder", "max_position_embeddings", json!(huge)),
+        ("text_encoder", "num_attention_heads", json!(0)),
+        ("text_encoder", "num_attention_heads", json!(7)),
+        ("text_encoder", "num_hidden_layers", json!(huge)),
+        ("text_encoder", "vocab_size", json!(huge)),
+    ] {
+        let bench = Bench::new();
+        edit_json(
+            &model(&bench).join(file).join("config.json"),
+            key,
+            value.clone(),
+        );
+        let run = bench.run(&["models", "info", "model"]);
+        assert_eq!(
+            run.code, 2,
+            "{key} = {value}: {} {}",
+            run.stdout, run.stderr
+        );
+        assert!(
+            run.stderr.starts_with("error: "),
+            "{key} = {value}: {}",
+            run.stderr
+        );
+        assert!(run.stderr.contains(file), "{key} = {value}: {}", run.stderr);
+        assert!(run.stderr.contains(key), "{key} = {value}: {}", run.stderr);
+    }
+}

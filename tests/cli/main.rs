@@ -13,6 +13,7 @@ mod calibration;
 mod corrections;
 mod film;
 mod harness;
+mod models;
 mod provenance;
 mod resume;
 mod verify;

@@ -22,7 +22,7 @@ mod simd;
 mod tile;
 
 pub use attention::{AttentionShape, attention};
-pub use conv::{Conv2d, ConvShape, Extras, Method};
+pub use conv::{Conv2d, ConvShape, Extras, Method, is_always_winograd};
 pub use input::{Input, Shape};
 pub use linear::{LayerNorm, Linear};
 pub use norm::{ChannelSums, GroupNorm, channel_sums, normalize};

@@ -1,19 +1,24 @@
 //! Layers with weights, loaded by name and shape.
 //!
-//! On the CPU in f32 they run on our [kernels], with weights packed once and the steps around a layer (normalisation and
-//! activation before it, a sum behind it) done on the way. Elsewhere the same steps are candle's, one by one.
+//! On the CPU they run on our [kernels], with weights packed once and the steps around a layer (normalisation and
+//! activation before it, a sum behind it) done on the way. They compute in f32; weights may be kept in half precision, and are
+//! then widened and packed for each call. Elsewhere the same steps are candle's, one by one.
 
 mod packed;
 
 use candle_core::{DType, Device, Result as TensorResult, Tensor};
 
-use self::packed::{Values, pack, pack_linear, run_conv, run_linear, shape_of};
+use self::packed::{PackedConv, PackedLinear, Values, run_conv, run_linear, shape_of};
 use super::kernels::{self, Isa, Method};
 use super::ops;
 use super::weights::Weights;
 use crate::Result;
 
 pub use self::packed::attention;
+
+fn packing() -> impl FnOnce(candle_core::Error) -> crate::Error {
+    crate::Error::tensor("packing weights")
+}
 
 /// One batch of pictures, or two whose channels belong together.
 #[derive(Clone, Copy, Debug)]
@@ -90,7 +95,7 @@ pub struct Conv2d {
 #[derive(Debug)]
 enum ConvWeights {
     Packed {
-        conv: kernels::Conv2d,
+        conv: PackedConv,
         method: Method,
     },
     Plain {
@@ -163,7 +168,7 @@ impl Conv2d {
         };
         let weights = if w.packs() && shape.is_supported() && padding == kernel / 2 {
             ConvWeights::Packed {
-                conv: pack(shape, &weight, bias.as_ref())?,
+                conv: PackedConv::new(shape, &weight, bias.as_ref(), w.half()).map_err(packing())?,
                 method: w.method(),
             }
         } else {
@@ -207,7 +212,7 @@ impl Conv2d {
 /// A nearest-neighbour resize to about twice the size, then a 3x3 convolution that keeps it.
 #[derive(Debug)]
 pub struct UpsampleConv {
-    doubling: Option<kernels::Conv2d>,
+    doubling: Option<PackedConv>,
     method: Method,
     weight: Tensor,
     bias: Tensor,
@@ -227,8 +232,13 @@ impl UpsampleConv {
         };
         let doubling = w
             .packs()
-            .then(|| pack(shape, &weight, Some(&bias)))
-            .transpose()?;
+            .then(|| PackedConv::new(shape, &weight, Some(&bias), w.half()))
+            .transpose()
+            .map_err(packing())?;
+        let weight = match w.half() {
+            Some(half) => weight.to_dtype(half).map_err(packing())?,
+            None => weight,
+        };
         Ok(Self {
             doubling,
             method: w.method(),
@@ -246,7 +256,13 @@ impl UpsampleConv {
             }
             _ => {
                 let x = ops::upsample_nearest(x, height, width)?;
-                ops::conv2d(&x, &self.weight, Some(&self.bias), 1, 1)
+                ops::conv2d(
+                    &x,
+                    &self.weight.to_dtype(x.dtype())?,
+                    Some(&self.bias),
+                    1,
+                    1,
+                )
             }
         }
     }
@@ -261,7 +277,7 @@ pub struct Linear {
 
 #[derive(Debug)]
 enum LinearWeights {
-    Packed(kernels::Linear),
+    Packed(PackedLinear),
     Plain {
         weight: Tensor,
         bias: Option<Tensor>,
@@ -295,8 +311,8 @@ impl Linear {
     ) -> Result<Self> {
         let weight = w.tensor("weight", (width_out, width_in))?;
         let weights = if w.packs() {
-            let packed = pack_linear(&weight, bias.as_ref(), is_gated);
-            LinearWeights::Packed(packed.map_err(crate::Error::tensor("packing weights"))?)
+            let packed = PackedLinear::new(&weight, bias.as_ref(), is_gated, w.half());
+            LinearWeights::Packed(packed.map_err(packing())?)
         } else {
             LinearWeights::Plain { weight, bias }
         };
@@ -351,11 +367,9 @@ impl GroupNorm {
     /// When the tensors don't fit, or `n_groups` doesn't divide `channels`.
     pub fn load(w: Weights, channels: usize, n_groups: usize, eps: f64) -> Result<Self> {
         if n_groups == 0 || !channels.is_multiple_of(n_groups) {
-            return Err(crate::Error::Config {
-                name: "norm_num_groups",
-                value: n_groups.to_string(),
-                allowed: format!("it must divide the model's {channels} channels"),
-            });
+            return Err(w.misfit(format!(
+                "norm_num_groups = {n_groups} must divide a layer's {channels} channels"
+            )));
         }
         let weight = w.tensor("weight", channels)?;
         let bias = w.tensor("bias", channels)?;
@@ -369,7 +383,7 @@ impl GroupNorm {
         };
         let kernel = w.packs().then(kernel).transpose();
         Ok(Self {
-            kernel: kernel.map_err(crate::Error::tensor("packing weights"))?,
+            kernel: kernel.map_err(packing())?,
             weight,
             bias,
             n_groups,
@@ -498,7 +512,7 @@ impl LayerNorm {
         };
         let kernel = w.packs().then(kernel).transpose();
         Ok(Self {
-            kernel: kernel.map_err(crate::Error::tensor("packing weights"))?,
+            kernel: kernel.map_err(packing())?,
             weight,
             bias,
             eps,

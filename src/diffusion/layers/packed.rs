@@ -5,7 +5,6 @@ use candle_core::{
 };
 
 use super::{Around, Joined, LayerNorm};
-use crate::Result;
 use crate::diffusion::kernels::{self, Isa, Method};
 use crate::diffusion::ops;
 
@@ -44,22 +43,80 @@ pub fn attention(
     Tensor::from_vec(out, (batch, n_queries, width), &Device::Cpu)
 }
 
-pub(super) fn pack(
+/// A convolution on the kernels.
+#[derive(Debug)]
+pub(super) enum PackedConv {
+    /// Packed once.
+    Ready(kernels::Conv2d),
+    /// Kept in half precision, and packed for every call: half the memory or less, for the time of packing.
+    Half {
+        shape: kernels::ConvShape,
+        weight: Tensor,
+        bias: Option<Tensor>,
+    },
+}
+
+impl PackedConv {
+    /// `half` is the element type to keep the weights in, if it isn't f32.
+    pub(super) fn new(
+        shape: kernels::ConvShape,
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        half: Option<DType>,
+    ) -> TensorResult<Self> {
+        Ok(match half {
+            None => Self::Ready(pack(shape, weight, bias)?),
+            Some(half) => Self::Half {
+                shape,
+                weight: weight.to_dtype(half)?,
+                bias: bias.cloned(),
+            },
+        })
+    }
+}
+
+/// An affine map on the kernels, see [`PackedConv`].
+#[derive(Debug)]
+pub(super) enum PackedLinear {
+    Ready(kernels::Linear),
+    Half {
+        weight: Tensor,
+        bias: Option<Tensor>,
+        is_gated: bool,
+    },
+}
+
+impl PackedLinear {
+    pub(super) fn new(
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        is_gated: bool,
+        half: Option<DType>,
+    ) -> TensorResult<Self> {
+        Ok(match half {
+            None => Self::Ready(pack_linear(weight, bias, is_gated)?),
+            Some(half) => Self::Half {
+                weight: weight.to_dtype(half)?,
+                bias: bias.cloned(),
+                is_gated,
+            },
+        })
+    }
+}
+
+fn pack(
     shape: kernels::ConvShape,
     weight: &Tensor,
     bias: Option<&Tensor>,
-) -> Result<kernels::Conv2d> {
-    let pack = || -> TensorResult<kernels::Conv2d> {
-        let bias = bias
-            .map(Tensor::to_vec1::<f32>)
-            .transpose()?
-            .unwrap_or_default();
-        Ok(kernels::Conv2d::new(shape, &Values::of(weight)?, &bias))
-    };
-    pack().map_err(crate::Error::tensor("packing weights"))
+) -> TensorResult<kernels::Conv2d> {
+    let bias = bias
+        .map(Tensor::to_vec1::<f32>)
+        .transpose()?
+        .unwrap_or_default();
+    Ok(kernels::Conv2d::new(shape, &Values::of(weight)?, &bias))
 }
 
-pub(super) fn pack_linear(
+fn pack_linear(
     weight: &Tensor,
     bias: Option<&Tensor>,
     is_gated: bool,
@@ -77,11 +134,23 @@ pub(super) fn pack_linear(
 }
 
 pub(super) fn run_conv(
-    conv: &kernels::Conv2d,
+    conv: &PackedConv,
     method: Method,
     x: Joined<'_>,
     around: Around<'_>,
 ) -> TensorResult<Tensor> {
+    let made;
+    let conv = match conv {
+        PackedConv::Ready(conv) => conv,
+        PackedConv::Half {
+            shape,
+            weight,
+            bias,
+        } => {
+            made = pack(*shape, &weight.to_dtype(DType::F32)?, bias.as_ref())?;
+            &made
+        }
+    };
     let first = x.first.contiguous()?;
     let second = x.second.map(Tensor::contiguous).transpose()?;
     let channel_bias = around.channel_bias.map(Tensor::contiguous).transpose()?;
@@ -128,11 +197,23 @@ pub(super) fn run_conv(
 }
 
 pub(super) fn run_linear(
-    linear: &kernels::Linear,
+    linear: &PackedLinear,
     x: &Tensor,
     norm: Option<&LayerNorm>,
     residual: Option<&Tensor>,
 ) -> TensorResult<Tensor> {
+    let made;
+    let linear = match linear {
+        PackedLinear::Ready(linear) => linear,
+        PackedLinear::Half {
+            weight,
+            bias,
+            is_gated,
+        } => {
+            made = pack_linear(&weight.to_dtype(DType::F32)?, bias.as_ref(), *is_gated)?;
+            &made
+        }
+    };
     let x = x.contiguous()?;
     let residual = residual.map(Tensor::contiguous).transpose()?;
     let mut shape = x.dims().to_vec();

@@ -1,3 +1,5 @@
+use std::ops::RangeInclusive;
+
 use candle_core::{Result as TensorResult, Tensor};
 use serde::Deserialize;
 
@@ -53,12 +55,25 @@ impl Default for ClipConfig {
     }
 }
 
+/// Numbers that a text model can have, generously.
+const RANGES: [(&str, RangeInclusive<f64>); 8] = [
+    ("hidden_size", 1.0..=65536.0),
+    ("intermediate_size", 1.0..=1e6),
+    ("layer_norm_eps", 0.0..=1.0),
+    ("max_position_embeddings", 3.0..=65536.0),
+    ("num_attention_heads", 1.0..=65536.0),
+    ("num_hidden_layers", 1.0..=256.0),
+    ("projection_dim", 0.0..=65536.0),
+    ("vocab_size", 1.0..=1e7),
+];
+
 impl ClipConfig {
     /// Reads and checks the file.
     ///
     /// # Errors
     /// [`Error::Weights`] naming the key that is wrong or not supported.
     pub fn read(file: &ConfigFile) -> Result<Self> {
+        file.check_ranges(&RANGES)?;
         let config: Self = file.parse()?;
         let wrong = |reason: String| Err(Error::weights(&file.path, reason));
         if config.activation().is_none() {
@@ -68,11 +83,11 @@ impl ClipConfig {
             ));
         }
         let n_heads = config.num_attention_heads;
-        if n_heads == 0 || !config.hidden_size.is_multiple_of(n_heads) {
-            return wrong("num_attention_heads must divide hidden_size".to_owned());
-        }
-        if config.max_position_embeddings < 3 || config.num_hidden_layers == 0 {
-            return wrong("max_position_embeddings and num_hidden_layers are too small".to_owned());
+        if !config.hidden_size.is_multiple_of(n_heads) {
+            return wrong(format!(
+                "num_attention_heads = {n_heads} must divide hidden_size = {}",
+                config.hidden_size
+            ));
         }
         Ok(config)
     }

@@ -1,3 +1,5 @@
+use std::ops::RangeInclusive;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -149,6 +151,30 @@ const UNSUPPORTED: [(&str, &str); 22] = [
     ("downsample_type", "\"conv\""),
 ];
 
+/// Numbers that a network can have, generously.
+const RANGES: [(&str, RangeInclusive<f64>); 20] = [
+    ("addition_time_embed_dim", 2.0..=65536.0),
+    ("attention_head_dim", 1.0..=65536.0),
+    ("block_out_channels", 1.0..=65536.0),
+    ("conv_in_kernel", 1.0..=9.0),
+    ("conv_out_kernel", 1.0..=9.0),
+    ("cross_attention_dim", 1.0..=65536.0),
+    ("downsample_padding", 0.0..=1.0),
+    ("freq_shift", -64.0..=1.0),
+    ("in_channels", 1.0..=64.0),
+    ("layers_per_block", 1.0..=64.0),
+    ("norm_eps", 0.0..=1.0),
+    ("norm_num_groups", 1.0..=65536.0),
+    ("num_attention_heads", 1.0..=65536.0),
+    ("out_channels", 1.0..=64.0),
+    ("projection_class_embeddings_input_dim", 1.0..=1e6),
+    ("reverse_transformer_layers_per_block", 0.0..=64.0),
+    ("sample_size", 1.0..=8192.0),
+    ("time_cond_proj_dim", 2.0..=65536.0),
+    ("time_embedding_dim", 1.0..=65536.0),
+    ("transformer_layers_per_block", 0.0..=64.0),
+];
+
 impl UNetConfig {
     /// Reads and checks the file.
     ///
@@ -172,6 +198,7 @@ impl UNetConfig {
                 return Err(unsupported(key, value));
             }
         }
+        file.check_ranges(&RANGES)?;
         let config: Self = file.parse()?;
         let n_levels = config.block_out_channels.len();
         let wrong = |reason: &str| Error::weights(&file.path, reason);
@@ -181,11 +208,6 @@ impl UNetConfig {
         {
             return Err(wrong(
                 "block_out_channels, down_block_types and up_block_types must have one entry a level",
-            ));
-        }
-        if config.norm_num_groups == 0 || config.block_out_channels.contains(&0) {
-            return Err(wrong(
-                "norm_num_groups and block_out_channels must be above 0",
             ));
         }
         if let Some(kind) = &config.addition_embed_type

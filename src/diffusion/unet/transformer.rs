@@ -111,11 +111,9 @@ struct Attention {
 impl Attention {
     fn load(w: &Weights, width: usize, context_width: usize, n_heads: usize) -> Result<Self> {
         if n_heads == 0 || !width.is_multiple_of(n_heads) {
-            return Err(crate::Error::Config {
-                name: "attention_head_dim",
-                value: n_heads.to_string(),
-                allowed: format!("the number of heads must divide the level's {width} channels"),
-            });
+            return Err(w.misfit(format!(
+                "attention_head_dim = {n_heads} must divide the level's {width} channels"
+            )));
         }
         Ok(Self {
             to_q: Linear::load_without_bias(w.at("to_q"), width, width)?,

@@ -1,8 +1,29 @@
+use std::ops::RangeInclusive;
+
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::diffusion::model::ConfigFile;
 use crate::{Error, Result};
+
+/// Numbers that an autoencoder can have, generously.
+const RANGES: [(&str, RangeInclusive<f64>); 13] = [
+    ("block_out_channels", 1.0..=65536.0),
+    ("decoder_block_out_channels", 1.0..=65536.0),
+    ("encoder_block_out_channels", 1.0..=65536.0),
+    ("in_channels", 1.0..=64.0),
+    ("latent_channels", 1.0..=64.0),
+    ("layers_per_block", 0.0..=64.0),
+    ("norm_num_groups", 1.0..=65536.0),
+    ("num_decoder_blocks", 0.0..=64.0),
+    ("num_encoder_blocks", 0.0..=64.0),
+    ("out_channels", 1.0..=64.0),
+    ("scaling_factor", 1e-6..=1e6),
+    ("shift_factor", -1e6..=1e6),
+    ("upsampling_scaling_factor", 1.0..=8.0),
+];
+/// Most levels; each but the last halves height and width.
+const MAX_LEVELS: usize = 8;
 
 /// `vae/config.json` of an `AutoencoderKL`. What the file leaves out has diffusers' default.
 #[derive(Clone, Debug, Deserialize)]
@@ -65,6 +86,7 @@ impl AutoencoderKlConfig {
         require(file, "act_fn", &["silu", "swish"])?;
         require_all(file, "down_block_types", "DownEncoderBlock2D")?;
         require_all(file, "up_block_types", "UpDecoderBlock2D")?;
+        file.check_ranges(&RANGES)?;
         let config: Self = file.parse()?;
         for (key, values) in [
             ("latents_mean", &config.latents_mean),
@@ -81,10 +103,10 @@ impl AutoencoderKlConfig {
                 ));
             }
         }
-        if config.block_out_channels.is_empty() || config.norm_num_groups == 0 {
+        if !(1..=MAX_LEVELS).contains(&config.block_out_channels.len()) {
             return Err(Error::weights(
                 &file.path,
-                "block_out_channels must not be empty and norm_num_groups must be above 0",
+                format!("block_out_channels must have 1 to {MAX_LEVELS} entries"),
             ));
         }
         check_scale(file, config.scaling_factor)?;
@@ -140,9 +162,10 @@ impl AutoencoderTinyConfig {
     pub fn read(file: &ConfigFile) -> Result<Self> {
         require(file, "act_fn", &["relu"])?;
         require(file, "upsample_fn", &["nearest"])?;
+        file.check_ranges(&RANGES)?;
         let config: Self = file.parse()?;
         let same_levels = |blocks: &[usize], channels: &[usize]| {
-            !blocks.is_empty() && blocks.len() == channels.len()
+            (1..=MAX_LEVELS).contains(&blocks.len()) && blocks.len() == channels.len()
         };
         if !same_levels(
             &config.num_decoder_blocks,
@@ -150,8 +173,7 @@ impl AutoencoderTinyConfig {
         ) || !same_levels(
             &config.num_encoder_blocks,
             &config.encoder_block_out_channels,
-        ) || config.upsampling_scaling_factor == 0
-        {
+        ) {
             return Err(Error::weights(
                 &file.path,
                 "the lists of blocks and channels must have one entry a level",

@@ -16,7 +16,8 @@ use candle_core::{DType, Device, Shape, Tensor};
 pub use bytes::Bytes;
 pub use safetensors::{Entry, SafetensorsFile};
 
-use crate::diffusion::kernels::Method;
+use crate::diffusion::device::compute_dtype;
+use crate::diffusion::kernels::{self, Method};
 use crate::{Error, Result};
 
 /// Where a tensor lies and how the file stores it.
@@ -144,6 +145,10 @@ impl Located {
         shape
     }
 
+    fn is_f16(&self) -> bool {
+        self.entry().is_some_and(|entry| entry.dtype == "F16")
+    }
+
     /// Refuses element types that networks can't use.
     fn check_dtype(&self) -> Result<()> {
         match self.entry() {
@@ -187,6 +192,7 @@ pub struct Weights {
     prefix: String,
     device: Device,
     dtype: DType,
+    half: Option<DType>,
     method: Method,
     mode: Mode,
 }
@@ -196,19 +202,29 @@ enum Mode {
     /// Tensors are read.
     Load,
     /// Tensors are only checked, and their elements counted.
-    Check(Arc<AtomicU64>),
+    Check(Arc<Counts>),
     /// There are no tensors: what is asked for is noted.
     Note(Arc<Mutex<BTreeMap<String, Vec<usize>>>>),
 }
 
+/// Elements of tensors that were checked.
+#[derive(Debug, Default)]
+struct Counts {
+    all: AtomicU64,
+    winograd: AtomicU64,
+}
+
 impl Weights {
-    /// All tensors of `map`, to be loaded as `dtype` on `device`.
+    /// All tensors of `map`, to be loaded as `dtype` on `device`. The CPU computes in f32 all the same, and keeps the large
+    /// ones as `dtype`.
     pub fn new(map: TensorMap, device: &Device, dtype: DType) -> Self {
+        let compute = compute_dtype(device, dtype);
         Self {
             map: Arc::new(map),
             prefix: String::new(),
             device: device.clone(),
-            dtype,
+            dtype: compute,
+            half: (dtype != compute).then_some(dtype),
             method: Method::Exact,
             mode: Mode::Load,
         }
@@ -248,7 +264,15 @@ impl Weights {
     pub fn n_checked(&self) -> u64 {
         match &self.mode {
             Mode::Load | Mode::Note(_) => 0,
-            Mode::Check(count) => count.load(Ordering::Relaxed),
+            Mode::Check(counts) => counts.all.load(Ordering::Relaxed),
+        }
+    }
+
+    /// How many of them are weights of convolutions that [`Method::Fast`] keeps transformed as well, at any size.
+    pub fn n_winograd(&self) -> u64 {
+        match &self.mode {
+            Mode::Load | Mode::Note(_) => 0,
+            Mode::Check(counts) => counts.winograd.load(Ordering::Relaxed),
         }
     }
 
@@ -279,6 +303,18 @@ impl Weights {
     /// Element type of loaded tensors.
     pub fn dtype(&self) -> DType {
         self.dtype
+    }
+
+    /// The narrower element type in which layers keep their weights between calls, if it isn't [`Weights::dtype`].
+    pub fn half(&self) -> Option<DType> {
+        self.half
+    }
+
+    /// The error for a configuration that can't be that of a network.
+    pub fn misfit(&self, reason: String) -> Error {
+        let place = self.prefix.trim_end_matches('.');
+        Error::weights(&self.map.label, format!("`{place}`: {reason}"))
+            .with_hint("the configuration may be damaged")
     }
 
     /// Whether layers keep their weights as the CPU's kernels want them.
@@ -320,8 +356,14 @@ impl Weights {
             )
             .with_hint("the configuration and the weights may belong to different models"));
         }
-        if let Mode::Check(count) = &self.mode {
-            count.fetch_add(shape.elem_count() as u64, Ordering::Relaxed);
+        if let Mode::Check(counts) = &self.mode {
+            let n_elements = shape.elem_count() as u64;
+            counts.all.fetch_add(n_elements, Ordering::Relaxed);
+            if let [c_out, c_in, 3, 3] = shape.dims()
+                && kernels::is_always_winograd(*c_in, *c_out)
+            {
+                counts.winograd.fetch_add(n_elements, Ordering::Relaxed);
+            }
             located.check_dtype()?;
             return self.placeholder(shape);
         }
@@ -329,6 +371,7 @@ impl Weights {
         for delta in self.map.deltas.get(&full_name).into_iter().flatten() {
             tensor = delta.add_to(&tensor, &full_name)?;
         }
+        self.check_range(&full_name, located, &tensor)?;
         tensor
             .reshape(shape)
             .and_then(|tensor| tensor.to_device(&self.device)?.to_dtype(self.dtype))
@@ -337,6 +380,23 @@ impl Weights {
 }
 
 impl Weights {
+    /// Half precision ends at 65504; a weight beyond it would turn pictures black.
+    fn check_range(&self, name: &str, located: &Located, tensor: &Tensor) -> Result<()> {
+        if self.half.unwrap_or(self.dtype) != DType::F16 || located.is_f16() {
+            return Ok(());
+        }
+        let largest = || tensor.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>();
+        let largest = largest().map_err(Error::tensor("checking weights"))?;
+        if largest <= half::f16::MAX.to_f32() {
+            return Ok(());
+        }
+        Err(Error::weights(
+            &located.file.path,
+            format!("tensor `{name}` has the value {largest}, which f16 can't hold"),
+        )
+        .with_hint("use --dtype bf16 or f32"))
+    }
+
     /// A tensor of this shape that takes no memory.
     fn placeholder(&self, shape: Shape) -> Result<Tensor> {
         Tensor::zeros((), self.dtype, &self.device)

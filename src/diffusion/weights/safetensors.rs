@@ -57,52 +57,50 @@ impl SafetensorsFile {
     /// [`Error::Weights`] for a header that is cut, too long, not JSON, or whose tensors overlap, leave gaps, run past the
     /// end or have another size than their shape says.
     pub fn parse(path: &Path, bytes: Bytes) -> Result<Self> {
-        let broken = |reason: String| {
-            Error::weights(path, reason).with_hint("download or copy the file again")
-        };
-        let len = bytes.len() as u64;
-        let Some(length_field) = bytes.first_chunk::<8>() else {
-            return Err(broken(format!(
-                "is not a safetensors file: only {len} bytes long"
-            )));
-        };
-        let header_len = u64::from_le_bytes(*length_field);
-        if header_len > MAX_HEADER_LEN || header_len + 8 > len {
-            return Err(broken(format!(
-                "is not a safetensors file or is cut off: the header should have {header_len} bytes, the file has {len}"
-            )));
-        }
-        let data_begin = 8 + header_len as usize;
-        let header: BTreeMap<String, serde_json::Value> =
-            serde_json::from_slice(bytes.get(8..data_begin).unwrap_or_default())
-                .map_err(|error| broken(format!("the header is not valid JSON: {error}")))?;
-
-        let mut entries = BTreeMap::new();
-        let mut metadata = BTreeMap::new();
-        for (name, value) in header {
-            if name == "__metadata__" {
-                metadata = serde_json::from_value(value).map_err(|error| {
-                    broken(format!("the header's __metadata__ is wrong: {error}"))
-                })?;
-                continue;
-            }
-            let raw: RawEntry = serde_json::from_value(value).map_err(|error| {
-                broken(format!(
-                    "the header's entry of tensor `{name}` is wrong: {error}"
-                ))
-            })?;
-            let entry = raw
-                .checked(len - data_begin as u64, data_begin)
-                .map_err(|reason| broken(format!("tensor `{name}` {reason}")))?;
-            entries.insert(name, entry);
-        }
-        check_layout(&entries, data_begin, bytes.len()).map_err(broken)?;
+        let (entries, metadata) = read_header(path, &bytes, bytes.len() as u64)?;
         Ok(Self {
             path: path.to_owned(),
             bytes,
             entries,
             metadata,
         })
+    }
+
+    /// A file of `len` bytes of which only the `start` is at hand: tensors can be looked up, not read.
+    ///
+    /// # Errors
+    /// As [`SafetensorsFile::parse`].
+    pub fn outline(path: &Path, start: &[u8], len: u64) -> Result<Self> {
+        let (entries, metadata) = read_header(path, start, len)?;
+        Ok(Self {
+            path: path.to_owned(),
+            bytes: Bytes::Static(&[]),
+            entries,
+            metadata,
+        })
+    }
+
+    /// Length of what must be at hand for [`SafetensorsFile::outline`], from the first 8 bytes of a file of `len` bytes.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] for a length that no header has.
+    pub fn header_end(path: &Path, start: &[u8], len: u64) -> Result<u64> {
+        let Some(length_field) = start.first_chunk::<8>() else {
+            return Err(broken(
+                path,
+                &format!("is not a safetensors file: only {len} bytes long"),
+            ));
+        };
+        let header_len = u64::from_le_bytes(*length_field);
+        if header_len > MAX_HEADER_LEN || header_len + 8 > len {
+            return Err(broken(
+                path,
+                &format!(
+                    "is not a safetensors file or is cut off: the header should have {header_len} bytes, the file has {len}"
+                ),
+            ));
+        }
+        Ok(8 + header_len)
     }
 
     /// The tensors by name.
@@ -169,6 +167,43 @@ impl SafetensorsFile {
     }
 }
 
+type Header = (BTreeMap<String, Entry>, BTreeMap<String, String>);
+
+/// Tensors and free-form strings of a file of `len` bytes that begins with `start`.
+fn read_header(path: &Path, start: &[u8], len: u64) -> Result<Header> {
+    let broken = |reason: String| broken(path, &reason);
+    let data_begin = SafetensorsFile::header_end(path, start, len)? as usize;
+    let text = start
+        .get(8..data_begin)
+        .ok_or_else(|| broken("its header is cut off".to_owned()))?;
+    let header: BTreeMap<String, serde_json::Value> = serde_json::from_slice(text)
+        .map_err(|error| broken(format!("the header is not valid JSON: {error}")))?;
+    let mut entries = BTreeMap::new();
+    let mut metadata = BTreeMap::new();
+    for (name, value) in header {
+        if name == "__metadata__" {
+            metadata = serde_json::from_value(value)
+                .map_err(|error| broken(format!("the header's __metadata__ is wrong: {error}")))?;
+            continue;
+        }
+        let raw: RawEntry = serde_json::from_value(value).map_err(|error| {
+            broken(format!(
+                "the header's entry of tensor `{name}` is wrong: {error}"
+            ))
+        })?;
+        let entry = raw
+            .checked(len - data_begin as u64, data_begin)
+            .map_err(|reason| broken(format!("tensor `{name}` {reason}")))?;
+        entries.insert(name, entry);
+    }
+    check_layout(&entries, data_begin, len).map_err(broken)?;
+    Ok((entries, metadata))
+}
+
+fn broken(path: &Path, reason: &str) -> Error {
+    Error::weights(path, reason).with_hint("download or copy the file again")
+}
+
 impl RawEntry {
     /// The entry with offsets counted from the file's start.
     fn checked(self, data_len: u64, data_begin: usize) -> Result<Entry, String> {
@@ -206,7 +241,7 @@ impl RawEntry {
 fn check_layout(
     entries: &BTreeMap<String, Entry>,
     data_begin: usize,
-    len: usize,
+    len: u64,
 ) -> Result<(), String> {
     let mut in_order: Vec<(&String, &Entry)> = entries.iter().collect();
     in_order.sort_by_key(|(_, entry)| (entry.begin, entry.end));
@@ -220,7 +255,7 @@ fn check_layout(
         }
         position = entry.end;
     }
-    if position == len {
+    if position as u64 == len {
         Ok(())
     } else {
         Err(format!(
@@ -248,6 +283,11 @@ impl Entry {
     /// Number of elements.
     pub fn n_elements(&self) -> usize {
         self.shape.iter().product()
+    }
+
+    /// Bytes that it takes in the file.
+    pub fn n_bytes(&self) -> u64 {
+        (self.end - self.begin) as u64
     }
 
     /// candle's name of the element type, where it has one that networks can use.

@@ -99,6 +99,42 @@ fn wrong_tensors_are_named() {
 }
 
 #[test]
+fn a_weight_that_f16_cannot_hold_is_named() {
+    let header = r#"{"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}"#;
+    let file = Arc::new(parse(header, &f32_bytes(&[1.0, -70000.0])).unwrap());
+    let map = TensorMap::from_files(Path::new("unet"), &[file]).unwrap();
+    let load = |dtype| Weights::new(map.clone(), &Device::Cpu, dtype).tensor("w", 2);
+    let error = load(DType::F16).unwrap_err();
+    assert!(
+        error.to_string().contains("tensor `w` has the value 70000"),
+        "{error}"
+    );
+    assert!(error.hint().unwrap().contains("bf16"));
+    assert!(load(DType::BF16).is_ok());
+}
+
+#[test]
+fn an_outline_knows_tensors_and_has_no_elements() {
+    let header = r#"{"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}"#;
+    let whole = file(header, &f32_bytes(&[1.0, 2.0]));
+    let path = Path::new("unet.safetensors");
+    let (start, len) = (&whole[..whole.len() - 8], whole.len() as u64);
+    assert_eq!(
+        SafetensorsFile::header_end(path, &whole[..8], len).unwrap(),
+        start.len() as u64
+    );
+    let outline = SafetensorsFile::outline(path, start, len).unwrap();
+    assert_eq!(outline.entries()["w"].shape, [2]);
+    assert!(SafetensorsFile::outline(path, &start[..20], len).is_err());
+    let map = TensorMap::from_files(path, &[Arc::new(outline)]).unwrap();
+    assert!(
+        Weights::new(map, &Device::Cpu, DType::F32)
+            .tensor("w", 2)
+            .is_err()
+    );
+}
+
+#[test]
 fn checking_reads_nothing() {
     let header = r#"{"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}"#;
     let file = Arc::new(parse(header, &f32_bytes(&[f32::NAN, 1.0])).unwrap());

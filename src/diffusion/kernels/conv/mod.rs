@@ -70,6 +70,12 @@ impl ConvShape {
     }
 }
 
+/// Whether [`Method::Fast`] keeps a 3×3 convolution's weights transformed, which takes 4 times as much memory again, for
+/// pictures of any usual size; larger convolutions do so for large pictures.
+pub fn is_always_winograd(in_channels: usize, out_channels: usize) -> bool {
+    in_channels >= ROWS && winograd::is_light(in_channels, out_channels)
+}
+
 /// What is added to the output while it is stored.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Extras<'a> {

@@ -70,13 +70,17 @@ macro_rules! six {
     };
 }
 
+/// Whether the weights are few enough to be read often.
+pub(super) fn is_light(in_channels: usize, out_channels: usize) -> bool {
+    in_channels.saturating_mul(out_channels) <= 1 << 20
+}
+
 /// Whether it is faster than the direct convolution.
 pub(super) fn pays(shape: &ConvShape, input: Shape) -> bool {
     // Of one image: a frame must not change with the number of its neighbours in the batch.
     let n_tiles = input.height.div_ceil(TILE) * input.width.div_ceil(TILE);
-    let n_weights = shape.in_channels * shape.out_channels;
     // The transformed weights are 4 times as many and are read once a piece.
-    let is_bound_by_weights = n_weights > 1 << 20 && n_tiles < COLUMNS;
+    let is_bound_by_weights = !is_light(shape.in_channels, shape.out_channels) && n_tiles < COLUMNS;
     (shape.kernel, shape.stride, shape.upsample) == (3, 1, false)
         && shape.in_channels >= ROWS
         && n_tiles >= STEP

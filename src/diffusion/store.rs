@@ -1,0 +1,83 @@
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::digests::DigestCache;
+use super::hub::{self, HubId, HubSettings};
+use super::model::ModelFolder;
+use super::source::ModelSource;
+use crate::config::RenderConfig;
+use crate::{Error, Result};
+
+/// Where models are on this machine, and where others come from.
+#[derive(Clone, Debug)]
+pub struct ModelStore {
+    /// The hub and its cache.
+    pub hub: HubSettings,
+    /// Hashes of large files.
+    pub digests: DigestCache,
+}
+
+impl ModelStore {
+    /// The store of this process's environment: [`HubSettings::from_env`], and hashes in the user's cache folder.
+    pub fn from_env() -> Self {
+        let caches = user_caches(|name| std::env::var_os(name));
+        let digests = caches.map(|caches| caches.join("visualize").join("sha256"));
+        Self {
+            hub: HubSettings::from_env(),
+            digests: DigestCache::new(digests),
+        }
+    }
+
+    /// The model that `--model` names: everything that [`ModelSource::open`] knows, or a model of the hub, which is loaded
+    /// if the cache doesn't have it. What is on disk under the same name goes before the hub.
+    ///
+    /// # Errors
+    /// As [`ModelSource::open`] and [`hub::fetch`].
+    pub fn open(&self, name: &str, watch: hub::Watch<'_>) -> Result<ModelSource> {
+        let Some(id) = hub_id(name) else {
+            return ModelSource::open(name);
+        };
+        let snapshot =
+            hub::fetch(&self.hub, &id, watch).map_err(|error| beside_disk(name, error))?;
+        let folder = ModelFolder::Snapshot(snapshot.folder);
+        Ok(ModelSource::new(folder).with_name(snapshot.id.to_string()))
+    }
+
+    /// The model of a render, with everything that its settings put on top of it.
+    ///
+    /// # Errors
+    /// As [`ModelStore::open`] and [`ModelSource::with_settings`].
+    pub fn open_for(&self, config: &RenderConfig, watch: hub::Watch<'_>) -> Result<ModelSource> {
+        self.open(&config.model, watch)?
+            .with_settings(&config.diffusion)
+    }
+}
+
+/// The id, if `name` means a model of the hub and nothing on disk.
+pub fn hub_id(name: &str) -> Option<HubId> {
+    let path = Path::new(name);
+    let is_file = path.exists() || path.extension().is_some_and(|end| end == "safetensors");
+    name.parse().ok().filter(|_| !is_file)
+}
+
+/// A name that could have been a path: the error says that there is none either.
+fn beside_disk(name: &str, error: Error) -> Error {
+    let no_folder = format!("there is no folder {name} here");
+    let hint = match error.hint() {
+        Some(hint) => format!("{no_folder}; {hint}"),
+        None => no_folder,
+    };
+    error.with_hint(hint)
+}
+
+/// Where programs keep what can be computed again.
+fn user_caches(var: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let folder = |name: &str| {
+        var(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    folder("XDG_CACHE_HOME")
+        .or_else(|| folder("LOCALAPPDATA"))
+        .or_else(|| Some(folder("HOME")?.join(".cache")))
+}

@@ -1,0 +1,128 @@
+use std::process::Command;
+
+use super::*;
+
+/// The program with the bench's hub and cache.
+fn run(bench: &Bench, args: &[&str]) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_visualize"))
+        .current_dir(bench.home.path())
+        .args(args)
+        .env("HF_HOME", bench.home.path())
+        .env("HF_ENDPOINT", &bench.server.endpoint)
+        .env("XDG_CACHE_HOME", bench.home.path().join("cache"))
+        .env_remove("HF_HUB_CACHE")
+        .env_remove("HF_TOKEN")
+        .env_remove("HF_HUB_OFFLINE")
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    (
+        output.status.code().unwrap_or(-1),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+fn write_song(path: &Path) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 22050,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(path, spec).unwrap();
+    for i in 0..22050 {
+        writer
+            .write_sample((8000.0 * (f64::from(i) * 0.06).sin()) as i16)
+            .unwrap();
+    }
+    writer.finalize().unwrap();
+}
+
+#[test]
+fn a_film_is_drawn_with_a_model_of_the_hub() {
+    let bench = Bench::new();
+    write_song(&bench.home.path().join("song.wav"));
+    let small = ["--size", "64x64", "--draw-size", "64x64", "--fps", "4"];
+    let plan = |out| {
+        [
+            &["plan", "song.wav", "--model", "owner/name", "-o", out][..],
+            &small,
+        ]
+        .concat()
+    };
+    let (code, _, stderr) = run(&bench, &plan("a.json"));
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stderr.contains("loading owner/name@"), "{stderr}");
+    assert!(stderr.contains(" MB"), "{stderr}");
+    bench.server.take_log();
+    let (code, _, stderr) = run(&bench, &["render", "a.json"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(bench.server.take_log().is_empty());
+
+    // The timeline names the commit, and another machine loads exactly that.
+    let timeline = std::fs::read_to_string(bench.home.path().join("a.json")).unwrap();
+    assert!(timeline.contains(&format!("owner/name@{}", server::COMMIT)));
+    std::fs::remove_dir_all(bench.home.path().join("hub")).unwrap();
+    std::fs::remove_dir_all(bench.home.path().join("a.visualize")).unwrap();
+    let (code, _, stderr) = run(&bench, &["render", "a.json"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stderr.contains("loading owner/name@"), "{stderr}");
+}
+
+#[test]
+fn a_name_that_is_neither_a_folder_nor_on_the_hub_says_both() {
+    let bench = Bench::new();
+    write_song(&bench.home.path().join("song.wav"));
+    let (code, _, stderr) = run(&bench, &["plan", "song.wav", "--model", "models/typo"]);
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("no folder models/typo here"), "{stderr}");
+}
+
+#[test]
+fn models_are_pulled_listed_described_and_removed() {
+    let bench = Bench::new();
+    let (code, stdout, _) = run(&bench, &["models", "list"]);
+    assert_eq!((code, stdout.lines().count()), (0, 1), "{stdout}");
+    assert!(stdout.starts_with("bundled "), "{stdout}");
+
+    // Described before it is loaded, and then from disk, with the same words.
+    let describe = || {
+        let (code, stdout, stderr) = run(&bench, &["models", "info", "owner/name", "--json"]);
+        assert_eq!(code, 0, "{stderr}");
+        stdout
+    };
+    let remote = describe();
+    assert!(!bench.repository().exists());
+    let whole = bench.server.take_log();
+    assert!(
+        whole
+            .iter()
+            .all(|request| !request.is_cdn || request.range == Some(0))
+    );
+
+    let (code, stdout, stderr) = run(&bench, &["models", "pull", "owner/name"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(Path::new(stdout.trim()).join(UNET).is_file());
+    assert_eq!(describe(), remote);
+
+    let (_, stdout, _) = run(&bench, &["models", "list", "--json"]);
+    let models: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(models[1]["name"], format!("owner/name@{}", server::COMMIT));
+    assert_eq!(models[1]["family"], models[0]["family"]);
+    assert_eq!(models[1]["n_bytes"], models[0]["n_bytes"]);
+
+    let (code, _, stderr) = run(&bench, &["models", "rm", "owner/name"]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("--yes"), "{stderr}");
+    let (code, stdout, _) = run(&bench, &["models", "rm", "owner/name", "--yes"]);
+    assert_eq!(code, 0);
+    assert!(stdout.contains("8.5 MB freed"), "{stdout}");
+    let (code, _, stderr) = run(&bench, &["models", "rm", "owner/name", "--yes"]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("not in the cache"), "{stderr}");
+    for name in ["bundled", "../model", "/etc"] {
+        let (code, _, _) = run(&bench, &["models", "rm", name, "--yes"]);
+        assert_eq!(code, 2, "{name}");
+    }
+}
