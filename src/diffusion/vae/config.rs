@@ -262,7 +262,7 @@ mod tests {
         for (out_channels, pixel_shuffle) in [(12, 1), (3, 2), (3, 0), (0, 0), (12, usize::MAX)] {
             let values = json!({ "out_channels": out_channels, "pixel_shuffle": pixel_shuffle });
             let error = read(values).unwrap_err().to_string();
-            assert!(error.contains("pixel_shuffle"), "{error}");
+            assert!(error.contains("out_channels"), "{error}");
         }
     }
 }
