@@ -101,7 +101,7 @@ pub struct Encoding {
 impl Default for Encoding {
     fn default() -> Self {
         Self {
-            qp: 22,
+            qp: 12, // coarser ones let each keyframe be seen as a jump, which no calibration can even out
             gop_len: 48,
         }
     }

@@ -52,12 +52,11 @@ pub fn tags(timeline: &Timeline) -> Tags {
         "{} drawn at {}, {} frames a second, {} steps, quantisation {}",
         render.size, render.draw_size, timeline.frame_rate, render.n_steps, timeline.encoding.qp
     );
-    let seed = timeline.noise.seeds.first().copied().unwrap_or_default();
     let facts = [
         (TIMELINE_SHA256, sha256(timeline)),
         ("song_sha256", timeline.song.source_sha256.clone()),
         ("prompts", shorten(&texts.join("\n"), MAX_LETTERS)),
-        ("seed", seed.to_string()),
+        ("seed", timeline.seed.to_string()),
         ("model", render.model.clone()),
         ("weights_sha256", render.weights_sha256.clone()),
         ("settings", settings),

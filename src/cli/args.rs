@@ -408,7 +408,7 @@ pub struct MotionOptions {
     pub dwell: f64,
     /// `on` draws some probe frames first, at most a tenth of the work, and moves so that equal energy is equal visible
     /// change; `off` moves evenly in the model's own space, which is uneven on the screen.
-    #[arg(long, value_name = "on|off", default_value = "on", value_parser = parse_switch)]
+    #[arg(long, value_name = "on|off", default_value = "on", action = clap::ArgAction::Set, value_parser = parse_switch)]
     pub calibrate: bool,
     /// How much closer the camera comes and goes, as a share, 0 to 1 (0.1 = up to a tenth) [default: off].
     #[arg(long, value_name = "SHARE")]

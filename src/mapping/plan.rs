@@ -237,6 +237,7 @@ impl<'a> Plan<'a> {
             render: self.config.render.clone(),
             encoding: self.config.encoding,
             prompts: shown.map(|idx| self.prompt(idx)).collect(),
+            seed: self.config.seed,
             noise: match calibration {
                 Some(calibration) => self.calibrated_path(calibration),
                 None => self.noise_path(frames.last().map_or(0.0, |f| f.noise_position)),

@@ -9,10 +9,10 @@ use crate::Analysis;
 use crate::prompts::{Channel, Feature, Route};
 
 /// Angle in radians that the sum of all kernels approaches.
-const MAX_ANGLE: f64 = 0.3;
+const MAX_ANGLE: f64 = 0.42;
 
-/// Angle of the kernel of an event of strength 1: some six times the usual step of a frame, on the bundled model.
-pub(super) const HIT_ANGLE: f64 = 0.17;
+/// Angle of the kernel of an event of strength 1: some four times the usual step of a frame, on the bundled model.
+pub(super) const HIT_ANGLE: f64 = 0.22;
 
 /// Length of the rise in seconds: about a frame at 24 per second, too short to be seen as coming early.
 const RISE_SECS: f64 = 0.04;

@@ -3,7 +3,7 @@ use crate::Result;
 
 /// About how far a pulse of a radian moves the picture, in the unit of a calibration's lengths: measured on the bundled
 /// model, where busy prompts take half as much again and plain ones a half.
-const LENGTH_PER_RADIAN: f64 = 0.07;
+const LENGTH_PER_RADIAN: f64 = 0.037;
 
 /// Radians by which the noise turns for as much visible change as a camera that moves the picture by its diagonal.
 /// Measured with the bundled model on a soft picture (12) and on one full of detail (21).

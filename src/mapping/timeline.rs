@@ -28,6 +28,9 @@ pub struct Timeline {
     pub encoding: Encoding,
     /// The prompts in the order of their arrival.
     pub prompts: Vec<Prompt>,
+    /// The seed that was asked for; the path's seeds come from it. For the reader only: frames know but the path.
+    #[serde(default)]
+    pub seed: u64,
     /// The path through seeds that `noise_position` walks.
     pub noise: NoisePath,
     /// One entry a frame, in order, without gaps.

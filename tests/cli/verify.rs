@@ -5,6 +5,8 @@ use super::harness::Bench;
 #[test]
 fn a_film_is_measured_and_drawn() {
     let bench = Bench::new();
+    // One prompt: a change of motif within three seconds has too few probes to be even.
+    bench.write("prompts.txt", b"teal ocean waves\n");
     bench.film("song.wav", &[]).assert_done();
     let run = bench.run(&["verify", "song.mp4", "--plot", "proof.png", "--json"]);
     let found = run.assert_done().json();
