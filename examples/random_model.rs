@@ -50,9 +50,22 @@ fn main() -> anyhow::Result<()> {
         };
         write_json(&config.path, &family[name])?;
         let file = folder.join(format!("{stem}.safetensors"));
-        write_weights(&file, required_tensors(part, &config)?)?;
+        let mut shapes = required_tensors(part, &config)?;
+        if part == Part::UNet && family[name]["use_linear_projection"] != json!(true) {
+            as_convolutions(&mut shapes);
+        }
+        write_weights(&file, shapes)?;
     }
     Ok(())
+}
+
+/// The ends of a transformer are 1x1 convolutions in diffusers' files unless `use_linear_projection` says otherwise.
+fn as_convolutions(shapes: &mut BTreeMap<String, Vec<usize>>) {
+    for (name, shape) in shapes {
+        if name.ends_with("proj_in.weight") || name.ends_with("proj_out.weight") {
+            shape.extend([1, 1]);
+        }
+    }
 }
 
 fn write_json(path: &Path, value: &Value) -> anyhow::Result<()> {
