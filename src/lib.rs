@@ -31,6 +31,7 @@ pub mod config;
 pub mod contact_sheet;
 pub mod diffusion;
 pub mod error;
+mod hex;
 pub mod manifest;
 pub mod mapping;
 pub mod partial_file;

@@ -16,6 +16,7 @@ use crate::calibration::{self, Calibration, Scale, Stretch};
 use crate::config::RenderConfig;
 use crate::diffusion::hub::Loading;
 use crate::diffusion::{ModelStore, Renderer, StableDiffusion, choose_device, choose_dtype};
+use crate::hex::hex;
 use crate::manifest::{RunFolder, chunk_id, encode_config, inputs};
 use crate::mapping::{Fps, FrameInputs, Leg, MappingConfig, Plan, PromptText, SCALE_SEEDS};
 use crate::perception::Percept;
@@ -307,8 +308,7 @@ fn stretch_key(plan: &Plan<'_>, leg: &Leg, render: &RenderConfig) -> Result<Stri
         reason: format!("can't name a calibration: {error}"),
         hint: None,
     })?;
-    let hash = Sha256::digest(&json);
-    Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&Sha256::digest(&json)))
 }
 
 /// Stage 4: draws and encodes the frames of `frames` (half-open, clamped) that no finished chunk holds.

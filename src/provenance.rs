@@ -14,6 +14,7 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use sha2::{Digest, Sha256};
 
+use crate::hex::hex;
 use crate::prompts::shorten;
 use crate::video::{self, Probe, Tags};
 use crate::{Error, Result, Timeline};
@@ -145,8 +146,7 @@ struct Hasher(Sha256);
 
 impl Hasher {
     fn hex(self) -> String {
-        let digest = self.0.finalize();
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.0.finalize())
     }
 }
 

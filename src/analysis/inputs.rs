@@ -2,7 +2,7 @@
 //! bands rises, and how harmony changes.
 
 use super::features::{Features, HOPS_PER_CHROMA};
-use super::onset::percentile;
+use super::percentile::percentile;
 
 /// How far below the reference level a band fades into nothing, in dB.
 pub(super) const RANGE_DB: f32 = 45.0;

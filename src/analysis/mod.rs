@@ -14,6 +14,7 @@ mod labels;
 mod names;
 mod network;
 mod onset;
+mod percentile;
 mod plot;
 mod pulse;
 mod resample;

@@ -8,6 +8,7 @@
 use super::features::{Features, HOP_SECS};
 use super::inputs::{self, LAG_HOPS, Levels};
 use super::network::Activations;
+use super::percentile::percentile;
 use super::{Band, Onset};
 
 /// Least onset strength, in natural-log units summed over bands, that counts as 1: sounds without attacks stay weak.
@@ -162,16 +163,6 @@ pub(super) fn attack_secs(features: &Features, coarse_secs: f64, band: Band) -> 
         .find(|ms| level(*ms) >= half)
         .unwrap_or(start);
     (attack as f64 / 1000.0).max(0.0)
-}
-
-/// The value below which `share` of all values lie; 0 for none.
-pub(super) fn percentile(values: &[f32], share: f64) -> f32 {
-    let mut sorted = values.to_vec();
-    if sorted.is_empty() {
-        return 0.0;
-    }
-    let rank = ((sorted.len() - 1) as f64 * share) as usize;
-    *sorted.select_nth_unstable_by(rank, f32::total_cmp).1
 }
 
 /// `value` to the nearest of `steps` parts of 1: short in JSON, and read back exactly.

@@ -3,7 +3,8 @@
 use super::bar_pointer;
 use super::confidence;
 use super::features::HOP_SECS;
-use super::onset::{percentile, rounded};
+use super::onset::rounded;
+use super::percentile::percentile;
 use super::tracker::{Heard, Tracked};
 use super::{Beat, Onset};
 

@@ -4,7 +4,7 @@
 //! all bars, found exactly by dynamic programming, where every further section must pay for itself.
 
 use super::features::{FLOOR_DB, Features, HOP_SECS, HOPS_PER_CHROMA};
-use super::onset::percentile;
+use super::percentile::percentile;
 use super::{Beat, Section};
 
 /// Levels further below the song's loudest bands than this are silence, in dB.

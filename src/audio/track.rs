@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::blocks::{Decoding, SampleBlocks};
 use super::demux::Demuxer;
 use super::extent::{self, Extent};
+use crate::hex::hex;
 use crate::units::samples_to_secs;
 use crate::{Error, Result};
 
@@ -97,9 +98,5 @@ fn sha256_hex(path: &Path) -> Result<String> {
         };
         hasher.update(bytes);
     }
-    Ok(hasher
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(hex(&hasher.finalize()))
 }

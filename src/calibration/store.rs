@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::{Calibration, SCHEMA_VERSION, Stretch};
+use crate::hex::hex;
 use crate::partial_file::{PartialFile, write_error};
 use crate::{Error, Result};
 
@@ -45,12 +46,8 @@ pub fn save(calibration: &Calibration, folder: &Path) -> Result<PathBuf> {
     for stretch in &calibration.stretches {
         hash.update(stretch.key.as_bytes());
     }
-    let name: String = hash
-        .finalize()
-        .iter()
-        .take(8)
-        .map(|b| format!("{b:02x}"))
-        .collect();
+    let mut name = hex(&hash.finalize());
+    name.truncate(16);
     let path = folder.join(format!("{PREFIX}{name}.json"));
     let json = serde_json::to_vec(calibration)
         .map_err(|error| Error::io("write", &path)(std::io::Error::from(error)))?;

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::hex::hex;
 use crate::partial_file::write_whole;
 use crate::{Error, Result};
 
@@ -174,11 +175,6 @@ pub(super) fn hash_rest(file: &mut File, hash: &mut Sha256) -> std::io::Result<u
             }
         }
     }
-}
-
-/// Lowercase hex.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::bundled::{BUNDLED, BUNDLED_NAME};
 use super::checkpoint::{Checkpoint, vae_tensors};
-use super::digests::{DigestCache, hex};
+use super::digests::DigestCache;
 use super::families;
 use super::ldm::NameTable;
 use super::lora::Lora;
@@ -17,6 +17,7 @@ use super::vae::VaeConfig;
 use super::vocabulary::Vocabulary;
 use super::weights::{SafetensorsFile, TensorMap};
 use crate::config::DiffusionConfig;
+use crate::hex::hex;
 use crate::{Error, Result};
 
 /// Where the parts of a model come from.

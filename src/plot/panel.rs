@@ -114,21 +114,26 @@ impl Panel {
     /// Horizontal grid lines at round values, with the values in front of the panel.
     pub fn value_axis(&self, figure: &mut Figure, n_ticks: usize) {
         for (value, text) in value_ticks(self.y_range.0, self.y_range.1, n_ticks) {
-            let y = self.y_px(value);
-            figure.line(
-                (self.left, y),
-                (self.left + self.width, y),
-                palette::GRID,
-                1.0,
-            );
-            let style = Text {
-                size: 10.0,
-                color: palette::MUTED,
-                anchor: Anchor::End,
-                bold: false,
-            };
-            figure.text(self.left - 6.0, y + 3.5, &text, style);
+            self.value_line(figure, value, &text);
         }
+    }
+
+    /// A horizontal grid line at a value, with a text in front of the panel.
+    pub fn value_line(&self, figure: &mut Figure, value: f64, text: &str) {
+        let y = self.y_px(value);
+        figure.line(
+            (self.left, y),
+            (self.left + self.width, y),
+            palette::GRID,
+            1.0,
+        );
+        let style = Text {
+            size: 10.0,
+            color: palette::MUTED,
+            anchor: Anchor::End,
+            bold: false,
+        };
+        figure.text(self.left - 6.0, y + 3.5, text, style);
     }
 
     /// A line through `points` (ascending in `x`), clipped to the panel. However many points there are, at most two are

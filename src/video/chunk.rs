@@ -23,6 +23,7 @@ use sha2::{Digest, Sha256};
 
 use super::config::EncodeConfig;
 use super::encode::{ENCODER, Encoder, ParameterSets, Sample};
+use crate::hex::hex;
 use crate::partial_file::write_whole;
 use crate::{Error, Result};
 
@@ -328,11 +329,6 @@ fn info(path: PathBuf, header: Header) -> ChunkInfo {
 fn damaged(path: &Path, reason: &str) -> Error {
     Error::input(path, format!("the chunk is damaged: {reason}"))
         .with_hint("render its frames again; a good chunk takes its place")
-}
-
-/// Bytes in lowercase hex.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 struct HashWriter(Sha256);

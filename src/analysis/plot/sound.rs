@@ -58,20 +58,7 @@ pub(super) fn brightness(figure: &mut Figure, panel: &Panel, analysis: &Analysis
     panel.background(figure);
     panel.time_grid(figure);
     for (hz, text) in [(250.0f64, "250"), (1000.0, "1k"), (4000.0, "4k")] {
-        let y = panel.y_px(hz.log2());
-        figure.line(
-            (panel.left, y),
-            (panel.left + panel.width, y),
-            palette::GRID,
-            1.0,
-        );
-        let style = Text {
-            size: 10.0,
-            color: palette::MUTED,
-            anchor: Anchor::End,
-            bold: false,
-        };
-        figure.text(panel.left - 6.0, y + 3.5, text, style);
+        panel.value_line(figure, hz.log2(), text);
     }
     name(figure, &panel, "brightness", "Hz");
     let averaged = hops.brightness_hz.chunks(BRIGHTNESS_HOPS).enumerate();

@@ -12,7 +12,8 @@ use self::meter::{BeatEvidence, Meter};
 use super::Onset;
 use super::bar_pointer::METERS;
 use super::features::{Features, HOP_SECS};
-use super::onset::{OnsetStrength, percentile};
+use super::onset::OnsetStrength;
+use super::percentile::percentile;
 
 /// Fewest beats that make a level.
 const MIN_BEATS: usize = 4;

@@ -7,7 +7,8 @@ use ureq::http::HeaderMap;
 
 use super::http::{Client, Metadata};
 use super::id::HubId;
-use crate::diffusion::digests::{hash_rest, hex};
+use crate::diffusion::digests::hash_rest;
+use crate::hex::hex;
 use crate::partial_file::write_error;
 use crate::{Error, Result};
 
