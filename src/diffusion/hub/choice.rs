@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::diffusion::family::Family;
 use crate::diffusion::layout::{FP16_FIRST, WeightFiles, in_part, pickled_weights, weight_files};
-use crate::diffusion::source::{Family, Part};
+use crate::diffusion::part::Part;
 
 /// Name of the file that says what a repository is.
 pub(super) const INDEX: &str = "model_index.json";

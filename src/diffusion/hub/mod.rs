@@ -30,8 +30,8 @@ pub use id::HubId;
 pub use inventory::{Removed, list, remove};
 pub use settings::{HubSettings, Token};
 
+use crate::diffusion::family::Family;
 use crate::diffusion::model::{ModelFolder, Outline};
-use crate::diffusion::source::Family;
 use crate::diffusion::weights::SafetensorsFile;
 use crate::partial_file::write_error;
 use crate::{Error, Result};
@@ -212,8 +212,9 @@ impl<'a> Download<'a> {
             texts: [(INDEX.to_owned(), text(INDEX)?)].into(),
             weights: BTreeMap::new(),
         };
-        let family = outline.family()?;
-        let needed = choose(&self.files, family).map_err(|unusable| self.unusable(unusable))?;
+        let index = ModelFolder::Outline(Arc::new(outline.clone())).config(INDEX)?;
+        let needed =
+            choose(&self.files, Family::of(&index)?).map_err(|unusable| self.unusable(unusable))?;
         let mut n_bytes = 0u64;
         for name in &needed {
             let metadata = self.client.metadata(&url(name), self.id)?;
