@@ -215,11 +215,15 @@ fn wrapped(words: impl Iterator<Item = String>) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in words {
         match lines.last_mut() {
-            Some(line) if line.len() + word.len() + 2 <= WIDTH => {
+            Some(line) if line.len() + ", ".len() + word.len() < WIDTH => {
                 line.push_str(", ");
                 line.push_str(&word);
             }
-            _ => lines.push(word),
+            Some(line) => {
+                line.push(',');
+                lines.push(word);
+            }
+            None => lines.push(word),
         }
     }
     lines

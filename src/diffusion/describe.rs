@@ -8,11 +8,13 @@ use serde::Serialize;
 
 use super::checkpoint::Checkpoint;
 use super::defaults::ModelDefaults;
+use super::family::Family;
 use super::lora::Lora;
 use super::memory::MemoryNeed;
 use super::model::ModelFolder;
+use super::part::Part;
 use super::pipeline::ModelSizes;
-use super::source::{Family, ModelSource, Part};
+use super::source::ModelSource;
 use super::unet::UNetConfig;
 use super::vae::{Decoder, VaeConfig};
 use super::vocabulary::Vocabulary;

@@ -7,12 +7,14 @@ use serde_json::Value;
 
 use super::defaults::ModelDefaults;
 use super::device::compute_dtype;
+use super::family::Family;
 use super::interpolate::lerp;
 use super::kernels::Method;
 use super::model::ConfigFile;
+use super::part::Part;
 use super::sampler::{self, Guidance};
 use super::schedulers::SchedulerConfig;
-use super::source::{Family, ModelSource, Part};
+use super::source::ModelSource;
 use super::text::{
     ClipConfig, ClipTextModel, HiddenState, PromptReader, TextEmbedding, TextEncoders,
 };
