@@ -323,7 +323,7 @@ impl Kernel for Pad<'_> {
                 to.fill(0.0);
                 continue;
             }
-            if scale == 2 && y % 2 == 0 && i % n_padded > 0 {
+            if scale == 2 && y.is_multiple_of(2) && i % n_padded > 0 {
                 to.copy_from_slice(&before[(i - 1) * layout.pitch..]);
                 continue;
             }
