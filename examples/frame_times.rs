@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use candle_core::{DType, Device};
 use visualize::config::{RenderConfig, Size};
+use visualize::diffusion::Part;
 use visualize::diffusion::sampler::{Guidance, sample};
 use visualize::diffusion::schedulers::SchedulerConfig;
-use visualize::diffusion::source::Part;
 use visualize::diffusion::text::{HiddenState, TextEncoders};
 use visualize::diffusion::unet::{Conditioning, UNet, UNetConfig};
 use visualize::diffusion::vae::{Decoder, VaeConfig};

@@ -9,9 +9,9 @@ use anyhow::Context;
 use half::f16;
 use safetensors::{Dtype, View};
 use serde_json::{Value, json};
+use visualize::diffusion::Part;
 use visualize::diffusion::model::ConfigFile;
 use visualize::diffusion::required_tensors;
-use visualize::diffusion::source::Part;
 
 /// The merges of CLIP's vocabulary, which all families use.
 const MERGES: &str = include_str!("../src/diffusion/families/clip_merges.txt");

@@ -30,24 +30,16 @@ impl PartialFile {
         prefix.push(path.file_name().unwrap_or_default());
         prefix.push(".");
         remove_abandoned(folder, &prefix);
-        let mut builder = tempfile::Builder::new();
-        #[cfg(unix)]
-        {
-            // A finished file is for everyone whom the umask lets read it; temporary files are private by default.
-            use std::os::unix::fs::PermissionsExt;
-            builder.permissions(std::fs::Permissions::from_mode(0o666));
+        loop {
+            let file = temporary_in(folder, &prefix)?;
+            // The lock tells other processes that this file is being written; it ends with the process.
+            let _ = file.as_file().lock();
+            // One that began the same file between these two steps took it for abandoned.
+            if file.path().exists() {
+                let path = path.to_owned();
+                return Ok(Self { file, path });
+            }
         }
-        let file = builder
-            .prefix(&prefix)
-            .suffix(SUFFIX)
-            .tempfile_in(folder)
-            .map_err(Error::io("create a file in", folder))?;
-        // The lock tells other processes that this file is being written; it ends with the process.
-        let _ = file.as_file().lock();
-        Ok(Self {
-            file,
-            path: path.to_owned(),
-        })
     }
 
     /// The file to write to.
@@ -118,7 +110,23 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Removes partial files that no living process holds.
+/// A new partial file, readable for everyone whom the umask lets read it: temporary files are private by default.
+fn temporary_in(folder: &Path, prefix: &OsString) -> Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder
+        .prefix(prefix)
+        .suffix(SUFFIX)
+        .tempfile_in(folder)
+        .map_err(Error::io("create a file in", folder))
+}
+
+/// Removes partial files that no living process holds. Each is locked until it is gone, so that one who begins to write
+/// it just now sees that it went.
 fn remove_abandoned(folder: &Path, prefix: &OsString) {
     let Ok(entries) = folder.read_dir() else {
         return;
@@ -128,7 +136,12 @@ fn remove_abandoned(folder: &Path, prefix: &OsString) {
         let name = name.as_encoded_bytes();
         let is_partial =
             name.starts_with(prefix.as_encoded_bytes()) && name.ends_with(SUFFIX.as_bytes());
-        if is_partial && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
+        if !is_partial {
+            continue;
+        }
+        if let Ok(file) = File::open(entry.path())
+            && file.try_lock().is_ok()
+        {
             let _ = std::fs::remove_file(entry.path());
         }
     }
@@ -175,6 +188,25 @@ mod tests {
         let mut left = names(folder.path());
         left.sort();
         assert_eq!(left, [".b.bin.other.partial", "a.bin"]);
+    }
+
+    #[test]
+    fn writers_of_one_file_at_once_all_succeed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.bin");
+        std::thread::scope(|scope| {
+            for writer in 0..4u8 {
+                let path = &path;
+                scope.spawn(move || {
+                    for _ in 0..100 {
+                        write_whole(path, &[writer; 64]).unwrap();
+                    }
+                });
+            }
+        });
+        let bytes = std::fs::read(&path).unwrap();
+        assert!(bytes.len() == 64 && bytes.iter().all(|b| *b == bytes[0]));
+        assert_eq!(names(folder.path()), ["a.bin"]);
     }
 
     #[test]

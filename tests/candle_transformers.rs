@@ -9,8 +9,8 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use candle_transformers::models::stable_diffusion::vae::{AutoEncoderKL, AutoEncoderKLConfig};
 use visualize::diffusion::ModelSource;
+use visualize::diffusion::Part;
 use visualize::diffusion::kernels::Method;
-use visualize::diffusion::source::Part;
 use visualize::diffusion::vae::{Decoder, VaeConfig};
 use visualize::diffusion::weights::Weights;
 

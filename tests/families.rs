@@ -13,7 +13,7 @@ use serde_json::Value;
 use visualize::diffusion::model::ConfigFile;
 use visualize::diffusion::required_tensors;
 use visualize::diffusion::schedulers::SchedulerConfig;
-use visualize::diffusion::source::{Family, Part};
+use visualize::diffusion::{Family, Part};
 
 const PARTS: [(Part, &str); 4] = [
     (Part::UNet, "unet"),

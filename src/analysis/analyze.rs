@@ -61,7 +61,7 @@ pub fn analyze(track: &Track, config: &AnalysisConfig) -> Result<Analysis> {
     };
     let rhythm = match &given.beats {
         Some(beats) => given::rhythm(beats, &heard),
-        None => rhythm::choose(tracker.finish(&heard)?, &heard, &onsets),
+        None => rhythm::choose(&tracker.finish(&heard)?, &heard, &onsets),
     };
     let sections = match given.sections {
         Some(given) => {

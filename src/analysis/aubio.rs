@@ -2,7 +2,7 @@
 
 use aubio_rs::{OnsetMode, Tempo};
 
-use super::tracker::{BeatTracker, Heard, Tracked};
+use super::tracker::{BeatTracker, Heard};
 use crate::{Error, Result};
 
 /// Window and hop of aubio's own examples, in samples.
@@ -52,16 +52,13 @@ impl BeatTracker for AubioTracker {
         Ok(())
     }
 
-    fn finish(mut self: Box<Self>, _: &Heard<'_>) -> Result<Tracked> {
+    fn finish(mut self: Box<Self>, _: &Heard<'_>) -> Result<Vec<f64>> {
         if !self.pending.is_empty() {
             let mut last = std::mem::take(&mut self.pending);
             last.resize(HOP, 0.0);
             self.hop(&last)?;
         }
-        Ok(Tracked {
-            secs: self.beats,
-            positions: None,
-        })
+        Ok(self.beats)
     }
 }
 

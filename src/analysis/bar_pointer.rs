@@ -11,9 +11,9 @@ use super::network::Activations;
 /// Beats in a bar that are tried.
 pub(super) const METERS: [usize; 6] = [2, 3, 4, 5, 6, 7];
 /// Log-probability of a meter, relative to 4, for each bar.
-const METER_COST: [f32; 6] = [0.25, 0.1, 0.0, 0.5, 0.5, 0.6];
+pub(super) const METER_COST: [f32; 6] = [0.25, 0.1, 0.0, 0.5, 0.5, 0.6];
 /// Positions in bars of all meters, one after the other.
-const N_POSITIONS: usize = 27;
+pub(super) const N_POSITIONS: usize = 27;
 /// Shortest period in hops: 300 bpm.
 const MIN_PERIOD: f64 = 20.0;
 /// Longest period in hops: 40 bpm.
@@ -33,7 +33,7 @@ const BEAT_BIAS: f32 = -0.3;
 /// What a beat without any sign of it costs at most: breaks and rests.
 const MISSING_COST: f32 = 2.5;
 /// Share of downbeats among beats that the network expects without evidence.
-const DOWNBEAT_SHARE: f32 = 0.28;
+pub(super) const DOWNBEAT_SHARE: f32 = 0.28;
 /// Weight of the evidence for downbeats.
 const DOWNBEAT_WEIGHT: f32 = 0.85;
 /// Hops of which choices are remembered, 2 minutes; earlier beats are settled by then.
@@ -92,12 +92,12 @@ impl Evidence {
 }
 
 /// Index of the first position of each meter, and the meter of each position.
-struct Layout {
-    first: [usize; METERS.len()],
-    meter_of: [usize; N_POSITIONS],
+pub(super) struct Layout {
+    pub first: [usize; METERS.len()],
+    pub meter_of: [usize; N_POSITIONS],
 }
 
-fn layout() -> Layout {
+pub(super) fn layout() -> Layout {
     let mut layout = Layout {
         first: [0; METERS.len()],
         meter_of: [0; N_POSITIONS],
@@ -360,59 +360,6 @@ impl Tracker {
     }
 }
 
-/// The most likely position in the bar of each of `hops`, which are beats for certain.
-pub(super) fn positions(
-    heard: &Activations,
-    n_hops: usize,
-    hops: &[usize],
-    meter: Option<u32>,
-) -> Vec<u32> {
-    let evidence = Evidence::of(heard, n_hops);
-    let layout = layout();
-    let is_wanted = |m: usize| meter.is_none_or(|n| METERS[m] == n as usize);
-    let mut gain = [0.0f32; N_POSITIONS];
-    for (position, gain) in gain.iter_mut().enumerate() {
-        if !is_wanted(layout.meter_of[position]) {
-            *gain = f32::MIN / 4.0;
-        }
-    }
-    let mut origins: Vec<[u8; N_POSITIONS]> = Vec::with_capacity(hops.len());
-    for hop in hops {
-        let get = |values: &[f32]| values.get(*hop).copied().unwrap_or(0.0);
-        let best = (0..N_POSITIONS).fold(0, |b, p| if gain[p] > gain[b] { p } else { b });
-        let mut origin = [0u8; N_POSITIONS];
-        let before = gain;
-        for position in 0..N_POSITIONS {
-            let meter = layout.meter_of[position];
-            let is_first = position == layout.first[meter];
-            let mut from = if is_first {
-                position + METERS[meter] - 1
-            } else {
-                position - 1
-            };
-            let mut reached = before[from];
-            if is_first && is_wanted(meter) && before[best] - SLIP_COST > reached {
-                (from, reached) = (best, before[best] - SLIP_COST);
-            }
-            origin[position] = from as u8;
-            gain[position] = reached
-                + if is_first {
-                    get(&evidence.first) - METER_COST[meter]
-                } else {
-                    get(&evidence.other)
-                };
-        }
-        origins.push(origin);
-    }
-    let mut position = (0..N_POSITIONS).fold(0, |b, p| if gain[p] > gain[b] { p } else { b });
-    let mut positions = vec![0u32; hops.len()];
-    for (slot, origin) in positions.iter_mut().zip(&origins).rev() {
-        *slot = (position - layout.first[layout.meter_of[position]]) as u32 + 1;
-        position = usize::from(origin[position]);
-    }
-    positions
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -516,9 +463,6 @@ mod tests {
         let found = track(&heard, 2 * n_frames, wanted);
         assert!(found.len().abs_diff(20) <= 1);
         assert!(found.iter().all(|b| b.position <= 2));
-        let hops: Vec<usize> = truth.iter().map(|b| (b.0 * 100.0) as usize).collect();
-        let positions = positions(&heard, 2 * n_frames, &hops, None);
-        assert!(positions.iter().zip(&truth).all(|(p, t)| (*p == 1) == t.1));
     }
 
     #[test]

@@ -88,7 +88,7 @@ mod tests {
                 config: &config,
             };
             let tracker = tracker::tracker(config.tracker, track.sample_rate_hz).unwrap();
-            let kept = rhythm::kept(tracker.finish(&heard).unwrap(), &heard, &onsets);
+            let kept = rhythm::kept(&tracker.finish(&heard).unwrap(), &heard, &onsets);
             let beats: Vec<f64> = kept.iter().map(|b| b.0 as f64 * HOP_SECS).collect();
             let row = serde_json::json!({"traits": describe(&kept, &heard), "beats": beats});
             std::fs::write(path.with_extension("traits"), row.to_string()).unwrap();

@@ -59,10 +59,15 @@ impl LogSpectrogram {
         self.n_shared = n_hops.max(1) - 1;
     }
 
+    /// Hops that share a row.
+    pub fn hops_per_row(&self) -> usize {
+        self.n_shared + 1
+    }
+
     /// Levels of hop `hop_idx` in dB, written to `levels_db`.
     pub fn read(&self, hop_idx: usize, levels_db: &mut [f32]) {
         let n_bands = self.n_bands();
-        let row_idx = hop_idx / (self.n_shared + 1);
+        let row_idx = hop_idx / self.hops_per_row();
         let row = self.steps.get(row_idx * n_bands..(row_idx + 1) * n_bands);
         for (level, step) in levels_db.iter_mut().zip(row.unwrap_or_default()) {
             *level = f32::from(*step) / STEPS_PER_DB;

@@ -5,6 +5,7 @@ mod analyze;
 #[cfg(feature = "aubio")]
 mod aubio;
 mod bar_pointer;
+mod bars;
 mod click;
 mod confidence;
 mod features;

@@ -1,8 +1,8 @@
-//! Our own beat tracker: the network hears beats, the bar-pointer model makes bars of them.
+//! Our own beat tracker: the network hears beats, the bar-pointer model finds their most likely sequence.
 
 use super::bar_pointer::{self, Wanted};
 use super::features::HOP_SECS;
-use super::tracker::{BeatTracker, Heard, Tracked};
+use super::tracker::{BeatTracker, Heard};
 use crate::Result;
 
 /// See [`bar_pointer`].
@@ -13,16 +13,13 @@ impl BeatTracker for PulseTracker {
         Ok(())
     }
 
-    fn finish(self: Box<Self>, heard: &Heard<'_>) -> Result<Tracked> {
+    fn finish(self: Box<Self>, heard: &Heard<'_>) -> Result<Vec<f64>> {
         let wanted = Wanted {
             tempo_bpm: heard.config.tempo_bpm,
             meter: heard.config.meter,
             period: heard.period,
         };
         let beats = bar_pointer::track(heard.activations, heard.features.n_hops, wanted);
-        Ok(Tracked {
-            secs: beats.iter().map(|b| b.hop as f64 * HOP_SECS).collect(),
-            positions: Some(beats.iter().map(|b| b.position).collect()),
-        })
+        Ok(beats.iter().map(|b| b.hop as f64 * HOP_SECS).collect())
     }
 }

@@ -1,11 +1,11 @@
 //! From the times that a tracker found to beats with positions in bars, a tempo and how sure they are.
 
-use super::bar_pointer;
+use super::bars;
 use super::confidence;
 use super::features::HOP_SECS;
 use super::onset::rounded;
 use super::percentile::percentile;
-use super::tracker::{Heard, Tracked};
+use super::tracker::Heard;
 use super::{Beat, Onset};
 
 pub(super) use super::bar_pointer::METERS;
@@ -27,25 +27,17 @@ pub(super) struct Rhythm {
 }
 
 /// Beats as hops and positions in bars, within the music.
-pub(super) fn kept(tracked: Tracked, heard: &Heard<'_>, onsets: &[Onset]) -> Vec<(usize, u32)> {
-    let hops = tracked
-        .secs
-        .iter()
-        .map(|secs| (secs / HOP_SECS).round() as usize);
-    let hops: Vec<usize> = hops.collect();
-    let positions = match tracked.positions {
-        Some(positions) => positions,
-        None => positions(&hops, heard),
-    };
+pub(super) fn kept(secs: &[f64], heard: &Heard<'_>, onsets: &[Onset]) -> Vec<(usize, u32)> {
+    let hops = secs.iter().map(|secs| (secs / HOP_SECS).round() as usize);
+    let mut hops: Vec<usize> = hops.collect();
     let music = extent(&hops, onsets);
-    let beats = hops.into_iter().zip(positions);
-    beats
-        .filter(|(hop, _)| music.contains(&(*hop as f64 * HOP_SECS)))
-        .collect()
+    hops.retain(|hop| music.contains(&(*hop as f64 * HOP_SECS)));
+    let positions = bars::positions(&hops, heard);
+    hops.into_iter().zip(positions).collect()
 }
 
 /// Beats with bars, refined to onsets. Empty where there is no rhythm.
-pub(super) fn choose(tracked: Tracked, heard: &Heard<'_>, onsets: &[Onset]) -> Rhythm {
+pub(super) fn choose(tracked: &[f64], heard: &Heard<'_>, onsets: &[Onset]) -> Rhythm {
     let kept = kept(tracked, heard, onsets);
     let confidence = confidence::of(&kept, heard);
     if kept.len() < MIN_BEATS || confidence.beat < MIN_CONFIDENCE {
@@ -65,12 +57,6 @@ pub(super) fn choose(tracked: Tracked, heard: &Heard<'_>, onsets: &[Onset]) -> R
         beat_confidence: confidence.beat,
         beats,
     }
-}
-
-/// The most likely position in the bar of each of `hops`, which are beats for certain.
-pub(super) fn positions(hops: &[usize], heard: &Heard<'_>) -> Vec<u32> {
-    let n_hops = heard.features.n_hops;
-    bar_pointer::positions(heard.activations, n_hops, hops, heard.config.meter)
 }
 
 /// Onset strength around a beat, 0..=1.

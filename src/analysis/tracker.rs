@@ -56,14 +56,6 @@ pub(super) struct Heard<'a> {
     pub config: &'a AnalysisConfig,
 }
 
-/// What a tracker found.
-pub(super) struct Tracked {
-    /// Beats in seconds, ascending.
-    pub secs: Vec<f64>,
-    /// Position in the bar of each, from 1, by a tracker that knows bars.
-    pub positions: Option<Vec<u32>>,
-}
-
 /// Finds beats. A tracker may listen to the samples, or look at what was heard once they are over.
 pub(super) trait BeatTracker {
     /// Takes the next mono samples at the song's sample rate.
@@ -72,11 +64,11 @@ pub(super) trait BeatTracker {
     /// When the tracker fails.
     fn push(&mut self, mono: &[f32]) -> Result<()>;
 
-    /// The beats.
+    /// The beats in seconds, ascending.
     ///
     /// # Errors
     /// When the tracker fails.
-    fn finish(self: Box<Self>, heard: &Heard<'_>) -> Result<Tracked>;
+    fn finish(self: Box<Self>, heard: &Heard<'_>) -> Result<Vec<f64>>;
 }
 
 /// A tracker for a song at `sample_rate_hz`.

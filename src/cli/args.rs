@@ -344,10 +344,10 @@ pub struct DiffusionOptions {
     /// `ddim`, `pndm`, `euler`, `euler_a`, `dpmpp_2m`, `unipc` or `lcm` [default: the model's].
     #[arg(long, value_name = "NAME")]
     pub scheduler: Option<String>,
-    /// LoRA file and its weight; may be given several times.
+    /// LoRA and its weight: a file, or owner/name or owner/name/FILE of the hub; may be given several times.
     #[arg(long = "lora", value_name = "FILE[:WEIGHT]", value_parser = parse_lora)]
     pub loras: Vec<LoraConfig>,
-    /// Autoencoder that replaces the model's own: a folder or a file, TAESD included.
+    /// Autoencoder that replaces the model's own: a folder, a file, or owner/name of the hub; TAESD included.
     #[arg(long, value_name = "PATH")]
     pub vae: Option<PathBuf>,
     /// Last layers of the text encoder to leave out.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use visualize::config::Size;
 use visualize::diffusion::hub::{self, HubId, Loading};
 use visualize::diffusion::{
-    BUNDLED_NAME, Description, ModelDescription, ModelFolder, ModelSource, ModelStore,
+    BUNDLED_NAME, Description, ModelDescription, ModelFolder, ModelSource, ModelStore, Vocabulary,
     describe_model, describe_path, hub_id,
 };
 use visualize::pipeline::Event;
@@ -87,7 +87,7 @@ fn pull(store: &ModelStore, id: &HubId, output: OutputArgs) -> Result<()> {
 fn info(store: &ModelStore, what: &str, size: Option<Size>, output: OutputArgs) -> Result<()> {
     let mut rows: Vec<(&str, String)> = vec![("name", what.to_owned())];
     let description = if what == BUNDLED_NAME {
-        Description::Model(describe_model(&ModelSource::open(what)?, size)?)
+        Description::model(describe_model(&ModelSource::open(what)?, size)?)
     } else if let Some(id) = hub_id(what) {
         let (folder, place) = match hub::cached(&store.hub, &id)? {
             Some(snapshot) => {
@@ -104,7 +104,7 @@ fn info(store: &ModelStore, what: &str, size: Option<Size>, output: OutputArgs) 
             }
         };
         rows.push(("place", place));
-        Description::Model(describe_model(&ModelSource::new(folder), size)?)
+        Description::model(describe_model(&ModelSource::new(folder), size)?)
     } else {
         describe_path(Path::new(what), size)?
     };
@@ -201,7 +201,32 @@ fn rows_of_model(model: &ModelDescription) -> Vec<(&'static str, String)> {
             format_bytes(memory.weights_bytes)
         ),
     ));
+    for (kind, names) in model.vocabulary.iter().flat_map(Vocabulary::kinds) {
+        let words = names.keys().map(|name| name.replace('_', " "));
+        let labels = std::iter::once(kind).chain(std::iter::repeat(""));
+        rows.extend(labels.zip(wrapped(words)));
+    }
     rows
+}
+
+/// Words with commas between them, in lines of a terminal's width.
+fn wrapped(words: impl Iterator<Item = String>) -> Vec<String> {
+    const WIDTH: usize = 84;
+    let mut lines: Vec<String> = Vec::new();
+    for word in words {
+        match lines.last_mut() {
+            Some(line) if line.len() + ", ".len() + word.len() < WIDTH => {
+                line.push_str(", ");
+                line.push_str(&word);
+            }
+            Some(line) => {
+                line.push(',');
+                lines.push(word);
+            }
+            None => lines.push(word),
+        }
+    }
+    lines
 }
 
 /// Parameters and element types, as in `866M parameters, F16, 1.7 GB`.

@@ -38,9 +38,7 @@ pub fn build(song: &Path, options: &PlanOptions, progress: &mut Progress) -> Res
         progress.event(Event::Loading(loading));
         Ok(())
     };
-    let model = store
-        .open(&options.model, watch)?
-        .with_settings(&diffusion)?;
+    let (model, diffusion) = store.open_with(&options.model, &diffusion, watch)?;
     if let Some(vocabulary) = model.vocabulary()?
         && let Some(note) = unknown_words(&options.model, &vocabulary, &script)
     {

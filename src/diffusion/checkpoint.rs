@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::ldm::{NameTable, open_clip_to_transformers};
-use super::source::Part;
+use super::part::Part;
 use super::unet::UNetConfig;
 use super::vae::VaeConfig;
 use super::weights::{Layout, Located, SafetensorsFile, TensorMap};

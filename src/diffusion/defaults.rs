@@ -1,7 +1,9 @@
 //! What a model does best: its size, number of steps and guidance, where the user didn't say.
 
+use super::family::Family;
+use super::part::Part;
 use super::schedulers::{Kind, SchedulerConfig, Spacing};
-use super::source::{Family, ModelSource, Part};
+use super::source::ModelSource;
 use super::unet::UNetConfig;
 use super::vae::VaeConfig;
 use crate::config::Size;

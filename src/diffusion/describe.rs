@@ -8,13 +8,16 @@ use serde::Serialize;
 
 use super::checkpoint::Checkpoint;
 use super::defaults::ModelDefaults;
+use super::family::Family;
 use super::lora::Lora;
 use super::memory::MemoryNeed;
 use super::model::ModelFolder;
+use super::part::Part;
 use super::pipeline::ModelSizes;
-use super::source::{Family, ModelSource, Part};
+use super::source::ModelSource;
 use super::unet::UNetConfig;
 use super::vae::{Decoder, VaeConfig};
+use super::vocabulary::Vocabulary;
 use super::weights::{Located, SafetensorsFile, Weights};
 use crate::config::Size;
 use crate::{Error, Result};
@@ -24,11 +27,18 @@ use crate::{Error, Result};
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Description {
     /// Something to draw with.
-    Model(ModelDescription),
+    Model(Box<ModelDescription>),
     /// A change of a model: `--lora`.
     Lora(LoraDescription),
     /// An autoencoder alone: `--vae`.
     Vae(VaeDescription),
+}
+
+impl Description {
+    /// Of something to draw with.
+    pub fn model(model: ModelDescription) -> Self {
+        Self::Model(Box::new(model))
+    }
 }
 
 /// A model.
@@ -56,6 +66,9 @@ pub struct ModelDescription {
     pub n_bytes: u64,
     /// Memory that drawing needs.
     pub memory: MemoryNeed,
+    /// The words that it was trained on, where its folder lists them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vocabulary: Option<Vocabulary>,
 }
 
 /// A part of a model.
@@ -134,6 +147,7 @@ pub fn describe_model(model: &ModelSource, size: Option<Size>) -> Result<ModelDe
         guidance_scale: defaults.guidance_scale,
         n_bytes: parts.iter().map(|part| part.n_bytes).sum(),
         memory: MemoryNeed::of(model, &sizes, size)?,
+        vocabulary: model.vocabulary()?,
         parts,
     })
 }
@@ -148,7 +162,7 @@ pub fn describe_path(path: &Path, size: Option<Size>) -> Result<Description> {
         return match path.join("model_index.json").is_file() {
             true => {
                 let model = ModelSource::new(ModelFolder::Disk(path.to_owned()));
-                describe_model(&model, size).map(Description::Model)
+                describe_model(&model, size).map(Description::model)
             }
             false => describe_vae_folder(path).map(Description::Vae),
         };
@@ -158,7 +172,7 @@ pub fn describe_path(path: &Path, size: Option<Size>) -> Result<Description> {
     if any(&|name| name.starts_with("model.diffusion_model.")) {
         let name = path.to_string_lossy();
         let model = ModelSource::open(&name)?;
-        return describe_model(&model, size).map(Description::Model);
+        return describe_model(&model, size).map(Description::model);
     }
     if any(&|name| name.contains("lora")) {
         return describe_lora(&Lora::open(path, 1.0)?).map(Description::Lora);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::ldm::NameTable;
-use super::source::Part;
+use super::part::Part;
 use super::weights::{Delta, Located, SafetensorsFile, TensorMap};
 use crate::{Error, Result};
 

@@ -1,7 +1,8 @@
 use serde::Serialize;
 
+use super::part::Part;
 use super::pipeline::ModelSizes;
-use super::source::{ModelSource, Part};
+use super::source::ModelSource;
 use super::unet::UNetConfig;
 use super::vae::VaeConfig;
 use crate::Result;

@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`model`], [`source`], [`weights`] | the files of a model, and tensors by name |
+//! | [`model`], [`ModelSource`], [`weights`] | the files of a model, and tensors by name |
 //! | [`hub`], [`ModelStore`], `layout` | models from the Hugging Face hub and its cache; which files are used |
 //! | [`text`] | prompts to embeddings |
 //! | [`noise`], [`interpolate`] | seeds to noise, ways between two embeddings or noises |
@@ -18,6 +18,7 @@ mod describe;
 mod device;
 mod digests;
 mod families;
+mod family;
 mod finish;
 pub mod hub;
 pub mod interpolate;
@@ -30,12 +31,13 @@ mod memory;
 pub mod model;
 pub mod noise;
 mod ops;
+mod part;
 mod pipeline;
 mod renderer;
 mod required;
 pub mod sampler;
 pub mod schedulers;
-pub mod source;
+mod source;
 mod store;
 pub mod text;
 pub mod unet;
@@ -51,8 +53,10 @@ pub use describe::{
 };
 pub use device::{choose_device, choose_dtype, compute_dtype};
 pub use digests::DigestCache;
+pub use family::Family;
 pub use memory::MemoryNeed;
 pub use model::{EmbeddedFolder, ModelFolder, Outline};
+pub use part::Part;
 pub use pipeline::{ModelSizes, StableDiffusion};
 pub use renderer::Renderer;
 pub use required::required_tensors;

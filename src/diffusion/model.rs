@@ -11,7 +11,6 @@ use sha2::{Digest, Sha256};
 
 use super::digests::DigestCache;
 use super::layout::{FP16_FIRST, PLAIN_FIRST, WeightFiles, in_part, pickled_weights, weight_files};
-use super::source::Family;
 use super::weights::{Bytes, SafetensorsFile, TensorMap};
 use crate::{Error, Result};
 
@@ -33,7 +32,7 @@ pub enum ModelFolder {
 }
 
 /// What can be known of a model without its weights.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Outline {
     /// What the model is called in messages.
     pub name: String,
@@ -50,21 +49,6 @@ pub struct EmbeddedFolder {
     pub name: &'static str,
     /// Relative path (`unet/config.json`) and contents of each file.
     pub files: &'static [(&'static str, &'static [u8])],
-}
-
-impl Outline {
-    /// The family that `model_index.json` names.
-    ///
-    /// # Errors
-    /// [`Error::Weights`] if it is missing, malformed or of a family that isn't supported.
-    pub fn family(&self) -> Result<Family> {
-        let index = Self {
-            name: self.name.clone(),
-            texts: self.texts.clone(),
-            weights: BTreeMap::new(),
-        };
-        Family::of(&ModelFolder::Outline(Arc::new(index)).config("model_index.json")?)
-    }
 }
 
 impl ModelFolder {

@@ -7,12 +7,14 @@ use serde_json::Value;
 
 use super::defaults::ModelDefaults;
 use super::device::compute_dtype;
+use super::family::Family;
 use super::interpolate::lerp;
 use super::kernels::Method;
 use super::model::ConfigFile;
+use super::part::Part;
 use super::sampler::{self, Guidance};
 use super::schedulers::SchedulerConfig;
-use super::source::{Family, ModelSource, Part};
+use super::source::ModelSource;
 use super::text::{
     ClipConfig, ClipTextModel, HiddenState, PromptReader, TextEmbedding, TextEncoders,
 };
@@ -168,18 +170,30 @@ impl StableDiffusion {
     /// Reads the denoiser and the decoder if they aren't there.
     fn load_networks(&mut self) -> Result<()> {
         if self.networks.is_none() {
-            let weights = |part| {
-                Ok(
-                    Weights::new(self.model.tensors(part)?, &self.device, self.dtype)
-                        .with_method(self.kernels),
-                )
+            let weights = |part, dtype| -> Result<Weights> {
+                let tensors = self.model.tensors(part)?;
+                Ok(Weights::new(tensors, &self.device, dtype).with_method(self.kernels))
             };
+            let unet = weights(Part::UNet, self.dtype)?;
+            let vae = weights(Part::Vae, self.decoder_dtype())?;
             self.networks = Some(Networks {
-                unet: UNet::load(&weights(Part::UNet)?, self.unet_config.clone())?,
-                decoder: Decoder::load(&weights(Part::Vae)?, self.vae_config.clone())?,
+                unet: UNet::load(&unet, self.unet_config.clone())?,
+                decoder: Decoder::load(&vae, self.vae_config.clone())?,
             });
         }
         Ok(())
+    }
+
+    /// The element type of the decoder's weights: SDXL's autoencoder overflows where it is computed in half precision, and
+    /// diffusers' pipeline, too, widens it unless its configuration knows better.
+    fn decoder_dtype(&self) -> DType {
+        let overflows = self.family == Family::StableDiffusionXl
+            && compute_dtype(&self.device, self.dtype) == DType::F16
+            && self.vae_config.force_upcast();
+        match overflows {
+            true => DType::F32,
+            false => self.dtype,
+        }
     }
 
     /// Frames that are drawn together, of `n_frames` that could be.
@@ -221,7 +235,7 @@ impl StableDiffusion {
     /// Pictures of nominally -1..=1, `[b, 3, h, w]`.
     fn decoded(&self, latents: &Tensor) -> Result<Tensor> {
         let latents = latents
-            .to_dtype(compute_dtype(&self.device, self.dtype))
+            .to_dtype(compute_dtype(&self.device, self.decoder_dtype()))
             .map_err(Error::tensor("decoding the latents"))?;
         self.networks()?.decoder.decode(&latents)
     }

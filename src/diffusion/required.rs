@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::model::ConfigFile;
-use super::source::Part;
+use super::part::Part;
 use super::text::{ClipConfig, ClipTextModel};
 use super::unet::{UNet, UNetConfig};
 use super::vae::{Decoder, Encoder, VaeConfig};

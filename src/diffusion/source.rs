@@ -12,6 +12,7 @@ use super::families;
 use super::ldm::NameTable;
 use super::lora::Lora;
 use super::model::{ConfigFile, ModelFolder};
+use super::part::Part;
 use super::unet::UNetConfig;
 use super::vae::VaeConfig;
 use super::vocabulary::Vocabulary;
@@ -38,44 +39,6 @@ enum VaeSource {
     Folder(ModelFolder),
     /// A file, whose configuration is the model's own or, for TAESD, the usual one.
     File(Arc<SafetensorsFile>),
-}
-
-/// A part of a pipeline, by its folder's name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
-    /// `text_encoder`.
-    TextEncoder,
-    /// `text_encoder_2`, SDXL only.
-    TextEncoder2,
-    /// `unet`.
-    UNet,
-    /// `vae`.
-    Vae,
-}
-
-impl Part {
-    /// The parts of a model with one text model.
-    pub const OF_ONE_TEXT_MODEL: [Self; 3] = [Self::TextEncoder, Self::UNet, Self::Vae];
-    /// All parts, in the order in which they are used.
-    pub const ALL: [Self; 4] = [Self::TextEncoder, Self::TextEncoder2, Self::UNet, Self::Vae];
-
-    /// The folder's name.
-    pub fn folder(self) -> &'static str {
-        match self {
-            Self::TextEncoder => "text_encoder",
-            Self::TextEncoder2 => "text_encoder_2",
-            Self::UNet => "unet",
-            Self::Vae => "vae",
-        }
-    }
-
-    /// How the names of its weight files begin.
-    pub(super) fn stem(self) -> &'static str {
-        match self {
-            Self::TextEncoder | Self::TextEncoder2 => "model",
-            Self::UNet | Self::Vae => "diffusion_pytorch_model",
-        }
-    }
 }
 
 impl ModelSource {
@@ -393,44 +356,4 @@ fn with_text_model_prefix(map: TensorMap) -> TensorMap {
 /// TAESD in diffusers' names.
 fn is_tiny(file: &SafetensorsFile) -> bool {
     file.entries().contains_key("decoder.layers.0.weight")
-}
-
-/// The families, by the pipeline class that `model_index.json` names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// `StableDiffusionPipeline`: 1.x, 2.x, Turbo, and the bundled model.
-    StableDiffusion,
-    /// `StableDiffusionXLPipeline`.
-    StableDiffusionXl,
-    /// `LatentConsistencyModelPipeline`.
-    LatentConsistency,
-}
-
-impl Family {
-    /// The pipeline class that diffusers names it by.
-    pub fn class_name(self) -> &'static str {
-        match self {
-            Self::StableDiffusion => "StableDiffusionPipeline",
-            Self::StableDiffusionXl => "StableDiffusionXLPipeline",
-            Self::LatentConsistency => "LatentConsistencyModelPipeline",
-        }
-    }
-
-    /// The family of a model.
-    ///
-    /// # Errors
-    /// [`Error::Weights`] naming a class that isn't supported.
-    pub fn of(index: &ConfigFile) -> Result<Self> {
-        match index.class_name() {
-            Some("StableDiffusionPipeline") => Ok(Self::StableDiffusion),
-            Some("StableDiffusionXLPipeline") => Ok(Self::StableDiffusionXl),
-            Some("LatentConsistencyModelPipeline") => Ok(Self::LatentConsistency),
-            Some(other) => Err(Error::weights(
-                &index.path,
-                format!("_class_name = {other} is not supported"),
-            )
-            .with_hint("use a Stable Diffusion 1, 2, XL, Turbo or latent consistency model")),
-            None => Err(Error::weights(&index.path, "has no _class_name")),
-        }
-    }
 }

@@ -2,10 +2,10 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::digests::DigestCache;
-use super::hub::{self, HubId, HubSettings};
+use super::hub::{self, Addition, HubFile, HubId, HubSettings};
 use super::model::ModelFolder;
 use super::source::ModelSource;
-use crate::config::RenderConfig;
+use crate::config::{DiffusionConfig, LoraConfig, RenderConfig};
 use crate::{Error, Result};
 
 /// Where models are on this machine, and where others come from.
@@ -43,13 +43,64 @@ impl ModelStore {
         Ok(ModelSource::new(folder).with_name(snapshot.id.to_string()))
     }
 
-    /// The model of a render, with everything that its settings put on top of it.
+    /// The model that `--model` names with everything that the settings put on top of it, and those settings with the
+    /// commits of what came from the hub, so that they always mean the same.
     ///
     /// # Errors
     /// As [`ModelStore::open`] and [`ModelSource::with_settings`].
+    pub fn open_with(
+        &self,
+        name: &str,
+        settings: &DiffusionConfig,
+        watch: hub::Watch<'_>,
+    ) -> Result<(ModelSource, DiffusionConfig)> {
+        let model = self.open(name, watch)?;
+        let (mut named, mut local) = (settings.clone(), settings.clone());
+        if let Some(vae) = &settings.vae {
+            let (name, path) = self.addition(vae, Addition::Vae, watch)?;
+            (named.vae, local.vae) = (Some(name), Some(path));
+        }
+        let loras = settings.loras.iter().map(|lora| {
+            let (name, path) = self.addition(&lora.path, Addition::Lora, watch)?;
+            let at = |path| LoraConfig {
+                path,
+                scale: lora.scale,
+            };
+            Ok((at(name), at(path)))
+        });
+        (named.loras, local.loras) = loras.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+        Ok((model.with_settings(&local)?, named))
+    }
+
+    /// The model of a render, with everything that its settings put on top of it.
+    ///
+    /// # Errors
+    /// As [`ModelStore::open_with`].
     pub fn open_for(&self, config: &RenderConfig, watch: hub::Watch<'_>) -> Result<ModelSource> {
-        self.open(&config.model, watch)?
-            .with_settings(&config.diffusion)
+        let (model, _) = self.open_with(&config.model, &config.diffusion, watch)?;
+        Ok(model)
+    }
+
+    /// What `--vae` or `--lora` names: how to name it from now on, and where it is. What is on disk goes before the hub.
+    fn addition(
+        &self,
+        name: &Path,
+        addition: Addition,
+        watch: hub::Watch<'_>,
+    ) -> Result<(PathBuf, PathBuf)> {
+        let here = || (name.to_owned(), name.to_owned());
+        let Some(text) = name.to_str().filter(|_| !name.exists()) else {
+            return Ok(here());
+        };
+        // A single folder and a file is how people write paths.
+        let is_path = text.ends_with(".safetensors") && text.matches('/').count() < 2;
+        let wanted = match text.parse::<HubFile>() {
+            Ok(wanted) if !is_path => wanted,
+            _ => return Ok(here()),
+        };
+        let (at_commit, path) = hub::fetch_addition(&self.hub, &wanted, addition, watch)
+            .map_err(|error| beside_disk(text, error))?;
+        Ok((PathBuf::from(at_commit.to_string()), path))
     }
 }
 
@@ -62,7 +113,7 @@ pub fn hub_id(name: &str) -> Option<HubId> {
 
 /// A name that could have been a path: the error says that there is none either.
 fn beside_disk(name: &str, error: Error) -> Error {
-    let no_folder = format!("there is no folder {name} here");
+    let no_folder = format!("there is no {name} here");
     let hint = match error.hint() {
         Some(hint) => format!("{no_folder}; {hint}"),
         None => no_folder,

@@ -150,7 +150,7 @@ fn it_ranks_pairs_as_ms_ssim_does() {
     assert!(ours.len() >= 200);
     let (to_theirs, to_plain) = (correlation(&ours, &theirs), correlation(&ours, &plain));
     assert!(
-        to_theirs > 0.955 && to_plain > 0.985,
+        to_theirs > 0.93 && to_plain > 0.98,
         "{to_theirs} {to_plain}"
     );
     assert!(to_theirs > correlation(&plain, &theirs) + 0.02);

@@ -8,7 +8,7 @@ use std::path::Path;
 use mp4_atom::{FourCC, Header, ReadFrom};
 
 use super::film::bad;
-use super::mux::mismatch;
+use super::mismatch::mismatch;
 use crate::{Error, Result};
 
 const UUID: FourCC = FourCC::new(b"uuid");

@@ -8,6 +8,7 @@ mod cover;
 mod decode;
 mod encode;
 mod film;
+mod mismatch;
 mod moov;
 mod mux;
 mod probe;

@@ -9,6 +9,7 @@ use std::path::Path;
 use mp4_atom::SttsEntry;
 
 use super::chunk::{ChunkInfo, ChunkReader};
+use super::mismatch::mismatch;
 use super::moov::{Movie, TrackTable, avc1, frame_ticks};
 use super::sound_entry::sound_entry;
 use super::spool::{INTERVALS_PER_SEC, Spool, count_in};
@@ -238,13 +239,6 @@ fn copy_all(
         let read = buffer.get(..n_read).unwrap_or_default();
         out.write_all(read).map_err(failed)?;
         n_copied += n_read as u64;
-    }
-}
-
-/// Parts that don't make a film together.
-pub(super) fn mismatch(reason: &str) -> Error {
-    Error::Video {
-        reason: format!("can't make a film: {reason}"),
     }
 }
 

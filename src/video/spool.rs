@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mp4_atom::SttsEntry;
 
-use super::mux::mismatch;
+use super::mismatch::mismatch;
 use super::sound_entry::PacketStatistics;
 use crate::audio::Soundtrack;
 use crate::partial_file::write_error;

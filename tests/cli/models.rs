@@ -55,6 +55,10 @@ fn the_bundled_model_and_its_folder_are_described_alike() {
         "scheduler",
         "guidance",
         "memory",
+        "motifs",
+        "mountains",
+        "styles",
+        "watercolor",
     ] {
         assert!(run.stdout.contains(word), "no {word} in\n{}", run.stdout);
     }

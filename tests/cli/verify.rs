@@ -35,18 +35,19 @@ fn a_film_is_measured_and_drawn() {
 fn a_camera_alone_is_seen() {
     let bench = Bench::new();
     bench.write("prompts.txt", b"a neon city in the rain\n");
-    // A drift that is hardly seen: what moves is the camera.
-    let slow = ["--energy", "0", "--pulse", "0"];
-    let camera = ["--zoom", "1", "--rotate", "45", "--pan", "0.2"];
-    bench
-        .film("song.wav", &[&slow[..], &["-o", "still.mp4"]].concat())
-        .assert_done();
-    bench
-        .film(
-            "song.wav",
-            &[&slow[..], &camera, &["-o", "moved.mp4"]].concat(),
-        )
-        .assert_done();
+    // A drift that is hardly seen, at a size where the model can draw it: what moves is the camera.
+    let film = |output: &str, camera: &[&str]| {
+        let slow = ["--energy", "0", "--pulse", "0", "--fps", "8", "-o", output];
+        let size = ["--size", "128x128", "--draw-size", "128x128"];
+        let song = ["song.wav", "--prompts", "prompts.txt"];
+        let args = [&song[..], &size, &slow, camera].concat();
+        bench.run(&args).assert_done();
+    };
+    film("still.mp4", &[]);
+    film(
+        "moved.mp4",
+        &["--zoom", "1", "--rotate", "45", "--pan", "0.2"],
+    );
     assert_ne!(bench.read("moved.mp4"), bench.read("still.mp4"));
     let speed = |film: &str| {
         let found = bench.run(&["verify", film, "--json"]).assert_done().json();

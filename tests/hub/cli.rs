@@ -71,12 +71,54 @@ fn a_film_is_drawn_with_a_model_of_the_hub() {
 }
 
 #[test]
+fn autoencoders_and_loras_come_from_the_hub_too() {
+    let bench = Bench::new();
+    write_song(&bench.home.path().join("song.wav"));
+    let plan = [
+        &["plan", "song.wav", "--vae", "owner/name", "-o", "a.json"][..],
+        &["--size", "64x64", "--draw-size", "64x64", "--fps", "4"],
+    ]
+    .concat();
+    let (code, _, stderr) = run(&bench, &plan);
+    assert_eq!(code, 0, "{stderr}");
+    let log = bench.server.take_log();
+    assert!(log.iter().any(|asked| asked.path.contains("vae/config")));
+    assert!(!log.iter().any(|asked| asked.path.contains("unet")));
+    // The timeline names the commit; from the cache no network is asked.
+    let timeline = std::fs::read_to_string(bench.home.path().join("a.json")).unwrap();
+    assert!(timeline.contains(&format!("owner/name@{}", server::COMMIT)));
+    let (code, _, stderr) = run(&bench, &["render", "a.json", "--frames", "0..2"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(bench.server.take_log().is_empty());
+
+    let lora = |name: &str| run(&bench, &["plan", "song.wav", "--lora", name]);
+    let (code, _, stderr) = lora("owner/name:0.5");
+    assert_eq!(code, 2);
+    assert!(stderr.contains("holds several files"), "{stderr}");
+    let (code, _, stderr) = lora("owner/name/style.safetensors:0.5");
+    assert_eq!(code, 2);
+    for word in ["style.safetensors is missing", "there is no owner/name"] {
+        assert!(stderr.contains(word), "{stderr}");
+    }
+    let (code, _, stderr) = lora("loras/style.safetensors");
+    assert_eq!(code, 2);
+    assert!(
+        bench
+            .server
+            .take_log()
+            .iter()
+            .all(|a| !a.path.contains("loras")),
+        "{stderr}"
+    );
+}
+
+#[test]
 fn a_name_that_is_neither_a_folder_nor_on_the_hub_says_both() {
     let bench = Bench::new();
     write_song(&bench.home.path().join("song.wav"));
     let (code, _, stderr) = run(&bench, &["plan", "song.wav", "--model", "models/typo"]);
     assert_eq!(code, 2, "{stderr}");
-    assert!(stderr.contains("no folder models/typo here"), "{stderr}");
+    assert!(stderr.contains("there is no models/typo here"), "{stderr}");
 }
 
 #[test]

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use candle_core::Tensor;
 use serde_json::Value;
 use visualize::diffusion::model::ModelFolder;
-use visualize::diffusion::source::{ModelSource, Part};
 use visualize::diffusion::text::{Chunk, HiddenState, Piece, TextEncoder, parse};
 use visualize::diffusion::unet::{UNet, UNetConfig};
+use visualize::diffusion::{ModelSource, Part};
 
 use crate::kit::{CALL_BOUND, Expected, Report, relative_error};
 use crate::networks::{Pipeline, load_text, suffix, unet_inputs, weights};

@@ -3,9 +3,9 @@
 use candle_core::{DType, Device, Tensor};
 use visualize::config::{DiffusionConfig, RenderConfig, Size};
 use visualize::diffusion::kernels::Method;
-use visualize::diffusion::source::{ModelSource, Part};
 use visualize::diffusion::unet::{Conditioning, UNet, UNetConfig};
 use visualize::diffusion::vae::{Decoder, VaeConfig};
+use visualize::diffusion::{ModelSource, Part};
 use visualize::diffusion::{Renderer, StableDiffusion, noise};
 use visualize::mapping::{FrameInputs, NoiseMix, PromptText};
 

@@ -5,11 +5,11 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 use visualize::diffusion::kernels::Method;
 use visualize::diffusion::model::ModelFolder;
-use visualize::diffusion::source::{ModelSource, Part};
 use visualize::diffusion::text::{ClipConfig, ClipTextModel, HiddenState, TextEncoder, Tokenizer};
 use visualize::diffusion::unet::{Conditioning, UNet, UNetConfig};
 use visualize::diffusion::vae::{Decoder, Encoder, VaeConfig};
 use visualize::diffusion::weights::Weights;
+use visualize::diffusion::{ModelSource, Part};
 
 use crate::kit::{CALL_BOUND, Expected, Report, relative_error, to_f64};
 

@@ -1,9 +1,10 @@
 //! Beats that are given, as a rhythm: their times stay, their place in the bar is filled in where it isn't given.
 
 use super::super::Beat;
+use super::super::bars;
 use super::super::features::HOP_SECS;
 use super::super::onset::rounded;
-use super::super::rhythm::{Rhythm, positions, strongest, tempo};
+use super::super::rhythm::{Rhythm, strongest, tempo};
 use super::super::tracker::Heard;
 use super::GivenBeat;
 
@@ -15,7 +16,7 @@ pub(in super::super) fn rhythm(given: &[GivenBeat], heard: &Heard<'_>) -> Rhythm
         filled(&known)
     } else {
         let hops: Vec<usize> = given.iter().map(hop).collect();
-        positions(&hops, heard)
+        bars::positions(&hops, heard)
     };
     let beats: Vec<Beat> = given
         .iter()

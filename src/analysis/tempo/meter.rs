@@ -9,7 +9,7 @@ use super::super::onset::OnsetStrength;
 
 /// What is heard at one beat, until the next.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct BeatEvidence {
+pub(in super::super) struct BeatEvidence {
     /// Change of harmony, 0..=1.
     pub harmony: f32,
     /// Change of the bass note, 0..=1.
@@ -29,7 +29,7 @@ pub(super) struct Meter {
 }
 
 /// Evidence at each beat; `hops` are the beats.
-pub(super) fn evidence(
+pub(in super::super) fn evidence(
     features: &Features,
     strength: &OnsetStrength,
     hops: &[usize],
@@ -188,7 +188,8 @@ pub(super) fn repetition(evidence: &[BeatEvidence], max_lag: usize) -> Vec<f32> 
         .collect()
 }
 
-fn standardised(values: Vec<f32>) -> Vec<f32> {
+/// With mean 0 and standard deviation 1, and nothing far out.
+pub(in super::super) fn standardised(values: Vec<f32>) -> Vec<f32> {
     let n = values.len().max(1) as f32;
     let mean = values.iter().sum::<f32>() / n;
     let deviation = (values.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / n).sqrt();

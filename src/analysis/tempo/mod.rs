@@ -8,7 +8,8 @@ mod judge;
 mod meter;
 mod pulses;
 
-use self::meter::{BeatEvidence, Meter};
+use self::meter::Meter;
+pub(super) use self::meter::{BeatEvidence, evidence, standardised};
 use super::Onset;
 use super::bar_pointer::METERS;
 use super::features::{Features, HOP_SECS};

@@ -38,25 +38,36 @@ class Arranger:
         self.rng, self.style = rng, style
         self.is_drumless = style in DRUMLESS
         self.n, tempi, self.division = DRUMLESS[style] if self.is_drumless else PATTERNS[style][:3]
-        self.rows = {} if self.is_drumless else PATTERNS[style][3]
+        self.rows = {} if self.is_drumless else self.drum_rows(PATTERNS[style][3])
         self.bpm = rng.uniform(*tempi)
         self.is_swung = self.division == 3 and self.n > 2
         if self.division in (2, 4) and rng.random() < 0.12:
             self.swing = rng.uniform(0.53, 0.64)
         else:
             self.swing = 0.5
-        self.jitter = rng.choice([0, 0, 0.002, 0.005, 0.009])
+        self.jitter = rng.choice([0, 0, 0.002, 0.005, 0.009, 0.012])
+        # Players who are always late or early, and chords that come before the bar.
+        self.late = {voice: rng.gauss(0, 0.008) for voice in ("snare", "hat", "bass", "chords", "lead")} if self.jitter else {}
+        self.pushed = rng.choice([("chords",), ("bass", "chords"), ("chords", "pad")]) if rng.random() < 0.08 and self.division in (2, 4) else ()
+        self.push = 0.5 if self.division == 2 else rng.choice([0.25, 0.5])
         n_beats = int(max_secs * rng.uniform(0.75, 1.0) * self.bpm / 60)
         self.n_bars = max(6, n_beats // self.n // 2 * 2)
         self.pick_up = rng.choice([0, 0, 0, 1, 2]) if self.n > 2 else rng.choice([0, 0, 1])
         self.score = self.blank()
         self.lay_out()
 
+    def drum_rows(self, rows):
+        """Each instrument but the first may be missing, so that nothing relies on one of them."""
+        names = list(rows)
+        return {name: rows[name] for i, name in enumerate(names) if i == 0 or self.rng.random() > 0.12}
+
     def blank(self):
         rng = self.rng
         n_beats = self.n_bars * self.n + self.pick_up
         if self.is_drumless and self.style.startswith("ambient"):
             kind = rng.choice(["steady", "steady", "steady", "drift"])
+        elif self.style in ("orchestra", "gospel", "piano_song"):
+            kind = rng.choice(["steady", "drift", "drift", "ritardando"])
         elif self.is_drumless:
             kind = rng.choice(["steady", "drift", "rubato", "rubato", "ritardando"])
         else:
@@ -77,7 +88,9 @@ class Arranger:
 
     def add(self, bar, position, length, voice, pitch, velocity):
         velocity *= self.rng.uniform(0.9, 1.06)
-        self.score.add(self.beat_of(bar, position), length, voice, pitch, velocity, self.rng, self.jitter)
+        if position == 0 and bar and voice in self.pushed:
+            position, length = -self.push, length + self.push
+        self.score.add(self.beat_of(bar, position), length, voice, pitch, velocity, self.rng, self.jitter, self.late.get(voice, 0.0))
 
     def lay_out(self):
         """Sections of 4 or 8 bars (a break, a quiet intro), each with its own layers."""
@@ -93,7 +106,7 @@ class Arranger:
         for i, (first, length) in enumerate(sections):
             layers = dict(rng.choice(kinds))
             if i == 0 and rng.random() < 0.3 and len(sections) > 1:
-                layers.update(drums=False, bass=False, gain=0.6)
+                layers.update(drums=False, bass=False, gain=rng.choice([0.35, 0.6]))
             elif rng.random() < 0.1 and 0 < i < len(sections) - 1:
                 layers.update(drums=False)
             label = str(sorted(layers.items(), key=str))
@@ -121,17 +134,23 @@ class Arranger:
         electronic = rng.random() < (0.35 if not self.is_drumless else 0.2)
         piano = "piano" in self.style
         chords = 0 if piano else rng.choice([24, 25, 46, 11, 0]) if "folk" in self.style else rng.choice(CHORD_PROGRAMS)
-        if "string" in self.style or "choral" in self.style:
-            chords = rng.choice([45, 48, 40, 41, 42, 52, 46])
+        if "string" in self.style or "choral" in self.style or self.style == "orchestra":
+            chords = rng.choice([45, 48, 40, 41, 42, 52, 46, 45, 60, 61])
+        if self.style == "gospel":
+            chords = rng.choice([0, 4, 16, 18])
         voices["chords"] = synth(rng, "pluck") if electronic else midi(chords)
+        if self.style in ("ambient_plucks", "ambient_arpeggio"):
+            voices["chords"] = rng.choice([synth(rng, "pluck"), midi(rng.choice([8, 9, 10, 11, 12, 14, 46, 98, 99, 108]))])
         voices["bass"] = synth(rng, "bass", True) if electronic else midi(0 if piano else rng.choice(BASS_PROGRAMS), "low")
         voices["lead"] = (synth(rng, rng.choice(["lead", "voice", "pluck"])) if electronic or rng.random() < 0.25
                           else midi(0 if piano and rng.random() < 0.7 else rng.choice(LEAD_PROGRAMS)))
         voices["pad"] = synth(rng, "pad") if electronic or rng.random() < 0.4 else midi(rng.choice(PAD_PROGRAMS))
         for name in DRUM_KEYS:
             voices[name] = Instrument("drum", name, 1.0, False, DRUM_BANDS.get(name, "high"))
+        # Chords are rolled by some harps, guitars and pianists.
+        self.roll_secs = rng.uniform(0.03, 0.09) if rng.random() < (0.25 if self.is_drumless else 0.04) else 0.0
         self.progressions = [rng.choice(PROGRESSIONS) for _ in range(2)]
-        self.bars_per_chord = rng.choice([1, 1, 1, 2]) if self.n > 2 else rng.choice([1, 2, 2])
+        self.bars_per_chord = rng.choice([1, 1, 1, 2, 2, 4]) if self.n > 2 else rng.choice([1, 2, 2, 4])
         self.mid_bar_change = self.n == 4 and rng.random() < 0.15
         division = 3 if self.is_swung or (self.n == 2 and self.division in (3, 6)) else {2: 4, 7: self.division if self.division < 3 else 2}.get(self.n, 2)
         self.figure_division = division
@@ -168,7 +187,7 @@ class Arranger:
                 self.add(bar, position, min(following - position, 2) * 0.9, "bass", tone if int(mark) else root, 92 * gain)
         if layers["chords"] or bare or self.is_drumless:
             row = steps(self.chord_rows[layers["figure"]], self.figure_division)
-            strum = rng.choice([0, 0.004, 0.01])
+            strum = self.roll_secs or rng.choice([0, 0.004, 0.01])
             for position, mark in row:
                 accent = 84 if position == 0 else 76 if position % 1 == 0 else 68
                 tones = chord if mark == "#" else [(chord + [chord[0] + 12])[int(mark)]]
@@ -193,9 +212,12 @@ class Arranger:
                 self.add(bar, 0, self.n * self.bars_per_chord * 1.02, "pad", tone, 75)
         if layers["chords"]:
             row = steps(self.chord_rows[layers["figure"]], self.figure_division)
+            often = 0.95 if self.style in ("ambient_plucks", "ambient_arpeggio") else 0.75
             for position, mark in row:
-                if rng.random() < 0.75 or position == 0:
-                    self.add(bar, position, 0.8, "chords", chord[int(mark) % 3 if mark != "#" else 0] + 12, rng.uniform(38, 70))
+                if rng.random() < often or position == 0:
+                    tones = chord if self.roll_secs and mark == "#" else [chord[int(mark) % 3 if mark != "#" else 0]]
+                    for k, tone in enumerate(tones):
+                        self.add(bar, position + k * self.roll_secs * self.bpm / 60, 0.8, "chords", tone + 12, rng.uniform(38, 70))
         if layers["lead"]:
             for step in rng.sample(range(self.n * 2), 2):
                 self.add(bar, step / 2, 1.5, "lead", self.note(degree + rng.choice([0, 2, 4]), 6), rng.uniform(40, 65))

@@ -1,4 +1,4 @@
-"""Makes synthetic music with known beats: python3 generate.py FOLDER FIRST COUNT [--max-secs 42]
+"""Makes synthetic music with known beats: python3 generate.py FOLDER FIRST COUNT [--max-secs 42] [--only STYLE]
 
 Piece i (FIRST..FIRST+COUNT) is a WAV file and the truth beside it, a function of i alone. One in 14 is no music at all: noise,
 clicks, tones, speech-like babble. Needs numpy, fluidsynth and the General MIDI soundfonts of Debian's packages fluid-soundfont-gm
@@ -23,8 +23,12 @@ QUIET = 20.0  # velocity below which a note isn't heard beside others
 NOTHING_EVERY = 14
 
 
+def style_of(i):
+    return "nothing" if i % NOTHING_EVERY == NOTHING_EVERY - 1 else STYLES[(i * 37) % len(STYLES)]
+
+
 def music(i, rng, noise, max_secs):
-    style = STYLES[(i * 37) % len(STYLES)]
+    style = style_of(i)
     score = Arranger(rng, style, max_secs).score
     duration = score.beats[-1] + 2.0
     sound = instruments.play(score, duration, rng, noise)
@@ -88,11 +92,14 @@ def main():
     parser.add_argument("first", type=int)
     parser.add_argument("count", type=int)
     parser.add_argument("--max-secs", type=float, default=42.0)
+    parser.add_argument("--only", default="", help="start of the style's name; pieces of other styles are left out")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     for i in range(arguments.first, arguments.first + arguments.count):
+        if not style_of(i).startswith(arguments.only):
+            continue
         rng, noise = random.Random(7000 + i), np.random.default_rng(7000 + i)
-        if i % NOTHING_EVERY == NOTHING_EVERY - 1:
+        if style_of(i) == "nothing":
             name, sound, truth = nothing(i, rng, noise)
         else:
             name, sound, truth = music(i, rng, noise, arguments.max_secs)

@@ -76,6 +76,8 @@ DRUMLESS = {
     "folk_waltz": (3, (80, 170), 2), "folk_six": (2, (44, 110), 3), "ambient": (4, (55, 105), 2), "ambient_waltz": (3, (60, 110), 2),
     "strings": (4, (60, 140), 2), "string_waltz": (3, (120, 190), 2), "choral": (4, (55, 100), 2), "arpeggio": (4, (80, 140), 4),
     "ambient2": (4, (60, 90), 2), "piano2": (4, (60, 100), 2), "folk2": (4, (85, 125), 2),
+    "ambient_plucks": (4, (58, 90), 2), "ambient_arpeggio": (4, (60, 100), 4), "piano_nocturne": (4, (60, 96), 2), "piano_song": (4, (64, 110), 2),
+    "orchestra": (4, (70, 150), 2), "gospel": (4, (50, 76), 3),
 }
 
 # Bass and accompaniment figures in the same notation; they repeat within the bar. Digits are chord notes from 0.

@@ -25,8 +25,8 @@ class Score:
         k = min(max(math.floor(beat), 0), len(self.beats) - 2)
         return self.beats[k] + (beat - k) * (self.beats[k + 1] - self.beats[k])
 
-    def add(self, beat, length, voice, pitch, velocity, rng, jitter=0.0):
-        start = self.secs(beat) + rng.gauss(0, jitter)
+    def add(self, beat, length, voice, pitch, velocity, rng, jitter=0.0, late_secs=0.0):
+        start = self.secs(beat) + rng.gauss(late_secs, jitter)
         self.notes.append(Note(max(start, 0.0), max(self.secs(beat + length) - self.secs(beat), 0.03), voice, pitch, velocity))
 
 

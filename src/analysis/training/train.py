@@ -156,6 +156,7 @@ def main():
     parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--minutes", type=float, default=30, help="of processor time")
+    parser.add_argument("--rate", type=float, default=3e-3, help="of learning, at its highest")
     parser.add_argument("--resume", type=Path, help="a checkpoint written beside OUT by an earlier run")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -167,7 +168,7 @@ def main():
     network = Network(pieces[0][0].shape[0])
     some = torch.cat([example(p, rng, False)["levels"] for p in pieces[::5]], 1)
     network.mean.data, network.scale.data = some.mean(1), 1 / (some.std(1) + 0.05)
-    optimiser = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], 3e-3, weight_decay=1e-2)
+    optimiser = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], arguments.rate, weight_decay=1e-2)
     before = 0.0
     if arguments.resume:
         state = torch.load(arguments.resume)
@@ -178,7 +179,7 @@ def main():
         progress = spent / arguments.minutes
         warm = min(1, (step + 1) / 100)
         for group in optimiser.param_groups:
-            group["lr"] = 3e-3 * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
+            group["lr"] = arguments.rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
         network.train()
         batch = batch_of([example(rng.choice(pieces), rng, True) for _ in range(8)])
         parts = losses(network, batch, DROPOUT)

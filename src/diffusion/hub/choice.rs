@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::Error;
+use crate::diffusion::family::Family;
 use crate::diffusion::layout::{FP16_FIRST, WeightFiles, in_part, pickled_weights, weight_files};
-use crate::diffusion::source::{Family, Part};
+use crate::diffusion::part::Part;
 
 /// Name of the file that says what a repository is.
 pub(super) const INDEX: &str = "model_index.json";
@@ -13,6 +15,17 @@ pub(super) const INDEX: &str = "model_index.json";
 pub(super) struct Unusable {
     pub reason: String,
     pub hint: Option<&'static str>,
+}
+
+impl Unusable {
+    /// The error for whoever named the repository.
+    pub(super) fn into_error(self, name: &str) -> Error {
+        let error = Error::weights(name, self.reason);
+        match self.hint {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        }
+    }
 }
 
 /// The names, out of `files`, of everything that a model of this family needs, sorted.
@@ -102,7 +115,7 @@ fn shards(files: &BTreeSet<String>, stem: &str) -> Result<Vec<String>, Unusable>
     Ok(numbered.into_iter().map(|(name, _)| name.clone()).collect())
 }
 
-fn missing(name: &str) -> Unusable {
+pub(super) fn missing(name: &str) -> Unusable {
     Unusable {
         reason: format!("{name} is missing"),
         hint: None,

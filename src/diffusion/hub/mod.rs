@@ -9,10 +9,12 @@
 //! | [`HubId`] | `owner/name@revision` |
 //! | [`HubSettings`] | environment variables |
 //! | [`CachedRepository`] | the cache's layout |
+//! | [`fetch_addition`] | autoencoders and LoRAs in repositories of their own |
 //! | [`list`], [`remove`] | what the cache holds |
 //! | `choice` | which files of a repository are needed |
 //! | `http`, `transfer` | the protocol; one file with resume and check |
 
+mod addition;
 mod cache;
 mod choice;
 mod http;
@@ -25,13 +27,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use addition::{Addition, HubFile, fetch_addition};
 pub use cache::{CachedRepository, files_of};
 pub use id::HubId;
 pub use inventory::{Removed, list, remove};
 pub use settings::{HubSettings, Token};
 
+use crate::diffusion::family::Family;
 use crate::diffusion::model::{ModelFolder, Outline};
-use crate::diffusion::source::Family;
 use crate::diffusion::weights::SafetensorsFile;
 use crate::partial_file::write_error;
 use crate::{Error, Result};
@@ -212,8 +215,9 @@ impl<'a> Download<'a> {
             texts: [(INDEX.to_owned(), text(INDEX)?)].into(),
             weights: BTreeMap::new(),
         };
-        let family = outline.family()?;
-        let needed = choose(&self.files, family).map_err(|unusable| self.unusable(unusable))?;
+        let index = ModelFolder::Outline(Arc::new(outline.clone())).config(INDEX)?;
+        let needed =
+            choose(&self.files, Family::of(&index)?).map_err(|unusable| self.unusable(unusable))?;
         let mut n_bytes = 0u64;
         for name in &needed {
             let metadata = self.client.metadata(&url(name), self.id)?;
@@ -329,18 +333,15 @@ impl<'a> Download<'a> {
         );
         match single {
             Some(name) => error.with_hint(format!(
-                "it has {name}: load that file yourself and give its path with --model, --lora or --vae"
+                "it has {name}: for --lora or --vae give {}/{name}; to --model give the path of a file on disk",
+                self.id.repository()
             )),
             None => error.with_hint("give a Stable Diffusion model, such as stabilityai/sd-turbo"),
         }
     }
 
     fn unusable(&self, unusable: Unusable) -> Error {
-        let error = Error::weights(self.id.to_string(), unusable.reason);
-        match unusable.hint {
-            Some(hint) => error.with_hint(hint),
-            None => error,
-        }
+        unusable.into_error(&self.id.to_string())
     }
 }
 

@@ -1,6 +1,5 @@
 use serde::Deserialize;
 
-use super::fields::Fields;
 use super::prediction::{Bounds, Prediction};
 use crate::diffusion::model::ConfigFile;
 use crate::{Error, Result};
@@ -175,13 +174,13 @@ impl Kind {
         row.map_or("", |(_, _, name)| name)
     }
 
-    fn of_class(class: &str) -> Option<Self> {
+    pub(super) fn of_class(class: &str) -> Option<Self> {
         let row = KINDS.iter().find(|(_, name, _)| *name == class);
         row.map(|(kind, ..)| *kind)
     }
 
     /// Keys that change what the class computes and that no supported family sets, with the one value that is supported.
-    fn unsupported_keys(self) -> &'static [(&'static str, &'static str)] {
+    pub(super) fn unsupported_keys(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::DpmSolver => &[
                 ("use_flow_sigmas", "false"),
@@ -201,7 +200,7 @@ impl Kind {
 /// A scheduler by its short name: one of [`SchedulerConfig::NAMES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choice {
-    kind: Kind,
+    pub(super) kind: Kind,
     is_karras: bool,
     is_sde: bool,
 }
@@ -248,47 +247,8 @@ impl SchedulerConfig {
         "lcm",
     ];
 
-    /// Reads `scheduler_config.json`. With `choice`, another algorithm runs on the same file, as when diffusers' `from_config`
-    /// is called with another class.
-    ///
-    /// # Errors
-    /// [`Error::Weights`] naming the class or key that is wrong or not supported.
-    pub fn read(file: &ConfigFile, choice: Option<Choice>) -> Result<Self> {
-        let kind = match (choice, file.class_name()) {
-            (Some(choice), _) => choice.kind,
-            (None, Some(class)) => Kind::of_class(class).ok_or_else(|| {
-                Error::weights(
-                    &file.path,
-                    format!("_class_name = {class} is not supported"),
-                )
-                .with_hint(format!(
-                    "choose another with --scheduler: {}",
-                    Self::NAMES.join(", ")
-                ))
-            })?,
-            (None, None) => return Err(Error::weights(&file.path, "has no _class_name")),
-        };
-        for (key, supported) in kind.unsupported_keys() {
-            if let Some(value) = file.get(key)
-                && !value.is_null()
-                && serde_json::from_str(supported).ok().as_ref() != Some(value)
-            {
-                return Err(Error::weights(
-                    &file.path,
-                    format!("{key} = {value} is not supported"),
-                ));
-            }
-        }
-        let mut config = Fields(file).read(kind)?;
-        if let Some(choice) = choice {
-            config.apply(choice, file);
-        }
-        config.check(file)?;
-        Ok(config)
-    }
-
     /// What a short name says beside the class.
-    fn apply(&mut self, choice: Choice, file: &ConfigFile) {
+    pub(super) fn apply(&mut self, choice: Choice, file: &ConfigFile) {
         let is_files_own = file.class_name().and_then(Kind::of_class) == Some(choice.kind);
         if choice.is_karras {
             self.sigma_spacing = SigmaSpacing::Karras;
@@ -301,7 +261,7 @@ impl SchedulerConfig {
         };
     }
 
-    fn check(&self, file: &ConfigFile) -> Result<()> {
+    pub(super) fn check(&self, file: &ConfigFile) -> Result<()> {
         let wrong = |reason: &str| Err(Error::weights(&file.path, reason));
         if !(1..=100_000).contains(&self.num_train_timesteps) {
             return wrong("num_train_timesteps must be from 1 to 100000");

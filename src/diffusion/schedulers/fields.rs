@@ -2,13 +2,56 @@
 
 use serde_json::Value;
 
-use super::config::{DpmAlgorithm, FinalSigma, Kind, SchedulerConfig, SigmaSpacing, Spacing};
+use super::config::{
+    Choice, DpmAlgorithm, FinalSigma, Kind, SchedulerConfig, SigmaSpacing, Spacing,
+};
 use super::prediction::{Bounds, Prediction};
 use crate::diffusion::model::ConfigFile;
 use crate::{Error, Result};
 
+impl SchedulerConfig {
+    /// Reads `scheduler_config.json`. With `choice`, another algorithm runs on the same file, as when diffusers' `from_config`
+    /// is called with another class.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] naming the class or key that is wrong or not supported.
+    pub fn read(file: &ConfigFile, choice: Option<Choice>) -> Result<Self> {
+        let kind = match (choice, file.class_name()) {
+            (Some(choice), _) => choice.kind,
+            (None, Some(class)) => Kind::of_class(class).ok_or_else(|| {
+                Error::weights(
+                    &file.path,
+                    format!("_class_name = {class} is not supported"),
+                )
+                .with_hint(format!(
+                    "choose another with --scheduler: {}",
+                    Self::NAMES.join(", ")
+                ))
+            })?,
+            (None, None) => return Err(Error::weights(&file.path, "has no _class_name")),
+        };
+        for (key, supported) in kind.unsupported_keys() {
+            if let Some(value) = file.get(key)
+                && !value.is_null()
+                && serde_json::from_str(supported).ok().as_ref() != Some(value)
+            {
+                return Err(Error::weights(
+                    &file.path,
+                    format!("{key} = {value} is not supported"),
+                ));
+            }
+        }
+        let mut config = Fields(file).read(kind)?;
+        if let Some(choice) = choice {
+            config.apply(choice, file);
+        }
+        config.check(file)?;
+        Ok(config)
+    }
+}
+
 /// Reads keys with the defaults of a class.
-pub struct Fields<'a>(pub &'a ConfigFile);
+struct Fields<'a>(&'a ConfigFile);
 
 impl Fields<'_> {
     fn or<T: serde::de::DeserializeOwned>(&self, key: &str, default: T) -> Result<T> {
@@ -21,7 +64,7 @@ impl Fields<'_> {
     }
 
     /// The whole configuration of a class.
-    pub fn read(&self, kind: Kind) -> Result<SchedulerConfig> {
+    fn read(&self, kind: Kind) -> Result<SchedulerConfig> {
         let is_lcm = kind == Kind::Lcm;
         let spacing = match kind {
             Kind::Ddim | Kind::Pndm | Kind::Lcm => Spacing::Leading,

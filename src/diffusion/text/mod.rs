@@ -10,7 +10,8 @@ pub use clip::{ClipConfig, ClipOutput, ClipTextModel};
 pub use prompt::{COMMA_BACKTRACK, Chunk, ChunkFormat, Piece, parse};
 pub use tokenizer::Tokenizer;
 
-use super::source::{ModelSource, Part};
+use super::part::Part;
+use super::source::ModelSource;
 use super::weights::Weights;
 use crate::{Error, Result};
 

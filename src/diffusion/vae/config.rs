@@ -58,6 +58,8 @@ pub struct AutoencoderKlConfig {
     pub use_post_quant_conv: bool,
     /// Whether the middle has attention.
     pub mid_block_add_attention: bool,
+    /// Whether it overflows in half precision: SDXL's does.
+    pub force_upcast: bool,
 }
 
 impl Default for AutoencoderKlConfig {
@@ -77,6 +79,7 @@ impl Default for AutoencoderKlConfig {
             use_quant_conv: true,
             use_post_quant_conv: true,
             mid_block_add_attention: true,
+            force_upcast: true,
         }
     }
 }
@@ -150,6 +153,8 @@ pub struct AutoencoderTinyConfig {
     pub num_decoder_blocks: Vec<usize>,
     /// Latents are divided by this before decoding.
     pub scaling_factor: f64,
+    /// Whether it overflows in half precision.
+    pub force_upcast: bool,
 }
 
 impl Default for AutoencoderTinyConfig {
@@ -164,6 +169,7 @@ impl Default for AutoencoderTinyConfig {
             num_encoder_blocks: vec![1, 3, 3, 3],
             num_decoder_blocks: vec![3, 3, 3, 1],
             scaling_factor: 1.0,
+            force_upcast: false,
         }
     }
 }

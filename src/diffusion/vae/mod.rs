@@ -69,6 +69,14 @@ impl VaeConfig {
             Self::Tiny(config) => config.latent_channels,
         }
     }
+
+    /// Whether the configuration says that half precision overflows; it is [`AutoencoderKlConfig`]'s default.
+    pub fn force_upcast(&self) -> bool {
+        match self {
+            Self::Kl(config) => config.force_upcast,
+            Self::Tiny(config) => config.force_upcast,
+        }
+    }
 }
 
 /// Turns latents into pictures.

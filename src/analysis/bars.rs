@@ -1,0 +1,232 @@
+//! Bars: which beats are downbeats, once the beats are known.
+//!
+//! What the network hears at a beat is joined by what changes there, measured from beat to beat: harmony, bass, and the sound
+//! as a whole, since sections begin with bars. The most likely positions are found by the Viterbi algorithm, in which a bar that
+//! ends early or late costs as much as many doubtful downbeats: rubato and breaks don't shift the bars behind them.
+
+use super::bar_pointer::{DOWNBEAT_SHARE, METER_COST, METERS, N_POSITIONS, layout};
+use super::features::{FLOOR_DB, Features};
+use super::inputs::HOPS_PER_FRAME;
+use super::percentile::percentile;
+use super::tempo::{self, standardised};
+use super::tracker::Heard;
+
+/// Cost of a bar that ends early or late, and of another meter.
+const SLIP_COST: f32 = 12.0;
+/// Weight of the evidence: neighbouring downbeats often err alike.
+const WEIGHT: f32 = 0.5;
+/// Log-odds of a downbeat: bias, then the weight of each of [`describe`]'s numbers; see `training/README.md`.
+const ODDS: [f32; N_SIGNS + 1] = [-1.30, 0.79, 0.37, 0.08, 2.65];
+/// Numbers that describe a beat.
+const N_SIGNS: usize = 4;
+/// Beats on each side of one between which the sound is compared.
+const NOVELTY_BEATS: usize = 4;
+/// Beats on each side of one that novelty must exceed.
+const PEAK_BEATS: usize = 2;
+/// Levels further below the song's loudest than this are silence, in dB.
+const RANGE_DB: f32 = 55.0;
+/// Decibels that count as one unit of novelty in a band.
+const UNIT_DB: f32 = 6.0;
+/// Most that novelty counts.
+const MAX_NOVELTY: f32 = 1.5;
+
+/// The most likely position in the bar of each of `hops`, from 1.
+pub(super) fn positions(hops: &[usize], heard: &Heard<'_>) -> Vec<u32> {
+    let odds = describe(hops, heard).into_iter().map(|signs| {
+        let weighted = signs.iter().zip(&ODDS[1..]).map(|(s, w)| s * w);
+        ODDS[0] + weighted.sum::<f32>()
+    });
+    most_likely(&odds.collect::<Vec<_>>(), heard.config.meter)
+}
+
+/// For each beat: log-odds that the network hears a downbeat, change of harmony, change of the bass, and how much more novel the
+/// sound is than at the beats around.
+pub(super) fn describe(hops: &[usize], heard: &Heard<'_>) -> Vec<[f32; N_SIGNS]> {
+    let changes = tempo::evidence(heard.features, heard.strength, hops);
+    let harmony = standardised(changes.iter().map(|e| e.harmony).collect());
+    let bass = standardised(changes.iter().map(|e| e.bass).collect());
+    let novelty = novelty(heard.features, hops);
+    let downbeat = &heard.activations.downbeat;
+    let heard_at = |hop: usize| {
+        let (frame, odd) = (hop / HOPS_PER_FRAME, hop % HOPS_PER_FRAME);
+        let at = |i: usize| downbeat.get(i).or(downbeat.last()).copied();
+        let (now, next) = (at(frame).unwrap_or(0.0), at(frame + 1).unwrap_or(0.0));
+        now + (next - now) * odd as f32 / HOPS_PER_FRAME as f32
+    };
+    let of_beat = |i: usize| {
+        let p = heard_at(hops[i]).clamp(0.01, 0.99);
+        [log_odds(p), harmony[i], bass[i], novelty[i]]
+    };
+    (0..hops.len()).map(of_beat).collect()
+}
+
+/// Relative to what is expected without evidence.
+fn log_odds(p: f32) -> f32 {
+    (p / DOWNBEAT_SHARE).ln() - ((1.0 - p) / (1.0 - DOWNBEAT_SHARE)).ln()
+}
+
+/// How much more the mean spectrum of some beats before differs from that of some beats after each beat than around its
+/// neighbours.
+fn novelty(features: &Features, hops: &[usize]) -> Vec<f32> {
+    let periods: Vec<f32> = hops.windows(2).map(|w| (w[1] - w[0]) as f32).collect();
+    let reach = NOVELTY_BEATS * percentile(&periods, 0.5).max(1.0) as usize;
+    let sums = Sums::of(features);
+    let change = |hop: &usize| {
+        let before = sums.mean(hop.saturating_sub(reach), *hop);
+        let after = sums.mean(*hop, hop + reach);
+        let squares = before.iter().zip(&after).map(|(a, b)| (a - b).powi(2));
+        squares.sum::<f32>().sqrt()
+    };
+    let changes: Vec<f32> = hops.iter().map(change).collect();
+    (0..changes.len())
+        .map(|i| {
+            let around = i.saturating_sub(PEAK_BEATS)..(i + PEAK_BEATS + 1).min(changes.len());
+            let others = around
+                .filter(|other| *other != i)
+                .map(|other| changes[other]);
+            (changes[i] - others.fold(0.0, f32::max)).clamp(0.0, MAX_NOVELTY)
+        })
+        .collect()
+}
+
+/// Sums of the spectrogram's rows up to each, above silence and in units of novelty.
+struct Sums {
+    /// `[row][band]`
+    rows: Vec<f64>,
+    n_bands: usize,
+    hops_per_row: usize,
+}
+
+impl Sums {
+    fn of(features: &Features) -> Self {
+        let spectrogram = &features.spectrogram;
+        let (n_bands, hops_per_row) = (spectrogram.n_bands(), spectrogram.hops_per_row());
+        let n_rows = features.n_hops.div_ceil(hops_per_row);
+        let mut levels = vec![0.0f32; n_bands];
+        let mut read = |row: usize| {
+            spectrogram.read(row * hops_per_row, &mut levels);
+            levels.clone()
+        };
+        let loudest = |row: Vec<f32>| row.into_iter().fold(FLOOR_DB, f32::max);
+        let loudest: Vec<f32> = (0..n_rows).map(|row| loudest(read(row))).collect();
+        let floor_db = percentile(&loudest, 0.95) - RANGE_DB;
+        let scale = 1.0 / (UNIT_DB * (n_bands.max(1) as f32).sqrt());
+        let mut rows = vec![0.0f64; n_bands];
+        for row in 0..n_rows {
+            for (band, level) in read(row).into_iter().enumerate() {
+                let sum = rows[row * n_bands + band];
+                rows.push(sum + f64::from((level - floor_db).max(0.0) * scale));
+            }
+        }
+        Self {
+            rows,
+            n_bands,
+            hops_per_row,
+        }
+    }
+
+    /// Mean of the rows of `start..end` in hops, of one at least.
+    fn mean(&self, start: usize, end: usize) -> Vec<f32> {
+        let n_rows = (self.rows.len() / self.n_bands.max(1)).saturating_sub(1);
+        if n_rows == 0 {
+            return Vec::new();
+        }
+        let first = (start / self.hops_per_row).min(n_rows - 1);
+        let end = (end / self.hops_per_row).clamp(first + 1, n_rows);
+        let row = |i: usize| &self.rows[i * self.n_bands..(i + 1) * self.n_bands];
+        let sums = row(end).iter().zip(row(first));
+        sums.map(|(b, a)| ((b - a) / (end - first) as f64) as f32)
+            .collect()
+    }
+}
+
+/// The most likely positions of beats with these log-odds of being downbeats, in bars of `meter` beats where that is given.
+fn most_likely(odds: &[f32], meter: Option<u32>) -> Vec<u32> {
+    let layout = layout();
+    let is_wanted = |m: usize| meter.is_none_or(|n| METERS[m] == n as usize);
+    let mut gain = [0.0f32; N_POSITIONS];
+    for (position, gain) in gain.iter_mut().enumerate() {
+        if !is_wanted(layout.meter_of[position]) {
+            *gain = f32::MIN / 4.0;
+        }
+    }
+    let mut origins: Vec<[u8; N_POSITIONS]> = Vec::with_capacity(odds.len());
+    for odds in odds {
+        let p = (1.0 / (1.0 + (-odds).exp())).clamp(0.01, 0.99);
+        let first = WEIGHT * (p / DOWNBEAT_SHARE).ln();
+        let other = WEIGHT * ((1.0 - p) / (1.0 - DOWNBEAT_SHARE)).ln();
+        let before = gain;
+        let best = (0..N_POSITIONS).fold(0, |b, p| if before[p] > before[b] { p } else { b });
+        let mut origin = [0u8; N_POSITIONS];
+        for position in 0..N_POSITIONS {
+            let meter = layout.meter_of[position];
+            let is_first = position == layout.first[meter];
+            let mut from = match is_first {
+                true => position + METERS[meter] - 1,
+                false => position - 1,
+            };
+            let mut reached = before[from];
+            if is_first && is_wanted(meter) && before[best] - SLIP_COST > reached {
+                (from, reached) = (best, before[best] - SLIP_COST);
+            }
+            origin[position] = from as u8;
+            gain[position] = reached
+                + match is_first {
+                    true => first - METER_COST[meter],
+                    false => other,
+                };
+        }
+        origins.push(origin);
+    }
+    let mut position = (0..N_POSITIONS).fold(0, |b, p| if gain[p] > gain[b] { p } else { b });
+    let mut positions = vec![0u32; odds.len()];
+    for (slot, origin) in positions.iter_mut().zip(&origins).rev() {
+        *slot = (position - layout.first[layout.meter_of[position]]) as u32 + 1;
+        position = usize::from(origin[position]);
+    }
+    positions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Log-odds of beats every `n`th of which is likely a downbeat, the `k`th first.
+    fn odds(n: usize, k: usize, n_beats: usize) -> Vec<f32> {
+        let of_beat = |i: usize| if i % n == k { 1.5 } else { -2.0 };
+        (0..n_beats).map(of_beat).collect()
+    }
+
+    #[test]
+    fn bars_of_every_length_are_found_after_any_pick_up() {
+        for n in METERS {
+            for k in 0..n {
+                let positions = most_likely(&odds(n, k, 12 * n), None);
+                let is_first = |i: usize| i % n == k;
+                let is_right = |(i, p): (usize, &u32)| (*p == 1) == is_first(i);
+                assert!(positions.iter().enumerate().all(is_right), "{n} {k}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_few_doubtful_beats_dont_shift_the_bars_and_a_short_bar_does() {
+        let mut heard = odds(4, 0, 64);
+        for i in (20..28).step_by(4) {
+            (heard[i], heard[i + 1]) = (-2.0, 1.5);
+        }
+        let positions = most_likely(&heard, None);
+        assert!((0..64).all(|i| positions[i] as usize == i % 4 + 1));
+        let heard = [odds(4, 0, 62), odds(4, 0, 64)].concat();
+        let positions = most_likely(&heard, None);
+        assert!((4..60).all(|i| positions[i] as usize == i % 4 + 1));
+        assert!((66..120).all(|i| positions[i] as usize == (i - 62) % 4 + 1));
+    }
+
+    #[test]
+    fn a_given_meter_is_kept() {
+        let positions = most_likely(&odds(4, 0, 40), Some(3));
+        assert!(positions.windows(2).all(|w| w[1] == w[0] % 3 + 1));
+        assert!(most_likely(&[], Some(3)).is_empty());
+    }
+}
