@@ -40,6 +40,7 @@ pub mod pipeline;
 pub mod plot;
 pub mod prompts;
 pub mod provenance;
+pub mod statistics;
 pub mod text_file;
 pub mod units;
 pub mod verify;

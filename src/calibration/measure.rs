@@ -8,10 +8,16 @@ use crate::perception::Percept;
 pub type Draw<'a> = dyn FnMut(&[f64]) -> Result<Vec<Percept>> + 'a;
 
 /// Probes for a second of the course.
-const PROBES_PER_SEC: f64 = 2.4;
+const PROBES_PER_SEC: f64 = 4.0;
 
 /// Most probes for each frame of a film.
-const MAX_SHARE: f64 = 0.2;
+const MAX_SHARE: f64 = 1.0 / 3.0;
+
+/// Share of the probes that legs get alike, however long they are: each has a way from prompt to prompt.
+const LEG_SHARE: f64 = 0.5;
+
+/// Probes that a short film may take, unless it has fewer frames.
+const LEAST_PROBES: f64 = 24.0;
 
 /// Most of the probes that lie evenly, as a share; the rest go where gaps are largest.
 const MAX_EVEN_SHARE: f64 = 0.6;
@@ -24,7 +30,7 @@ const EVEN_ENOUGH: f64 = 1.5;
 
 /// A gap larger than this is worth a probe however even the gaps are: far from each other, pictures of one motif lie about
 /// as far apart however long the way between them is.
-const FINE: f64 = 0.03;
+const FINE: f64 = 0.025;
 
 /// Longest part of a stretch whose pictures are held in memory at once, in probes.
 const MAX_HELD: usize = 96;
@@ -39,39 +45,54 @@ const LEAST_SPEED: f64 = 1e-5;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Budget {
     per_sec: f64,
+    per_leg: f64,
 }
 
 impl Budget {
-    /// For a course of a length in seconds and a film of so many frames.
+    /// For a course of a length in seconds and a number of legs, and a film of so many frames.
     ///
-    /// A tenth of the frames at 24 a second, and as many at every rate from 12 a second on, so that films of these rates
-    /// agree; below, and where a film shows a small part of its course, a fifth of the frames. A probe is a sketch.
-    pub fn new(course_secs: f64, n_frames: u64) -> Self {
-        let affordable = MAX_SHARE * n_frames as f64 / course_secs.max(1e-9);
+    /// A sixth of the frames at 24 a second, and as many at every rate from 12 a second on, so that films of these rates
+    /// agree; below, and where a film shows a small part of its course, a third of the frames. A probe is a sketch, which
+    /// takes about half of a frame's time: at 24 a second, probes add less than a tenth to a film's. Films of less than six
+    /// seconds may take [`LEAST_PROBES`] all the same.
+    pub fn new(course_secs: f64, n_legs: usize, n_frames: u64) -> Self {
+        let affordable = MAX_SHARE * n_frames as f64;
+        let most = affordable.min(PROBES_PER_SEC * course_secs);
+        let all = most.max(LEAST_PROBES.min(n_frames as f64));
         Self {
-            per_sec: affordable.min(PROBES_PER_SEC),
+            per_sec: (1.0 - LEG_SHARE) * all / course_secs.max(1e-9),
+            per_leg: LEG_SHARE * all / n_legs.max(1) as f64,
         }
     }
 
-    /// Most probes for a part of the course, in seconds.
-    pub fn of(&self, span: Range<f64>) -> usize {
-        ((self.per_sec * (span.end - span.start)) as usize).max(3)
+    /// Most probes for a leg of the course, which has a span in seconds.
+    pub fn of(&self, span: &Range<f64>) -> usize {
+        let n = self.per_leg + self.per_sec * (span.end - span.start);
+        (n as usize).max(3)
     }
 }
 
-/// The scale of a stretch from pictures of its first and last prompt on the same noises: one of the first on a noise, one
-/// of the first with the noise turned by `seeds` seeds, both for the last, and so on with other noises.
-pub fn measure_scale(pictures: &[Percept], seeds: f64) -> Scale {
-    let (fours, _) = pictures.as_chunks::<4>();
-    let mut scale = Scale::default();
-    for [from, from_turned, to, to_turned] in fours {
-        let n = 2.0 * fours.len() as f64;
-        scale.prompt_length += (from.distance(to) + from_turned.distance(to_turned)) / n;
-        scale.seed_length += (from.distance(from_turned) + to.distance(to_turned)) / (n * seeds);
-    }
+/// Number of pictures that tell a scale.
+pub const SCALE_PICTURES: usize = 6;
+
+/// How far the noise is turned to measure a scale.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ScaleTurn {
+    /// Angle in radians between a picture's noise and that of the same turned.
+    pub angle: f64,
+    /// Angle in radians from one seed to the next.
+    pub seed_angle: f64,
+}
+
+/// The scale of a stretch from pictures of its first and last prompt: the first on a noise, on the same turned by
+/// `turn`, the last on that noise, the first on another noise, the last on that, and on the same turned.
+pub fn measure_scale(pictures: &[Percept; SCALE_PICTURES], turn: ScaleTurn) -> Scale {
+    let [from, from_turned, to_there, from_there, to, to_turned] = pictures;
+    let hits = [from.distance(from_turned), to.distance(to_turned)].map(|d| d / turn.angle);
     Scale {
-        prompt_length: nano(scale.prompt_length),
-        seed_length: nano(scale.seed_length),
+        prompt_length: nano(0.5 * (from.distance(to_there) + from_there.distance(to))),
+        seed_length: nano(0.5 * turn.seed_angle * (hits[0] + hits[1])),
+        hit_lengths: hits.map(nano),
     }
 }
 

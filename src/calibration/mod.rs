@@ -22,12 +22,12 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-pub use measure::{Budget, Draw, measure, measure_scale};
+pub use measure::{Budget, Draw, SCALE_PICTURES, ScaleTurn, measure, measure_scale};
 pub use store::{load_pool, save};
 pub use table::Table;
 
 /// Version of [`Calibration`]'s serialised form, and of the way to measure.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// How far the picture moves along a film's course.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,6 +62,17 @@ pub struct Scale {
     pub prompt_length: f64,
     /// Visible length of a seed.
     pub seed_length: f64,
+    /// How far a pulse of a radian moves the picture of the first and of the last prompt.
+    pub hit_lengths: [f64; 2],
+}
+
+impl Default for Calibration {
+    fn default() -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            stretches: Vec::new(),
+        }
+    }
 }
 
 impl Stretch {

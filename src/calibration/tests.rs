@@ -114,12 +114,18 @@ fn a_still_picture_has_a_table() {
 
 #[test]
 fn a_scale_tells_prompts_from_seeds() {
-    let shares = [0.1, 0.11, 0.9, 0.91];
-    let pictures: Vec<Percept> = shares.iter().map(|s| Percept::of(&picture(*s))).collect();
-    let scale = measure_scale(&pictures, 0.1);
-    assert!((scale.prompt_length - pictures[0].distance(&pictures[2])).abs() < 0.01);
-    assert!((scale.seed_length - 10.0 * pictures[0].distance(&pictures[1])).abs() < 0.02);
-    assert_eq!(measure_scale(&[], 0.1), Scale::default());
+    let pictures = [0.1, 0.11, 0.9, 0.1, 0.9, 0.92].map(|share| Percept::of(&picture(share)));
+    let turn = ScaleTurn {
+        angle: 0.1,
+        seed_angle: 1.0,
+    };
+    let scale = measure_scale(&pictures, turn);
+    let [prompts, first_hit, last_hit] =
+        [(0, 2), (0, 1), (4, 5)].map(|(a, b): (usize, usize)| pictures[a].distance(&pictures[b]));
+    assert!((scale.prompt_length - prompts).abs() < 1e-6);
+    assert!((scale.hit_lengths[0] - 10.0 * first_hit).abs() < 1e-6);
+    assert!((scale.hit_lengths[1] - 10.0 * last_hit).abs() < 1e-6);
+    assert!((scale.seed_length - 5.0 * (first_hit + last_hit)).abs() < 1e-6);
 }
 
 #[test]
@@ -150,13 +156,19 @@ fn what_was_saved_is_found_again_and_nothing_else() {
 
 proptest! {
     #[test]
-    fn budgets_agree_at_common_rates_and_keep_to_the_share(secs in 1.0f64..600.0, num in 1u64..120) {
+    fn budgets_agree_at_common_rates_and_keep_to_the_share(
+        secs in 1.0f64..600.0,
+        cut in 0.01f64..0.99,
+        num in 1u64..120,
+    ) {
         let n_frames = (num as f64 * secs).ceil() as u64;
-        let n = Budget::new(secs, n_frames).of(0.0..secs);
-        prop_assert!(n <= 3 || n as f64 <= 0.2 * n_frames as f64);
-        prop_assert!(num < 24 || n as f64 <= (0.1 * n_frames as f64).max(3.0));
-        if num >= 12 {
-            prop_assert_eq!(n, Budget::new(secs, 2 * n_frames).of(0.0..secs));
+        let spans = [0.0..cut * secs, cut * secs..secs];
+        let of = |n_frames| spans.each_ref().map(|span| Budget::new(secs, 2, n_frames).of(span));
+        let n = of(n_frames).iter().sum::<usize>() as f64;
+        prop_assert!(n <= (n_frames as f64 / 3.0).max(24.0));
+        prop_assert!(num < 24 || n <= (n_frames as f64 / 6.0).max(24.0));
+        if num >= 24 {
+            prop_assert_eq!(of(n_frames), of(2 * n_frames));
         }
     }
 }

@@ -12,6 +12,7 @@ fn stretch(leg: &Leg, prompt_length: f64) -> Stretch {
     let scale = Scale {
         prompt_length,
         seed_length: 0.08,
+        hit_lengths: [0.03, 0.12],
     };
     let (start, end) = (leg.span.start, leg.span.end);
     let drift = 0.08 * leg.n_seeds(scale) as f64;
@@ -76,15 +77,16 @@ fn prompts_keep_their_appointments() {
 fn a_calibrated_film_agrees_at_common_times_and_never_turns_back() {
     let song = Song::default().analysis();
     let slow = film(TEXT, &song, &config(12));
-    for num in [24, 60] {
+    for (num, every_slow, every) in [(24, 1, 2), (30, 2, 5), (60, 1, 5)] {
         let fast = film(TEXT, &song, &config(num));
-        let every = (num / 12) as usize;
-        for (a, b) in slow.frames.iter().zip(fast.frames.iter().step_by(every)) {
+        let common = slow.frames.iter().step_by(every_slow);
+        for (a, b) in common.zip(fast.frames.iter().step_by(every)) {
             for (a, b) in [
                 (a.prompt_mix, b.prompt_mix),
                 (a.noise_position, b.noise_position),
                 (a.speed.unwrap(), b.speed.unwrap()),
-                (a.pulse, b.pulse),
+                (a.to_side(a.pulse), b.to_side(b.pulse)),
+                (a.hit.unwrap(), b.hit.unwrap()),
             ] {
                 assert!((a - b).abs() < 1e-6, "frame {}", a);
             }
@@ -152,6 +154,28 @@ fn the_picture_moves_as_fast_as_the_music_commands() {
             );
         }
     }
+}
+
+#[test]
+fn equal_hits_push_the_picture_alike() {
+    let song = Song {
+        onsets: [24.0, 44.0, 50.0]
+            .map(|secs| test_songs::onset(secs, 0.9, crate::analysis::Band::Low))
+            .to_vec(),
+        ..Song::default()
+    };
+    let film = film(TEXT, &song.analysis(), &config(24));
+    let hits = [24, 44, 50].map(|secs| film.frames[secs * 24]);
+    for hit in hits {
+        let pushed = hit.hit.unwrap();
+        assert!((pushed / hits[0].hit.unwrap() - 1.0).abs() < 0.02 && pushed > 0.005);
+        let hit_length = 0.03 + hit.prompt_mix * 0.09; // as the scale says
+        assert!((hit.pulse * hit_length - pushed).abs() < 1e-6);
+    }
+    assert!(
+        hits[2].pulse > 2.0 * hits[0].pulse,
+        "it takes more to move a picture that hardly moves"
+    );
 }
 
 #[test]

@@ -8,9 +8,8 @@
 use std::f64::consts::TAU;
 
 use super::Knobs;
-use super::energy::ENERGY;
+use super::energy::{ENERGY, ENERGY_POWER, sum};
 use super::integral::Integral;
-use super::motion::{ENERGY_POWER, sum};
 use super::pulse::{HIT_ANGLE, Pulse};
 use crate::Analysis;
 use crate::camera::{MAX_PAN, MAX_ZOOM, View, overscan};

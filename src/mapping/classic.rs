@@ -1,5 +1,5 @@
 use super::integral::Integral;
-use super::motion::Moment;
+use super::moment::Moment;
 use super::prompt_path::PromptPoint;
 use crate::analysis::Hops;
 use crate::camera::View;

@@ -11,10 +11,10 @@ use crate::calibration::Scale;
 
 /// How far the picture shall move, as a perceptual distance, for a noise velocity of 1 seed per second in one second. The
 /// bundled model's pictures then move from prompt to prompt in about five seconds of loud music.
-pub(super) const LENGTH_PER_SEED: f64 = 0.2;
+pub(super) const LENGTH_PER_SEED: f64 = 0.18;
 
-/// Legs on which the picture shall move less than this go one seed: the way from prompt to prompt is about as long.
-const SHORT_LENGTH: f64 = 0.7;
+/// Legs on which the picture shall move less than this go one seed, whatever its length is.
+const SHORT_LENGTH: f64 = 0.18;
 
 /// Fewest seeds of other legs. With these, no knot belongs to both ends.
 const MIN_SEEDS: usize = 3;
@@ -101,13 +101,13 @@ impl Leg {
         self.is_short
     }
 
-    /// How many seeds the noise goes on this leg.
+    /// How many seeds the noise goes on this leg. Prompts and noise move the picture as at a right angle to each other.
     pub fn n_seeds(&self, scale: Scale) -> usize {
         if self.is_short {
             return 1;
         }
-        let rest = (self.commanded - scale.prompt_length).max(0.0);
-        let n_seeds = rest / scale.seed_length.max(LEAST_SEED_LENGTH);
+        let squares = self.commanded.powi(2) - scale.prompt_length.powi(2);
+        let n_seeds = squares.max(0.0).sqrt() / scale.seed_length.max(LEAST_SEED_LENGTH);
         (n_seeds.round() as usize).max(MIN_SEEDS)
     }
 
@@ -140,16 +140,17 @@ mod tests {
 
     const BORDERS: [(f64, f64, Option<u64>); 5] = [
         (0.0, 0.0, None),
-        (4.0, 1.0, Some(42)),
-        (9.0, 6.0, None),
-        (15.0, 16.0, None),
-        (20.0, 26.0, None),
+        (4.0, 0.8, Some(42)),
+        (9.0, 5.8, None),
+        (15.0, 15.8, None),
+        (20.0, 25.8, None),
     ];
 
     fn scale(prompt_length: f64) -> Scale {
         Scale {
             prompt_length,
             seed_length: 0.08,
+            hit_lengths: [0.06; 2],
         }
     }
 
@@ -157,7 +158,7 @@ mod tests {
     fn the_noise_goes_as_far_as_the_prompts_leave_to_it() {
         let legs = Leg::all(&BORDERS, 0, 1.0, false);
         assert_eq!(legs[0].n_seeds(scale(0.4)), 1);
-        assert_eq!(legs[1].n_seeds(scale(0.5)), 6); // (5 * 0.2 - 0.5) / 0.08
+        assert_eq!(legs[1].n_seeds(scale(0.5)), 9); // sqrt(0.9² - 0.5²) / 0.08
         assert_eq!(legs[1].n_seeds(scale(0.1)), 11);
         assert_eq!(legs[1].n_seeds(scale(9.0)), MIN_SEEDS);
     }

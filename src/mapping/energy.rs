@@ -7,6 +7,7 @@
 use crate::Analysis;
 use crate::analysis::{Hops, SlowHops};
 use crate::prompts::{Channel, Feature, Route};
+use crate::statistics::quantile;
 
 /// Share of loudness in the energy; the rest is onset strength.
 const LOUDNESS_SHARE: f64 = 0.65;
@@ -36,6 +37,9 @@ const AUDIBLE: f64 = 0.1;
 const ATTACK_SECS: f64 = 0.08;
 const RELEASE_SECS: f64 = 0.9;
 
+/// Exponent on the energy. Loudness in dB, like hearing, squeezes loud and quiet together; motion may tell them apart.
+pub(super) const ENERGY_POWER: f64 = 1.6;
+
 /// The default: speed follows energy.
 pub(super) const ENERGY: Route = Route {
     channel: Channel::Noise,
@@ -46,7 +50,7 @@ pub(super) const ENERGY: Route = Route {
 };
 
 /// A route's feature at each hop, 0..=1 over the song, without its gain. `smooth` is a factor on attack and release; 0 = none.
-pub(super) fn follow(analysis: &Analysis, route: &Route, smooth: f64) -> Vec<f64> {
+fn follow(analysis: &Analysis, route: &Route, smooth: f64) -> Vec<f64> {
     let hops = &analysis.hops;
     let values = feature(analysis, &route.feature);
     let gain = |secs: f64| {
@@ -75,6 +79,19 @@ pub(super) fn follow(analysis: &Analysis, route: &Route, smooth: f64) -> Vec<f64
         }
     }
     followed
+}
+
+/// The sum of what routes carry at each hop; empty without routes.
+pub(super) fn sum(analysis: &Analysis, routes: &[Route], smooth: f64, power: f64) -> Vec<f64> {
+    let mut sum: Vec<f64> = Vec::new();
+    for route in routes {
+        let followed = follow(analysis, route, smooth);
+        sum.resize(followed.len().max(sum.len()), 0.0);
+        for (sum, value) in sum.iter_mut().zip(followed) {
+            *sum += route.gain * value.powf(power);
+        }
+    }
+    sum
 }
 
 /// A feature at each hop, 0..=1 over the song.
@@ -180,14 +197,8 @@ fn loudness(loudness_db: &[f32]) -> Vec<f64> {
 }
 
 /// The value below which a share of all values lies; 0 without values.
-pub(super) fn percentile(values: &[f64], share: f64) -> f64 {
-    let mut values = values.to_vec();
-    let Some(last_idx) = values.len().checked_sub(1) else {
-        return 0.0;
-    };
-    let idx = (share * last_idx as f64).round() as usize;
-    let (_, value, _) = values.select_nth_unstable_by(idx.min(last_idx), f64::total_cmp);
-    *value
+fn percentile(values: &[f64], share: f64) -> f64 {
+    quantile(values, share).unwrap_or_default()
 }
 
 fn finite(value: f32, otherwise: f64) -> f64 {

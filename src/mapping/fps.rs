@@ -1,8 +1,8 @@
 use std::str::FromStr;
 
-use super::energy::percentile;
 use super::{Looping, MappingConfig};
 use crate::analysis::Beat;
+use crate::statistics;
 use crate::units::FrameRate;
 use crate::{Analysis, Error, Result};
 
@@ -150,7 +150,7 @@ pub fn beat_lock(times: &[f64], frames_per_beat: u32) -> Result<BeatLock> {
 /// The longest run of beats with the song's usual interval.
 fn steady_stretch(times: &[f64]) -> &[f64] {
     let intervals: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    let median = percentile(&intervals, 0.5);
+    let median = statistics::median(&intervals).unwrap_or_default();
     let (mut start, mut best) = (0, 0..0);
     for (idx, interval) in intervals.iter().enumerate() {
         if (interval - median).abs() > STEADY * median {

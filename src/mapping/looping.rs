@@ -1,6 +1,7 @@
 use super::camera::{Camera, Sway};
 use super::integral::Integral;
-use super::motion::{Moment, Music};
+use super::moment::Moment;
+use super::music::Music;
 use super::prompt_path::PromptPath;
 use super::pulse::Pulse;
 

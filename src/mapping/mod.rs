@@ -17,11 +17,12 @@
 //! | `events.rs` | onsets and beats with their strength |
 //! | `pulse.rs` | events to hits that return |
 //! | `camera.rs` | how the finished frame is looked at |
+//! | `music.rs` | motion by energy, sections and onsets |
 //! | `looping.rs` | motion that closes |
-//! | `motion.rs` | all of these, at a time |
 //! | `course.rs` | [`Leg`]s of a calibrated film, from appointment to appointment |
 //! | `walk.rs` | how fast it walks them |
 //! | `classic.rs` | the well-known walk, as a baseline |
+//! | `motion.rs`, `moment.rs` | one of these three, and where it is at a time |
 //! | `seeds.rs` | seeds of the noise path |
 //! | `noise.rs` | a noise position and a pulse to weights of seeds |
 //! | `timeline.rs`, `check.rs`, `file.rs` | [`Timeline`], its validity, its file |
@@ -43,7 +44,9 @@ mod file;
 mod fps;
 mod integral;
 mod looping;
+mod moment;
 mod motion;
+mod music;
 mod noise;
 mod plan;
 mod plot;
@@ -59,7 +62,7 @@ pub use advice::advice;
 pub use config::{Knobs, Looping, Mapping, MappingConfig};
 pub use course::Leg;
 pub use fps::{BeatLock, Fps, beat_lock};
-pub use plan::{Plan, SCALE_SEEDS, timeline};
+pub use plan::{Plan, timeline};
 pub use plot::plot;
 pub use still::hold_still;
 pub use timeline::{

@@ -2,24 +2,32 @@ use std::ops::Range;
 
 use super::course::Leg;
 use super::excerpt::excerpt;
-use super::motion::{Moment, Motion};
+use super::moment::Moment;
+use super::motion::Motion;
 use super::seeds::{pulse_seed, seeds};
 use super::walk::Walk;
 use super::{
     Frame, FrameInputs, Looping, Mapping, MappingConfig, NoiseKind, NoiseMix, NoisePath, Prompt,
     PromptText, SCHEMA_VERSION, Song, Timeline,
 };
-use crate::calibration::{Calibration, Scale};
+use crate::calibration::{Calibration, Scale, ScaleTurn};
 use crate::camera::View;
 use crate::prompts::{MAX_GUIDANCE_SCALE, Script, ScriptPrompt};
 use crate::units::samples_to_secs;
 use crate::{Analysis, Result};
 
-/// How far the noise is turned to measure the scale of a leg, in seeds.
-pub const SCALE_SEEDS: f64 = 0.15;
+/// Angle in radians by which the noise is turned to measure the scale of a leg: about a hit.
+const SCALE_ANGLE: f64 = 0.18;
 
 /// Angle in radians between noises a seed apart on a spline, where it is even.
 const SEED_ANGLE: f64 = 1.175;
+
+/// How far a pulse of a radian shall move the picture, as a perceptual distance. A strong hit is then some four times the
+/// usual step of a frame.
+const LENGTH_PER_RADIAN: f64 = 0.066;
+
+/// Most that the noise is turned by a pulse, in radians: pictures that hardly move have smaller hits.
+const MAX_TURN: f64 = 0.9;
 
 /// Places on a leg, besides its ends, that tell it from another one.
 const N_SIGNATURE: u32 = 16;
@@ -144,36 +152,44 @@ impl<'a> Plan<'a> {
         self.written(idx).map_or("", |prompt| &prompt.text)
     }
 
-    /// What to draw to measure a leg's scale, for each of `n_noises` four frames: its first prompt on a noise, and on the
-    /// noise turned by [`SCALE_SEEDS`]; the same for its last prompt.
-    pub fn scale_inputs(&self, leg: &Leg, n_noises: u64) -> Vec<FrameInputs> {
-        let (sin, cos) = (SEED_ANGLE * SCALE_SEEDS).sin_cos();
-        let mut inputs = Vec::new();
-        for noise in 0..n_noises {
-            let seed = leg.ends[0].wrapping_add(2 * noise);
-            // Just inside, so that the last prompt is the one that is approached.
-            let middle = self
-                .motion
-                .at(0.5 * (leg.span.start + leg.span.end))
-                .prompts;
-            for prompt in [middle.from, middle.to] {
-                let words = self.prompt(prompt).words;
-                for terms in [
-                    vec![(seed, 1.0)],
-                    vec![(seed, cos), (seed.wrapping_add(1), sin)],
-                ] {
-                    inputs.push(FrameInputs {
-                        prompt_from: words.clone(),
-                        prompt_to: words.clone(),
-                        prompt_mix: 0.0,
-                        noise: NoiseMix { terms },
-                        guidance_scale: self.guidance(prompt),
-                        camera: View::default(),
-                    });
-                }
-            }
+    /// What to draw to measure a leg's scale: its first and last prompt on the noises of its first and last knot, and each
+    /// of the two once more on the noise of its own end, turned as by a hit.
+    ///
+    /// What concerns a prompt alone is the same for both legs that meet where it arrives.
+    pub fn scale_inputs(&self, leg: &Leg) -> [FrameInputs; 6] {
+        let (sin, cos) = SCALE_ANGLE.sin_cos();
+        // In its middle, the last prompt is the one that is approached.
+        let middle = 0.5 * (leg.span.start + leg.span.end);
+        let prompts = self.motion.at(middle).prompts;
+        let pulse_seed = self.pulse_seed(&[]);
+        let still = |seed| vec![(seed, 1.0)];
+        let turned = |seed| vec![(seed, cos), (pulse_seed, sin)];
+        let [start, end] = leg.ends;
+        let (from, to) = (prompts.from, prompts.to);
+        [
+            (from, still(start)),
+            (from, turned(start)),
+            (to, still(start)),
+            (from, still(end)),
+            (to, still(end)),
+            (to, turned(end)),
+        ]
+        .map(|(prompt, terms)| FrameInputs {
+            prompt_from: self.prompt(prompt).words,
+            prompt_to: self.prompt(prompt).words,
+            prompt_mix: 0.0,
+            noise: NoiseMix { terms },
+            guidance_scale: self.guidance(prompt),
+            camera: View::default(),
+        })
+    }
+
+    /// Angles in radians of what [`scale_inputs`](Self::scale_inputs) turns, and from one seed to the next.
+    pub fn scale_turn(&self) -> ScaleTurn {
+        ScaleTurn {
+            angle: SCALE_ANGLE,
+            seed_angle: SEED_ANGLE,
         }
-        inputs
     }
 
     /// What the course of a leg with a scale shows at a time in seconds of the song.
@@ -209,7 +225,7 @@ impl<'a> Plan<'a> {
     /// # Errors
     /// As [`course_inputs`](Self::course_inputs).
     pub fn signature(&self, leg: &Leg) -> Result<(Vec<FrameInputs>, [f64; 3])> {
-        let mut inputs = self.scale_inputs(leg, 1);
+        let mut inputs = self.scale_inputs(leg).to_vec();
         let secs = leg.span.end - leg.span.start;
         for i in 0..=N_SIGNATURE {
             let secs = leg.span.start + f64::from(i) / f64::from(N_SIGNATURE) * secs;
@@ -330,6 +346,10 @@ impl<'a> Plan<'a> {
             .zip(step)
             .and_then(|(walk, step)| walk.noise_position(step.leg, place.noise_position));
         let velocity = self.motion.stretch() * now.noise_velocity;
+        let hit_length = walk
+            .zip(step)
+            .and_then(|(walk, step)| walk.hit_length(step.leg, place.prompts.mix));
+        let pulse = hit_length.map_or(now.pulse, |length| turn(now.pulse, length));
         Frame {
             frame_idx,
             pts: frame_idx,
@@ -340,7 +360,9 @@ impl<'a> Plan<'a> {
             prompt_velocity: nano(now.prompts.velocity),
             noise_velocity: nano(now.noise_velocity),
             speed: step.map(|step| nano(step.pace * velocity)),
-            pulse: nano(now.pulse),
+            pulse: nano(pulse.abs()),
+            is_pulse_back: pulse < 0.0,
+            hit: hit_length.map(|length| nano(length * pulse.abs())),
             guidance_scale: self.guidance_at(&place, &now),
             camera: View {
                 zoom: nano(now.camera.zoom),
@@ -413,6 +435,12 @@ impl<'a> Plan<'a> {
             seeds,
         }
     }
+}
+
+/// How far the noise has to turn for a pulse to be seen as far as usual, where a radian moves the picture by `hit_length`.
+fn turn(pulse: f64, hit_length: f64) -> f64 {
+    let turned = LENGTH_PER_RADIAN * pulse / hit_length.max(1e-6);
+    turned.clamp(-MAX_TURN, MAX_TURN)
 }
 
 /// Counts prompts from the first one that is shown; returns the range that is.

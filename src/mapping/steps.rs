@@ -1,9 +1,9 @@
 use super::{Frame, FrameInputs, NoiseMix, Timeline};
 use crate::Result;
 
-/// About how far a pulse of a radian moves the picture, in the unit of a calibration's lengths: measured on the bundled
-/// model, where busy prompts take half as much again and plain ones a half.
-const LENGTH_PER_RADIAN: f64 = 0.037;
+/// About how far a camera that moves the picture by its diagonal does so for the eye, in the unit of a calibration's
+/// lengths.
+const CAMERA_LENGTH: f64 = 0.6;
 
 /// Radians by which the noise turns for as much visible change as a camera that moves the picture by its diagonal.
 /// Measured with the bundled model on a soft picture (12) and on one full of detail (21).
@@ -13,7 +13,7 @@ impl Timeline {
     /// How far the plan moves from each frame to the next, one value less than frames: what a viewer should see move.
     ///
     /// In a calibrated film, a perceptual distance: the root of the squared length that [`Frame::speed`] commands and the
-    /// squared ones of pulse and camera. In others the root of the squared turn of the noise (in radians, drift and pulse
+    /// squared ones of hits ([`Frame::hit`]) and camera. In others the root of the squared turn of the noise (in radians, drift and pulse
     /// together), the squared change of the prompts' shares and the squared move of the camera, which knows nothing of how far
     /// two prompts lie apart on the screen.
     ///
@@ -45,9 +45,9 @@ impl Timeline {
     /// How far the picture shall move between two frames of a calibrated film.
     fn calibrated_step(&self, a: &Frame, b: &Frame) -> Option<f64> {
         let drift = 0.5 * (a.speed? + b.speed?) * self.frame_rate.frame_secs();
-        let moved = CAMERA_STEP * a.camera.distance(&b.camera, self.render.size);
-        let turned = LENGTH_PER_RADIAN * (b.pulse - a.pulse).hypot(moved);
-        Some(drift.hypot(turned))
+        let moved = CAMERA_LENGTH * a.camera.distance(&b.camera, self.render.size);
+        let pushed = b.to_side(b.hit?) - a.to_side(a.hit?);
+        Some(drift.hypot(pushed).hypot(moved))
     }
 }
 

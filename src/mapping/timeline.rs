@@ -143,8 +143,14 @@ pub struct Frame {
     /// calibrated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speed: Option<f64>,
-    /// Angle in radians by which the noise is turned towards the pulse direction.
+    /// Angle in radians by which hits turn the noise.
     pub pulse: f64,
+    /// Whether they turn it away from the pulse direction instead of towards it: hits swing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_pulse_back: bool,
+    /// How far hits shall push the picture by this turn, as a perceptual distance; absent in a film that isn't calibrated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hit: Option<f64>,
     /// Classifier-free guidance; 1 or less = none.
     pub guidance_scale: f64,
     /// How the finished picture is looked at; left out where that is as it was drawn.
@@ -175,6 +181,13 @@ pub struct FrameInputs {
 pub struct NoiseMix {
     /// `(seed, weight)`.
     pub terms: Vec<(u64, f64)>,
+}
+
+impl Frame {
+    /// A size with the sign of the side to which hits turn the noise.
+    pub(super) fn to_side(self, size: f64) -> f64 {
+        if self.is_pulse_back { -size } else { size }
+    }
 }
 
 impl Timeline {
@@ -210,7 +223,7 @@ impl Timeline {
             prompt_mix: frame.prompt_mix,
             noise: self
                 .noise
-                .mix(frame.noise_position, frame.pulse)
+                .mix(frame.noise_position, frame.to_side(frame.pulse))
                 .map_err(fault)?,
             guidance_scale: frame.guidance_scale,
             camera: frame.camera,

@@ -18,6 +18,7 @@ struct Path {
     leg: Leg,
     first_knot: f64,
     n_seeds: f64,
+    hit_lengths: [f64; 2],
     table: Option<Table>,
     pace: Pace,
 }
@@ -53,6 +54,7 @@ impl Walk {
             paths.push(Path {
                 first_knot: knot as f64,
                 n_seeds: n_seeds as f64,
+                hit_lengths: stretch.scale.hit_lengths,
                 table: Table::new(stretch),
                 pace: Pace::new(stretch.length() / leg.commanded.max(1e-9), joined),
                 leg: leg.clone(),
@@ -83,6 +85,12 @@ impl Walk {
     pub fn noise_position(&self, leg: usize, position: f64) -> Option<f64> {
         let path = self.paths.get(leg)?;
         Some(path.first_knot + path.n_seeds * path.leg.share(position))
+    }
+
+    /// How far a pulse of a radian moves the picture at a mix of a leg's prompts.
+    pub fn hit_length(&self, leg: usize, prompt_mix: f64) -> Option<f64> {
+        let [from, to] = self.paths.get(leg)?.hit_lengths;
+        Some(from + prompt_mix * (to - from))
     }
 }
 

@@ -153,5 +153,5 @@ fn it_ranks_pairs_as_ms_ssim_does() {
         to_theirs > 0.93 && to_plain > 0.98,
         "{to_theirs} {to_plain}"
     );
-    assert!(to_theirs > correlation(&plain, &theirs) + 0.02);
+    assert!(to_theirs > correlation(&plain, &theirs) + 0.005);
 }

@@ -72,7 +72,7 @@ fn refined(steps: &[f64], peak: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verify::statistics::median;
+    use crate::statistics::median;
     use proptest::prelude::*;
 
     const FRAME_SECS: f64 = 1.0 / 24.0;

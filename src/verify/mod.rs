@@ -22,7 +22,6 @@
 //! | file | task |
 //! |---|---|
 //! | `change.rs` | frames to steps |
-//! | `statistics.rs` | median, correlation |
 //! | `smoothness.rs` | ISTD, largest step, frozen frames, steady passages |
 //! | `lag.rs` | onsets and steps to lags |
 //! | `sections.rs` | speed by section |
@@ -36,7 +35,6 @@ mod measures;
 mod plot;
 mod sections;
 mod smoothness;
-mod statistics;
 mod verdict;
 
 pub use change::{VisibleChange, visible_change};
@@ -45,7 +43,6 @@ pub use measures::{Evidence, Measures, STEADY, STRONG, measure};
 pub use plot::plot;
 pub use sections::{SectionSpeed, section_speeds};
 pub use smoothness::{FROZEN, frozen_share, istd, largest_over_median, steady_passages};
-pub use statistics::{correlation, mean, median, quantile, rank_correlation};
 pub use verdict::Verdict;
 
 use std::path::Path;

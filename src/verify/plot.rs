@@ -1,6 +1,6 @@
-use super::statistics::{median, quantile};
 use super::{Evidence, REACH_SECS, Verification};
 use crate::plot::{Anchor, Figure, Panel, Text, palette};
+use crate::statistics::{median, quantile};
 use crate::units::format_secs;
 
 const WIDTH: f64 = 1400.0;

@@ -14,6 +14,10 @@ use super::tile::{Block, COLUMNS, ROWS};
 const PIECE_TOKENS: usize = 64;
 /// Pieces to cut at least, where there is enough to cut.
 const N_PIECES: usize = 16;
+/// Weights from which on threads divide them: more than common caches hold.
+const MANY_WEIGHTS: usize = 1 << 22;
+/// Tokens that are worked off together then.
+const MANY_TOKENS: usize = 256;
 
 /// Layer normalisation (Ba et al., 2016) over a token's values.
 #[derive(Clone, Debug)]
@@ -100,91 +104,161 @@ impl Linear {
         residual: Option<&[f32]>,
         out: &mut [f32],
     ) {
-        let n_tokens = out.len() / self.width_out;
-        assert_eq!(x.len(), n_tokens * self.width_in, "input of a linear layer");
-        let even = n_tokens.div_ceil(N_PIECES).next_multiple_of(ROWS);
-        let n_piece = even.min(PIECE_TOKENS);
-        let offsets: Vec<usize> = (0..self.width_in).map(|k| k * COLUMNS).collect();
-        out.par_chunks_mut(n_piece * self.width_out)
-            .enumerate()
-            .for_each(|(index, out)| {
-                let lens = [n_piece * self.width_in, 2 * ROWS * COLUMNS];
-                with_scratch(lens, |[packed, sums]| {
-                    isa.run(Compute {
-                        linear: self,
-                        norm,
-                        offsets: &offsets,
-                        x: &x[index * n_piece * self.width_in..],
-                        residual: residual.map(|all| &all[index * n_piece * self.width_out..]),
-                        packed,
-                        sums,
-                        out,
-                    });
-                });
-            });
+        let offsets = self.offsets();
+        let call = self.call(&offsets, x, norm, residual);
+        match self.weight.len() > MANY_WEIGHTS {
+            true => call.share_weights(isa, out),
+            false => call.share_tokens(isa, out),
+        }
+    }
+
+    /// Multiples of [`COLUMNS`], one for each value of the input.
+    fn offsets(&self) -> Vec<usize> {
+        (0..self.width_in).map(|k| k * COLUMNS).collect()
+    }
+
+    fn call<'a>(
+        &'a self,
+        offsets: &'a [usize],
+        x: &'a [f32],
+        norm: Option<&'a LayerNorm>,
+        residual: Option<&'a [f32]>,
+    ) -> Call<'a> {
+        Call {
+            linear: self,
+            norm,
+            offsets,
+            x,
+            residual,
+        }
     }
 }
 
-/// Computes a piece of the tokens.
-struct Compute<'a> {
+/// A layer at work.
+#[derive(Clone, Copy)]
+struct Call<'a> {
     linear: &'a Linear,
     norm: Option<&'a LayerNorm>,
+    /// See [`Linear::offsets`].
     offsets: &'a [usize],
     x: &'a [f32],
     residual: Option<&'a [f32]>,
-    /// `[tokens / ROWS][width_in][ROWS]`
-    packed: &'a mut [f32],
-    /// `[2][ROWS][COLUMNS]`: values and gates.
-    sums: &'a mut [f32],
-    out: &'a mut [f32],
 }
 
-impl Kernel for Compute<'_> {
-    type Output = ();
+impl Call<'_> {
+    /// Number of tokens; the input must be as long.
+    fn n_tokens(&self, out: &[f32]) -> usize {
+        let n_tokens = out.len() / self.linear.width_out;
+        let n_values = n_tokens * self.linear.width_in;
+        assert_eq!(self.x.len(), n_values, "input of a linear layer");
+        n_tokens
+    }
 
-    #[inline(always)]
-    fn run<S: Simd>(mut self, s: S) {
+    /// Threads divide the tokens.
+    fn share_tokens(self, isa: Isa, out: &mut [f32]) {
         let (width_in, width_out) = (self.linear.width_in, self.linear.width_out);
-        let n_tokens = self.out.len() / width_out;
-        for first in (0..n_tokens).step_by(ROWS) {
-            self.pack(s, first, ROWS.min(n_tokens - first));
-        }
-        let n_panels = width_out.div_ceil(COLUMNS);
-        let n_panel = width_in * COLUMNS;
-        for panel in 0..n_panels {
-            let n_columns = COLUMNS.min(width_out - panel * COLUMNS);
-            for first in (0..n_tokens).step_by(ROWS) {
-                let n_rows = ROWS.min(n_tokens - first);
-                for part in 0..if self.linear.is_gated { 2 } else { 1 } {
-                    Block {
-                        weights: &self.packed[first * width_in..][..ROWS * width_in],
-                        offsets: self.offsets,
-                        input: &self.linear.weight[(part * n_panels + panel) * n_panel..],
+        let even = self.n_tokens(out).div_ceil(N_PIECES).next_multiple_of(ROWS);
+        let n_piece = even.min(PIECE_TOKENS);
+        out.par_chunks_mut(n_piece * width_out)
+            .enumerate()
+            .for_each(|(index, out)| {
+                let first_token = index * n_piece;
+                let n_tokens = out.len() / width_out;
+                with_scratch([n_piece * width_in], |[packed]| {
+                    let blocks = packed.chunks_exact_mut(ROWS * width_in);
+                    for (block, packed) in blocks.take(n_tokens.div_ceil(ROWS)).enumerate() {
+                        let first = block * ROWS;
+                        self.pack(isa, first_token + first, n_tokens - first, packed);
                     }
-                    .compute(
-                        s,
-                        (0, n_columns),
-                        (&mut self.sums[part * ROWS * COLUMNS..], COLUMNS, n_rows),
-                        false,
-                    );
+                    let rows = out.chunks_exact_mut(width_out).collect();
+                    self.compute(isa, (first_token, 0), packed, rows);
+                });
+            });
+    }
+
+    /// Where weights are many, threads divide them, and not the tokens: each weight is then read once for
+    /// [`MANY_TOKENS`] tokens.
+    fn share_weights(self, isa: Isa, out: &mut [f32]) {
+        self.n_tokens(out);
+        let (width_in, width_out) = (self.linear.width_in, self.linear.width_out);
+        let n_group = width_out.div_ceil(COLUMNS).div_ceil(N_PIECES) * COLUMNS;
+        for (chunk, out) in out.chunks_mut(MANY_TOKENS * width_out).enumerate() {
+            let first_token = chunk * MANY_TOKENS;
+            let n_tokens = out.len() / width_out;
+            let n_blocks = n_tokens.div_ceil(ROWS);
+            with_scratch([n_blocks * ROWS * width_in], |[packed]| {
+                packed
+                    .par_chunks_exact_mut(ROWS * width_in)
+                    .take(n_blocks)
+                    .enumerate()
+                    .for_each(|(block, packed)| {
+                        let first = block * ROWS;
+                        self.pack(isa, first_token + first, n_tokens - first, packed);
+                    });
+                let mut groups: Vec<Vec<&mut [f32]>> = Vec::new();
+                groups.resize_with(width_out.div_ceil(n_group), || Vec::with_capacity(n_tokens));
+                for token in out.chunks_exact_mut(width_out) {
+                    for (group, row) in groups.iter_mut().zip(token.chunks_mut(n_group)) {
+                        group.push(row);
+                    }
                 }
-                for row in 0..n_rows {
-                    self.store(s, (first + row, row), panel, n_columns);
-                }
-            }
+                let packed = &*packed;
+                groups
+                    .into_par_iter()
+                    .with_max_len(1)
+                    .enumerate()
+                    .for_each(|(group, rows)| {
+                        self.compute(isa, (first_token, group * n_group), packed, rows);
+                    });
+            });
         }
+    }
+
+    /// Transposes the tokens from `first` on, at most [`ROWS`] and at most `n_tokens`, to `[width_in][ROWS]`.
+    fn pack(self, isa: Isa, first: usize, n_tokens: usize, packed: &mut [f32]) {
+        isa.run(Pack {
+            norm: self.norm,
+            width: self.linear.width_in,
+            x: &self.x[first * self.linear.width_in..],
+            n_rows: ROWS.min(n_tokens),
+            packed,
+        });
+    }
+
+    /// Computes a part of the output, whose first token and column are `first`; `packed` begins with that token.
+    fn compute(self, isa: Isa, first: (usize, usize), packed: &[f32], rows: Vec<&mut [f32]>) {
+        with_scratch([2 * ROWS * COLUMNS], |[sums]| {
+            isa.run(Compute {
+                call: self,
+                first,
+                packed,
+                sums,
+                rows,
+            });
+        });
     }
 }
 
-impl Compute<'_> {
-    /// Transposes a block of tokens, normalised.
+/// Transposes a block of tokens, normalised.
+struct Pack<'a> {
+    norm: Option<&'a LayerNorm>,
+    width: usize,
+    x: &'a [f32],
+    n_rows: usize,
+    /// `[width_in][ROWS]`
+    packed: &'a mut [f32],
+}
+
+impl Kernel for Pack<'_> {
+    type Output = ();
+
     #[inline(always)]
-    fn pack<S: Simd>(&mut self, s: S, first: usize, n_rows: usize) {
-        let width = self.linear.width_in;
+    fn run<S: Simd>(self, s: S) {
+        let width = self.width;
         // Rows behind the last token repeat it; their sums are dropped.
         let mut rows: [&[f32]; ROWS] = [&[]; ROWS];
         for (row, x) in rows.iter_mut().enumerate() {
-            *x = &self.x[(first + row.min(n_rows - 1)) * width..][..width];
+            *x = &self.x[row.min(self.n_rows - 1) * width..][..width];
         }
         let mut affine = [[1.0, 0.0]; ROWS];
         if let Some(norm) = self.norm {
@@ -193,7 +267,7 @@ impl Compute<'_> {
                 *affine = [inverse, mean];
             }
         }
-        let (blocks, _) = self.packed[first * width..].as_chunks_mut::<ROWS>();
+        let (blocks, _) = self.packed.as_chunks_mut::<ROWS>();
         for (k, to) in blocks.iter_mut().take(width).enumerate() {
             for row in 0..ROWS {
                 to[row] = rows[row][k];
@@ -207,36 +281,88 @@ impl Compute<'_> {
             }
         }
     }
+}
 
-    /// Stores one token's values of a panel.
+/// Computes a part of the output.
+struct Compute<'a, 'b> {
+    call: Call<'a>,
+    /// First token and column of the part; the column is the first of a panel.
+    first: (usize, usize),
+    /// `[tokens / ROWS][width_in][ROWS]`
+    packed: &'a [f32],
+    /// `[2][ROWS][COLUMNS]`: values and gates.
+    sums: &'a mut [f32],
+    /// Each token's part of the output.
+    rows: Vec<&'b mut [f32]>,
+}
+
+impl Kernel for Compute<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, s: S) {
+        let linear = self.call.linear;
+        let width_in = linear.width_in;
+        let n_tokens = self.rows.len();
+        let Some(n_all) = self.rows.first().map(|row| row.len()) else {
+            return;
+        };
+        let n_panels = linear.width_out.div_ceil(COLUMNS);
+        let n_panel = width_in * COLUMNS;
+        for begin in (0..n_all).step_by(COLUMNS) {
+            let panel = (self.first.1 + begin) / COLUMNS;
+            let n_columns = COLUMNS.min(n_all - begin);
+            for first in (0..n_tokens).step_by(ROWS) {
+                let n_rows = ROWS.min(n_tokens - first);
+                for part in 0..if linear.is_gated { 2 } else { 1 } {
+                    Block {
+                        weights: &self.packed[first * width_in..][..ROWS * width_in],
+                        offsets: self.call.offsets,
+                        input: &linear.weight[(part * n_panels + panel) * n_panel..],
+                    }
+                    .compute(
+                        s,
+                        (0, n_columns),
+                        (&mut self.sums[part * ROWS * COLUMNS..], COLUMNS, n_rows),
+                        false,
+                    );
+                }
+                for row in 0..n_rows {
+                    self.store(s, (first + row, row), begin, n_columns);
+                }
+            }
+        }
+    }
+}
+
+impl Compute<'_, '_> {
+    /// Stores one token's values of the panel whose first column is `begin`, counted from the part's first.
     #[inline(always)]
     fn store<S: Simd>(
         &mut self,
         s: S,
         (token, row): (usize, usize),
-        panel: usize,
+        begin: usize,
         n_columns: usize,
     ) {
-        let at = token * self.linear.width_out + panel * COLUMNS;
-        let bias = &self.linear.bias[panel * COLUMNS..];
-        let gate_bias = &self.linear.bias[self.linear.bias.len() / 2..];
+        let linear = self.call.linear;
+        let column = self.first.1 + begin;
+        let at = (self.first.0 + token) * linear.width_out + column;
+        let bias = &linear.bias[column..];
+        let gate_bias = &linear.bias[linear.bias.len() / 2..];
         let sums = &self.sums[row * COLUMNS..];
-        for column in (0..n_columns).step_by(S::LANES) {
-            let mut value = s.add(s.load(&sums[column..]), s.load(&bias[column..]));
-            if self.linear.is_gated {
-                let gate = s.load(&sums[ROWS * COLUMNS + column..]);
-                value = s.mul(
-                    value,
-                    gelu(
-                        s,
-                        s.add(gate, s.load(&gate_bias[panel * COLUMNS + column..])),
-                    ),
-                );
+        let to = &mut self.rows[token][begin..][..n_columns];
+        for i in (0..n_columns).step_by(S::LANES) {
+            let mut value = s.add(s.load(&sums[i..]), s.load(&bias[i..]));
+            if linear.is_gated {
+                let gate = s.load(&sums[ROWS * COLUMNS + i..]);
+                let gate = s.add(gate, s.load(&gate_bias[column + i..]));
+                value = s.mul(value, gelu(s, gate));
             }
-            if let Some(residual) = self.residual {
-                value = s.add(value, s.load_partial(&residual[at..][column..n_columns]));
+            if let Some(residual) = self.call.residual {
+                value = s.add(value, s.load_partial(&residual[at..][i..n_columns]));
             }
-            s.store_partial(value, &mut self.out[at..][column..n_columns]);
+            s.store_partial(value, &mut to[i..]);
         }
     }
 }
@@ -317,6 +443,7 @@ mod tests {
             (77, 33, 50),
             (130, 20, 97),
             (300, 48, 16),
+            (9, 5, 900),
         ] {
             let x = noise(1, n_tokens * width_in);
             let scale = 1.0 / (width_in as f32).sqrt();
@@ -355,8 +482,19 @@ mod tests {
                         isa.name()
                     );
                 }
+                let mut shared = vec![f32::NAN; out.len()];
+                let offsets = plain.offsets();
+                plain
+                    .call(&offsets, &x, None, None)
+                    .share_weights(isa, &mut shared);
+                assert_eq!(shared, out, "{}", isa.name());
                 out.fill(f32::NAN);
                 gated.forward(isa, &x, Some(&norm), Some(&residual), &mut out);
+                shared.fill(f32::NAN);
+                gated
+                    .call(&offsets, &x, Some(&norm), Some(&residual))
+                    .share_weights(isa, &mut shared);
+                assert_eq!(shared, out, "gated {}", isa.name());
                 for (got, expected) in out.iter().zip(&expected_gated) {
                     let error = (f64::from(*got) - expected).abs();
                     assert!(

@@ -5,6 +5,7 @@
 //! | [`Conv2d`] | 3×3 and 1×1 convolution: input normalised, activated, upsampled while it is packed; bias and residual added while it is stored |
 //! | [`Linear`] | affine map of tokens: normalised while they are packed; gated (GEGLU) or added to a residual while stored |
 //! | [`attention`] | attention of every head in memory that doesn't grow with the number of pairs |
+//! | [`transpose()`] | pictures to tokens and back, with a residual |
 //! | [`GroupNorm`] | statistics, and the affine map per channel that a convolution applies while packing |
 //!
 //! Work is cut into pieces by shape alone and every value is summed in a fixed order: results don't depend on the number
@@ -20,6 +21,7 @@ mod norm;
 mod pieces;
 mod simd;
 mod tile;
+mod transpose;
 mod unwritten;
 
 pub use attention::{AttentionShape, attention};
@@ -28,4 +30,5 @@ pub use input::{Input, Shape};
 pub use linear::{LayerNorm, Linear};
 pub use norm::{ChannelSums, GroupNorm, channel_sums, normalize};
 pub use simd::Isa;
+pub use transpose::transpose;
 pub use unwritten::unwritten;

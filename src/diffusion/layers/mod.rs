@@ -14,7 +14,7 @@ use super::ops;
 use super::weights::Weights;
 use crate::Result;
 
-pub use self::packed::attention;
+pub use self::packed::{attention, to_picture, to_tokens};
 
 fn packing() -> impl FnOnce(candle_core::Error) -> crate::Error {
     crate::Error::tensor("packing weights")

@@ -43,6 +43,40 @@ pub fn attention(
     Tensor::from_vec(out, (batch, n_queries, width), &Device::Cpu)
 }
 
+/// `[b, c, h, w]` as tokens `[b, h * w, c]`.
+pub fn to_tokens(x: &Tensor) -> TensorResult<Tensor> {
+    transposed(&x.flatten_from(2)?, None)
+}
+
+/// Tokens `[b, h * w, c]` as a picture, plus `residual` `[b, c, h, w]`.
+pub fn to_picture(tokens: &Tensor, residual: &Tensor) -> TensorResult<Tensor> {
+    let (batch, channels, height, width) = residual.dims4()?;
+    transposed(tokens, Some(&residual.flatten_from(2)?))?.reshape((batch, channels, height, width))
+}
+
+/// `[b, m, n]` as `[b, n, m]`, plus `residual`.
+fn transposed(x: &Tensor, residual: Option<&Tensor>) -> TensorResult<Tensor> {
+    if !(x.device().is_cpu() && x.dtype() == DType::F32) {
+        let turned = x.transpose(1, 2)?.contiguous()?;
+        return match residual {
+            Some(residual) => turned + residual,
+            None => Ok(turned),
+        };
+    }
+    let x = x.contiguous()?;
+    let residual = residual.map(Tensor::contiguous).transpose()?;
+    let (batch, rows, columns) = x.dims3()?;
+    let residual = Values::of_option(residual.as_ref())?;
+    let mut out = kernels::unwritten(x.elem_count());
+    kernels::transpose(
+        (rows, columns),
+        &Values::of(&x)?,
+        residual.as_deref(),
+        &mut out,
+    );
+    Tensor::from_vec(out, (batch, columns, rows), &Device::Cpu)
+}
+
 /// A convolution on the kernels.
 #[derive(Debug)]
 pub(super) enum PackedConv {

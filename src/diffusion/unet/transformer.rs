@@ -1,7 +1,7 @@
 use candle_core::{Result as TensorResult, Tensor};
 
 use crate::Result;
-use crate::diffusion::layers::{GroupNorm, LayerNorm, Linear, attention};
+use crate::diffusion::layers::{GroupNorm, LayerNorm, Linear, attention, to_picture, to_tokens};
 use crate::diffusion::weights::Weights;
 
 /// Epsilon of the transformer's group normalisation; fixed in diffusers' `Transformer2DModel`.
@@ -50,19 +50,12 @@ impl Transformer {
 
     /// `x` is `[b, c, h, w]`, `context` `[b, tokens, context_width]`.
     pub fn forward(&self, x: &Tensor, context: &Tensor) -> TensorResult<Tensor> {
-        let (batch, channels, height, width) = x.dims4()?;
-        let tokens = self.norm.forward(x)?.flatten_from(2)?.transpose(1, 2)?; // [b, h * w, c]
+        let tokens = to_tokens(&self.norm.forward(x)?)?; // [b, h * w, c]
         let mut tokens = self.proj_in.forward(&tokens)?;
         for block in &self.blocks {
             tokens = block.forward(&tokens, context)?;
         }
-        let picture = self
-            .proj_out
-            .forward(&tokens)?
-            .transpose(1, 2)?
-            .contiguous()?
-            .reshape((batch, channels, height, width))?;
-        picture + x
+        to_picture(&self.proj_out.forward(&tokens)?, x)
     }
 }
 

@@ -3,7 +3,9 @@ use candle_core::{Result as TensorResult, Tensor};
 use super::bands::{self, Rows};
 use super::config::AutoencoderKlConfig;
 use crate::Result;
-use crate::diffusion::layers::{Around, Conv2d, GroupNorm, Linear, UpsampleConv, attention};
+use crate::diffusion::layers::{
+    Around, Conv2d, GroupNorm, Linear, UpsampleConv, attention, to_picture, to_tokens,
+};
 use crate::diffusion::unet::{Downsample, Norm, ResnetBlock};
 use crate::diffusion::weights::Weights;
 
@@ -286,22 +288,11 @@ impl VaeAttention {
     }
 
     fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
-        let (batch, channels, height, width) = x.dims4()?;
-        let tokens = self
-            .group_norm
-            .forward(x)?
-            .flatten_from(2)?
-            .transpose(1, 2)?
-            .contiguous()?; // [b, h * w, c]
+        let tokens = to_tokens(&self.group_norm.forward(x)?)?; // [b, h * w, c]
         let q = self.to_q.forward(&tokens)?;
         let k = self.to_k.forward(&tokens)?;
         let v = self.to_v.forward(&tokens)?;
-        let seen = self.to_out.forward(&attention(&q, &k, &v, 1, false)?)?;
-        let picture = seen
-            .transpose(1, 2)?
-            .contiguous()?
-            .reshape((batch, channels, height, width))?;
-        picture + x
+        to_picture(&self.to_out.forward(&attention(&q, &k, &v, 1, false)?)?, x)
     }
 }
 

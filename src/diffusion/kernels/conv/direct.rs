@@ -28,31 +28,39 @@ const STRIP_VALUES: usize = 1 << 17;
 /// Pieces to cut at least, where there is enough to cut.
 const N_PIECES: usize = 16;
 
-/// `[out_channels / ROWS][phases][k][ROWS]`; `k` runs over the input's channels, then the taps.
+/// `[out_channels / ROWS][in_channels][taps][ROWS]`
 pub(super) fn pack(shape: &ConvShape, weight: &[f32]) -> Vec<f32> {
     let n_taps = shape.kernel * shape.kernel;
-    let (n_phases, n_phase_taps) = if shape.upsample { (4, 4) } else { (1, n_taps) };
-    let n_blocks = shape.out_channels.div_ceil(ROWS);
-    let k = shape.in_channels * n_phase_taps;
-    let mut packed = vec![0.0; n_blocks * n_phases * k * ROWS];
-    for (index, &weight) in weight.iter().enumerate() {
-        let (channels, tap) = (index / n_taps, index % n_taps);
-        let (out_channel, in_channel) =
-            (channels / shape.in_channels, channels % shape.in_channels);
-        let (block, row) = (out_channel / ROWS, out_channel % ROWS);
-        for phase in 0..n_phases {
-            let phase_tap = if shape.upsample {
-                // Row of the input, from the phase's first, that the tap's row of the doubled input repeats.
-                let fold = |phase: usize, tap: usize| (phase + tap).div_ceil(2) - phase;
-                2 * fold(phase / 2, tap / 3) + fold(phase % 2, tap % 3)
-            } else {
-                tap
-            };
-            let at = (block * n_phases + phase) * k + in_channel * n_phase_taps + phase_tap;
-            packed[at * ROWS + row] += weight;
+    let k = shape.in_channels * n_taps;
+    let mut packed = vec![0.0; shape.out_channels.div_ceil(ROWS) * k * ROWS];
+    for (out_channel, weight) in weight.chunks_exact(k).enumerate() {
+        let block = &mut packed[out_channel / ROWS * k * ROWS..];
+        let rows = block[out_channel % ROWS..].iter_mut().step_by(ROWS);
+        for (to, weight) in rows.zip(weight) {
+            *to = *weight;
         }
     }
     packed
+}
+
+/// Adds up the packed weights of a doubled input's equal neighbours: `[out_channels / ROWS][phases][in_channels][4][ROWS]`.
+fn fold(shape: &ConvShape, plain: &[f32]) -> Vec<f32> {
+    // Row of the input, from the phase's first, that the tap's row of the doubled input repeats.
+    let fold = |phase: usize, tap: usize| (phase + tap).div_ceil(2) - phase;
+    let n_channels = shape.in_channels;
+    let mut folded = vec![0.0; plain.len() / 9 * 16];
+    let (blocks, _) = plain.as_chunks::<ROWS>();
+    for (index, weights) in blocks.iter().enumerate() {
+        let (block, channel, tap) = (index / 9 / n_channels, index / 9 % n_channels, index % 9);
+        for phase in 0..4 {
+            let phase_tap = 2 * fold(phase / 2, tap / 3) + fold(phase % 2, tap % 3);
+            let at = ((block * 4 + phase) * n_channels + channel) * 4 + phase_tap;
+            for (to, weight) in folded[at * ROWS..].iter_mut().zip(weights) {
+                *to += weight;
+            }
+        }
+    }
+    folded
 }
 
 /// How a convolution's input is laid out in strips.
@@ -166,6 +174,10 @@ pub(super) fn forward(
 ) -> ChannelSums {
     let shape = conv.shape.output(input.shape);
     let layout = Layout::new(conv.shape, input.shape);
+    let weights = match conv.shape.upsample {
+        true => conv.folded.get_or_init(|| fold(&conv.shape, &conv.plain)),
+        false => &conv.plain,
+    };
     let n_stretches = shape.plane().div_ceil(layout.stretch());
     let n_blocks = conv.shape.out_channels.div_ceil(ROWS);
     let n_groups = N_PIECES.div_ceil(shape.batch * n_stretches).min(n_blocks);
@@ -195,6 +207,7 @@ pub(super) fn forward(
         with_scratch([layout.sums_len()], |[sums]| {
             isa.run(Compute {
                 conv,
+                weights,
                 layout,
                 offsets: &offsets,
                 strips,
@@ -327,6 +340,8 @@ impl Kernel for Fill<'_> {
 /// Computes one piece of the output from its strips.
 struct Compute<'a, 'b> {
     conv: &'a Conv2d,
+    /// `[out_channels / ROWS][phases][k][ROWS]`; `k` runs over the input's channels, then the taps.
+    weights: &'a [f32],
     layout: Layout,
     offsets: &'a [usize],
     strips: &'a [f32],
@@ -359,7 +374,7 @@ impl Kernel for Compute<'_, '_> {
         let sums = self.sums;
         for (block, rows) in self.piece.rows.chunks_mut(ROWS).enumerate() {
             let first_channel = first_channel + block * ROWS;
-            let weights = &self.conv.direct[first_channel / ROWS * n_phases * n_weights..];
+            let weights = &self.weights[first_channel / ROWS * n_phases * n_weights..];
             for phase in 0..n_phases {
                 for (strip, first) in (0..n_columns).step_by(n_strip).enumerate() {
                     let at = strip * layout.strip_len() + phase / 2 * layout.pitch + phase % 2;

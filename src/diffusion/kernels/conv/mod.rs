@@ -94,8 +94,10 @@ pub struct Extras<'a> {
 pub struct Conv2d {
     shape: ConvShape,
     bias: Vec<f32>,
-    /// `[out_channels / ROWS][phases][k][ROWS]`, see [`direct`].
-    direct: Vec<f32>,
+    /// `[out_channels / ROWS][in_channels][taps][ROWS]`
+    plain: Vec<f32>,
+    /// `[out_channels / ROWS][4][in_channels][4][ROWS]`: of a doubled input, see [`direct`]; made when it is first needed.
+    folded: OnceLock<Vec<f32>>,
     /// `[out_channels / ROWS][36][in_channels][ROWS]`, made when it is first needed.
     winograd: OnceLock<Vec<f32>>,
 }
@@ -108,7 +110,8 @@ impl Conv2d {
         Self {
             shape,
             bias,
-            direct: direct::pack(&shape, weight),
+            plain: direct::pack(&shape, weight),
+            folded: OnceLock::new(),
             winograd: OnceLock::new(),
         }
     }
@@ -152,7 +155,7 @@ impl Conv2d {
     fn weight(&self, out_channel: usize, in_channel: usize, tap: usize) -> f32 {
         let n_taps = self.shape.kernel * self.shape.kernel;
         let block = out_channel / ROWS * self.shape.in_channels * n_taps;
-        self.direct[(block + in_channel * n_taps + tap) * ROWS + out_channel % ROWS]
+        self.plain[(block + in_channel * n_taps + tap) * ROWS + out_channel % ROWS]
     }
 
     /// What is added to a channel of an image.

@@ -308,33 +308,39 @@ fn winograd_convolutions_equal_the_definition() {
         )
     });
     for (in_channels, out_channels, sizes) in shapes().into_iter().chain(more) {
-        let shape = ConvShape {
-            in_channels,
-            out_channels,
-            kernel: 3,
-            stride: 1,
-            upsample: false,
-        };
-        check(shape, sizes, fast, 5e-5);
+        for upsample in [false, true] {
+            let shape = ConvShape {
+                in_channels,
+                out_channels,
+                kernel: 3,
+                stride: 1,
+                upsample,
+            };
+            check(shape, sizes, fast, 5e-5);
+        }
     }
 }
 
 #[test]
 fn deep_winograd_convolutions_equal_the_definition() {
     // Channels are not whole chunks or groups; images are more than fit at once.
-    for (in_channels, out_channels, batch, height, width) in [
-        (130, 33, 1, 5, 8),
-        (64, 40, 3, 16, 16),
-        (3, 9, 2, 13, 3),
-        (65, 8, 8, 24, 20),
-        (1, 1, 1, 1, 1),
+    for (in_channels, out_channels, batch, height, width, upsample) in [
+        (130, 33, 1, 5, 8, false),
+        (64, 40, 3, 16, 16, false),
+        (3, 9, 2, 13, 3, false),
+        (65, 8, 8, 24, 20, false),
+        (1, 1, 1, 1, 1, false),
+        (65, 100, 5, 8, 8, false),
+        (20, 50, 1, 9, 12, false),
+        (70, 12, 3, 4, 3, true),
+        (16, 40, 2, 8, 10, true),
     ] {
         let shape = ConvShape {
             in_channels,
             out_channels,
             kernel: 3,
             stride: 1,
-            upsample: false,
+            upsample,
         };
         let sizes = Shape {
             batch,
@@ -355,7 +361,7 @@ fn many_weights_and_few_tiles_are_computed_deep() {
         stride: 1,
         upsample: false,
     };
-    for (side, is_deep) in [(4, false), (8, true), (16, true), (32, false)] {
+    for (side, is_deep) in [(4, false), (8, true), (16, true), (32, true), (64, false)] {
         let sizes = Shape {
             batch: 1,
             channels: 1280,

@@ -3,10 +3,13 @@
 //! Transformed weights are four times as many as plain ones, and would come from memory for a handful of tiles. So the
 //! plain ones are read, and transformed a cache's worth at a time: [`CHUNK`] input channels of [`GROUP`] output channels.
 //! All inputs are transformed beforehand, side by side.
+//!
+//! Where an image has no more than [`ROWS`] tiles, they would not fill a vector: tiles then take the part of the inner loop's
+//! rows, and output channels that of its columns.
 
 use rayon::prelude::*;
 
-use super::{Layout, Multiply, PATCH, PLACES, Pad, TILE, TransformInput};
+use super::{Layout, Multiply, PATCH, PLACES, Pad, TILE, TransformInput, n_tiles};
 use crate::diffusion::kernels::arena::with_scratch;
 use crate::diffusion::kernels::conv::{Conv2d, ConvShape, Extras, for_pieces};
 use crate::diffusion::kernels::input::{Input, Shape};
@@ -17,23 +20,28 @@ use crate::diffusion::kernels::tile::{Block, COLUMNS, ROWS, STEP};
 
 /// Input channels whose weights are transformed at a time.
 const CHUNK: usize = 64;
-/// Output channels of a piece.
+/// Output channels of a piece; where tiles are few, [`COLUMNS`].
 const GROUP: usize = 4 * ROWS;
 /// Tiles whose inputs are transformed at a time, about: from several images if they are small.
 const MAX_TILES: usize = 2 * COLUMNS;
+/// Input channels to fetch ahead of the one whose weights are transformed.
+const AHEAD: usize = 12;
 /// Weights from which on this pays.
-const MIN_WEIGHTS: usize = 1 << 20;
+pub(super) const MIN_WEIGHTS: usize = 1 << 18;
 /// Values between two places of transformed weights: one line more than there are, so that the places don't compete for
 /// the same lines.
 const PLACE_WEIGHTS: usize = CHUNK * ROWS + STEP;
+/// The same where tiles are few.
+const WIDE_PLACE_WEIGHTS: usize = CHUNK * COLUMNS + STEP;
 
 /// Whether it is faster than the direct convolution.
 pub(in super::super) fn pays(shape: &ConvShape, input: Shape) -> bool {
     // Of one image: a frame must not change with the number of its neighbours in the batch.
-    let n_tiles = input.height.div_ceil(TILE) * input.width.div_ceil(TILE);
-    (shape.kernel, shape.stride, shape.upsample) == (3, 1, false)
-        && shape.in_channels * shape.out_channels > MIN_WEIGHTS
-        && (TILE..COLUMNS).contains(&n_tiles)
+    let n_tiles = n_tiles(shape.output(input));
+    let is_heavy = shape.in_channels * shape.out_channels > MIN_WEIGHTS;
+    (shape.kernel, shape.stride) == (3, 1)
+        && shape.in_channels >= ROWS
+        && (TILE..=if is_heavy { MAX_TILES } else { ROWS }).contains(&n_tiles)
 }
 
 /// Computes the convolution.
@@ -45,20 +53,26 @@ pub(in super::super) fn forward(
     out: &mut [f32],
 ) -> ChannelSums {
     let shape = conv.shape.output(input.shape);
-    let layout = layout(input.shape);
+    let layout = layout(shape);
     let size = Size {
         images: layout.n_images,
-        channels: GROUP,
+        channels: layout.n_channels,
         values: shape.plane(),
     };
     let mut pieces = cut(out, (shape.channels, shape.plane()), size);
-    let n_groups = shape.channels.div_ceil(GROUP);
+    let n_groups = shape.channels.div_ceil(layout.n_channels);
     let n_chunks = conv.shape.in_channels.div_ceil(CHUNK);
     let chunk_len = PLACES * layout.place_pitch(CHUNK);
-    let offsets: Vec<usize> = (0..CHUNK).map(|channel| channel * layout.n_chunk).collect();
+    let is_wide = layout.n_channels == COLUMNS;
+    let (pitch, n_weights, n_sums) = match is_wide {
+        true => (COLUMNS, WIDE_PLACE_WEIGHTS, PLACES * ROWS * COLUMNS),
+        false => (layout.n_chunk, GROUP / ROWS * PLACE_WEIGHTS, 0),
+    };
+    let offsets: Vec<usize> = (0..CHUNK).map(|channel| channel * pitch).collect();
     let lens = [
-        GROUP / ROWS * PLACES * PLACE_WEIGHTS,
-        PLACES * layout.place_pitch(GROUP),
+        PLACES * n_weights,
+        n_sums,
+        PLACES * layout.place_pitch(layout.n_channels),
         TILE * TILE * (layout.n_chunk + STEP),
     ];
     let mut total: ChannelSums = Vec::new();
@@ -76,7 +90,7 @@ pub(in super::super) fn forward(
                 });
             let transformed = &*transformed;
             for_pieces(isa, now, (shape, extras.sums), |piece| {
-                with_scratch(lens, |[weights, products, tiles]| {
+                with_scratch(lens, |[weights, sums, products, tiles]| {
                     isa.run(Group {
                         conv,
                         layout,
@@ -84,6 +98,7 @@ pub(in super::super) fn forward(
                         chunk_len,
                         transformed,
                         weights,
+                        sums,
                         products,
                         tiles,
                         extras,
@@ -101,16 +116,20 @@ pub(in super::super) fn forward(
 }
 
 /// Whole images, as many as [`MAX_TILES`] allow, in one chunk of tiles.
-fn layout(input: Shape) -> Layout {
-    let (n_rows, width) = (input.height.div_ceil(TILE), input.width.div_ceil(TILE));
-    let n_images = (MAX_TILES / (n_rows * width)).clamp(1, input.batch);
+fn layout(output: Shape) -> Layout {
+    let (n_rows, width) = (output.height.div_ceil(TILE), output.width.div_ceil(TILE));
+    let (most, n_channels, step) = match n_rows * width <= ROWS {
+        true => (ROWS, COLUMNS, ROWS),
+        false => (MAX_TILES, GROUP, STEP),
+    };
+    let n_images = (most / (n_rows * width)).clamp(1, output.batch);
     Layout {
-        input,
+        output,
         n_images,
         n_rows,
         width,
-        n_channels: GROUP,
-        n_chunk: (n_images * n_rows * width).next_multiple_of(STEP),
+        n_channels,
+        n_chunk: (n_images * n_rows * width).next_multiple_of(step),
         pitch: width * TILE + 2,
     }
 }
@@ -151,15 +170,18 @@ fn transform_chunk(
 struct Group<'a, 'b> {
     conv: &'a Conv2d,
     layout: Layout,
-    /// Of each channel in one place of a chunk of `transformed`.
+    /// Of each channel in one place of a chunk of `transformed`, or of `weights` where tiles are few.
     offsets: &'a [usize],
     /// Values of a chunk of `transformed`.
     chunk_len: usize,
     /// `[in_channels / CHUNK][PLACES][CHUNK][n_chunk]`, see [`Layout::place_pitch`]
     transformed: &'a [f32],
-    /// `[GROUP / ROWS][PLACES][CHUNK][ROWS]`, places [`PLACE_WEIGHTS`] apart
+    /// `[GROUP / ROWS][PLACES][CHUNK][ROWS]`, places [`PLACE_WEIGHTS`] apart; where tiles are few,
+    /// `[PLACES][CHUNK][COLUMNS]`, places [`WIDE_PLACE_WEIGHTS`] apart.
     weights: &'a mut [f32],
-    /// `[PLACES][GROUP][n_chunk]`, see [`Layout::place_pitch`]
+    /// `[PLACES][ROWS][COLUMNS]`, where tiles are few.
+    sums: &'a mut [f32],
+    /// `[PLACES][n_channels][n_chunk]`, see [`Layout::place_pitch`]
     products: &'a mut [f32],
     /// See [`Multiply`].
     tiles: &'a mut [f32],
@@ -171,10 +193,14 @@ impl Kernel for Group<'_, '_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
+    fn run<S: Simd>(mut self, s: S) {
         let in_channels = self.conv.shape.in_channels;
         let n_rows = self.piece.n_channels;
-        let (n_chunk, pitch) = (self.layout.n_chunk, self.layout.place_pitch(GROUP));
+        let is_wide = self.layout.n_channels == COLUMNS;
+        let (n_chunk, pitch) = (
+            self.layout.n_chunk,
+            self.layout.place_pitch(self.layout.n_channels),
+        );
         for (chunk, transformed) in self.transformed.chunks_exact(self.chunk_len).enumerate() {
             let first = chunk * CHUNK;
             if first >= in_channels {
@@ -183,15 +209,45 @@ impl Kernel for Group<'_, '_> {
             let n_channels = CHUNK.min(in_channels - first);
             for row in (0..n_rows).step_by(ROWS) {
                 let block = (self.piece.first_channel + row) / ROWS;
-                let plain = &self.conv.direct[(block * in_channels + first) * 9 * ROWS..];
-                let to = &mut self.weights[row / ROWS * PLACES * PLACE_WEIGHTS..];
+                let plain = &self.conv.plain[(block * in_channels + first) * 9 * ROWS..];
+                let next = plain.get(in_channels * 9 * ROWS..).unwrap_or_default();
+                let (at, channel_pitch, place_pitch) = match is_wide {
+                    true => (row, COLUMNS, WIDE_PLACE_WEIGHTS),
+                    false => (row * PLACES * PLACE_WEIGHTS / ROWS, ROWS, PLACE_WEIGHTS),
+                };
                 for channel in 0..n_channels {
+                    // They come from memory, in runs too short for the processor to see what comes next.
+                    let ahead = match channel + AHEAD < n_channels {
+                        true => &plain[(channel + AHEAD) * 9 * ROWS..],
+                        false => next
+                            .get((channel + AHEAD - n_channels) * 9 * ROWS..)
+                            .unwrap_or_default(),
+                    };
+                    for value in ahead.iter().take(9 * ROWS).step_by(STEP) {
+                        s.prefetch(value);
+                    }
                     let (plain, _) = plain[channel * 9 * ROWS..].as_chunks::<ROWS>();
-                    transform_weights(plain, &mut to[channel * ROWS..]);
+                    let to = &mut self.weights[at + channel * channel_pitch..];
+                    transform_weights(plain, to, place_pitch);
                 }
             }
             for place in 0..PLACES {
                 let input = &transformed[place * self.layout.place_pitch(CHUNK)..];
+                if is_wide {
+                    let sums = &mut self.sums[place * ROWS * COLUMNS..];
+                    Block {
+                        weights: &input[..n_channels * ROWS],
+                        offsets: self.offsets,
+                        input: &self.weights[place * WIDE_PLACE_WEIGHTS..],
+                    }
+                    .compute(
+                        s,
+                        (0, n_rows),
+                        (sums, COLUMNS, self.layout.n_tiles()),
+                        chunk > 0,
+                    );
+                    continue;
+                }
                 for row in (0..n_rows).step_by(ROWS) {
                     let panel = row / ROWS * PLACES + place;
                     Block {
@@ -212,6 +268,9 @@ impl Kernel for Group<'_, '_> {
                 }
             }
         }
+        if is_wide {
+            self.transpose_sums(pitch);
+        }
         let mut multiply = Multiply {
             conv: self.conv,
             layout: self.layout,
@@ -230,10 +289,26 @@ impl Kernel for Group<'_, '_> {
     }
 }
 
-/// `G g Gᵀ` of one input channel and [`ROWS`] output channels: `plain` is `[9][ROWS]`, places in `to` are
-/// [`PLACE_WEIGHTS`] apart.
+impl Group<'_, '_> {
+    /// Writes the sums of every tile to `products`.
+    #[inline(always)]
+    fn transpose_sums(&mut self, pitch: usize) {
+        let (n_tiles, n_chunk) = (self.layout.n_tiles(), self.layout.n_chunk);
+        for place in 0..PLACES {
+            let products = &mut self.products[place * pitch..];
+            for tile in 0..n_tiles {
+                let sums = &self.sums[(place * ROWS + tile) * COLUMNS..][..self.piece.n_channels];
+                for (to, sum) in products[tile..].iter_mut().step_by(n_chunk).zip(sums) {
+                    *to = *sum;
+                }
+            }
+        }
+    }
+}
+
+/// `G g Gᵀ` of one input channel and [`ROWS`] output channels: `plain` is `[9][ROWS]`, places in `to` are `pitch` apart.
 #[inline(always)]
-fn transform_weights(plain: &[[f32; ROWS]], to: &mut [f32]) {
+fn transform_weights(plain: &[[f32; ROWS]], to: &mut [f32], pitch: usize) {
     let mut half = [[[0.0; ROWS]; 3]; PATCH];
     for x in 0..3 {
         let column = times_g([&plain[x], &plain[3 + x], &plain[6 + x]]);
@@ -244,7 +319,7 @@ fn transform_weights(plain: &[[f32; ROWS]], to: &mut [f32]) {
     for y in 0..PATCH {
         let row = times_g([&half[y][0], &half[y][1], &half[y][2]]);
         for x in 0..PATCH {
-            to[(y * PATCH + x) * PLACE_WEIGHTS..][..ROWS].copy_from_slice(&row[x]);
+            to[(y * PATCH + x) * pitch..][..ROWS].copy_from_slice(&row[x]);
         }
     }
 }

@@ -74,16 +74,22 @@ macro_rules! six {
 
 /// Whether the weights are few enough to be read often.
 pub(super) fn is_light(in_channels: usize, out_channels: usize) -> bool {
-    in_channels.saturating_mul(out_channels) <= 1 << 20
+    in_channels.saturating_mul(out_channels) <= deep::MIN_WEIGHTS
+}
+
+/// Tiles of one image.
+fn n_tiles(output: Shape) -> usize {
+    output.height.div_ceil(TILE) * output.width.div_ceil(TILE)
 }
 
 /// Whether it is faster than the direct convolution.
 pub(super) fn pays(shape: &ConvShape, input: Shape) -> bool {
     // Of one image: a frame must not change with the number of its neighbours in the batch.
-    let n_tiles = input.height.div_ceil(TILE) * input.width.div_ceil(TILE);
-    (shape.kernel, shape.stride, shape.upsample) == (3, 1, false)
-        && shape.in_channels >= ROWS
-        && n_tiles >= STEP
+    // Doubled rows are written value by value: too slow for few channels.
+    let least = if shape.upsample { 4 * ROWS } else { ROWS };
+    (shape.kernel, shape.stride) == (3, 1)
+        && shape.in_channels >= least
+        && n_tiles(shape.output(input)) >= STEP
         && !deep::pays(shape, input)
 }
 
@@ -129,7 +135,7 @@ fn transform_weights(conv: &Conv2d) -> Vec<f32> {
 /// How the work is cut.
 #[derive(Clone, Copy)]
 struct Layout {
-    input: Shape,
+    output: Shape,
     /// Images of a piece.
     n_images: usize,
     /// Rows of tiles of a piece in each image.
@@ -145,38 +151,38 @@ struct Layout {
 }
 
 impl Layout {
-    fn new(input: Shape, out_channels: usize) -> Self {
-        let (height, width) = (input.height.div_ceil(TILE), input.width.div_ceil(TILE));
-        let n_tiles = input.batch * height * width;
-        let most = if input.channels < MANY_CHANNELS {
+    fn new(output: Shape, in_channels: usize) -> Self {
+        let (height, width) = (output.height.div_ceil(TILE), output.width.div_ceil(TILE));
+        let n_tiles = output.batch * height * width;
+        let most = if in_channels < MANY_CHANNELS {
             MAX_TILES
         } else {
             COLUMNS
         };
         // Few tiles and many weights: pieces are groups of output channels, and each computes all transforms.
-        let is_grouped = n_tiles <= 2 * COLUMNS && out_channels >= 2 * GROUP;
+        let is_grouped = n_tiles <= 2 * COLUMNS && output.channels >= 2 * GROUP;
         let wanted = if is_grouped {
             n_tiles.next_multiple_of(STEP)
         } else {
             most.min(n_tiles.div_ceil(N_PIECES).next_multiple_of(STEP))
         };
-        let n_images = (wanted / (height * width)).clamp(1, input.batch);
+        let n_images = (wanted / (height * width)).clamp(1, output.batch);
         let n_rows = height.div_ceil(height.div_ceil((wanted / width).max(1)));
         // Few channels: what one chunk's transforms write and read stays in the first-level cache.
-        let n_chunk = if input.channels < 2 * ROWS {
+        let n_chunk = if in_channels < 2 * ROWS {
             2 * STEP
         } else {
             if is_grouped { wanted } else { COLUMNS }
         };
         Self {
-            input,
+            output,
             n_images,
             n_rows,
             width,
             n_channels: if is_grouped {
-                out_channels.div_ceil(N_PIECES).next_multiple_of(ROWS)
+                output.channels.div_ceil(N_PIECES).next_multiple_of(ROWS)
             } else {
-                out_channels
+                output.channels
             },
             n_chunk: n_chunk.min((n_images * n_rows * width).next_multiple_of(STEP)),
             pitch: width * TILE + 2,
@@ -219,11 +225,11 @@ pub(super) fn forward(
     out: &mut [f32],
 ) -> ChannelSums {
     let shape = conv.shape.output(input.shape);
-    let layout = Layout::new(input.shape, shape.channels);
+    let layout = Layout::new(shape, input.shape.channels);
     let size = Size {
         images: layout.n_images,
         channels: layout.n_channels,
-        values: layout.n_rows * TILE * input.shape.width,
+        values: layout.n_rows * TILE * shape.width,
     };
     let pieces = cut(out, (shape.channels, shape.plane()), size);
     let weights = conv.winograd.get_or_init(|| transform_weights(conv));
@@ -251,7 +257,7 @@ pub(super) fn forward(
                             layout,
                             input,
                             channel,
-                            first: (piece.image, piece.start / input.shape.width),
+                            first: (piece.image, piece.start / shape.width),
                             padded,
                         });
                     }
@@ -303,27 +309,40 @@ impl Kernel for Pad<'_> {
             height,
             width,
             ..
-        } = layout.input;
+        } = layout.output;
+        // 2 where the input is doubled.
+        let scale = width / self.input.shape.width;
+        let n_from = self.input.shape.width;
         let n_padded = layout.n_padded();
-        let rows = self
-            .padded
-            .chunks_exact_mut(layout.pitch)
-            .take(layout.n_images * n_padded);
-        for (i, to) in rows.enumerate() {
+        for i in 0..layout.n_images * n_padded {
             let image = self.first.0 + i / n_padded;
             let y = self.first.1 + i % n_padded;
+            let (before, to) = self.padded.split_at_mut(i * layout.pitch);
+            let to = &mut to[..layout.pitch];
             if image >= batch || y == 0 || y > height {
                 to.fill(0.0);
                 continue;
             }
+            if scale == 2 && y.is_multiple_of(2) && i % n_padded > 0 {
+                to.copy_from_slice(&before[(i - 1) * layout.pitch..]);
+                continue;
+            }
             let plane = self.input.plane(image, self.channel);
-            let from = &plane[(y - 1) * width..][..width];
+            let from = &plane[(y - 1) / scale * n_from..][..n_from];
             to[0] = 0.0;
             for border in &mut to[width + 1..] {
                 *border = 0.0;
             }
             self.input
-                .copy(s, (image, self.channel), from, &mut to[1..=width]);
+                .copy(s, (image, self.channel), from, &mut to[1..=n_from]);
+            if scale == 2 {
+                // From the end, so that nothing is overwritten before it is read.
+                for x in (0..n_from).rev() {
+                    let value = to[1 + x];
+                    to[1 + 2 * x] = value;
+                    to[2 + 2 * x] = value;
+                }
+            }
         }
     }
 }
@@ -551,7 +570,7 @@ impl Multiply<'_, '_> {
         columns: [S::V; TILE],
     ) {
         let layout = self.layout;
-        let width = layout.input.width;
+        let width = layout.output.width;
         let (row, column) = (tile / layout.width, tile % layout.width);
         let image = row / layout.n_rows;
         let start = (row % layout.n_rows * TILE + y) * width;
@@ -568,7 +587,7 @@ impl Multiply<'_, '_> {
         let (image, channel) = (self.piece.image + image, self.piece.first_channel + channel);
         let finish = Finish::new(s, self.conv, self.extras, image, channel);
         let n_channels = self.conv.shape.out_channels;
-        let plane = (image * n_channels + channel) * layout.input.plane() + self.piece.start;
+        let plane = (image * n_channels + channel) * layout.output.plane() + self.piece.start;
         let residual = self
             .extras
             .residual

@@ -1,4 +1,5 @@
-//! Plain statistics of series of numbers. Series without enough values have none.
+//! Plain statistics of series of numbers: mapping puts a song's values on one scale with them, verification says how a film
+//! moves. Series without enough values have none.
 
 /// The value below which a share (0..=1) of the values lies, interpolated between neighbours.
 pub fn quantile(values: &[f64], share: f64) -> Option<f64> {

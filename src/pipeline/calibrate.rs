@@ -1,0 +1,180 @@
+//! Between planning and drawing: probe frames tell how far the picture moves along the plan's course.
+
+use std::time::Instant;
+
+use sha2::{Digest, Sha256};
+
+use super::session::{Drawer, Session};
+use super::watch::{Event, Watch};
+use crate::calibration::{self, Budget, Calibration, SCALE_PICTURES, Stretch};
+use crate::config::RenderConfig;
+use crate::hex::hex;
+use crate::manifest::RunFolder;
+use crate::mapping::{FrameInputs, Leg, Plan};
+use crate::perception::Percept;
+use crate::units::format_secs;
+use crate::{Error, Result};
+
+/// Even probes for each seed of a leg, as far as they are affordable.
+const PROBES_PER_SEED: usize = 4;
+
+/// Measures how far the picture moves on each leg of the plan's course that the folder doesn't know yet.
+///
+/// # Errors
+/// As [`render`](super::render). What was measured before an error is kept.
+pub(super) fn calibrate(
+    plan: &Plan<'_>,
+    render: &RenderConfig,
+    folder: &RunFolder,
+    session: &mut Session<'_>,
+    watch: &mut Watch<'_>,
+) -> Result<Calibration> {
+    folder.create()?;
+    let pool = calibration::load_pool(folder.path());
+    let known = |leg: &Leg| -> Result<_> {
+        let key = stretch_key(plan, leg, render)?;
+        let stretch = pool.iter().find(|stretch| stretch.key == key).cloned();
+        Ok((key, stretch))
+    };
+    let found: Vec<_> = plan.legs().iter().map(known).collect::<Result<_>>()?;
+    let mut calibration = Calibration::default();
+    if found.iter().all(|(_, stretch)| stretch.is_some()) {
+        calibration.stretches = found.into_iter().filter_map(|(_, found)| found).collect();
+        return Ok(calibration);
+    }
+    let budget = Budget::new(plan.secs(), plan.legs().len(), plan.n_frames());
+    let missing = plan.legs().iter().zip(&found);
+    let missing = missing.filter(|(_, (_, stretch))| stretch.is_none());
+    let n_probes = missing.map(|(leg, _)| budget.of(&leg.span)).sum();
+    let mut probes = Probes {
+        plan,
+        drawer: session.drawer(render, &plan.words(), watch)?,
+        watch,
+        n_done: 0,
+        n_probes,
+        last_scale: Vec::new(),
+    };
+    probes.estimate()?;
+    let mut result = Ok(());
+    for (leg, (key, stretch)) in plan.legs().iter().zip(found) {
+        let stretch = match stretch {
+            Some(stretch) => Ok(stretch),
+            None => probes.measure(leg, key, budget.of(&leg.span)),
+        };
+        match stretch {
+            Ok(stretch) => calibration.stretches.push(stretch),
+            Err(error) => {
+                result = Err(error);
+                break;
+            }
+        }
+    }
+    calibration::save(&calibration, folder.path())?;
+    result.map(|()| calibration)
+}
+
+/// Probes that are being drawn.
+struct Probes<'a, 'w> {
+    plan: &'a Plan<'a>,
+    drawer: Drawer<'a>,
+    watch: &'a mut Watch<'w>,
+    n_done: usize,
+    n_probes: usize,
+    /// The pictures that told the last leg's scale: those of its end are those of the next one's start.
+    last_scale: Vec<(FrameInputs, Percept)>,
+}
+
+impl Probes<'_, '_> {
+    /// Says what the film will take, by the time that a batch of frames does.
+    fn estimate(&mut self) -> Result<()> {
+        let (n_frames, n_probes) = (self.plan.n_frames(), self.n_probes as f64);
+        let first = self.plan.legs().first();
+        let frames = first.map_or_else(Vec::new, |leg| self.plan.scale_inputs(leg).to_vec());
+        let batch = frames.get(..self.drawer.n_batch).unwrap_or(&frames);
+        let started = Instant::now();
+        self.drawer.render(batch)?;
+        let frame_secs = started.elapsed().as_secs_f64() / batch.len().max(1) as f64;
+        self.watch.note(&format!(
+            "calibrating; {n_frames} frames and at most {n_probes} probe pictures ({:.1} % of them, each about half as dear) take \
+             about {} on this machine",
+            100.0 * n_probes / n_frames.max(1) as f64,
+            format_secs(frame_secs * (n_frames as f64 + 0.5 * n_probes), 0),
+        ));
+        Ok(())
+    }
+
+    /// Scale and length of a leg, with at most `n_probes` sketches.
+    fn measure(&mut self, leg: &Leg, key: String, n_probes: usize) -> Result<Stretch> {
+        let plan = self.plan;
+        let pictures = self.scale_pictures(leg)?;
+        let scale = calibration::measure_scale(&pictures, plan.scale_turn());
+        let mut draw = |times: &[f64]| {
+            let inputs = times.iter();
+            let inputs: Result<Vec<_>> = inputs
+                .map(|secs| plan.course_inputs(leg, scale, *secs))
+                .collect();
+            self.sketch(&inputs?)
+        };
+        calibration::measure(
+            key,
+            scale,
+            leg.span.clone(),
+            n_probes.saturating_sub(SCALE_PICTURES),
+            PROBES_PER_SEED * leg.n_seeds(scale),
+            &mut draw,
+        )
+    }
+
+    fn scale_pictures(&mut self, leg: &Leg) -> Result<[Percept; SCALE_PICTURES]> {
+        let inputs = self.plan.scale_inputs(leg);
+        let mut seen = std::mem::take(&mut self.last_scale);
+        seen.retain(|(known, _)| inputs.contains(known));
+        let mut lacking = inputs.to_vec();
+        lacking.retain(|inputs| seen.iter().all(|(known, _)| known != inputs));
+        let sketches = self.sketch(&lacking)?;
+        seen.extend(lacking.into_iter().zip(sketches));
+        let find = |inputs: &FrameInputs| seen.iter().find(|(known, _)| known == inputs);
+        let found: Vec<Percept> = inputs
+            .iter()
+            .filter_map(find)
+            .map(|(_, percept)| percept.clone())
+            .collect();
+        self.last_scale = seen;
+        found.try_into().map_err(|_| Error::Limit {
+            reason: "the model drew fewer pictures than it was asked for".to_owned(),
+            hint: None,
+        })
+    }
+
+    fn sketch(&mut self, inputs: &[FrameInputs]) -> Result<Vec<Percept>> {
+        let mut seen = Vec::with_capacity(inputs.len());
+        for batch in inputs.chunks(self.drawer.n_batch) {
+            self.watch.go_on()?;
+            seen.extend(self.drawer.sketch(batch)?.iter().map(Percept::of));
+            self.n_done += batch.len();
+            (self.watch.observe)(Event::Probes {
+                n_done: self.n_done,
+                n_probes: self.n_probes,
+            });
+        }
+        Ok(seen)
+    }
+}
+
+/// Hash of everything that determines the pictures of a leg: what it shows, and the model with its settings, but not the
+/// film's size, rate and hits.
+fn stretch_key(plan: &Plan<'_>, leg: &Leg, render: &RenderConfig) -> Result<String> {
+    let determined_by = (
+        calibration::SCHEMA_VERSION,
+        plan.signature(leg)?,
+        &render.weights_sha256,
+        render.draw_size,
+        render.n_steps,
+        &render.diffusion,
+    );
+    let json = serde_json::to_vec(&determined_by).map_err(|error| Error::Limit {
+        reason: format!("can't name a calibration: {error}"),
+        hint: None,
+    })?;
+    Ok(hex(&Sha256::digest(&json)))
+}

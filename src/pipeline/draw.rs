@@ -1,0 +1,153 @@
+//! Frames are drawn on one thread and encoded on another.
+
+use std::ops::Range;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::Instant;
+
+use image::RgbImage;
+
+use super::session::Drawer;
+use super::watch::{Event, Watch};
+use crate::manifest::{RunFolder, chunk_id, inputs};
+use crate::mapping::FrameInputs;
+use crate::video::{ChunkWriter, EncodeConfig, grid_pieces};
+use crate::{Error, Result, Timeline, camera};
+
+/// Frames to draw.
+pub(super) struct Work<'a> {
+    pub timeline: &'a Timeline,
+    /// Pieces of the chunks' grid that no finished chunk holds, half-open.
+    pub missing: Vec<Range<u64>>,
+    /// Of `n_frames` that were asked for, those found finished.
+    pub n_done: u64,
+    pub n_frames: u64,
+}
+
+/// From the drawing to the encoding thread.
+enum Message {
+    Begin { id: String, first_frame: u64 },
+    Picture(RgbImage),
+    Finish,
+}
+
+/// Draws on this thread and encodes on another. The channel holds two batches: a slow encoder stalls the drawing rather
+/// than filling the memory.
+pub(super) fn draw_and_encode(
+    work: &Work<'_>,
+    folder: &RunFolder,
+    encoding: &EncodeConfig,
+    drawer: &mut Drawer<'_>,
+    watch: &mut Watch<'_>,
+) -> Result<()> {
+    std::thread::scope(|scope| {
+        let (send, receive) = sync_channel(2 * drawer.n_batch);
+        let encoder = scope.spawn(move || encode(&receive, folder, encoding));
+        let drawn = draw(work, drawer, watch, |message| send.send(message).is_ok());
+        drop(send);
+        let encoded = encoder.join().unwrap_or_else(|_| {
+            Err(Error::Video {
+                reason: "the encoder panicked; please report this".to_owned(),
+            })
+        });
+        // A failed encoder closes the channel, which ends the drawing: its error is the cause.
+        encoded.and(drawn)
+    })
+}
+
+fn draw(
+    work: &Work<'_>,
+    drawer: &mut Drawer<'_>,
+    watch: &mut Watch<'_>,
+    send: impl Fn(Message) -> bool,
+) -> Result<()> {
+    let mut n_done = work.n_done;
+    let mut is_first = true;
+    let mut last = None;
+    for piece in &work.missing {
+        let id = chunk_id(work.timeline, piece.clone())?;
+        if !send(Message::Begin {
+            id,
+            first_frame: piece.start,
+        }) {
+            return Ok(());
+        }
+        for batch in grid_pieces(0..piece.end - piece.start, drawer.n_batch as u64) {
+            watch.go_on()?;
+            let started = Instant::now();
+            let batch = inputs(
+                work.timeline,
+                piece.start + batch.start..piece.start + batch.end,
+            )?;
+            let pictures = draw_batch(drawer, &batch, &mut last)?;
+            for (picture, frame) in pictures.into_iter().zip(&batch) {
+                let seen = camera::look(picture, &frame.camera);
+                if !send(Message::Picture(seen)) {
+                    return Ok(());
+                }
+            }
+            n_done += batch.len() as u64;
+            if std::mem::take(&mut is_first) {
+                let frames_per_second =
+                    batch.len() as f64 / started.elapsed().as_secs_f64().max(1e-9);
+                let secs = (work.n_frames - n_done) as f64 / frames_per_second;
+                (watch.observe)(Event::Estimate {
+                    secs,
+                    frames_per_second,
+                });
+            }
+            if let Some(inputs) = batch.last() {
+                (watch.observe)(Event::Frames { n_done, inputs });
+            }
+        }
+        if !send(Message::Finish) {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Draws a batch, as it is before the camera looks at it. A frame whose inputs are those of the one before repeats it; `last`
+/// is the last of the batch before.
+fn draw_batch(
+    drawer: &mut Drawer<'_>,
+    frames: &[FrameInputs],
+    last: &mut Option<(FrameInputs, RgbImage)>,
+) -> Result<Vec<RgbImage>> {
+    let mut distinct: Vec<FrameInputs> = Vec::new();
+    for frame in frames {
+        let before = distinct.last().or(last.as_ref().map(|(inputs, _)| inputs));
+        if before.is_none_or(|before| !before.draws_like(frame)) {
+            distinct.push(frame.clone());
+        }
+    }
+    let drawn = drawer.render(&distinct)?;
+    let mut drawn = distinct.into_iter().zip(drawn);
+    let mut pictures = Vec::with_capacity(frames.len());
+    for frame in frames {
+        if last
+            .as_ref()
+            .is_none_or(|(inputs, _)| !inputs.draws_like(frame))
+        {
+            *last = drawn.next();
+        }
+        pictures.extend(last.as_ref().map(|(_, picture)| picture.clone()));
+    }
+    Ok(pictures)
+}
+
+fn encode(messages: &Receiver<Message>, folder: &RunFolder, encoding: &EncodeConfig) -> Result<()> {
+    let mut chunk = None;
+    for message in messages {
+        match (message, &mut chunk) {
+            (Message::Begin { id, first_frame }, _) => {
+                chunk = Some(ChunkWriter::new(folder.path(), &id, first_frame, encoding)?);
+            }
+            (Message::Picture(picture), Some(chunk)) => chunk.push(&picture)?,
+            (Message::Finish, _) => {
+                chunk.take().map(ChunkWriter::finish).transpose()?;
+            }
+            (Message::Picture(_), None) => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,133 @@
+//! Where frames are drawn: the machine's threads and device, and the model on it.
+
+use std::sync::Arc;
+
+use image::RgbImage;
+
+use super::watch::{Event, Watch};
+use crate::config::RenderConfig;
+use crate::diffusion::{ModelStore, Renderer, StableDiffusion, choose_device, choose_dtype};
+use crate::mapping::{FrameInputs, PromptText};
+use crate::{Error, Result};
+
+/// What rendering depends on, but no pixel does.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// `auto`, `cpu`, `cuda`, `cuda:N` or `metal`.
+    pub device: String,
+    /// Frames drawn at once, 1 or more.
+    pub n_batch: usize,
+    /// Where models are.
+    pub store: ModelStore,
+    /// Threads that draw; one for each core where it is left out. The encoder has one of its own beside them.
+    pub n_threads: Option<usize>,
+}
+
+/// A machine at work. Threads and model come when they are first needed and stay for all of a run.
+pub(super) struct Session<'a> {
+    machine: &'a Machine,
+    open: Option<Open>,
+}
+
+struct Open {
+    config: RenderConfig,
+    renderer: StableDiffusion,
+    threads: Arc<rayon::ThreadPool>,
+}
+
+/// A model that is ready to draw.
+pub(super) struct Drawer<'a> {
+    renderer: &'a mut StableDiffusion,
+    threads: &'a rayon::ThreadPool,
+    /// Frames drawn at once, 1 or more.
+    pub n_batch: usize,
+}
+
+impl<'a> Session<'a> {
+    pub fn new(machine: &'a Machine) -> Self {
+        Self {
+            machine,
+            open: None,
+        }
+    }
+
+    /// The model that a film is planned with, ready for some prompts.
+    ///
+    /// # Errors
+    /// [`Error::Weights`], [`Error::Device`]; [`Error::Limit`] where threads can't be started.
+    pub fn drawer(
+        &mut self,
+        config: &RenderConfig,
+        words: &[PromptText],
+        watch: &mut Watch<'_>,
+    ) -> Result<Drawer<'_>> {
+        let open = match self.open.take().filter(|open| open.config == *config) {
+            Some(open) => open,
+            None => Open {
+                config: config.clone(),
+                threads: Arc::new(threads(self.machine)?),
+                renderer: load(config, self.machine, watch)?,
+            },
+        };
+        let open = self.open.insert(open);
+        open.threads
+            .clone()
+            .install(|| open.renderer.prepare(words))?;
+        Ok(Drawer {
+            renderer: &mut open.renderer,
+            threads: &open.threads,
+            n_batch: self.machine.n_batch.max(1),
+        })
+    }
+}
+
+impl Drawer<'_> {
+    /// Draws frames in the machine's threads.
+    ///
+    /// # Errors
+    /// As [`Renderer::render`].
+    pub fn render(&mut self, frames: &[FrameInputs]) -> Result<Vec<RgbImage>> {
+        self.threads.install(|| self.renderer.render(frames))
+    }
+
+    /// Sketches frames in the machine's threads.
+    ///
+    /// # Errors
+    /// As [`Renderer::sketch`].
+    pub fn sketch(&mut self, frames: &[FrameInputs]) -> Result<Vec<RgbImage>> {
+        self.threads.install(|| self.renderer.sketch(frames))
+    }
+}
+
+fn threads(machine: &Machine) -> Result<rayon::ThreadPool> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(machine.n_threads.unwrap_or(0)) // 0 = one for each core
+        .thread_name(|idx| format!("draw {idx}"))
+        .build()
+        .map_err(|error| Error::Limit {
+            reason: format!("can't start the threads that draw: {error}"),
+            hint: Some("ask for fewer with --threads".to_owned()),
+        })
+}
+
+fn load(
+    config: &RenderConfig,
+    machine: &Machine,
+    watch: &mut Watch<'_>,
+) -> Result<StableDiffusion> {
+    let model = machine.store.open_for(config, &mut |loading| {
+        (watch.observe)(Event::Loading(loading));
+        watch.go_on()
+    })?;
+    if model.sha256(&machine.store.digests)? != config.weights_sha256 {
+        return Err(Error::weights(
+            &config.model,
+            "the weights are not those that the timeline was planned with",
+        )
+        .with_hint("plan again with these weights, or bring the old ones back"));
+    }
+    let (device, name) = choose_device(&machine.device)?;
+    let dtype = choose_dtype(config.diffusion.dtype.as_deref().unwrap_or("auto"), &device)?;
+    watch.note(&format!("drawing on {name}, weights in {dtype:?}"));
+    StableDiffusion::load(&model, config, &device, dtype)
+}
