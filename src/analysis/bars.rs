@@ -16,7 +16,7 @@ const SLIP_COST: f32 = 12.0;
 /// Weight of the evidence: neighbouring downbeats often err alike.
 const WEIGHT: f32 = 0.5;
 /// Log-odds of a downbeat: bias, then the weight of each of [`describe`]'s numbers; see `training/README.md`.
-const ODDS: [f32; N_SIGNS + 1] = [-1.30, 0.79, 0.37, 0.08, 2.65];
+const ODDS: [f32; N_SIGNS + 1] = [-1.31, 0.79, 0.37, 0.08, 2.68];
 /// Numbers that describe a beat.
 const N_SIGNS: usize = 4;
 /// Beats on each side of one between which the sound is compared.

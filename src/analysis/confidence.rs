@@ -1,18 +1,23 @@
 //! How sure the beats and the tempo are.
 
 use super::inputs::HOPS_PER_FRAME;
+use super::percentile::percentile;
 use super::tracker::Heard;
 
 /// Probabilities, estimated from how plainly the network hears the beats; see `training/README.md`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Confidence {
-    /// That a beat lies within 70 ms of a true one.
+    /// That a beat lies within 70 ms of a true one: the expected F-measure.
     pub beat: f64,
     /// That the tempo is within 4 % of the true one.
     pub tempo: f64,
 }
 
-/// What the network heard at the beats, and elsewhere.
+/// Numbers that [`describe`] gives.
+pub(super) const N_TRAITS: usize = 5;
+
+/// What the network heard at the beats, and halfway between; the share of beats where the tempo breaks; how many beats there are;
+/// how many octaves their tempo lies from the likely one.
 pub(super) fn describe(beats: &[(usize, u32)], heard: &Heard<'_>) -> [f64; N_TRAITS] {
     let values = &heard.activations.beat;
     let at = |hop: usize| {
@@ -25,19 +30,20 @@ pub(super) fn describe(beats: &[(usize, u32)], heard: &Heard<'_>) -> [f64; N_TRA
     let on = beats.iter().map(|(hop, _)| at(*hop)).sum::<f64>() / n;
     let between = beats.windows(2).map(|w| at((w[0].0 + w[1].0) / 2));
     let off = between.sum::<f64>() / n;
-    let unsteady = beats.windows(3).filter(|w| {
-        let (a, b) = ((w[1].0 - w[0].0) as f64, (w[2].0 - w[1].0) as f64);
-        (a / b - 1.0).abs() > 0.15
-    });
-    [on, off, unsteady.count() as f64 / n, (n / 20.0).min(1.0)]
+    let periods: Vec<f32> = beats.windows(2).map(|w| (w[1].0 - w[0].0) as f32).collect();
+    let is_break = |w: &&[f32]| (w[1] / w[0] - 1.0).abs() > 0.15;
+    let n_breaks = periods.windows(2).filter(is_break).count() as f64;
+    let octaves = match heard.period {
+        Some(likely) if !periods.is_empty() => (percentile(&periods, 0.5) / likely).log2().abs(),
+        _ => 1.0,
+    };
+    let octaves = f64::from(octaves.min(1.0));
+    [on, off, n_breaks / n, (n / 20.0).min(1.0), octaves]
 }
 
-/// Numbers that [`describe`] gives.
-pub(super) const N_TRAITS: usize = 4;
-
-/// Bias, then a weight for each trait.
-const BEAT_WEIGHTS: [f64; N_TRAITS + 1] = [-4.0, 7.0, -3.0, -4.0, 0.0];
-const TEMPO_WEIGHTS: [f64; N_TRAITS + 1] = [-4.0, 7.0, -3.0, -4.0, 0.0];
+/// Bias, then a weight for each trait; see `training/README.md`.
+const BEAT_WEIGHTS: [f64; N_TRAITS + 1] = [-2.12, 4.70, -0.88, 0.0, 1.25, -2.81];
+const TEMPO_WEIGHTS: [f64; N_TRAITS + 1] = [-2.26, 4.92, -0.99, -0.12, 0.78, -3.34];
 
 /// Of beats given as hop and position.
 pub(super) fn of(beats: &[(usize, u32)], heard: &Heard<'_>) -> Confidence {
@@ -56,11 +62,12 @@ pub(super) fn of(beats: &[(usize, u32)], heard: &Heard<'_>) -> Confidence {
 mod tests {
     use super::super::analyze::hear;
     use super::super::features::{FeatureExtractor, HOP_SECS};
-    use super::super::{AnalysisConfig, onset, rhythm, stream, tempo, tracker};
+    use super::super::{AnalysisConfig, bars, onset, rhythm, stream, tempo, tracker};
     use super::*;
     use crate::Track;
 
-    /// For each WAV file a `.traits` file: JSON with what [`describe`] says and the beats it is said of.
+    /// For each WAV file a `.traits` file: JSON with what [`describe`] says, the beats it is said of, and what
+    /// [`bars::describe`] says of each.
     #[test]
     #[ignore = "writes what the confidences are fitted to; see training/README.md"]
     fn training_traits() {
@@ -90,7 +97,12 @@ mod tests {
             let tracker = tracker::tracker(config.tracker, track.sample_rate_hz).unwrap();
             let kept = rhythm::kept(&tracker.finish(&heard).unwrap(), &heard, &onsets);
             let beats: Vec<f64> = kept.iter().map(|b| b.0 as f64 * HOP_SECS).collect();
-            let row = serde_json::json!({"traits": describe(&kept, &heard), "beats": beats});
+            let hops: Vec<usize> = kept.iter().map(|b| b.0).collect();
+            let row = serde_json::json!({
+                "traits": describe(&kept, &heard),
+                "beats": beats,
+                "signs": bars::describe(&hops, &heard),
+            });
             std::fs::write(path.with_extension("traits"), row.to_string()).unwrap();
         }
     }

@@ -13,7 +13,7 @@ pub(super) use super::bar_pointer::METERS;
 /// Fewest beats that make a rhythm.
 const MIN_BEATS: usize = 4;
 /// Confidence below which nothing is claimed.
-const MIN_CONFIDENCE: f64 = 0.05;
+const MIN_CONFIDENCE: f64 = 0.1;
 /// Farthest that a beat is moved to an onset, in seconds.
 const SNAP_SECS: f64 = 0.04;
 

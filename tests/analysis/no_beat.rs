@@ -2,6 +2,8 @@
 
 use std::f32::consts::TAU;
 
+use visualize::analysis::CLEAR_BEAT_CONFIDENCE;
+
 use super::{hear, ping};
 
 fn noise(t: f32) -> f32 {
@@ -60,16 +62,8 @@ fn without_a_beat_none_is_claimed() {
     for (name, sound) in sounds {
         let heard = hear(44_100, 1, 20.0, sound);
         assert!(!heard.has_clear_beats(), "{name}");
-        assert!(
-            heard.beat_confidence < 0.3,
-            "{name}: {}",
-            heard.beat_confidence
-        );
-        assert!(
-            heard.tempo_confidence < 0.3,
-            "{name}: {}",
-            heard.tempo_confidence
-        );
+        let claimed = heard.beat_confidence.max(heard.tempo_confidence);
+        assert!(claimed < CLEAR_BEAT_CONFIDENCE, "{name}: {claimed}");
         if !["noise", "speech"].contains(&name) {
             assert!(
                 heard.beats.is_empty() && heard.tempo_bpm.is_none(),

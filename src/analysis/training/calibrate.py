@@ -1,13 +1,16 @@
-"""Fits the confidences: python3 calibrate.py FOLDER
+"""Fits the weights of confidence.rs and bars.rs: python3 calibrate.py FOLDER...
 
-FOLDER holds held-out pieces by generate.py with the `.traits` of the ignored test `training_traits`. Prints the weights of
-confidence.rs (bias first), fitted to even pieces, and how well they foretell the odd ones. Needs numpy.
+Each FOLDER holds held-out pieces by generate.py with the `.traits` of the ignored test `training_traits`. Prints the weights (bias
+first), and for the confidences how well weights fitted to four fifths of the pieces foretell the rest. Needs numpy.
 """
 import json
 import sys
 from pathlib import Path
 
 import numpy as np
+
+N_FOLDS = 5
+NO_MUSIC_WEIGHT = 2.0  # a grid made up for noise is worse than a doubted beat
 
 
 def f_measure(reference, estimate, window=0.07):
@@ -22,18 +25,35 @@ def f_measure(reference, estimate, window=0.07):
     return 2 * n / max(1, len(reference) + len(estimate))
 
 
-def fit(x, y, steps=4000):
-    x = np.hstack([np.ones((len(x), 1)), x])
-    w = np.zeros(x.shape[1])
-    for _ in range(steps):
-        p = 1 / (1 + np.exp(-x @ w))
-        w -= 0.5 * (x.T @ (p - y) / len(y) + 1e-3 * np.r_[0, w[1:]])
+def with_bias(x):
+    return np.hstack([np.ones((len(x), 1)), x])
+
+
+def chance(x, weights):
+    return 1 / (1 + np.exp(-with_bias(x) @ weights))
+
+
+def fit(x, y, weight, ridge=0.3):
+    """Logistic regression by Newton's method; y may lie between 0 and 1."""
+    columns = with_bias(x)
+    w, penalty = np.zeros(columns.shape[1]), ridge * np.eye(columns.shape[1])
+    penalty[0, 0] = 1e-6
+    for _ in range(50):
+        p = chance(x, w)
+        w -= np.linalg.solve((columns * (weight * p * (1 - p))[:, None]).T @ columns + penalty, columns.T @ (weight * (p - y)) + penalty @ w)
     return w
 
 
+def downbeats_among(beats, truth):
+    """1 for each beat that is a downbeat, 0 for another true beat, -1 for a wrong one."""
+    times = np.array([b["time_secs"] for b in truth["beats"]])
+    nearest = [int(np.abs(times - beat).argmin()) for beat in beats]
+    return np.array([int(truth["beats"][k]["position_in_bar"] == 1) if abs(times[k] - beat) <= 0.07 else -1 for k, beat in zip(nearest, beats)])
+
+
 def main():
-    traits, beat_f, tempo = [], [], []
-    for path in sorted(Path(sys.argv[1]).glob("*.traits")):
+    traits, beat_f, tempo, is_music, signs, firsts, shares = [], [], [], [], [], [], []
+    for path in sorted(p for folder in sys.argv[1:] for p in Path(folder).glob("*.traits")):
         heard, truth = json.loads(path.read_text()), json.loads(path.with_suffix(".json").read_text())
         beats = heard["beats"]
         if len(beats) < 4:
@@ -42,16 +62,26 @@ def main():
         traits.append(heard["traits"])
         beat_f.append(f_measure([b["time_secs"] for b in truth["beats"]], beats))
         tempo.append(float(bool(truth["tempo_bpm"]) and abs(60 / period / truth["tempo_bpm"] - 1) <= 0.04))
-    traits = np.array(traits)
+        is_music.append(bool(truth["beats"]))
+        if beat_f[-1] > 0.85:
+            first = downbeats_among(beats, truth)
+            signs.append(np.array(heard["signs"])[first >= 0])
+            firsts.append(first[first >= 0])
+            shares.append(np.full(len(firsts[-1]), 40 / len(firsts[-1])))
+    traits, weight = np.array(traits), np.where(is_music, 1.0, NO_MUSIC_WEIGHT)
     for name, target in (("BEAT_WEIGHTS", np.array(beat_f)), ("TEMPO_WEIGHTS", np.array(tempo))):
-        weights = fit(traits[::2], target[::2])
-        print(name, [round(float(w), 2) for w in fit(traits, target)])
-        foretold = 1 / (1 + np.exp(-(weights[0] + traits[1::2] @ weights[1:])))
+        foretold = np.zeros(len(target))
+        for fold in range(N_FOLDS):
+            held_out = np.arange(len(target)) % N_FOLDS == fold
+            foretold[held_out] = chance(traits[held_out], fit(traits[~held_out], target[~held_out], weight[~held_out]))
+        print(name, np.round(fit(traits, target, weight), 2).tolist())
+        print(f"  mean squared error {np.mean((foretold - target) ** 2):.3f}; claimed at most of no music: {foretold[~np.array(is_music)].max(initial=0):.2f}")
         print("  claimed   pieces  mean claim  truth")
-        for low, high in ((0, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.85), (0.85, 1.01)):
+        for low, high in ((0, 0.1), (0.1, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.85), (0.85, 1.01)):
             inside = (foretold >= low) & (foretold < high)
             if inside.any():
-                print(f"  {low:.2f}-{min(high, 1):.2f} {inside.sum():6d} {foretold[inside].mean():10.2f} {target[1::2][inside].mean():8.2f}")
+                print(f"  {low:.2f}-{min(high, 1):.2f} {inside.sum():6d} {foretold[inside].mean():10.2f} {target[inside].mean():8.2f}")
+    print("ODDS", np.round(fit(np.vstack(signs), np.concatenate(firsts), np.concatenate(shares), 1.0), 2).tolist())
 
 
 if __name__ == "__main__":
