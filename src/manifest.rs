@@ -7,7 +7,9 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use crate::config::{Encoding, Size};
 use crate::mapping::{FrameInputs, hold_still};
+use crate::units::FrameRate;
 use crate::video::{self, Coverage, EncodeConfig};
 use crate::{Error, Result, Timeline};
 
@@ -122,17 +124,17 @@ pub fn chunk_id(timeline: &Timeline, frames: Range<u64>) -> Result<String> {
         DRAWING_VERSION,
         inputs,
         &timeline.render,
-        encode_config(timeline),
+        encode_config(timeline.render.size, timeline.frame_rate, timeline.encoding),
     ))
 }
 
-/// Encoder settings of a timeline's film.
-pub fn encode_config(timeline: &Timeline) -> EncodeConfig {
+/// Encoder settings of a film.
+pub fn encode_config(size: Size, frame_rate: FrameRate, encoding: Encoding) -> EncodeConfig {
     EncodeConfig {
-        size: timeline.render.size,
-        frame_rate: timeline.frame_rate,
-        qp: timeline.encoding.qp,
-        gop_len: timeline.encoding.gop_len,
+        size,
+        frame_rate,
+        qp: encoding.qp,
+        gop_len: encoding.gop_len,
     }
 }
 

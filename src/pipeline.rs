@@ -176,6 +176,8 @@ fn compose(
         frame_rate,
         ..request.mapping.clone()
     };
+    // A size that can't be encoded is refused before probes are drawn in it.
+    encode_config(config.render.size, frame_rate, config.encoding).validate()?;
     let plan = Plan::new(analysis, &request.script, &config)?;
     let is_measured = request.calibrate && !plan.legs().is_empty();
     let calibration = is_measured
@@ -198,7 +200,7 @@ fn draw(
     session: &mut Session<'_>,
     watch: &mut Watch<'_>,
 ) -> Result<()> {
-    let encoding = encode_config(timeline);
+    let encoding = encode_config(timeline.render.size, timeline.frame_rate, timeline.encoding);
     encoding.validate()?;
     folder.create()?;
     let frames = frames.start..frames.end.min(timeline.frames.len() as u64);

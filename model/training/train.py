@@ -25,7 +25,7 @@ from training import save
 
 HERE = Path(__file__).resolve().parent
 # Share of the budget by stage. Pictures come first, so that every later stage can resume without them.
-SHARES = {"autoencoder": 0.16, "small": 0.05, "large": 0.07, "coarse": 0.24, "middle": 0.18, "fine": 0.24, "pairs": 0.07, "student": 0.11,
+SHARES = {"autoencoder": 0.16, "small": 0.06, "large": 0.08, "coarse": 0.16, "middle": 0.28, "fine": 0.22, "pairs": 0.08, "student": 0.12,
           "decoder": 0.15}
 # (cpu, gpu): pictures of each set at most, and batch of each training.
 COUNTS = {"small": (16_000, 200_000), "large": (4_096, 60_000), "wide": (768, 20_000), "crops": (6_000, 24_000), "sharp": (1_500, 6_000), "pairs": (2_000, 60_000)}

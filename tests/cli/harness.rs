@@ -17,8 +17,8 @@ pub struct Run {
     pub stderr: String,
 }
 
-/// Flags that make a film cheap: 64x64 pixels, drawn at that size, 8 frames a second.
-pub const SMALL: [&str; 6] = ["--size", "64x64", "--draw-size", "64x64", "--fps", "8"];
+/// Flags that make a film cheap: 64x64 pixels, drawn a quarter as wide as the model likes it, 8 frames a second.
+pub const SMALL: [&str; 6] = ["--size", "64x64", "--draw-size", "128x128", "--fps", "8"];
 
 impl Bench {
     /// `song.wav`, 3 seconds of clicks over a tone, and `prompts.txt` with two prompts.

@@ -42,7 +42,7 @@ fn the_bundled_model_and_its_folder_are_described_alike() {
     assert_eq!(bundled, info(&folder("")));
     assert_eq!(bundled["kind"], "model");
     assert_eq!(bundled["class"], "StableDiffusionPipeline");
-    assert_eq!(bundled["native_side"], 256);
+    assert_eq!(bundled["native_side"], 512);
     assert_eq!(bundled["parts"].as_array().unwrap().len(), 3);
     assert!(bundled["parts"][1]["dtypes"]["F16"].as_u64().unwrap() > 1_000_000);
     let run = bench.run(&["models", "info", "bundled"]);
@@ -51,7 +51,7 @@ fn the_bundled_model_and_its_folder_are_described_alike() {
         "unet",
         "CLIPTextModel",
         "F16",
-        "256x256",
+        "512x512",
         "scheduler",
         "guidance",
         "memory",
@@ -108,7 +108,7 @@ fn loras_and_autoencoders_are_known_by_their_tensors() {
     let vae = info(&folder("vae"));
     assert_eq!(
         (vae["kind"].as_str(), vae["scale"].as_u64()),
-        (Some("vae"), Some(8))
+        (Some("vae"), Some(16))
     );
     assert_eq!(
         info(&folder("vae/diffusion_pytorch_model.safetensors"))["class"],
