@@ -54,7 +54,7 @@ impl Budget {
     /// A sixth of the frames at 24 a second, and as many at every rate from 12 a second on, so that films of these rates
     /// agree; below, and where a film shows a small part of its course, a third of the frames. A probe is a sketch, which
     /// takes about half of a frame's time: at 24 a second, probes add less than a tenth to a film's. Films of less than six
-    /// seconds may take [`LEAST_PROBES`] all the same.
+    /// seconds may take 24 all the same.
     pub fn new(course_secs: f64, n_legs: usize, n_frames: u64) -> Self {
         let affordable = MAX_SHARE * n_frames as f64;
         let most = affordable.min(PROBES_PER_SEC * course_secs);

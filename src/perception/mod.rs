@@ -17,9 +17,9 @@
 //!
 //! On 225 pairs of pictures of the bundled model, a hundredth of the way to all of it apart, its ranks correlate with those of
 //! `sqrt(1 - MS-SSIM)` (Wang, Simoncelli, Bovik 2003) by 0.934 and with those of the mean absolute difference of RGB by
-//! 0.994; these two between them by 0.925. Structure that divides smaller contrasts out agrees better with MS-SSIM (by another 0.012 with
-//! a quarter of the least contrast), but then half of each step of a slow film is the rounding of 8 bits and of the codec, by
-//! steps of one frame held against steps of eight; now it is a fifth to a third.
+//! 0.994; these two between them by 0.925. Structure that divides smaller contrasts out agrees a little better with MS-SSIM
+//! (by 0.012 more with a quarter of the least contrast, on earlier weights), but then half of each step of a slow film is the
+//! rounding of 8 bits and of the codec, by steps of one frame held against steps of eight; now it is a fifth to a third.
 
 #[cfg(test)]
 mod ms_ssim;
