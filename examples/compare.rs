@@ -3,7 +3,7 @@
 //!
 //!     cargo run --release --example compare -- samples/song.flac more/songs.mp3
 //!
-//! Options in front of the songs: `--size 256x256` for all films, `--prompts FILE`, `--keep FOLDER` for films and plots.
+//! Options in front of the songs: `--size 256x256` for films smaller than the bundled model's own 512x512, `--prompts FILE`, `--keep FOLDER` for films and plots.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -123,7 +123,7 @@ struct Options {
 impl Options {
     fn read() -> Result<Self> {
         let mut options = Self {
-            size: "256x256".parse()?,
+            size: "512x512".parse()?,
             prompts: None,
             keep: None,
             songs: Vec::new(),

@@ -4,19 +4,24 @@
 //! as a whole, since sections begin with bars. The most likely positions are found by the Viterbi algorithm, in which a bar that
 //! ends early or late costs as much as many doubtful downbeats: rubato and breaks don't shift the bars behind them.
 
-use super::bar_pointer::{DOWNBEAT_SHARE, METER_COST, METERS, N_POSITIONS, layout};
 use super::features::{FLOOR_DB, Features};
 use super::inputs::HOPS_PER_FRAME;
 use super::percentile::percentile;
-use super::tempo::{self, standardised};
+use super::tempo::{self, METERS, standardised};
 use super::tracker::Heard;
 
+/// Log-probability of a meter, relative to 4, for each bar.
+const METER_COST: [f32; 6] = [0.25, 0.1, 0.0, 0.5, 0.5, 0.6];
+/// Positions in bars of all meters, one after the other.
+const N_POSITIONS: usize = 27;
+/// Share of downbeats among beats that the network expects without evidence.
+const DOWNBEAT_SHARE: f32 = 0.28;
 /// Cost of a bar that ends early or late, and of another meter.
 const SLIP_COST: f32 = 12.0;
 /// Weight of the evidence: neighbouring downbeats often err alike.
 const WEIGHT: f32 = 0.5;
 /// Log-odds of a downbeat: bias, then the weight of each of [`describe`]'s numbers; see `training/README.md`.
-const ODDS: [f32; N_SIGNS + 1] = [-1.31, 0.79, 0.37, 0.08, 2.68];
+const ODDS: [f32; N_SIGNS + 1] = [-1.85, 1.2, 0.77, -0.4, 0.91];
 /// Numbers that describe a beat.
 const N_SIGNS: usize = 4;
 /// Beats on each side of one between which the sound is compared.
@@ -70,10 +75,10 @@ fn log_odds(p: f32) -> f32 {
 fn novelty(features: &Features, hops: &[usize]) -> Vec<f32> {
     let periods: Vec<f32> = hops.windows(2).map(|w| (w[1] - w[0]) as f32).collect();
     let reach = NOVELTY_BEATS * percentile(&periods, 0.5).max(1.0) as usize;
-    let sums = Sums::of(features);
+    let levels = Levels::of(features);
     let change = |hop: &usize| {
-        let before = sums.mean(hop.saturating_sub(reach), *hop);
-        let after = sums.mean(*hop, hop + reach);
+        let before = levels.mean(hop.saturating_sub(reach), *hop);
+        let after = levels.mean(*hop, hop + reach);
         let squares = before.iter().zip(&after).map(|(a, b)| (a - b).powi(2));
         squares.sum::<f32>().sqrt()
     };
@@ -89,55 +94,67 @@ fn novelty(features: &Features, hops: &[usize]) -> Vec<f32> {
         .collect()
 }
 
-/// Sums of the spectrogram's rows up to each, above silence and in units of novelty.
-struct Sums {
-    /// `[row][band]`
-    rows: Vec<f64>,
-    n_bands: usize,
-    hops_per_row: usize,
+/// The spectrogram above silence, in units of novelty.
+struct Levels<'a> {
+    features: &'a Features,
+    floor_db: f32,
+    scale: f32,
 }
 
-impl Sums {
-    fn of(features: &Features) -> Self {
+impl<'a> Levels<'a> {
+    fn of(features: &'a Features) -> Self {
         let spectrogram = &features.spectrogram;
-        let (n_bands, hops_per_row) = (spectrogram.n_bands(), spectrogram.hops_per_row());
-        let n_rows = features.n_hops.div_ceil(hops_per_row);
-        let mut levels = vec![0.0f32; n_bands];
-        let mut read = |row: usize| {
-            spectrogram.read(row * hops_per_row, &mut levels);
-            levels.clone()
+        let mut levels = vec![0.0f32; spectrogram.n_bands()];
+        let loudest = |hop: usize| {
+            spectrogram.read(hop, &mut levels);
+            levels.iter().copied().fold(FLOOR_DB, f32::max)
         };
-        let loudest = |row: Vec<f32>| row.into_iter().fold(FLOOR_DB, f32::max);
-        let loudest: Vec<f32> = (0..n_rows).map(|row| loudest(read(row))).collect();
-        let floor_db = percentile(&loudest, 0.95) - RANGE_DB;
-        let scale = 1.0 / (UNIT_DB * (n_bands.max(1) as f32).sqrt());
-        let mut rows = vec![0.0f64; n_bands];
-        for row in 0..n_rows {
-            for (band, level) in read(row).into_iter().enumerate() {
-                let sum = rows[row * n_bands + band];
-                rows.push(sum + f64::from((level - floor_db).max(0.0) * scale));
-            }
-        }
+        let rows = (0..features.n_hops).step_by(spectrogram.hops_per_row());
+        let loudest: Vec<f32> = rows.map(loudest).collect();
         Self {
-            rows,
-            n_bands,
-            hops_per_row,
+            features,
+            floor_db: percentile(&loudest, 0.95) - RANGE_DB,
+            scale: 1.0 / (UNIT_DB * (spectrogram.n_bands().max(1) as f32).sqrt()),
         }
     }
 
     /// Mean of the rows of `start..end` in hops, of one at least.
     fn mean(&self, start: usize, end: usize) -> Vec<f32> {
-        let n_rows = (self.rows.len() / self.n_bands.max(1)).saturating_sub(1);
-        if n_rows == 0 {
-            return Vec::new();
+        let spectrogram = &self.features.spectrogram;
+        let mut row = vec![0.0f32; spectrogram.n_bands()];
+        let mut mean = vec![0.0f32; row.len()];
+        let last = self.features.n_hops.saturating_sub(1);
+        let first = start.min(last);
+        let hops = (first..end.clamp(first + 1, last + 1)).step_by(spectrogram.hops_per_row());
+        let scale = self.scale / hops.len() as f32;
+        for hop in hops {
+            spectrogram.read(hop, &mut row);
+            for (mean, level) in mean.iter_mut().zip(&row) {
+                *mean += (level - self.floor_db).max(0.0) * scale;
+            }
         }
-        let first = (start / self.hops_per_row).min(n_rows - 1);
-        let end = (end / self.hops_per_row).clamp(first + 1, n_rows);
-        let row = |i: usize| &self.rows[i * self.n_bands..(i + 1) * self.n_bands];
-        let sums = row(end).iter().zip(row(first));
-        sums.map(|(b, a)| ((b - a) / (end - first) as f64) as f32)
-            .collect()
+        mean
     }
+}
+
+/// Index of the first position of each meter, and the meter of each position.
+struct Layout {
+    first: [usize; METERS.len()],
+    meter_of: [usize; N_POSITIONS],
+}
+
+fn layout() -> Layout {
+    let mut layout = Layout {
+        first: [0; METERS.len()],
+        meter_of: [0; N_POSITIONS],
+    };
+    let mut at = 0;
+    for (meter, n) in METERS.into_iter().enumerate() {
+        layout.first[meter] = at;
+        layout.meter_of[at..at + n].fill(meter);
+        at += n;
+    }
+    layout
 }
 
 /// The most likely positions of beats with these log-odds of being downbeats, in bars of `meter` beats where that is given.

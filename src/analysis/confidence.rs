@@ -42,8 +42,8 @@ pub(super) fn describe(beats: &[(usize, u32)], heard: &Heard<'_>) -> [f64; N_TRA
 }
 
 /// Bias, then a weight for each trait; see `training/README.md`.
-const BEAT_WEIGHTS: [f64; N_TRAITS + 1] = [-2.12, 4.70, -0.88, 0.0, 1.25, -2.81];
-const TEMPO_WEIGHTS: [f64; N_TRAITS + 1] = [-2.26, 4.92, -0.99, -0.12, 0.78, -3.34];
+const BEAT_WEIGHTS: [f64; N_TRAITS + 1] = [-2.66, 5.56, -1.08, 0.0, 0.47, -2.41];
+const TEMPO_WEIGHTS: [f64; N_TRAITS + 1] = [-2.42, 5.39, -1.87, -0.06, 0.44, -2.83];
 
 /// Of beats given as hop and position.
 pub(super) fn of(beats: &[(usize, u32)], heard: &Heard<'_>) -> Confidence {

@@ -4,8 +4,8 @@
 mod analyze;
 #[cfg(feature = "aubio")]
 mod aubio;
-mod bar_pointer;
 mod bars;
+mod chain;
 mod click;
 mod confidence;
 mod features;

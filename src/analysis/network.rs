@@ -1,7 +1,8 @@
 //! A small convolutional network that hears onsets, beats and downbeats.
 //!
-//! Two layers look at the neighbourhood of each hop and tell onsets. Behind them, at half the rate, a temporal convolutional
-//! network (Davies and Böck, EUSIPCO 2019) looks ten seconds to each side and tells beats, and which of the beats are downbeats.
+//! The near layers look at a third of a second around each hop and tell onsets. Behind them, at half the rate, a temporal
+//! convolutional network (Davies and Böck, EUSIPCO 2019) looks ten seconds to each side and tells beats, and which of the beats
+//! are downbeats.
 //! It was trained on synthetic music; `training/` has the recipe, `network.weights` its numbers.
 //!
 //! Arrays are `[time][channel]`. A convolution's weights are `[tap][input][output]` here, `[output][input][tap]` in the file.
@@ -14,10 +15,12 @@ use super::inputs::{self, HOPS_PER_FRAME, LAG_HOPS, Levels, N_HARMONY};
 
 /// Channels of every layer.
 const WIDTH: usize = 24;
+/// Distances of the five taps of the near layers, in hops.
+const NEAR_DILATIONS: [usize; 3] = [2, 4, 8];
 /// Distances of the five taps of the far layers, in frames.
-const DILATIONS: [usize; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
-/// Frames on each side of one that its outputs depend on: two taps of each dilation, and some for the near layers.
-const REACH: usize = 2 * 511 + 4;
+const FAR_DILATIONS: [usize; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+/// Frames on each side of one that its outputs depend on: two taps of each dilation, and some for the first layers.
+const REACH: usize = 2 * 511 + 14 + 4;
 /// Frames that are computed at once, 2 minutes: memory stays bounded, and threads share a long song.
 const CHUNK: usize = 6000;
 
@@ -49,6 +52,7 @@ pub(super) fn activations(
 ) -> Activations {
     let n_frames = n_hops.div_ceil(HOPS_PER_FRAME);
     let network = LazyLock::force(&NETWORK);
+    let arch = pulp::Arch::new();
     let chunks: Vec<Activations> = (0..n_frames.div_ceil(CHUNK))
         .into_par_iter()
         .map(|i| {
@@ -56,7 +60,13 @@ pub(super) fn activations(
             let start = wanted.start.saturating_sub(REACH);
             let end = (wanted.end + REACH).min(n_frames);
             let hops = start * HOPS_PER_FRAME..(end * HOPS_PER_FRAME).min(n_hops);
-            let mut heard = network.hear(levels, hops, &harmony[start..end.min(harmony.len())]);
+            let harmony = &harmony[start..end.min(harmony.len())];
+            let mut heard = arch.dispatch(Hearing {
+                network,
+                levels,
+                hops,
+                harmony,
+            });
             let frames = wanted.start - start..wanted.end - start;
             let cut = |values: &mut Vec<f32>, factor: usize| {
                 values.truncate(frames.end * factor);
@@ -75,6 +85,24 @@ pub(super) fn activations(
         all.downbeat.extend(chunk.downbeat);
     }
     all
+}
+
+/// What is to be heard.
+struct Hearing<'a> {
+    network: &'a Network,
+    levels: &'a Levels<'a>,
+    hops: std::ops::Range<usize>,
+    harmony: &'a [[f32; N_HARMONY]],
+}
+
+impl pulp::WithSimd for Hearing<'_> {
+    type Output = Activations;
+
+    /// All convolutions are inlined, and so compiled for the vectors of `S`.
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) -> Activations {
+        self.network.hear(self.levels, self.hops, self.harmony)
+    }
 }
 
 /// A convolution with an odd number of taps, padded with zeros.
@@ -102,6 +130,7 @@ impl<const N_OUT: usize> Conv<N_OUT> {
     }
 
     /// `input` is `[time][n_in]`.
+    #[inline(always)]
     fn apply(&self, input: &[f32]) -> Vec<[f32; N_OUT]> {
         let n = input.len() / self.n_in;
         let n_taps = self.weights.len() / self.n_in;
@@ -128,13 +157,38 @@ impl<const N_OUT: usize> Conv<N_OUT> {
     }
 }
 
+/// A layer of a temporal convolutional network: what a dilated convolution finds is added to what was known.
+struct Block {
+    dilated: Conv<WIDTH>,
+    mix: Conv<WIDTH>,
+}
+
+impl Block {
+    fn read(numbers: &mut Numbers, dilation: usize) -> Self {
+        Self {
+            dilated: Conv::read(numbers, WIDTH, 5, dilation),
+            mix: Conv::read(numbers, WIDTH, 1, 1),
+        }
+    }
+
+    #[inline(always)]
+    fn apply(&self, values: &mut [[f32; WIDTH]]) {
+        let mut found = self.dilated.apply(values.as_flattened());
+        rectify(&mut found);
+        for (value, found) in values.iter_mut().zip(self.mix.apply(found.as_flattened())) {
+            value.iter_mut().zip(found).for_each(|(v, f)| *v += f);
+        }
+    }
+}
+
 struct Network {
     mean: Vec<f32>,
     scale: Vec<f32>,
-    near: [Conv<WIDTH>; 2],
+    first: [Conv<WIDTH>; 2],
+    near: Vec<Block>,
     onset: Conv<1>,
     joint: Conv<WIDTH>,
-    far: Vec<(Conv<WIDTH>, Conv<WIDTH>)>,
+    far: Vec<Block>,
     /// Beat, and downbeat among beats.
     beat: Conv<2>,
 }
@@ -175,25 +229,25 @@ impl Network {
         let network = Self {
             mean: row(n_in),
             scale: row(n_in),
-            near: [
+            first: [
                 Conv::read(&mut numbers, n_in, 3, 1),
                 Conv::read(&mut numbers, WIDTH, 5, 1),
             ],
+            near: NEAR_DILATIONS
+                .map(|dilation| Block::read(&mut numbers, dilation))
+                .into(),
             onset: Conv::read(&mut numbers, WIDTH, 3, 1),
             joint: Conv::read(&mut numbers, WIDTH + N_HARMONY, 1, 1),
-            far: DILATIONS
-                .iter()
-                .map(|dilation| {
-                    let dilated = Conv::read(&mut numbers, WIDTH, 5, *dilation);
-                    (dilated, Conv::read(&mut numbers, WIDTH, 1, 1))
-                })
-                .collect(),
+            far: FAR_DILATIONS
+                .map(|dilation| Block::read(&mut numbers, dilation))
+                .into(),
             beat: Conv::read(&mut numbers, WIDTH, 1, 1),
         };
         (network, numbers.n_missing + numbers.bytes.len())
     }
 
     /// Activations at `hops`, the first of which is a frame's first; `harmony` is of their frames.
+    #[inline(always)]
     fn hear(
         &self,
         levels: &Levels<'_>,
@@ -201,10 +255,12 @@ impl Network {
         harmony: &[[f32; N_HARMONY]],
     ) -> Activations {
         let input = self.input(levels, hops);
-        let mut near = self.near[0].apply(&input);
+        let mut near = self.first[0].apply(&input);
         drop(input);
         rectify(&mut near);
-        let mut near = self.near[1].apply(near.as_flattened());
+        let mut near = self.first[1].apply(near.as_flattened());
+        rectify(&mut near);
+        self.near.iter().for_each(|block| block.apply(&mut near));
         rectify(&mut near);
         let onset = self.onset.apply(near.as_flattened());
         let mut joint = Vec::with_capacity(near.len() / 2 * (WIDTH + N_HARMONY));
@@ -217,13 +273,7 @@ impl Network {
         }
         let mut far = self.joint.apply(&joint);
         rectify(&mut far);
-        for (dilated, mix) in &self.far {
-            let mut part = dilated.apply(far.as_flattened());
-            rectify(&mut part);
-            for (sum, part) in far.iter_mut().zip(mix.apply(part.as_flattened())) {
-                sum.iter_mut().zip(part).for_each(|(s, p)| *s += p);
-            }
-        }
+        self.far.iter().for_each(|block| block.apply(&mut far));
         rectify(&mut far);
         let beat = self.beat.apply(far.as_flattened());
         Activations {

@@ -12,8 +12,8 @@ const STRIDE_HOPS: usize = 4;
 pub(super) const REACH_HOPS: usize = N / 2 * STRIDE_HOPS;
 /// Hops that are kept.
 const N_ROWS: usize = 2 * REACH_HOPS + 1;
-/// Bins that are worked on at once, as one vector: all values of a median then fit the registers of any machine.
-const LANES: usize = 4;
+/// Bins that are worked on at once, as one vector: all values of a median then fit the registers of most machines.
+const LANES: usize = 8;
 
 /// Separates a stream of power spectra; results come [`REACH_HOPS`] hops late.
 pub(super) struct Separator {
@@ -24,6 +24,8 @@ pub(super) struct Separator {
     n_done: usize,
     lasting: Vec<f32>,
     striking: Vec<f32>,
+    /// The machine's vectors.
+    arch: pulp::Arch,
 }
 
 /// Power of a hop's parts; they add up to the power of the hop.
@@ -43,6 +45,7 @@ impl Separator {
             n_done: 0,
             lasting: vec![0.0; n_padded],
             striking: vec![0.0; n_padded],
+            arch: pulp::Arch::new(),
         }
     }
 
@@ -79,8 +82,12 @@ impl Separator {
         });
         let row = &self.rows[hop % N_ROWS];
         let in_frequency: [&[f32]; N] = array::from_fn(|i| &row[i..]);
-        medians(in_time, &mut self.lasting);
-        medians(in_frequency, &mut self.striking);
+        for (rows, medians) in [
+            (in_time, &mut self.lasting),
+            (in_frequency, &mut self.striking),
+        ] {
+            self.arch.dispatch(Medians { rows, medians });
+        }
         let mut parts = Parts::default();
         let bins = row[N / 2..].iter().zip(&self.lasting).zip(&self.striking);
         for ((power, lasting), striking) in bins.take(self.n_bins) {
@@ -94,22 +101,34 @@ impl Separator {
 }
 
 /// The median over `rows` in each column, with the columns in vectors; `medians.len()` is a multiple of [`LANES`].
-fn medians(rows: [&[f32]; N], medians: &mut [f32]) {
-    for (chunk, medians) in medians.chunks_exact_mut(LANES).enumerate() {
-        let at = chunk * LANES;
-        let column = |row: &[f32]| -> [f32; LANES] {
-            let part = row
-                .get(at..at + LANES)
-                .and_then(|part| part.try_into().ok());
-            part.unwrap_or_default()
-        };
-        medians.copy_from_slice(&median(rows.map(column)));
+struct Medians<'a> {
+    rows: [&'a [f32]; N],
+    medians: &'a mut [f32],
+}
+
+impl pulp::WithSimd for Medians<'_> {
+    type Output = ();
+
+    /// All that it calls is inlined, and so compiled for the vectors of `S`.
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        let chunks = self.medians.as_chunks_mut::<LANES>().0;
+        for (chunk, medians) in chunks.iter_mut().enumerate() {
+            let at = chunk * LANES;
+            let mut values = [[0.0; LANES]; N];
+            for (value, row) in values.iter_mut().zip(&self.rows) {
+                if let Some(part) = row.get(at..).and_then(|row| row.first_chunk()) {
+                    *value = *part;
+                }
+            }
+            *medians = *median(&mut values);
+        }
     }
 }
 
 /// The median of each lane, by the shortest network of comparisons (Devillard, "Fast median search", 1998, after Paeth).
-fn median(mut values: [[f32; LANES]; N]) -> [f32; LANES] {
-    let v = &mut values;
+#[inline(always)]
+fn median(v: &mut [[f32; LANES]; N]) -> &[f32; LANES] {
     for triple in [0, 3, 6] {
         order(v, triple + 1, triple + 2);
         order(v, triple, triple + 1);
@@ -127,7 +146,7 @@ fn median(mut values: [[f32; LANES]; N]) -> [f32; LANES] {
     order(v, 4, 2);
     order(v, 6, 4);
     order(v, 4, 2);
-    v[4]
+    &v[4]
 }
 
 /// Puts the lesser of each lane at `a` and the greater at `b`.
@@ -191,10 +210,10 @@ mod tests {
     proptest! {
         #[test]
         fn the_median_is_the_middle_one(values in prop::collection::vec(-1e3f32..1e3, N)) {
-            let lanes = array::from_fn(|i| [values[i]; LANES]);
+            let mut lanes = array::from_fn(|i| [values[i]; LANES]);
             let mut sorted = values.clone();
             sorted.sort_by(f32::total_cmp);
-            prop_assert_eq!(median(lanes), [sorted[N / 2]; LANES]);
+            prop_assert_eq!(median(&mut lanes), &[sorted[N / 2]; LANES]);
         }
 
         #[test]

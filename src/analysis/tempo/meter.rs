@@ -7,6 +7,9 @@
 use super::super::features::{Features, HOPS_PER_CHROMA};
 use super::super::onset::OnsetStrength;
 
+/// Beats in a bar that are tried.
+pub(in super::super) const METERS: [usize; 6] = [2, 3, 4, 5, 6, 7];
+
 /// What is heard at one beat, until the next.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in super::super) struct BeatEvidence {

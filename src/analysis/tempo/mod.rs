@@ -1,7 +1,7 @@
 //! The tempo that people would tap, judged from onset strength alone: pulses at several metrical levels, each with bars of each
 //! length, and a small network that chooses among them by how beats, off-beats, harmony and repetition differ.
 //!
-//! It is the prior of [`super::bar_pointer`]: what the network of [`super::network`] hears at single beats leaves open whether
+//! It is the prior of [`super::pulse`]: what the network of [`super::network`] hears at single beats leaves open whether
 //! every beat or every other one is meant, which the whole song tells better.
 
 mod judge;
@@ -9,9 +9,8 @@ mod meter;
 mod pulses;
 
 use self::meter::Meter;
-pub(super) use self::meter::{BeatEvidence, evidence, standardised};
+pub(super) use self::meter::{BeatEvidence, METERS, evidence, standardised};
 use super::Onset;
-use super::bar_pointer::METERS;
 use super::features::{Features, HOP_SECS};
 use super::onset::OnsetStrength;
 use super::percentile::percentile;

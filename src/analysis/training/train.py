@@ -20,7 +20,8 @@ HOP_SECS, HOPS_PER_FRAME = 0.01, 2
 RANGE_DB, LAG_HOPS = 45.0, 2
 N_HARMONY = 4
 WIDTH = 24
-DILATIONS = [1, 2, 4, 8, 16, 32, 64, 128, 256]
+NEAR_DILATIONS = [2, 4, 8]
+FAR_DILATIONS = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 EXCERPT_HOPS = 2400
 DROPOUT = 0.2
 
@@ -31,20 +32,25 @@ class Network(nn.Module):
     def __init__(self, n_bands):
         super().__init__()
         conv = lambda i, o, k, d=1: nn.Conv1d(i, o, k, dilation=d, padding=d * (k // 2))
+        blocks = lambda dilations: nn.ModuleList([nn.ModuleList([conv(WIDTH, WIDTH, 5, d), conv(WIDTH, WIDTH, 1)]) for d in dilations])
         self.mean = nn.Parameter(torch.zeros(2 * n_bands), requires_grad=False)
         self.scale = nn.Parameter(torch.ones(2 * n_bands), requires_grad=False)
-        self.near = nn.ModuleList([conv(2 * n_bands, WIDTH, 3), conv(WIDTH, WIDTH, 5)])
+        self.first = nn.ModuleList([conv(2 * n_bands, WIDTH, 3), conv(WIDTH, WIDTH, 5)])
+        self.near = blocks(NEAR_DILATIONS)
         self.onset = conv(WIDTH, 1, 3)
         self.joint = conv(WIDTH + N_HARMONY, WIDTH, 1)
-        self.far = nn.ModuleList([nn.ModuleList([conv(WIDTH, WIDTH, 5, d), conv(WIDTH, WIDTH, 1)]) for d in DILATIONS])
+        self.far = blocks(FAR_DILATIONS)
         self.beat = conv(WIDTH, 2, 1)
 
     def forward(self, levels, harmony, dropout=0.0):
         """levels: [piece][2 * band][hop], harmony: [piece][N_HARMONY][frame] -> logits of onsets [piece][hop], and of beats and
         of downbeats among beats [piece][frame]."""
         x = (levels - self.mean[:, None]) * self.scale[:, None]
-        for layer in self.near:
+        for layer in self.first:
             x = F.relu(layer(x))
+        for dilated, mix in self.near:
+            x = x + mix(F.relu(dilated(x)))
+        x = F.relu(x)
         onset = self.onset(x)[:, 0]
         x = F.max_pool1d(x, HOPS_PER_FRAME, ceil_mode=True)
         x = F.relu(self.joint(torch.cat([x, harmony], 1)))

@@ -1,0 +1,274 @@
+//! The most likely sequence of pulses, each one period after the last.
+//!
+//! The bar-pointer model (Whiteley, Cemgil and Godsill, ISMIR 2006; Krebs, Böck and Widmer, ISMIR 2015) without its bars, as a
+//! semi-Markov chain from pulse to pulse: the state at a pulse is the distance to the next one. The path with the most gain is
+//! found by the Viterbi algorithm. Loops over periods run in vectors, and choices are remembered for two minutes only, so an
+//! hour of music takes a hundredth of its minutes' time and no more memory than they do.
+
+/// Hops of which choices are remembered, 2 minutes; earlier pulses are settled by then.
+const MEMORY_HOPS: usize = 12_000;
+
+/// Periods, and what it costs to go from one to another.
+#[derive(Clone, Debug)]
+pub(super) struct Chain {
+    /// In hops, strictly increasing, at most 254 of them.
+    periods: Vec<usize>,
+    /// Cost of a change by 0, 1, 2, … places among the periods.
+    change_costs: Vec<f32>,
+    /// Cost of any other change.
+    jump_cost: f32,
+}
+
+impl Chain {
+    /// Periods from `shortest` to `longest` hops, each about `step` times the one before.
+    pub fn new(
+        (shortest, longest): (f64, f64),
+        step: f64,
+        change_costs: Vec<f32>,
+        jump_cost: f32,
+    ) -> Self {
+        let mut periods: Vec<usize> = (0..254)
+            .map(|i| shortest * step.powi(i))
+            .take_while(|period| *period <= longest * 1.0001)
+            .map(|period| (period.round() as usize).max(2))
+            .collect();
+        periods.dedup();
+        Self {
+            periods,
+            change_costs,
+            jump_cost,
+        }
+    }
+
+    pub fn periods(&self) -> &[usize] {
+        &self.periods
+    }
+
+    /// The pulses of the best path through hops, ascending.
+    ///
+    /// A pulse at a hop is worth what `worth` has there times the weight of the period before it, less its cost; `periods` has
+    /// `[weight, cost]` of each. The first pulse lies within its period of the start, the last within the next period of the
+    /// end.
+    pub fn most_likely(&self, worth: &[f32], periods: &[[f32; 2]]) -> Vec<usize> {
+        let mut search = Search::new(self, worth.len());
+        for (hop, worth) in worth.iter().enumerate() {
+            search.make_room(hop);
+            search.step(hop, *worth, periods);
+        }
+        search.finish(worth.len())
+    }
+}
+
+struct Search<'a> {
+    chain: &'a Chain,
+    /// Gains of paths with a pulse at the current hop, by the period before it; with room for changes beyond the shortest and
+    /// the longest.
+    here: Vec<f32>,
+    /// `[hop % longest][period]`: gains of paths that go on from a pulse at a hop with a period.
+    reached: Vec<Vec<f32>>,
+    /// `[hop % n][period]`: places up from the farthest change down, or [`JUMP`].
+    steps: Vec<Vec<u8>>,
+    /// `[hop % n]`: the best period, from which jumps come.
+    best: Vec<u8>,
+    settled: Vec<usize>,
+    settled_until: usize,
+}
+
+const JUMP: u8 = u8::MAX;
+
+impl<'a> Search<'a> {
+    fn new(chain: &'a Chain, n_hops: usize) -> Self {
+        let n_periods = chain.periods.len();
+        let longest = chain.periods.last().map_or(1, |longest| longest + 1);
+        let n_kept = MEMORY_HOPS.min(n_hops).max(1);
+        Self {
+            here: vec![f32::MIN; n_periods + 2 * chain.max_change()],
+            reached: vec![vec![f32::MIN; n_periods]; longest],
+            steps: vec![vec![0; n_periods]; n_kept],
+            best: vec![0; n_kept],
+            settled: Vec::new(),
+            settled_until: 0,
+            chain,
+        }
+    }
+
+    /// The older half of what is remembered makes room, where that is needed.
+    fn make_room(&mut self, hop: usize) {
+        let n_kept = self.best.len();
+        if hop >= self.settled_until + n_kept {
+            let path = self.path(hop, self.settled_until);
+            self.settled_until += n_kept / 2;
+            let until = self.settled_until;
+            self.settled
+                .extend(path.into_iter().take_while(|hop| *hop < until));
+        }
+    }
+
+    fn step(&mut self, hop: usize, worth: f32, periods: &[[f32; 2]]) {
+        let chain = self.chain;
+        let (n_periods, max_change) = (chain.periods.len(), chain.max_change());
+        let here = &mut self.here[max_change..max_change + n_periods];
+        let n_longest = self.reached.len();
+        for (k, (here, period)) in here.iter_mut().zip(&chain.periods).enumerate() {
+            let before = hop.checked_sub(*period);
+            *here = before.map_or(0.0, |before| self.reached[before % n_longest][k]);
+        }
+        for (here, [weight, cost]) in here.iter_mut().zip(periods) {
+            *here += worth * weight - cost;
+        }
+        let most = here.iter().copied().fold(f32::MIN, f32::max);
+        let best = here.iter().position(|gain| *gain == most).unwrap_or(0);
+        let gains = &mut self.reached[hop % n_longest];
+        gains.fill(here[best] - chain.jump_cost);
+        let mut chosen = vec![u32::from(JUMP); n_periods];
+        for step in 0..=2 * max_change {
+            let cost = chain.change_costs[step.abs_diff(max_change)];
+            let places = gains.iter_mut().zip(&mut chosen).zip(&self.here[step..]);
+            for ((gain, chosen), from) in places {
+                let other = from - cost;
+                // All bits of a mask rather than a branch, which would keep vectors out.
+                let is_better = u32::from(other > *gain).wrapping_neg();
+                *chosen = (step as u32 & is_better) | (*chosen & !is_better);
+                *gain = gain.max(other);
+            }
+        }
+        let row = hop % self.best.len();
+        self.best[row] = best as u8;
+        for (step, chosen) in self.steps[row].iter_mut().zip(chosen) {
+            *step = chosen as u8;
+        }
+    }
+
+    /// The best path up to `end`, back to `start`.
+    fn path(&self, end: usize, start: usize) -> Vec<usize> {
+        let n_longest = self.reached.len();
+        let mut last = (f32::MIN, 0, 0);
+        for hop in end.saturating_sub(n_longest).max(start)..end {
+            let gains = self.reached[hop % n_longest].iter();
+            for (k, (gain, period)) in gains.zip(&self.chain.periods).enumerate() {
+                // The next pulse would lie behind the end.
+                if hop + period >= end && *gain > last.0 {
+                    last = (*gain, hop, k);
+                }
+            }
+        }
+        let (gain, mut hop, mut k) = last;
+        let mut hops = Vec::new();
+        if gain <= f32::MIN {
+            return hops;
+        }
+        loop {
+            hops.push(hop);
+            let row = hop % self.best.len();
+            k = match self.steps[row][k] {
+                JUMP => usize::from(self.best[row]),
+                step => (k + usize::from(step)).saturating_sub(self.chain.max_change()),
+            };
+            let before = hop.checked_sub(self.chain.periods[k]);
+            let Some(before) = before.filter(|hop| *hop >= start) else {
+                break;
+            };
+            hop = before;
+        }
+        hops.reverse();
+        hops
+    }
+
+    fn finish(mut self, n_hops: usize) -> Vec<usize> {
+        let rest = self.path(n_hops, self.settled_until);
+        let first = self.settled.last().map_or(0, |last| last + 1);
+        self.settled
+            .extend(rest.into_iter().filter(|hop| *hop >= first));
+        self.settled
+    }
+}
+
+impl Chain {
+    fn max_change(&self) -> usize {
+        self.change_costs.len().saturating_sub(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn chain() -> Chain {
+        Chain::new((10.0, 40.0), 1.06, vec![0.0, 0.4, 1.2], 5.0)
+    }
+
+    fn cost(chain: &Chain, a: usize, b: usize) -> f32 {
+        let near = chain.change_costs.get(a.abs_diff(b)).copied();
+        near.map_or(chain.jump_cost, |cost| cost.min(chain.jump_cost))
+    }
+
+    /// All periods alike.
+    fn plain(chain: &Chain) -> Vec<[f32; 2]> {
+        vec![[1.0, 0.0]; chain.periods.len()]
+    }
+
+    /// The gain of the best path, hop by hop over all pairs of periods.
+    fn best_gain(chain: &Chain, worth: &[f32]) -> f32 {
+        let n_periods = chain.periods.len();
+        let mut gains = vec![vec![f32::MIN; n_periods]; worth.len()];
+        let mut best = f32::MIN;
+        for hop in 0..worth.len() {
+            for (k, period) in chain.periods.iter().enumerate() {
+                gains[hop][k] = worth[hop];
+                if let Some(before) = hop.checked_sub(*period) {
+                    let from =
+                        (0..n_periods).map(|other| gains[before][other] - cost(chain, other, k));
+                    gains[hop][k] += from.fold(f32::MIN, f32::max);
+                }
+                let next = (0..n_periods).filter(|next| hop + chain.periods[*next] >= worth.len());
+                let end = next.map(|next| gains[hop][k] - cost(chain, k, next));
+                best = best.max(end.fold(f32::MIN, f32::max));
+            }
+        }
+        best
+    }
+
+    /// What lies before the first pulse and behind the last is the nearest period that reaches the border.
+    fn gain_of(chain: &Chain, worth: &[f32], path: &[usize]) -> f32 {
+        let period = |pair: &[usize]| chain.periods.iter().position(|p| *p == pair[1] - pair[0]);
+        let inner: Option<Vec<usize>> = path.windows(2).map(period).collect();
+        let inner = inner.expect("distances are periods");
+        let longest = chain.periods.len() - 1;
+        let reaching = |left: usize, beside: Option<&usize>| {
+            let beside = *beside.unwrap_or(&longest);
+            let enough = (0..=longest).filter(|k| chain.periods[*k] >= left);
+            enough.min_by_key(|k| k.abs_diff(beside))
+        };
+        let before = reaching(path[0] + 1, inner.first());
+        let behind = reaching(worth.len() - path[path.len() - 1], inner.last());
+        let periods: Vec<usize> = before.into_iter().chain(inner).chain(behind).collect();
+        let changes = periods.windows(2).map(|w| cost(chain, w[0], w[1]));
+        path.iter().map(|hop| worth[*hop]).sum::<f32>() - changes.sum::<f32>()
+    }
+
+    proptest! {
+        #[test]
+        fn no_path_is_better(worth in prop::collection::vec(-2.0f32..3.0, 30..150)) {
+            let chain = chain();
+            let path = chain.most_likely(&worth, &plain(&chain));
+            let best = best_gain(&chain, &worth);
+            prop_assert!((gain_of(&chain, &worth, &path) - best).abs() < 1e-3);
+        }
+    }
+
+    #[test]
+    fn a_long_song_is_settled_piece_by_piece() {
+        let is_pulse = |hop: usize| hop % 25 == 7;
+        let worth = |hop| if is_pulse(hop) { 3.0 } else { -2.0 };
+        let worth: Vec<f32> = (0..50_000).map(worth).collect();
+        let path = chain().most_likely(&worth, &plain(&chain()));
+        assert_eq!(path.len(), 2000);
+        assert!(path.iter().all(|hop| is_pulse(*hop)));
+    }
+
+    #[test]
+    fn nothing_has_no_pulses() {
+        assert!(chain().most_likely(&[], &plain(&chain())).is_empty());
+    }
+}
