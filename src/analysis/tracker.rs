@@ -14,7 +14,7 @@ use crate::{Error, Result};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TrackerKind {
-    /// Ours: a network hears beats, a bar-pointer model makes bars of them. Follows changing tempo and knows meters.
+    /// Ours: a network hears beats, and a chain of periods makes one pulse of them. Follows changing tempo.
     #[default]
     Pulse,
     /// aubio's beat tracker (Davies and Plumbley 2007). Needs the feature `aubio`, which makes the binary GPL-3.0.

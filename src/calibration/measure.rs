@@ -22,6 +22,12 @@ const LEAST_PROBES: f64 = 24.0;
 /// Most of the probes that lie evenly, as a share; the rest go where gaps are largest.
 const MAX_EVEN_SHARE: f64 = 0.6;
 
+/// Least share of a walk's length that is the noise's, however far its prompts lie apart.
+const LEAST_NOISE_SHARE: f64 = 0.5;
+
+/// A scale is corrected by this factor at most.
+const MOST_CORRECTED: f64 = 2.0;
+
 /// Even probes are drawn as many at once, to hold few pictures.
 const N_AT_ONCE: usize = 8;
 
@@ -93,6 +99,53 @@ pub fn measure_scale(pictures: &[Percept; SCALE_PICTURES], turn: ScaleTurn) -> S
         prompt_length: nano(0.5 * (from.distance(to_there) + from_there.distance(to))),
         seed_length: nano(0.5 * turn.seed_angle * (hits[0] + hits[1])),
         hit_lengths: hits.map(nano),
+    }
+}
+
+/// Parts of a leg that [`walked`] looks at, and steps in each.
+const N_PARTS: usize = 2;
+const PART_STEPS: usize = 4;
+
+/// Number of pictures that [`walked`] takes.
+pub const WALKED_PICTURES: usize = N_PARTS * (PART_STEPS + 1);
+
+/// About how far the picture moves over a span, from two short parts of it with probes as close as `n_even` of them would lie over all
+/// of it.
+///
+/// # Errors
+/// Those of `draw`.
+pub fn walked(span: &Range<f64>, n_even: usize, draw: &mut Draw<'_>) -> Result<f64> {
+    let length = span.end - span.start;
+    let part = length / N_PARTS as f64;
+    let step = (length / n_even.max(1) as f64).min(part / PART_STEPS as f64);
+    let mut seen = 0.0;
+    for idx in 0..N_PARTS {
+        let middle = span.start + (idx as f64 + 0.5) * part;
+        let start = middle - 0.5 * step * PART_STEPS as f64;
+        let times = (0..=PART_STEPS).map(|i| start + i as f64 * step);
+        let pictures = draw(&times.collect::<Vec<_>>())?;
+        seen += pictures
+            .windows(2)
+            .map(|p| p[0].distance(&p[1]))
+            .sum::<f64>();
+    }
+    Ok(seen * part / (step * PART_STEPS as f64))
+}
+
+impl Scale {
+    /// The same, where a walk over `n_seeds` seeds was found to be about `walked` long. A small turn of the noise tells how the
+    /// picture begins to change, which may be twice or half of what it does over whole seeds and with whole hits.
+    pub fn corrected(self, walked: f64, n_seeds: usize) -> Self {
+        let by_noise = walked.powi(2) - self.prompt_length.powi(2);
+        let least = LEAST_NOISE_SHARE * walked;
+        let seen = by_noise.max(least * least).sqrt() / n_seeds.max(1) as f64;
+        let factor = seen / self.seed_length.max(1e-9);
+        let factor = factor.clamp(1.0 / MOST_CORRECTED, MOST_CORRECTED);
+        Self {
+            seed_length: nano(factor * self.seed_length),
+            hit_lengths: self.hit_lengths.map(|length| nano(factor * length)),
+            ..self
+        }
     }
 }
 

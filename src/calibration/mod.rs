@@ -22,12 +22,14 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-pub use measure::{Budget, Draw, SCALE_PICTURES, ScaleTurn, measure, measure_scale};
+pub use measure::{
+    Budget, Draw, SCALE_PICTURES, ScaleTurn, WALKED_PICTURES, measure, measure_scale, walked,
+};
 pub use store::{load_pool, save};
 pub use table::Table;
 
 /// Version of [`Calibration`]'s serialised form, and of the way to measure.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// How far the picture moves along a film's course.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -172,3 +172,42 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_walk_corrects_the_scale_that_a_small_turn_told() {
+    let told = Scale {
+        prompt_length: 0.2,
+        seed_length: 0.1,
+        hit_lengths: [0.1, 0.2],
+    };
+    // Five seeds moved the picture by 0.75 at a right angle to the prompts' 0.2: half as much again as told.
+    let walk = (0.75f64.powi(2) + 0.2f64.powi(2)).sqrt();
+    let found = told.corrected(walk, 5);
+    assert!((found.seed_length - 0.15).abs() < 1e-8);
+    assert!((found.hit_lengths[1] - 0.3).abs() < 1e-8);
+    assert_eq!(found.prompt_length, 0.2);
+    assert!((told.corrected(9.0, 5).seed_length - 0.2).abs() < 1e-8);
+    assert!((told.corrected(0.01, 5).seed_length - 0.05).abs() < 1e-8);
+}
+
+#[test]
+fn short_parts_of_an_even_walk_tell_its_length() {
+    let mut n_drawn = 0;
+    let mut even = |times: &[f64]| {
+        n_drawn += times.len();
+        let pictures = times.iter().map(|secs| picture(0.5 + secs / 20.0));
+        Ok(pictures.map(|picture| Percept::of(&picture)).collect())
+    };
+    let told = walked(&(0.0..10.0), 79, &mut even).unwrap();
+    let all = measure(
+        String::new(),
+        Scale::default(),
+        0.0..10.0,
+        80,
+        79,
+        &mut even,
+    )
+    .unwrap();
+    assert!((told / all.length() - 1.0).abs() < 0.1, "{told}");
+    assert!(n_drawn <= WALKED_PICTURES + 80);
+}

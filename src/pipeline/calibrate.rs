@@ -6,7 +6,9 @@ use sha2::{Digest, Sha256};
 
 use super::session::{Drawer, Session};
 use super::watch::{Event, Watch};
-use crate::calibration::{self, Budget, Calibration, SCALE_PICTURES, Stretch};
+use crate::calibration::{
+    self, Budget, Calibration, SCALE_PICTURES, Scale, Stretch, WALKED_PICTURES,
+};
 use crate::config::RenderConfig;
 use crate::hex::hex;
 use crate::manifest::RunFolder;
@@ -17,6 +19,9 @@ use crate::{Error, Result};
 
 /// Even probes for each seed of a leg, as far as they are affordable.
 const PROBES_PER_SEED: usize = 4;
+
+/// Legs with at least as many probes spend some on trying out their scale.
+const LEAST_TO_WALK: usize = 34;
 
 /// Measures how far the picture moves on each leg of the plan's course that the folder doesn't know yet.
 ///
@@ -107,21 +112,30 @@ impl Probes<'_, '_> {
     fn measure(&mut self, leg: &Leg, key: String, n_probes: usize) -> Result<Stretch> {
         let plan = self.plan;
         let pictures = self.scale_pictures(leg)?;
-        let scale = calibration::measure_scale(&pictures, plan.scale_turn());
-        let mut draw = |times: &[f64]| {
+        let mut scale = calibration::measure_scale(&pictures, plan.scale_turn());
+        let mut n_left = n_probes.saturating_sub(SCALE_PICTURES);
+        let mut draw = |scale: Scale, times: &[f64]| {
             let inputs = times.iter();
             let inputs: Result<Vec<_>> = inputs
                 .map(|secs| plan.course_inputs(leg, scale, *secs))
                 .collect();
             self.sketch(&inputs?)
         };
+        if !leg.has_fixed_seeds() && n_left >= LEAST_TO_WALK {
+            let n_seeds = leg.n_seeds(scale);
+            let walked = calibration::walked(&leg.span, PROBES_PER_SEED * n_seeds, &mut |times| {
+                draw(scale, times)
+            })?;
+            scale = scale.corrected(walked, n_seeds);
+            n_left -= WALKED_PICTURES;
+        }
         calibration::measure(
             key,
             scale,
             leg.span.clone(),
-            n_probes.saturating_sub(SCALE_PICTURES),
+            n_left,
             PROBES_PER_SEED * leg.n_seeds(scale),
-            &mut draw,
+            &mut |times| draw(scale, times),
         )
     }
 
