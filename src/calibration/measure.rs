@@ -19,6 +19,10 @@ const LEG_SHARE: f64 = 0.5;
 /// Probes that a short film may take, unless it has fewer frames.
 const LEAST_PROBES: f64 = 24.0;
 
+/// Probes that a short film may take for each leg, up to [`MAX_SHARE`]: a loop is seen for hours, and a few probes would leave its
+/// jumps in.
+const LEAST_PER_LEG: f64 = 20.0;
+
 /// Most of the probes that lie evenly, as a share; the rest go where gaps are largest.
 const MAX_EVEN_SHARE: f64 = 0.6;
 
@@ -60,11 +64,14 @@ impl Budget {
     /// A sixth of the frames at 24 a second, and as many at every rate from 12 a second on, so that films of these rates
     /// agree; below, and where a film shows a small part of its course, a third of the frames. A probe is a sketch, which
     /// takes about half of a frame's time: at 24 a second, probes add less than a tenth to a film's. Films of less than six
-    /// seconds may take 24 all the same.
+    /// seconds may take 24 all the same, and loops and other films with short legs 20 for each, up to a third of their frames.
     pub fn new(course_secs: f64, n_legs: usize, n_frames: u64) -> Self {
         let affordable = MAX_SHARE * n_frames as f64;
         let most = affordable.min(PROBES_PER_SEC * course_secs);
-        let all = most.max(LEAST_PROBES.min(n_frames as f64));
+        // A third of the frames at 24 a second; no more at higher rates.
+        let needed = (LEAST_PER_LEG * n_legs as f64).min(2.0 * PROBES_PER_SEC * course_secs);
+        let needed = needed.min(affordable);
+        let all = most.max(LEAST_PROBES.min(n_frames as f64)).max(needed);
         Self {
             per_sec: (1.0 - LEG_SHARE) * all / course_secs.max(1e-9),
             per_leg: LEG_SHARE * all / n_legs.max(1) as f64,
