@@ -42,8 +42,8 @@ pub(super) fn describe(beats: &[(usize, u32)], heard: &Heard<'_>) -> [f64; N_TRA
 }
 
 /// Bias, then a weight for each trait; see `training/README.md`.
-const BEAT_WEIGHTS: [f64; N_TRAITS + 1] = [-2.66, 5.56, -1.08, 0.0, 0.47, -2.41];
-const TEMPO_WEIGHTS: [f64; N_TRAITS + 1] = [-2.42, 5.39, -1.87, -0.06, 0.44, -2.83];
+const BEAT_WEIGHTS: [f64; N_TRAITS + 1] = [-2.71, 5.94, -1.50, -0.02, 0.57, -2.38];
+const TEMPO_WEIGHTS: [f64; N_TRAITS + 1] = [-2.14, 5.42, -2.31, -0.07, 0.45, -3.42];
 
 /// Of beats given as hop and position.
 pub(super) fn of(beats: &[(usize, u32)], heard: &Heard<'_>) -> Confidence {

@@ -21,9 +21,12 @@ from score import Note, Score, annotation
 STYLES = sorted(PATTERNS) + sorted(DRUMLESS)
 QUIET = 20.0  # velocity below which a note isn't heard beside others
 NOTHING_EVERY = 14
+METRONOMES_FROM = 900_000  # pieces that are metronomes, for calibrating
 
 
 def style_of(i):
+    if i >= METRONOMES_FROM:
+        return "metronome"
     return "nothing" if i % NOTHING_EVERY == NOTHING_EVERY - 1 else STYLES[(i * 37) % len(STYLES)]
 
 
@@ -38,6 +41,21 @@ def music(i, rng, noise, max_secs):
     onsets = [(n.time, n.velocity, score.voices[n.voice].band) for n in score.notes
               if n.velocity > QUIET and not score.voices[n.voice].is_soft]
     return style, effects.mastered(sound, rng, noise), annotation(score, onsets, duration)
+
+
+def metronome(i, rng, noise, max_secs):
+    """Clicks at one tempo, with an accent on the first of each bar."""
+    bpm, n = rng.uniform(50, 200), rng.choice([2, 3, 4, 4])
+    duration = rng.uniform(0.6, 1.0) * max_secs
+    beats = [0.5 + k * 60 / bpm for k in range(int((duration - 1) * bpm / 60))]
+    score = Score(beats, [k % n + 1 for k in range(len(beats) - 1)])
+    machine = instruments.DrumMachine(rng, noise)
+    click, accent = rng.choice([("clave", "bell"), ("rim", "clave"), ("hat", "rim"), ("clave", "clave")])
+    sound = np.zeros(int(duration * instruments.RATE))
+    for time, position in zip(beats, score.positions):
+        machine.play(sound, int(time * instruments.RATE), accent if position == 1 else click, 110 if position == 1 else 90, 0.5)
+    onsets = [(time, 100, "mid") for time in beats[:-1]]
+    return "metronome", sound, annotation(score, onsets, duration)
 
 
 def nothing(i, rng, noise):
@@ -101,6 +119,8 @@ def main():
         rng, noise = random.Random(7000 + i), np.random.default_rng(7000 + i)
         if style_of(i) == "nothing":
             name, sound, truth = nothing(i, rng, noise)
+        elif style_of(i) == "metronome":
+            name, sound, truth = metronome(i, rng, noise, arguments.max_secs)
         else:
             name, sound, truth = music(i, rng, noise, arguments.max_secs)
         path = arguments.folder / f"{i:05d}_{name}"
