@@ -2,8 +2,8 @@
 //!
 //! The bar-pointer model (Whiteley, Cemgil and Godsill, ISMIR 2006; Krebs, Böck and Widmer, ISMIR 2015) without its bars, as a
 //! semi-Markov chain from pulse to pulse: the state at a pulse is the distance to the next one. The path with the most gain is
-//! found by the Viterbi algorithm. Loops over periods run in vectors, and choices are remembered for two minutes only, so an
-//! hour of music takes a hundredth of its minutes' time and no more memory than they do.
+//! found by the Viterbi algorithm. Loops over periods are written for vectors, and choices are remembered for two minutes only, so
+//! an hour of music needs no more memory than two minutes do.
 
 /// Hops of which choices are remembered, 2 minutes; earlier pulses are settled by then.
 const MEMORY_HOPS: usize = 12_000;
