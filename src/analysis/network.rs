@@ -1,6 +1,6 @@
 //! A small convolutional network that hears onsets, beats and downbeats.
 //!
-//! The near layers look at a third of a second around each hop and tell onsets. Behind them, at half the rate, a temporal
+//! The near layers look a third of a second to each side of a hop and tell onsets. Behind them, at half the rate, a temporal
 //! convolutional network (Davies and Böck, EUSIPCO 2019) looks ten seconds to each side and tells beats, and which of the beats
 //! are downbeats.
 //! It was trained on synthetic music; `training/` has the recipe, `network.weights` its numbers.

@@ -10,7 +10,7 @@ use super::{Beat, Onset};
 
 /// Fewest beats that make a rhythm.
 const MIN_BEATS: usize = 4;
-/// Confidence below which nothing is claimed: noise, tones and clicks lie below .02 (`training/README.md`).
+/// Confidence below which nothing is claimed: noise, tones and a single click have at most .021 (`training/README.md`).
 const MIN_CONFIDENCE: f64 = 0.025;
 /// Hops further below the song's loudest than this are silence, in dB.
 const SOUND_DB: f32 = 35.0;
