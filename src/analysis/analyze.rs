@@ -2,7 +2,7 @@
 
 use super::features::{FeatureExtractor, Features, HOP_LENGTH, HOP_SECS, N_FFT};
 use super::given::{self, Given};
-use super::inputs::{self, Levels};
+use super::inputs::Inputs;
 use super::network::{self, Activations};
 use super::onset::{self, OnsetStrength};
 use super::sound::{SoundMeter, rounded};
@@ -26,13 +26,14 @@ pub fn analyze(track: &Track, config: &AnalysisConfig) -> Result<Analysis> {
     let mut tracker = tracker::tracker(config.tracker, track.sample_rate_hz)?;
     let mut extractor = FeatureExtractor::new(track.duration_secs);
     let mut sound = SoundMeter::new(track.sample_rate_hz, track.n_channels as usize);
-    stream::listen(track, |batch| {
-        rayon::join(
-            || extractor.push(batch.resampled),
-            || sound.push(batch.interleaved, batch.resampled),
-        );
-        tracker.push(batch.mono)
-    })?;
+    stream::listen(
+        track,
+        |batch| {
+            extractor.push(&batch.resampled);
+            tracker.push(&batch.mono)
+        },
+        |batch| sound.push(&batch.interleaved, &batch.resampled),
+    )?;
     let (mut features, sound) = (extractor.finish(), sound.finish());
     let (strength, mut activations) = hear(&features);
     features.spectrogram.thin_out(HOPS_PER_SPECTRUM);
@@ -99,12 +100,10 @@ pub fn analyze(track: &Track, config: &AnalysisConfig) -> Result<Analysis> {
 
 /// Onset strength of each hop, and what the network hears.
 pub(super) fn hear(features: &Features) -> (OnsetStrength, Activations) {
-    let reference_db = inputs::reference_levels(&features.loudness_db);
-    let levels = Levels::new(features, &reference_db);
-    let harmony = inputs::harmony(features);
+    let inputs = Inputs::of(features);
     rayon::join(
-        || OnsetStrength::of(&levels, features.n_hops),
-        || network::activations(&levels, features.n_hops, &harmony),
+        || OnsetStrength::of(features, &inputs),
+        || network::activations(&inputs),
     )
 }
 

@@ -50,12 +50,36 @@ impl Chain {
     /// `[weight, cost]` of each. The first pulse lies within its period of the start, the last within the next period of the
     /// end.
     pub fn most_likely(&self, worth: &[f32], periods: &[[f32; 2]]) -> Vec<usize> {
-        let mut search = Search::new(self, worth.len());
-        for (hop, worth) in worth.iter().enumerate() {
-            search.make_room(hop);
-            search.step(hop, *worth, periods);
+        let search = Search::new(self, worth.len());
+        pulp::Arch::new().dispatch(Viterbi {
+            search,
+            worth,
+            periods,
+        })
+    }
+
+    fn max_change(&self) -> usize {
+        self.change_costs.len().saturating_sub(1)
+    }
+}
+
+/// The whole search, compiled for the machine's vectors.
+struct Viterbi<'a> {
+    search: Search<'a>,
+    worth: &'a [f32],
+    periods: &'a [[f32; 2]],
+}
+
+impl pulp::WithSimd for Viterbi<'_> {
+    type Output = Vec<usize>;
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(mut self, _: S) -> Vec<usize> {
+        for (hop, worth) in self.worth.iter().enumerate() {
+            self.search.make_room(hop);
+            self.search.step(hop, *worth, self.periods);
         }
-        search.finish(worth.len())
+        self.search.finish(self.worth.len())
     }
 }
 
@@ -64,8 +88,12 @@ struct Search<'a> {
     /// Gains of paths with a pulse at the current hop, by the period before it; with room for changes beyond the shortest and
     /// the longest.
     here: Vec<f32>,
-    /// `[hop % longest][period]`: gains of paths that go on from a pulse at a hop with a period.
-    reached: Vec<Vec<f32>>,
+    /// The places chosen at the current hop, in as many bits as gains have.
+    chosen: Vec<u32>,
+    /// `[hop % n_ring][period]`: gains of paths that go on from a pulse at a hop with a period.
+    reached: Vec<f32>,
+    /// One more than the longest period.
+    n_ring: usize,
     /// `[hop % n][period]`: places up from the farthest change down, or [`JUMP`].
     steps: Vec<Vec<u8>>,
     /// `[hop % n]`: the best period, from which jumps come.
@@ -79,11 +107,13 @@ const JUMP: u8 = u8::MAX;
 impl<'a> Search<'a> {
     fn new(chain: &'a Chain, n_hops: usize) -> Self {
         let n_periods = chain.periods.len();
-        let longest = chain.periods.last().map_or(1, |longest| longest + 1);
+        let n_ring = chain.periods.last().map_or(1, |longest| longest + 1);
         let n_kept = MEMORY_HOPS.min(n_hops).max(1);
         Self {
             here: vec![f32::MIN; n_periods + 2 * chain.max_change()],
-            reached: vec![vec![f32::MIN; n_periods]; longest],
+            chosen: vec![0; n_periods],
+            reached: vec![f32::MIN; n_periods * n_ring],
+            n_ring,
             steps: vec![vec![0; n_periods]; n_kept],
             best: vec![0; n_kept],
             settled: Vec::new(),
@@ -104,26 +134,36 @@ impl<'a> Search<'a> {
         }
     }
 
+    #[inline(always)]
     fn step(&mut self, hop: usize, worth: f32, periods: &[[f32; 2]]) {
         let chain = self.chain;
         let (n_periods, max_change) = (chain.periods.len(), chain.max_change());
         let here = &mut self.here[max_change..max_change + n_periods];
-        let n_longest = self.reached.len();
+        let n_ring = self.n_ring;
+        let row = hop % n_ring;
         for (k, (here, period)) in here.iter_mut().zip(&chain.periods).enumerate() {
-            let before = hop.checked_sub(*period);
-            *here = before.map_or(0.0, |before| self.reached[before % n_longest][k]);
+            *here = if *period > hop {
+                0.0
+            } else {
+                // Without a division, of which there would be one for each period and hop.
+                let around = if *period > row { n_ring } else { 0 };
+                self.reached[(row + around - period) * n_periods + k]
+            };
         }
         for (here, [weight, cost]) in here.iter_mut().zip(periods) {
             *here += worth * weight - cost;
         }
         let most = here.iter().copied().fold(f32::MIN, f32::max);
         let best = here.iter().position(|gain| *gain == most).unwrap_or(0);
-        let gains = &mut self.reached[hop % n_longest];
+        let gains = &mut self.reached[row * n_periods..(row + 1) * n_periods];
         gains.fill(here[best] - chain.jump_cost);
-        let mut chosen = vec![u32::from(JUMP); n_periods];
+        self.chosen.fill(u32::from(JUMP));
         for step in 0..=2 * max_change {
             let cost = chain.change_costs[step.abs_diff(max_change)];
-            let places = gains.iter_mut().zip(&mut chosen).zip(&self.here[step..]);
+            let places = gains
+                .iter_mut()
+                .zip(&mut self.chosen)
+                .zip(&self.here[step..]);
             for ((gain, chosen), from) in places {
                 let other = from - cost;
                 // All bits of a mask rather than a branch, which would keep vectors out.
@@ -134,17 +174,17 @@ impl<'a> Search<'a> {
         }
         let row = hop % self.best.len();
         self.best[row] = best as u8;
-        for (step, chosen) in self.steps[row].iter_mut().zip(chosen) {
-            *step = chosen as u8;
+        for (step, chosen) in self.steps[row].iter_mut().zip(&self.chosen) {
+            *step = *chosen as u8;
         }
     }
 
     /// The best path up to `end`, back to `start`.
     fn path(&self, end: usize, start: usize) -> Vec<usize> {
-        let n_longest = self.reached.len();
+        let n_periods = self.chain.periods.len();
         let mut last = (f32::MIN, 0, 0);
-        for hop in end.saturating_sub(n_longest).max(start)..end {
-            let gains = self.reached[hop % n_longest].iter();
+        for hop in end.saturating_sub(self.n_ring).max(start)..end {
+            let gains = self.reached[hop % self.n_ring * n_periods..].iter();
             for (k, (gain, period)) in gains.zip(&self.chain.periods).enumerate() {
                 // The next pulse would lie behind the end.
                 if hop + period >= end && *gain > last.0 {
@@ -180,12 +220,6 @@ impl<'a> Search<'a> {
         self.settled
             .extend(rest.into_iter().filter(|hop| *hop >= first));
         self.settled
-    }
-}
-
-impl Chain {
-    fn max_change(&self) -> usize {
-        self.change_costs.len().saturating_sub(1)
     }
 }
 

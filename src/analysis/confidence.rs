@@ -61,8 +61,8 @@ pub(super) fn of(beats: &[(usize, u32)], heard: &Heard<'_>) -> Confidence {
 #[cfg(test)]
 mod tests {
     use super::super::analyze::hear;
-    use super::super::features::{FeatureExtractor, HOP_SECS};
-    use super::super::{AnalysisConfig, bars, onset, rhythm, stream, tempo, tracker};
+    use super::super::features::{Features, HOP_SECS};
+    use super::super::{AnalysisConfig, bars, onset, rhythm, tempo, tracker};
     use super::*;
     use crate::Track;
 
@@ -78,13 +78,7 @@ mod tests {
                 continue;
             }
             let track = Track::open(&path).unwrap();
-            let mut extractor = FeatureExtractor::new(track.duration_secs);
-            let done = stream::listen(&track, |batch| {
-                extractor.push(batch.resampled);
-                Ok(())
-            });
-            done.unwrap();
-            let features = extractor.finish();
+            let features = Features::of(&track).unwrap();
             let (strength, activations) = hear(&features);
             let onsets = onset::find(&features, &strength, &activations);
             let heard = Heard {

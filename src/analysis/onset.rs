@@ -6,7 +6,7 @@
 //! at which the sound's level rises.
 
 use super::features::{Features, HOP_SECS};
-use super::inputs::{self, LAG_HOPS, Levels};
+use super::inputs::Inputs;
 use super::network::Activations;
 use super::percentile::percentile;
 use super::{Band, Onset};
@@ -14,7 +14,7 @@ use super::{Band, Onset};
 /// Least onset strength, in natural-log units summed over bands, that counts as 1: sounds without attacks stay weak.
 const MIN_TOP: f32 = 12.0;
 /// Least probability of an onset.
-const MIN_PROBABILITY: f32 = 0.35;
+const MIN_PROBABILITY: f32 = 0.4;
 /// Hops to each side among which an onset is the most probable.
 const PEAK_HOPS: usize = 2;
 /// Onsets closer than this are one, in seconds.
@@ -33,28 +33,21 @@ pub(super) struct OnsetStrength {
 
 impl OnsetStrength {
     /// Computes the onset strength of each hop.
-    pub fn of(levels: &Levels<'_>, n_hops: usize) -> Self {
-        let band_of: Vec<usize> = levels
-            .centers_hz()
+    pub fn of(features: &Features, inputs: &Inputs<'_>) -> Self {
+        let centers_hz = &features.spectrogram.centers_hz;
+        let band_of: Vec<usize> = centers_hz
             .iter()
             .map(|hz| SPLITS_HZ.iter().filter(|split| hz >= split).count())
             .collect();
-        let n_bands = levels.n_bands();
-        let mut history = vec![vec![0.0f32; n_bands]; LAG_HOPS + 1];
-        let mut rises = vec![0.0f32; n_bands];
+        let mut rising = inputs.bands(0);
         let mut strength = Self {
-            full: Vec::with_capacity(n_hops),
-            bands: Vec::with_capacity(n_hops),
+            full: Vec::with_capacity(features.n_hops),
+            bands: Vec::with_capacity(features.n_hops),
         };
-        for hop_idx in 0..n_hops {
-            history.rotate_right(1);
-            levels.compressed(hop_idx, &mut history[0]);
+        for _ in 0..features.n_hops {
             let mut sums = [0.0f32; 3];
-            if hop_idx >= LAG_HOPS {
-                inputs::rises(&history[0], &history[LAG_HOPS], &mut rises);
-                for (rise, band) in rises.iter().zip(&band_of) {
-                    sums[*band] += rise;
-                }
+            for (rise, band) in rising.next_rises().iter().zip(&band_of) {
+                sums[*band] += rise;
             }
             strength.full.push(sums.iter().sum());
             strength.bands.push(sums);
@@ -132,8 +125,8 @@ fn dominant(rises: [f32; 3]) -> Band {
 /// The attack near `coarse_secs`: where the level of a millisecond envelope rises most.
 pub(super) fn attack_secs(features: &Features, coarse_secs: f64, band: Band) -> f64 {
     let envelope = match band {
-        Band::Low => &features.fine_low,
-        Band::Mid | Band::High => &features.fine_high,
+        Band::Low => &features.envelopes.low,
+        Band::Mid | Band::High => &features.envelopes.high,
     };
     let level = |ms: i64| {
         usize::try_from(ms)

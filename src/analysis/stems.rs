@@ -6,10 +6,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::analyze::{self, hops_of};
-use super::features::{FeatureExtractor, HOP_SECS};
+use super::features::{Features, HOP_SECS};
 use super::network::Activations;
 use super::onset;
-use super::{Hops, Stem, stream};
+use super::{Hops, Stem};
 use crate::units::format_secs;
 use crate::{Error, Result, Track};
 
@@ -121,12 +121,7 @@ fn check(song: &Track, stem: &Track) -> Result<()> {
 /// # Errors
 /// As for [`Track::blocks`].
 pub(super) fn hear(name: &str, track: &Track, n_hops: usize) -> Result<HeardStem> {
-    let mut extractor = FeatureExtractor::new(track.duration_secs);
-    stream::listen(track, |batch| {
-        extractor.push(batch.resampled);
-        Ok(())
-    })?;
-    let features = extractor.finish();
+    let features = Features::of(track)?;
     let (strength, activations) = analyze::hear(&features);
     let mut onsets = onset::find(&features, &strength, &activations);
     onsets.retain(|onset| onset.time_secs < n_hops as f64 * HOP_SECS);

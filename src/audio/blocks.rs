@@ -203,11 +203,15 @@ impl Decoding {
 
     /// Refuses interleaved samples that are NaN or infinite; `start` is the first one's place in the track.
     pub fn check_finite(&self, start: u64, samples: &[f32]) -> Result<()> {
-        let Some((at, value)) = samples
+        // The largest exponent tells of all at once, which is many times faster than to stop at the first.
+        let largest = samples
             .iter()
-            .enumerate()
-            .find(|(_, value)| !value.is_finite())
-        else {
+            .fold(0, |most, value| value.abs().to_bits().max(most));
+        if largest < f32::INFINITY.to_bits() {
+            return Ok(());
+        }
+        let mut values = samples.iter().enumerate();
+        let Some((at, value)) = values.find(|(_, value)| !value.is_finite()) else {
             return Ok(());
         };
         let sample = start + (at / self.n_channels) as u64;

@@ -1,7 +1,9 @@
 //! Loudness after ITU-R BS.1770-4 (the same algorithm as EBU R 128): K-weighted power in blocks of a tenth of a second, from
 //! which the momentary (0.4 s), the short-term (3 s) and the gated integrated loudness follow.
 
-use super::SLOW_HOPS_PER_SEC;
+use std::array;
+
+use super::tenths::Tenths;
 
 /// Loudness of what counts as nothing, in LUFS.
 pub(super) const FLOOR_LUFS: f32 = -120.0;
@@ -16,79 +18,80 @@ const SHORT_TERM_BLOCKS: usize = 30;
 const ABSOLUTE_GATE_LUFS: f64 = -70.0;
 const RELATIVE_GATE_LU: f64 = -10.0;
 
+/// Channels that are filtered together, as one vector of the machine.
+const LANES: usize = 2;
+
 /// Measures K-weighted power, block after block.
 pub(super) struct LoudnessMeter {
-    sample_rate_hz: u64,
-    channels: Vec<Channel>,
-    n_samples: u64,
+    tenths: Tenths,
+    /// Channels 0 and 1, then 2 and 3, and so on.
+    pairs: Vec<Pair>,
     /// K-weighted power summed over channels, of each whole block so far.
     powers: Vec<f32>,
 }
 
-struct Channel {
-    weight: f64,
+/// Two channels; the second weighs nothing where there is none.
+struct Pair {
+    first: usize,
+    weights: [f64; LANES],
     shelf: Biquad,
     high_pass: Biquad,
-    energy: f64,
+    energy: [f64; LANES],
 }
 
 impl LoudnessMeter {
     pub fn new(sample_rate_hz: u32, n_channels: usize) -> Self {
         let rate_hz = f64::from(sample_rate_hz.max(1));
-        let channels = (0..n_channels).map(|idx| Channel {
-            weight: channel_weight(idx, n_channels),
+        let weight = |idx| match idx < n_channels {
+            true => channel_weight(idx, n_channels),
+            false => 0.0,
+        };
+        let pairs = (0..n_channels).step_by(LANES).map(|first| Pair {
+            first,
+            weights: array::from_fn(|lane| weight(first + lane)),
             shelf: Biquad::shelf(rate_hz),
             high_pass: Biquad::high_pass(rate_hz),
-            energy: 0.0,
+            energy: [0.0; LANES],
         });
         Self {
-            sample_rate_hz: u64::from(sample_rate_hz.max(1)),
-            channels: channels.collect(),
-            n_samples: 0,
+            tenths: Tenths::new(sample_rate_hz, n_channels),
+            pairs: pairs.collect(),
             powers: Vec::new(),
         }
     }
 
     /// Takes interleaved samples.
-    pub fn push(&mut self, samples: &[f32]) {
-        let n_channels = self.channels.len().max(1);
-        let mut rest = samples;
-        while !rest.is_empty() {
-            let n_missing = self.block_end() - self.n_samples;
-            let n = (rest.len() / n_channels).min(n_missing as usize);
-            let Some((now, later)) = rest.split_at_checked(n * n_channels).filter(|_| n > 0) else {
-                return;
-            };
-            for (idx, channel) in self.channels.iter_mut().enumerate() {
-                channel.push(now.iter().skip(idx).step_by(n_channels));
+    pub fn push(&mut self, mut samples: &[f32]) {
+        while let Some((now, n_whole)) = self.tenths.next(&mut samples) {
+            for pair in &mut self.pairs {
+                pair.push(now.chunks_exact(self.tenths.n_channels));
             }
-            self.n_samples += n as u64;
-            if self.n_samples == self.block_end() {
-                self.end_block();
+            if let Some(n) = n_whole {
+                self.end_block(n);
             }
-            rest = later;
         }
     }
 
-    /// The sample at which the block that is being filled ends. Blocks are a tenth of a second at every sample rate.
-    fn block_end(&self) -> u64 {
-        (self.powers.len() as u64 + 1) * self.sample_rate_hz / SLOW_HOPS_PER_SEC
-    }
-
-    fn end_block(&mut self) {
-        let start = self.powers.len() as u64 * self.sample_rate_hz / SLOW_HOPS_PER_SEC;
-        let n = self.n_samples.saturating_sub(start).max(1) as f64;
-        let energy = |c: &mut Channel| c.weight * std::mem::take(&mut c.energy);
-        let sum: f64 = self.channels.iter_mut().map(energy).sum();
-        self.powers.push((sum / n) as f32);
+    /// Ends a block of `n` samples.
+    fn end_block(&mut self, n: u64) {
+        let mut sum = 0.0;
+        for pair in &mut self.pairs {
+            let energy = std::mem::take(&mut pair.energy);
+            sum += pair
+                .weights
+                .iter()
+                .zip(energy)
+                .map(|(w, e)| w * e)
+                .sum::<f64>();
+        }
+        self.powers.push((sum / n as f64) as f32);
     }
 
     /// Ends the stream; a last block that isn't whole counts for momentary and short-term loudness only.
     pub fn finish(mut self) -> Loudness {
         let integrated = integrated(&self.powers);
-        let start = self.powers.len() as u64 * self.sample_rate_hz / SLOW_HOPS_PER_SEC;
-        if self.n_samples > start {
-            self.end_block();
+        if let Some(n) = self.tenths.rest() {
+            self.end_block(n);
         }
         Loudness {
             integrated_lufs: integrated,
@@ -108,14 +111,25 @@ pub(super) struct Loudness {
     pub short_term_lufs: Vec<f32>,
 }
 
-impl Channel {
-    fn push<'a>(&mut self, samples: impl Iterator<Item = &'a f32>) {
-        let mut energy = 0.0;
-        for sample in samples {
-            let weighted = self.high_pass.next(self.shelf.next(f64::from(*sample)));
-            energy += weighted * weighted;
+impl Pair {
+    fn push<'a>(&mut self, frames: impl Iterator<Item = &'a [f32]>) {
+        let Self {
+            first,
+            shelf,
+            high_pass,
+            ..
+        } = self;
+        let mut energy = [0.0; LANES];
+        for frame in frames {
+            let sample = |lane| f64::from(*frame.get(*first + lane).unwrap_or(&0.0));
+            let weighted = high_pass.next(shelf.next(array::from_fn(sample)));
+            for (energy, weighted) in energy.iter_mut().zip(weighted) {
+                *energy += weighted * weighted;
+            }
         }
-        self.energy += energy;
+        for (sum, energy) in self.energy.iter_mut().zip(energy) {
+            *sum += energy;
+        }
         self.shelf.settle();
         self.high_pass.settle();
     }
@@ -134,12 +148,12 @@ fn channel_weight(idx: usize, n_channels: usize) -> f64 {
     }
 }
 
-/// A second-order section in transposed direct form II.
+/// A second-order section in transposed direct form II, for a pair of channels.
 #[derive(Clone, Copy, Debug, Default)]
 struct Biquad {
     b: [f64; 3],
     a: [f64; 2],
-    state: [f64; 2],
+    state: [[f64; LANES]; 2],
 }
 
 impl Biquad {
@@ -169,7 +183,7 @@ impl Biquad {
                 (high - band * k / q + k * k) / a0,
             ],
             a: [2.0 * (k * k - 1.0) / a0, (1.0 - k / q + k * k) / a0],
-            state: [0.0; 2],
+            state: Default::default(),
         }
     }
 
@@ -181,20 +195,23 @@ impl Biquad {
         Self {
             b: [1.0, -2.0, 1.0],
             a: [2.0 * (k * k - 1.0) / a0, (1.0 - k / q + k * k) / a0],
-            state: [0.0; 2],
+            state: Default::default(),
         }
     }
 
-    fn next(&mut self, x: f64) -> f64 {
-        let y = self.b[0] * x + self.state[0];
-        self.state[0] = self.b[1] * x - self.a[0] * y + self.state[1];
-        self.state[1] = self.b[2] * x - self.a[1] * y;
+    fn next(&mut self, x: [f64; LANES]) -> [f64; LANES] {
+        let [near, far] = self.state;
+        let y = array::from_fn(|i| self.b[0] * x[i] + near[i]);
+        self.state = [
+            array::from_fn(|i| self.b[1] * x[i] - self.a[0] * y[i] + far[i]),
+            array::from_fn(|i| self.b[2] * x[i] - self.a[1] * y[i]),
+        ];
         y
     }
 
     /// Lets a tail end before it reaches denormal numbers, which are slow.
     fn settle(&mut self) {
-        for state in &mut self.state {
+        for state in self.state.as_flattened_mut() {
             if state.abs() < 1e-30 {
                 *state = 0.0;
             }

@@ -15,6 +15,7 @@ mod hpss;
 mod key;
 mod loudness;
 mod stereo;
+mod tenths;
 
 pub use key::{Key, Mode, pitch_name};
 

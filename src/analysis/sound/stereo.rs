@@ -1,15 +1,13 @@
 //! How wide a stereo song sounds: the share of its energy that lies in the side signal, and how alike left and right are.
 
-use super::SLOW_HOPS_PER_SEC;
+use super::tenths::Tenths;
 
 /// Power below which a tenth of a second counts as silence: -90 dB relative to full scale.
 const SILENCE: f64 = 1e-9;
 
 /// Compares the first two channels in blocks of a tenth of a second.
 pub(super) struct StereoMeter {
-    sample_rate_hz: u64,
-    n_channels: usize,
-    n_samples: u64,
+    tenths: Tenths,
     sums: Sums,
     width: Vec<f32>,
     correlation: Vec<f32>,
@@ -20,15 +18,12 @@ struct Sums {
     left: f64,
     right: f64,
     product: f64,
-    n: u32,
 }
 
 impl StereoMeter {
     pub fn new(sample_rate_hz: u32, n_channels: usize) -> Self {
         Self {
-            sample_rate_hz: u64::from(sample_rate_hz.max(1)),
-            n_channels,
-            n_samples: 0,
+            tenths: Tenths::new(sample_rate_hz, n_channels),
             sums: Sums::default(),
             width: Vec::new(),
             correlation: Vec::new(),
@@ -36,34 +31,33 @@ impl StereoMeter {
     }
 
     /// Takes interleaved samples.
-    pub fn push(&mut self, samples: &[f32]) {
-        if self.n_channels < 2 {
+    pub fn push(&mut self, mut samples: &[f32]) {
+        let n_channels = self.tenths.n_channels;
+        if n_channels < 2 {
             return;
         }
-        for channels in samples.chunks_exact(self.n_channels) {
-            let (left, right) = (f64::from(channels[0]), f64::from(channels[1]));
-            self.sums.left += left * left;
-            self.sums.right += right * right;
-            self.sums.product += left * right;
-            self.sums.n += 1;
-            self.n_samples += 1;
-            if self.n_samples
-                == (self.width.len() as u64 + 1) * self.sample_rate_hz / SLOW_HOPS_PER_SEC
-            {
-                self.end_block();
+        while let Some((now, n_whole)) = self.tenths.next(&mut samples) {
+            for channels in now.chunks_exact(n_channels) {
+                let (left, right) = (f64::from(channels[0]), f64::from(channels[1]));
+                self.sums.left += left * left;
+                self.sums.right += right * right;
+                self.sums.product += left * right;
+            }
+            if let Some(n) = n_whole {
+                self.end_block(n);
             }
         }
     }
 
-    fn end_block(&mut self) {
+    /// Ends a block of `n` samples.
+    fn end_block(&mut self, n: u64) {
         let Sums {
             left,
             right,
             product,
-            n,
         } = std::mem::take(&mut self.sums);
         let total = left + right;
-        let is_silent = total / f64::from(n.max(1)) < SILENCE;
+        let is_silent = total < SILENCE * n as f64;
         // With mid = (l + r) / 2 and side = (l - r) / 2, the side's share of both energies.
         let width = if is_silent {
             0.0
@@ -84,8 +78,8 @@ impl StereoMeter {
 
     /// Width and correlation of each block; empty for one channel.
     pub fn finish(mut self) -> (Vec<f32>, Vec<f32>) {
-        if self.sums.n > 0 {
-            self.end_block();
+        if let Some(n) = self.tenths.rest() {
+            self.end_block(n);
         }
         (self.width, self.correlation)
     }

@@ -34,8 +34,8 @@ def steps(row, steps_per_beat):
 
 
 class Arranger:
-    def __init__(self, rng, style, max_secs=42.0):
-        self.rng, self.style = rng, style
+    def __init__(self, rng, style, max_secs=42.0, is_half_hidden=False):
+        self.rng, self.style, self.is_half_hidden = rng, style, is_half_hidden
         self.is_drumless = style in DRUMLESS
         self.n, tempi, self.division = DRUMLESS[style] if self.is_drumless else PATTERNS[style][:3]
         self.rows = {} if self.is_drumless else self.drum_rows(PATTERNS[style][3])
@@ -125,7 +125,7 @@ class Arranger:
     def layers(self):
         rng = self.rng
         return {"drums": rng.random() < 0.9, "bass": rng.random() < 0.88, "chords": rng.random() < 0.85, "lead": rng.random() < 0.55,
-                "pad": rng.random() < 0.35, "gain": rng.choice([0.75, 1, 1]), "progression": rng.randrange(2), "figure": rng.randrange(2),
+                "pad": rng.random() < 0.35 or self.is_half_hidden, "gain": rng.choice([0.75, 1, 1]), "progression": rng.randrange(2), "figure": rng.randrange(2),
                 "half_time": self.n == 4 and rng.random() < 0.05}
 
     def choose_voices(self):
@@ -149,6 +149,10 @@ class Arranger:
             voices[name] = Instrument("drum", name, 1.0, False, DRUM_BANDS.get(name, "high"))
         # Chords are rolled by some harps, guitars and pianists.
         self.roll_secs = rng.uniform(0.03, 0.09) if rng.random() < (0.25 if self.is_drumless else 0.04) else 0.0
+        self.chord_gain, self.pad_gain = 1.0, 1.0
+        if self.is_half_hidden:
+            self.roll_secs = rng.choice([0.0, rng.uniform(0.05, 0.09)])
+            self.chord_gain, self.pad_gain = rng.uniform(0.55, 1.1), rng.uniform(1.0, 1.5)
         self.progressions = [rng.choice(PROGRESSIONS) for _ in range(2)]
         self.bars_per_chord = rng.choice([1, 1, 1, 2, 2, 4]) if self.n > 2 else rng.choice([1, 2, 2, 4])
         self.mid_bar_change = self.n == 4 and rng.random() < 0.15
@@ -194,7 +198,7 @@ class Arranger:
                 if self.mid_bar_change and position >= n / 2:
                     tones = [t + 5 for t in tones]
                 for k, tone in enumerate(tones):
-                    self.add(bar, position + k * strum * self.bpm / 60, 0.45 if mark != "#" else 0.8, "chords", tone, accent * gain)
+                    self.add(bar, position + k * strum * self.bpm / 60, 0.45 if mark != "#" else 0.8, "chords", tone, accent * gain * self.chord_gain)
         if layers["lead"]:
             motif = self.motifs[[0, 1, 0, 2][bar % 4]]
             for i, step in enumerate(motif):
@@ -203,7 +207,7 @@ class Arranger:
                 self.add(bar, step / self.figure_division, min(length, 3), "lead", self.note(degree + rng.choice([0, 2, 4, 4, 1, 5, 7]), 6), 84 * gain)
         if layers["pad"] and bar % self.bars_per_chord == 0:
             for tone in chord:
-                self.add(bar, 0, n * self.bars_per_chord, "pad", tone, 55 * gain)
+                self.add(bar, 0, n * self.bars_per_chord, "pad", tone, 55 * gain * self.pad_gain)
 
     def ambient_bar(self, bar, degree, chord, layers):
         rng = self.rng

@@ -21,18 +21,22 @@ from score import Note, Score, annotation
 STYLES = sorted(PATTERNS) + sorted(DRUMLESS)
 QUIET = 20.0  # velocity below which a note isn't heard beside others
 NOTHING_EVERY = 14
+HALF_HIDDEN_FROM = 800_000  # pieces of plucks that pads and leads half hide, more of which onsets need
+HALF_HIDDEN = [style for style in DRUMLESS if "ambient" in style or "string" in style or style in ("folk2", "folk_waltz", "orchestra", "piano_song")]
 METRONOMES_FROM = 900_000  # pieces that are metronomes, for calibrating
 
 
 def style_of(i):
     if i >= METRONOMES_FROM:
         return "metronome"
+    if i >= HALF_HIDDEN_FROM:
+        return HALF_HIDDEN[i % len(HALF_HIDDEN)]
     return "nothing" if i % NOTHING_EVERY == NOTHING_EVERY - 1 else STYLES[(i * 37) % len(STYLES)]
 
 
 def music(i, rng, noise, max_secs):
     style = style_of(i)
-    score = Arranger(rng, style, max_secs).score
+    score = Arranger(rng, style, max_secs, is_half_hidden=i >= HALF_HIDDEN_FROM).score
     duration = score.beats[-1] + 2.0
     sound = instruments.play(score, duration, rng, noise)
     kicks = [n.time for n in score.notes if n.voice == "kick"]

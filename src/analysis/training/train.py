@@ -1,8 +1,8 @@
-"""Trains the network of `network.rs`: python3 train.py FOLDER OUT.weights [--minutes 30]
+"""Trains one of the networks of `network/`: python3 train.py onset|beat FOLDER... OUT.weights [--minutes 30]
 
-FOLDER holds pieces by generate.py (.json) with their inputs by the ignored test `training_inputs` (.input). Needs torch.
-Every fifteenth piece is held out; its loss is printed. OUT is written every few minutes: f16 numbers in the order of `Network`'s
-parameters, which `network.rs` reads in the same order.
+Each FOLDER holds pieces by generate.py (.json) with their inputs by the ignored test `training_inputs` (.input). Needs torch.
+Every fifteenth piece is held out; its loss is printed. OUT is written every few minutes: f16 numbers in the order of the network's
+parameters, which `near.rs`, `onset.rs` and `beat.rs` read in the same order.
 """
 import argparse
 import json
@@ -18,58 +18,106 @@ from torch.nn import functional as F
 
 HOP_SECS, HOPS_PER_FRAME = 0.01, 2
 RANGE_DB, LAG_HOPS = 45.0, 2
-N_HARMONY = 4
-WIDTH = 24
+N_ATTACKS, N_HARMONY = 4, 4
 NEAR_DILATIONS = [2, 4, 8]
 FAR_DILATIONS = [1, 2, 4, 8, 16, 32, 64, 128, 256]
-EXCERPT_HOPS = 2400
 DROPOUT = 0.2
 
 
-class Network(nn.Module):
-    """See network.rs for the same in Rust."""
+def conv(n_in, n_out, n_taps, dilation=1):
+    return nn.Conv1d(n_in, n_out, n_taps, dilation=dilation, padding=dilation * (n_taps // 2))
 
-    def __init__(self, n_bands):
+
+def blocks(width, dilations):
+    return nn.ModuleList([nn.ModuleList([conv(width, width, 5, d), conv(width, width, 1)]) for d in dilations])
+
+
+class Near(nn.Module):
+    """See near.rs for the same in Rust. [piece][n_in][hop] -> [piece][width][hop]"""
+
+    def __init__(self, n_in, width):
         super().__init__()
-        conv = lambda i, o, k, d=1: nn.Conv1d(i, o, k, dilation=d, padding=d * (k // 2))
-        blocks = lambda dilations: nn.ModuleList([nn.ModuleList([conv(WIDTH, WIDTH, 5, d), conv(WIDTH, WIDTH, 1)]) for d in dilations])
-        self.mean = nn.Parameter(torch.zeros(2 * n_bands), requires_grad=False)
-        self.scale = nn.Parameter(torch.ones(2 * n_bands), requires_grad=False)
-        self.first = nn.ModuleList([conv(2 * n_bands, WIDTH, 3), conv(WIDTH, WIDTH, 5)])
-        self.near = blocks(NEAR_DILATIONS)
-        self.onset = conv(WIDTH, 1, 3)
-        self.joint = conv(WIDTH + N_HARMONY, WIDTH, 1)
-        self.far = blocks(FAR_DILATIONS)
-        self.beat = conv(WIDTH, 2, 1)
+        self.mean = nn.Parameter(torch.zeros(n_in), requires_grad=False)
+        self.scale = nn.Parameter(torch.ones(n_in), requires_grad=False)
+        self.first = nn.ModuleList([conv(n_in, width, 3), conv(width, width, 5)])
+        self.blocks = blocks(width, NEAR_DILATIONS)
 
-    def forward(self, levels, harmony, dropout=0.0):
-        """levels: [piece][2 * band][hop], harmony: [piece][N_HARMONY][frame] -> logits of onsets [piece][hop], and of beats and
-        of downbeats among beats [piece][frame]."""
-        x = (levels - self.mean[:, None]) * self.scale[:, None]
+    def forward(self, x):
+        x = (x - self.mean[:, None]) * self.scale[:, None]
         for layer in self.first:
             x = F.relu(layer(x))
-        for dilated, mix in self.near:
+        for dilated, mix in self.blocks:
             x = x + mix(F.relu(dilated(x)))
-        x = F.relu(x)
-        onset = self.onset(x)[:, 0]
-        x = F.max_pool1d(x, HOPS_PER_FRAME, ceil_mode=True)
-        x = F.relu(self.joint(torch.cat([x, harmony], 1)))
+        return F.relu(x)
+
+
+class OnsetNetwork(nn.Module):
+    EXCERPT_HOPS = 1200
+
+    def __init__(self, n_bands, n_semitones):
+        super().__init__()
+        self.near = Near(2 * (n_bands + n_semitones) + N_ATTACKS, 32)
+        self.onset = conv(32, 1, 3)
+
+    @staticmethod
+    def inputs(piece):
+        return torch.cat([with_rises(piece["bands"]), with_rises(piece["semitones"]), piece["attacks"]])
+
+    def losses(self, batch):
+        logits = self.onset(self.near(batch["inputs"]))[:, 0]
+        loss = F.binary_cross_entropy_with_logits(logits, batch["onset"], reduction="none")
+        return [(loss * batch["weight"]).sum() / batch["weight"].sum()]
+
+    LOSS_WEIGHTS = [1.0]
+
+
+class BeatNetwork(nn.Module):
+    EXCERPT_HOPS = 2400
+
+    def __init__(self, n_bands, _):
+        super().__init__()
+        self.near = Near(2 * n_bands, 24)
+        self.joint = conv(24 + N_HARMONY, 24, 1)
+        self.far = blocks(24, FAR_DILATIONS)
+        self.beat = conv(24, 2, 1)
+
+    @staticmethod
+    def inputs(piece):
+        return with_rises(piece["bands"])
+
+    def losses(self, batch):
+        """Of beats, and of downbeats among beats."""
+        x = F.max_pool1d(self.near(batch["inputs"]), HOPS_PER_FRAME, ceil_mode=True)
+        x = F.relu(self.joint(torch.cat([x, batch["harmony"]], 1)))
         for dilated, mix in self.far:
-            y = F.relu(dilated(x))
-            if dropout:
-                y = F.dropout(y, dropout, self.training)
-            x = x + mix(y)
-        beat = self.beat(F.relu(x))
-        return onset, beat[:, 0], beat[:, 1]
+            x = x + mix(F.dropout(F.relu(dilated(x)), DROPOUT, self.training))
+        beat, downbeat = self.beat(F.relu(x)).unbind(1)
+        bce = F.binary_cross_entropy_with_logits
+        weight = batch["frames"] * (1 + 2 * batch["beat"])
+        of_beat = (bce(beat, batch["beat"], reduction="none") * weight).sum() / weight.sum()
+        share = (batch["downbeat"] / batch["beat"].clamp(min=1e-3)).clamp(max=1)
+        of_downbeat = (bce(downbeat, share, reduction="none") * batch["beat"]).sum() / (batch["beat"].sum() + 1)
+        return [of_beat, of_downbeat]
+
+    LOSS_WEIGHTS = [2.0, 0.4]
 
 
 def load(path):
-    """(relative dB [band][hop] as i16 / 64, harmony [N_HARMONY][frame], truth)"""
+    """Levels in dB relative to the reference as i16 / 64 [bands or semitones][hop], attacks [N_ATTACKS][hop], harmony
+    [N_HARMONY][frame], and the truth"""
     data = path.read_bytes()
-    n_hops, n_bands = np.frombuffer(data, "<u4", 2)
-    steps = np.frombuffer(data, "<i2", n_hops * n_bands, 8).reshape(n_hops, n_bands)
-    harmony = np.frombuffer(data, "<f4", -1, 8 + 2 * n_hops * n_bands).reshape(-1, N_HARMONY)
-    return steps.T.copy(), harmony.T.copy(), json.loads(path.with_suffix(".json").read_text())
+    n_hops, *n_levels = np.frombuffer(data, "<u4", 3)
+    piece, at = {}, 12
+    for name, n in zip(("bands", "semitones"), n_levels):
+        piece[name] = np.frombuffer(data, "<i2", n_hops * n, at).reshape(n_hops, n).T.copy()
+        at += 2 * n_hops * n
+    piece["attacks"] = np.frombuffer(data, "<f4", n_hops * N_ATTACKS, at).reshape(n_hops, N_ATTACKS).T.copy()
+    piece["harmony"] = np.frombuffer(data, "<f4", -1, at + 4 * n_hops * N_ATTACKS).reshape(-1, N_HARMONY).T.copy()
+    return piece, json.loads(path.with_suffix(".json").read_text())
+
+
+# Where the bands and semitones lie in the spectrum, for equalisers.
+SPANS = {"bands": (0.0, 1.0), "semitones": (0.1, 0.9)}
 
 
 def compressed(relative_db):
@@ -96,70 +144,63 @@ def marked(times, n, step, width, offset=0.0):
     return target
 
 
-def example(piece, rng, is_training):
+def example(network, piece, rng, is_training):
     """Inputs and targets of an excerpt; in training at another speed, through another equaliser, somewhat quieter."""
-    steps, harmony, truth = piece
-    n_hops = steps.shape[1]
+    piece, truth = piece
+    n_hops = piece["bands"].shape[1]
     speed = math.exp(rng.uniform(-0.2, 0.2)) if is_training and rng.random() < 0.7 else 1.0
-    length = min(int(EXCERPT_HOPS * speed), n_hops) if is_training else n_hops
+    length = min(int(network.EXCERPT_HOPS * speed), n_hops) if is_training else n_hops
     first = rng.randrange(0, max(1, (n_hops - length) // 2)) * 2 if is_training else 0
-    db = torch.from_numpy(steps[:, first:first + length].astype(np.float32) / 64)
-    change = torch.from_numpy(harmony[:, first // 2:(first + length + 1) // 2])
     n = int(length / speed)
-    if speed != 1.0:
-        db = F.interpolate(db[None], n, mode="linear", align_corners=False)[0]
-        change = F.interpolate(change[None], (n + 1) // 2, mode="linear", align_corners=False)[0]
-    if is_training:
-        bands = np.arange(db.shape[0])
-        points = np.linspace(0, db.shape[0] - 1, 6)
-        curve = np.interp(bands, points, [rng.gauss(0, 3) for _ in points]) + rng.gauss(0, 2)
-        db = db + torch.from_numpy(curve.astype(np.float32))[:, None]
-        if rng.random() < 0.4:  # part of the spectrum is missing
-            first_band = rng.randrange(db.shape[0])
-            db[first_band:first_band + rng.randint(2, 12)] = -80.0
-    secs = lambda items: [(t - first * HOP_SECS) / speed for t in items]
-    beats = secs(b["time_secs"] for b in truth["beats"])
     n_frames = (n + 1) // 2
+    equaliser = [rng.gauss(0, 3) for _ in range(6)], rng.gauss(0, 2)
+    missing = (rng.random(), rng.uniform(0.05, 0.3)) if rng.random() < 0.4 else None  # a part of the spectrum
+    excerpt = {}
+    for name, values in piece.items():
+        hops = slice(first // 2, (first + length + 1) // 2) if name == "harmony" else slice(first, first + length)
+        values = torch.from_numpy(values[:, hops].astype(np.float32))
+        if speed != 1.0:
+            values = F.interpolate(values[None], n_frames if name == "harmony" else n, mode="linear", align_corners=False)[0]
+        if name in SPANS:
+            values = values / 64
+            if is_training:
+                at = np.linspace(*SPANS[name], values.shape[0])
+                gain = np.interp(at, np.linspace(0, 1, 6), equaliser[0]) + equaliser[1]
+                values = values + torch.from_numpy(gain.astype(np.float32))[:, None]
+                if missing:
+                    values[(at >= missing[0]) & (at <= sum(missing))] = -80.0
+            values = compressed(values)
+        excerpt[name] = values
+    secs = lambda items: [(t - first * HOP_SECS) / speed for t in items]
     frame_secs = HOP_SECS * HOPS_PER_FRAME
-    soft = marked(secs(truth["soft_onsets"]), n, HOP_SECS, 5) if truth["soft_onsets"] else np.zeros(n, np.float32)
+    soft = marked(secs(truth["soft_onsets"]), n, HOP_SECS, 5)
     onset = marked(secs(o["time_secs"] for o in truth["onsets"]), n, HOP_SECS, 1)
-    weight = np.where((soft > 0) & (onset == 0), 0, 1).astype(np.float32)
+    target = lambda times: torch.from_numpy(marked(secs(times), n_frames, frame_secs, 1))
     return {
-        "levels": with_rises(compressed(db)), "harmony": change[:, :n_frames], "onset": torch.from_numpy(onset), "weight": torch.from_numpy(weight),
-        "beat": torch.from_numpy(marked(beats, n_frames, frame_secs, 1)), "downbeat": torch.from_numpy(marked(secs(truth["downbeats"]), n_frames, frame_secs, 1)),
+        "inputs": network.inputs(excerpt), "harmony": excerpt["harmony"][:, :n_frames],
+        "onset": torch.from_numpy(onset), "weight": torch.from_numpy(np.where((soft > 0) & (onset == 0), 0, 1).astype(np.float32)),
+        "beat": target(b["time_secs"] for b in truth["beats"]), "downbeat": target(truth["downbeats"]), "frames": torch.ones(n_frames),
     }
 
 
 def batch_of(examples):
     """Padded to the longest; `frames` and `weight` are 0 in the padding."""
-    n = max(e["levels"].shape[1] for e in examples)
+    n = max(e["onset"].shape[0] for e in examples)
+    length = lambda name: n if name in ("inputs", "onset", "weight") else (n + 1) // 2
     pad = lambda x, m: F.pad(x, (0, m - x.shape[-1]))
-    out = {k: torch.stack([pad(e[k], n) for e in examples]) for k in ("levels", "onset", "weight")}
-    out |= {k: torch.stack([pad(e[k], (n + 1) // 2) for e in examples]) for k in ("harmony", "beat", "downbeat")}
-    out["frames"] = torch.stack([pad(torch.ones(e["beat"].shape), (n + 1) // 2) for e in examples])
-    return out
+    return {name: torch.stack([pad(e[name], length(name)) for e in examples]) for name in examples[0]}
 
 
-def losses(network, batch, dropout):
-    onset, beat, downbeat = network(batch["levels"], batch["harmony"], dropout)
-    bce = F.binary_cross_entropy_with_logits
-    of_onset = (bce(onset, batch["onset"], reduction="none") * batch["weight"]).sum() / batch["weight"].sum()
-    weight = batch["frames"] * (1 + 2 * batch["beat"])
-    of_beat = (bce(beat, batch["beat"], reduction="none") * weight).sum() / weight.sum()
-    # Among beats only: which of them are downbeats.
-    share = (batch["downbeat"] / batch["beat"].clamp(min=1e-3)).clamp(max=1)
-    of_downbeat = (bce(downbeat, share, reduction="none") * batch["beat"]).sum() / (batch["beat"].sum() + 1)
-    return of_onset, of_beat, of_downbeat
-
-
-def save(network, path):
+def save(network, optimiser, path):
     numbers = np.concatenate([p.detach().numpy().ravel() for p in network.parameters()])
     path.write_bytes(numbers.astype("<f2").tobytes())
+    torch.save({"network": network.state_dict(), "optimiser": optimiser.state_dict()}, path.with_suffix(".checkpoint"))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("network", choices=["onset", "beat"])
+    parser.add_argument("folders", type=Path, nargs="+")
     parser.add_argument("out", type=Path)
     parser.add_argument("--minutes", type=float, default=30, help="of processor time")
     parser.add_argument("--rate", type=float, default=3e-3, help="of learning, at its highest")
@@ -168,43 +209,39 @@ def main():
     torch.set_num_threads(1)
     torch.manual_seed(0)
     rng = random.Random(0)
-    pieces = [load(p) for p in sorted(arguments.folder.glob("*.input"))]
-    held_out = batch_of([example(p, rng, False) for p in pieces[::15]])
+    pieces = [load(p) for folder in arguments.folders for p in sorted(folder.glob("*.input"))]
+    make = {"onset": OnsetNetwork, "beat": BeatNetwork}[arguments.network]
+    network = make(*(pieces[0][0][name].shape[0] for name in SPANS))
+    held_out = [batch_of([example(network, p, rng, False) for p in pieces[i::150]]) for i in range(0, 150, 15)]
     pieces = [p for i, p in enumerate(pieces) if i % 15]
-    network = Network(pieces[0][0].shape[0])
-    some = torch.cat([example(p, rng, False)["levels"] for p in pieces[::5]], 1)
-    network.mean.data, network.scale.data = some.mean(1), 1 / (some.std(1) + 0.05)
+    some = torch.cat([example(network, p, rng, False)["inputs"] for p in pieces[::9]], 1)
+    network.near.mean.data, network.near.scale.data = some.mean(1), 1 / (some.std(1) + 0.05)
     optimiser = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], arguments.rate, weight_decay=1e-2)
-    before = 0.0
     if arguments.resume:
         state = torch.load(arguments.resume)
         network.load_state_dict(state["network"])
         optimiser.load_state_dict(state["optimiser"])
-    start, step, told, running = time.process_time(), 0, 0.0, np.zeros(3)
+    start, step, told, running = time.process_time(), 0, 0.0, 0.0
     while (spent := (time.process_time() - start) / 60) < arguments.minutes:
-        progress = spent / arguments.minutes
         warm = min(1, (step + 1) / 100)
         for group in optimiser.param_groups:
-            group["lr"] = arguments.rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
+            group["lr"] = arguments.rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * spent / arguments.minutes)))
         network.train()
-        batch = batch_of([example(rng.choice(pieces), rng, True) for _ in range(8)])
-        parts = losses(network, batch, DROPOUT)
+        losses = network.losses(batch_of([example(network, rng.choice(pieces), rng, True) for _ in range(8)]))
         optimiser.zero_grad()
-        (parts[0] + 2 * parts[1] + 0.4 * parts[2]).backward()
+        sum(weight * loss for weight, loss in zip(network.LOSS_WEIGHTS, losses)).backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         step += 1
-        running = 0.98 * running + 0.02 * np.array([float(p.detach()) for p in parts])
-        if spent - told > 1.0 or step == 20:
+        running = 0.98 * running + 0.02 * np.array([float(loss.detach()) for loss in losses])
+        if spent - told > 2.0 or step == 20:
             told = spent
             network.eval()
             with torch.no_grad():
-                held = [float(p) for p in losses(network, held_out, 0)]
-            print(f"{spent:.1f} min, step {step}: training", *(f"{p / (1 - 0.98 ** step):.4f}" for p in running), "held out", *(f"{p:.4f}" for p in held), flush=True)
-            save(network, arguments.out)
-            torch.save({"network": network.state_dict(), "optimiser": optimiser.state_dict()}, arguments.out.with_suffix(".checkpoint"))
-    save(network, arguments.out)
-    torch.save({"network": network.state_dict(), "optimiser": optimiser.state_dict()}, arguments.out.with_suffix(".checkpoint"))
+                held = np.mean([[float(loss) for loss in network.losses(batch)] for batch in held_out], 0)
+            print(f"{spent:.1f} min, step {step}: training", *(running / (1 - 0.98 ** step)).round(4), "held out", *held.round(4), flush=True)
+            save(network, optimiser, arguments.out)
+    save(network, optimiser, arguments.out)
 
 
 if __name__ == "__main__":

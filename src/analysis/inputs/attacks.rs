@@ -1,0 +1,42 @@
+//! How envelopes rise within milliseconds: attacks that windows of a spectrum smear.
+
+use super::super::features::from_step;
+use super::Inputs;
+
+/// Milliseconds to a hop.
+const MS: usize = 10;
+/// Milliseconds whose highest level rises over that of [`BEFORE_MS`] earlier ones.
+const AFTER_MS: usize = 6;
+const BEFORE_MS: usize = 10;
+/// Numbers that describe the attacks at a hop: of the low and the high envelope, in the halves before and after its centre.
+pub(in super::super) const N_ATTACKS: usize = 4;
+
+/// The strongest attacks around `hops`: `[hop][low before, low after, high before, high after]`.
+pub(super) fn around(inputs: &Inputs<'_>, hops: std::ops::Range<usize>) -> Vec<[f32; N_ATTACKS]> {
+    let mut attacks = vec![[0.0f32; N_ATTACKS]; hops.len()];
+    let envelopes = &inputs.features.envelopes;
+    for (part, envelope) in [&envelopes.low, &envelopes.high].into_iter().enumerate() {
+        let first_ms = (hops.start * MS) as i64 - (MS / 2 + BEFORE_MS) as i64;
+        let n_ms = hops.len() * MS + BEFORE_MS + AFTER_MS;
+        // Silence before the song and after it.
+        let levels: Vec<f32> = (first_ms..first_ms + n_ms as i64)
+            .map(|ms| {
+                let step = usize::try_from(ms).ok().and_then(|ms| envelope.get(ms));
+                step.map_or(0.0, |step| {
+                    let reference_db = inputs.reference_db(ms as usize / MS);
+                    inputs.compression.apply(from_step(*step) - reference_db)
+                })
+            })
+            .collect();
+        let highest = |levels: &[f32]| levels.iter().copied().fold(0.0, f32::max);
+        for (ms, around) in levels.windows(BEFORE_MS + AFTER_MS).enumerate() {
+            let (before, after) = around.split_at(BEFORE_MS);
+            let rise = highest(after) - highest(before);
+            let half = 2 * part + ms % MS / (MS / 2);
+            if let Some(attacks) = attacks.get_mut(ms / MS) {
+                attacks[half] = attacks[half].max(rise);
+            }
+        }
+    }
+    attacks
+}

@@ -1,0 +1,69 @@
+//! How harmony changes.
+
+use super::super::features::{Features, HOPS_PER_CHROMA};
+use super::HOPS_PER_FRAME;
+
+/// Reaches of the change of harmony to each side, in chroma vectors: 0.4 s and 1 s.
+const HARMONY_REACHES: [usize; 2] = [8, 20];
+/// Numbers that describe the change of harmony at a frame.
+pub(in super::super) const N_HARMONY: usize = 2 * HARMONY_REACHES.len();
+
+/// Change of harmony at each frame, 0..=1 each: of the chroma, then of the bass, with each reach.
+pub(super) fn changes(features: &Features) -> Vec<[f32; N_HARMONY]> {
+    let n_reaches = HARMONY_REACHES.len();
+    let mut changes = vec![[0.0f32; N_HARMONY]; features.chroma.len()];
+    for (part, chroma) in [&features.chroma, &features.bass_chroma]
+        .into_iter()
+        .enumerate()
+    {
+        for (k, reach) in HARMONY_REACHES.into_iter().enumerate() {
+            let (mut before, mut after) = ([0.0f64; 12], [0.0f64; 12]);
+            let at = |i: Option<usize>| i.and_then(|i| chroma.get(i)).copied().unwrap_or_default();
+            for ahead in 1..=reach {
+                add(&mut after, at(ahead.checked_sub(1)), 1.0);
+            }
+            for (i, change) in changes.iter_mut().enumerate() {
+                // Chroma i is in neither side: it hears both.
+                add(&mut after, at(Some(i)), -1.0);
+                add(&mut after, at(Some(i + reach)), 1.0);
+                change[part * n_reaches + k] = distance(&before, &after);
+                add(&mut before, at(Some(i)), 1.0);
+                add(&mut before, at(i.checked_sub(reach)), -1.0);
+            }
+        }
+    }
+    let n_frames = features.n_hops.div_ceil(HOPS_PER_FRAME);
+    (0..n_frames)
+        .map(|frame| {
+            let at = (frame * HOPS_PER_FRAME) as f32 / HOPS_PER_CHROMA as f32;
+            let (first, share) = (at as usize, at.fract());
+            let get = |i: usize| {
+                changes
+                    .get(i)
+                    .or(changes.last())
+                    .copied()
+                    .unwrap_or_default()
+            };
+            let (a, b) = (get(first), get(first + 1));
+            std::array::from_fn(|k| a[k] + share * (b[k] - a[k]))
+        })
+        .collect()
+}
+
+fn add(sum: &mut [f64; 12], chroma: [f32; 12], sign: f64) {
+    for (sum, value) in sum.iter_mut().zip(chroma) {
+        *sum += sign * f64::from(value);
+    }
+}
+
+/// 1 minus the cosine similarity; 0 where one side is silent.
+fn distance(a: &[f64; 12], b: &[f64; 12]) -> f32 {
+    let dot: f64 = a.iter().zip(b).map(|(a, b)| a * b).sum();
+    let norm = |v: &[f64; 12]| v.iter().map(|v| v * v).sum::<f64>().sqrt();
+    let norms = norm(a) * norm(b);
+    if norms > 1e-9 {
+        (1.0 - dot / norms).clamp(0.0, 1.0) as f32
+    } else {
+        0.0
+    }
+}

@@ -1,0 +1,121 @@
+//! Hears beats, and which of them are downbeats.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use rayon::prelude::*;
+
+use super::super::inputs::{HOPS_PER_FRAME, Inputs, N_HARMONY};
+use super::conv::{Block, Conv, rectify, sigmoid};
+use super::near::{Near, REACH_HOPS};
+use super::numbers::Numbers;
+
+const WIDTH: usize = 24;
+/// Bands of the spectrogram, which fix the number of inputs.
+const N_BANDS: usize = 40;
+/// Distances of the five taps of the far layers, in frames.
+const DILATIONS: [usize; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+/// Frames on each side of one that its outputs depend on.
+const REACH: usize = 2 * 511 + REACH_HOPS.div_ceil(HOPS_PER_FRAME);
+/// Most frames that are computed at once, 2 minutes: memory stays bounded, and threads share a long song.
+const MAX_CHUNK: usize = 6000;
+
+struct Network {
+    near: Near<WIDTH>,
+    joint: Conv<WIDTH>,
+    far: Vec<Block<WIDTH>>,
+    /// Beat, and downbeat among beats.
+    beat: Conv<2>,
+}
+
+static NETWORK: LazyLock<Network> = LazyLock::new(|| Network::read().0);
+
+impl Network {
+    /// The network, and how many numbers were missing or left over.
+    fn read() -> (Self, usize) {
+        let mut numbers = Numbers::of(include_bytes!("beat.weights"));
+        let network = Self {
+            near: Near::read(&mut numbers, 2 * N_BANDS),
+            joint: Conv::read(&mut numbers, WIDTH + N_HARMONY, 1, 1),
+            far: DILATIONS
+                .map(|dilation| Block::read(&mut numbers, dilation))
+                .into(),
+            beat: Conv::read(&mut numbers, WIDTH, 1, 1),
+        };
+        (network, numbers.n_wrong())
+    }
+}
+
+/// The probabilities of a beat, and of a downbeat if it is one, at each frame of [`HOPS_PER_FRAME`] hops.
+pub(super) fn activations(inputs: &Inputs<'_>) -> Vec<[f32; 2]> {
+    let network = LazyLock::force(&NETWORK);
+    let arch = pulp::Arch::new();
+    let n_frames = inputs.n_hops().div_ceil(HOPS_PER_FRAME);
+    let n_chunks = n_frames.div_ceil(MAX_CHUNK).max(1);
+    let length = n_frames.div_ceil(n_chunks);
+    let chunks: Vec<Vec<[f32; 2]>> = (0..n_chunks)
+        .into_par_iter()
+        .map(|i| {
+            let wanted = (i * length).min(n_frames)..((i + 1) * length).min(n_frames);
+            let start = wanted.start.saturating_sub(REACH);
+            let frames = start..(wanted.end + REACH).min(n_frames);
+            let beats = arch.dispatch(Hearing {
+                network,
+                inputs,
+                frames,
+            });
+            beats[wanted.start - start..wanted.end - start].to_vec()
+        })
+        .collect();
+    chunks.concat()
+}
+
+/// What is to be inputs.
+struct Hearing<'a> {
+    network: &'a Network,
+    inputs: &'a Inputs<'a>,
+    frames: Range<usize>,
+}
+
+impl pulp::WithSimd for Hearing<'_> {
+    type Output = Vec<[f32; 2]>;
+
+    /// All convolutions are inlined, and so compiled for the vectors of `S`.
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) -> Vec<[f32; 2]> {
+        let Self {
+            network,
+            inputs,
+            frames,
+        } = self;
+        let end = (frames.end * HOPS_PER_FRAME).min(inputs.n_hops());
+        let hops = frames.start * HOPS_PER_FRAME..end;
+        let near = network.near.apply(inputs.for_beats(hops));
+        let mut joint = Vec::with_capacity(frames.len() * (WIDTH + N_HARMONY));
+        for (frame, hops) in frames.zip(near.chunks(HOPS_PER_FRAME)) {
+            let loudest = hops.iter().fold([f32::MIN; WIDTH], |max, hop| {
+                std::array::from_fn(|k| max[k].max(hop[k]))
+            });
+            joint.extend(loudest);
+            joint.extend(inputs.harmony(frame));
+        }
+        let mut far = network.joint.apply(&joint);
+        rectify(&mut far);
+        for block in &network.far {
+            block.apply(&mut far);
+        }
+        rectify(&mut far);
+        let beats = network.beat.apply(far.as_flattened());
+        beats.iter().map(|beat| beat.map(sigmoid)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_weights_are_whole() {
+        assert_eq!(Network::read().1, 0);
+    }
+}

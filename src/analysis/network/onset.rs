@@ -1,0 +1,89 @@
+//! Hears onsets.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use rayon::prelude::*;
+
+use super::super::inputs::{Inputs, N_ATTACKS};
+use super::conv::{Conv, sigmoid};
+use super::near::{Near, REACH_HOPS};
+use super::numbers::Numbers;
+
+const WIDTH: usize = 32;
+/// Bands of the spectrogram and semitones, which fix the number of inputs.
+const N_BANDS: usize = 40 + 66;
+const N_IN: usize = 2 * N_BANDS + N_ATTACKS;
+/// Hops that are computed at once: what they need fits the caches.
+const CHUNK_HOPS: usize = 2000;
+
+struct Network {
+    near: Near<WIDTH>,
+    onset: Conv<1>,
+}
+
+static NETWORK: LazyLock<Network> = LazyLock::new(|| Network::read().0);
+
+impl Network {
+    /// The network, and how many numbers were missing or left over.
+    fn read() -> (Self, usize) {
+        let mut numbers = Numbers::of(include_bytes!("onset.weights"));
+        let network = Self {
+            near: Near::read(&mut numbers, N_IN),
+            onset: Conv::read(&mut numbers, WIDTH, 3, 1),
+        };
+        (network, numbers.n_wrong())
+    }
+}
+
+/// The probability that a sound starts, at each hop.
+pub(super) fn activations(inputs: &Inputs<'_>) -> Vec<f32> {
+    let network = LazyLock::force(&NETWORK);
+    let arch = pulp::Arch::new();
+    let n_hops = inputs.n_hops();
+    let chunks: Vec<Vec<f32>> = (0..n_hops.div_ceil(CHUNK_HOPS))
+        .into_par_iter()
+        .map(|i| {
+            let wanted = i * CHUNK_HOPS..((i + 1) * CHUNK_HOPS).min(n_hops);
+            // One more for the output's own taps.
+            let start = wanted.start.saturating_sub(REACH_HOPS + 1);
+            let hops = start..(wanted.end + REACH_HOPS + 1).min(n_hops);
+            let onsets = arch.dispatch(Hearing {
+                network,
+                inputs,
+                hops,
+            });
+            onsets[wanted.start - start..wanted.end - start].to_vec()
+        })
+        .collect();
+    chunks.concat()
+}
+
+/// What is to be inputs.
+struct Hearing<'a> {
+    network: &'a Network,
+    inputs: &'a Inputs<'a>,
+    hops: Range<usize>,
+}
+
+impl pulp::WithSimd for Hearing<'_> {
+    type Output = Vec<f32>;
+
+    /// All convolutions are inlined, and so compiled for the vectors of `S`.
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) -> Vec<f32> {
+        let near = self.network.near.apply(self.inputs.for_onsets(self.hops));
+        let onsets = self.network.onset.apply(near.as_flattened());
+        onsets.iter().map(|[onset]| sigmoid(*onset)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_weights_are_whole() {
+        assert_eq!(Network::read().1, 0);
+    }
+}
