@@ -2,6 +2,7 @@
 
 mod calibrate;
 mod draw;
+mod estimate;
 mod session;
 mod watch;
 
@@ -18,6 +19,7 @@ use crate::{Analysis, Error, Result, Timeline, mapping, provenance, video};
 
 use calibrate::calibrate;
 use draw::{Work, draw_and_encode};
+use estimate::estimate;
 use session::Session;
 
 pub use session::Machine;
@@ -53,7 +55,9 @@ pub fn film(
 ) -> Result<(Timeline, Video)> {
     let folder = RunFolder::beside(out);
     let mut session = Session::new(machine);
-    let analysis = hear(request, watch)?;
+    let track = Track::open(&request.song)?;
+    estimate(request, &track, &folder, &mut session, watch)?;
+    let analysis = hear(&track, request, watch)?;
     let timeline = compose(&analysis, request, &folder, &mut session, watch)?;
     draw(&timeline, 0..u64::MAX, &folder, &mut session, watch)?;
     let video = mux(&timeline, &request.song, &folder, out, watch)?;
@@ -71,7 +75,7 @@ pub fn plan(
     machine: &Machine,
     watch: &mut Watch<'_>,
 ) -> Result<(Analysis, Timeline)> {
-    let analysis = hear(request, watch)?;
+    let analysis = hear(&Track::open(&request.song)?, request, watch)?;
     let timeline = compose(
         &analysis,
         request,
@@ -150,9 +154,8 @@ pub fn mux(
 }
 
 /// Stages 1 and 2.
-fn hear(request: &Request, watch: &mut Watch<'_>) -> Result<Analysis> {
-    let track = Track::open(&request.song)?;
-    let analysis = analyze(&track, &request.analysis)?;
+fn hear(track: &Track, request: &Request, watch: &mut Watch<'_>) -> Result<Analysis> {
+    let analysis = analyze(track, &request.analysis)?;
     for note in analysis.corrections.notes() {
         watch.note(&note);
     }

@@ -4,8 +4,8 @@
 //! as a whole, since sections begin with bars. The most likely positions are found by the Viterbi algorithm, in which a bar that
 //! ends early or late costs as much as many doubtful downbeats: rubato and breaks don't shift the bars behind them.
 
-use super::features::{FLOOR_DB, Features};
-use super::inputs::HOPS_PER_FRAME;
+use super::features::Features;
+use super::network::Activations;
 use super::percentile::percentile;
 use super::tempo::{self, METERS, standardised};
 use super::tracker::Heard;
@@ -52,14 +52,8 @@ pub(super) fn describe(hops: &[usize], heard: &Heard<'_>) -> Vec<[f32; N_SIGNS]>
     let bass = standardised(changes.iter().map(|e| e.bass).collect());
     let novelty = novelty(heard.features, hops);
     let downbeat = &heard.activations.downbeat;
-    let heard_at = |hop: usize| {
-        let (frame, odd) = (hop / HOPS_PER_FRAME, hop % HOPS_PER_FRAME);
-        let at = |i: usize| downbeat.get(i).or(downbeat.last()).copied();
-        let (now, next) = (at(frame).unwrap_or(0.0), at(frame + 1).unwrap_or(0.0));
-        now + (next - now) * odd as f32 / HOPS_PER_FRAME as f32
-    };
     let of_beat = |i: usize| {
-        let p = heard_at(hops[i]).clamp(0.01, 0.99);
+        let p = Activations::at_hop(downbeat, hops[i]).clamp(0.01, 0.99);
         [log_odds(p), harmony[i], bass[i], novelty[i]]
     };
     (0..hops.len()).map(of_beat).collect()
@@ -104,16 +98,9 @@ struct Levels<'a> {
 impl<'a> Levels<'a> {
     fn of(features: &'a Features) -> Self {
         let spectrogram = &features.spectrogram;
-        let mut levels = vec![0.0f32; spectrogram.n_bands()];
-        let loudest = |hop: usize| {
-            spectrogram.read(hop, &mut levels);
-            levels.iter().copied().fold(FLOOR_DB, f32::max)
-        };
-        let rows = (0..features.n_hops).step_by(spectrogram.hops_per_row());
-        let loudest: Vec<f32> = rows.map(loudest).collect();
         Self {
             features,
-            floor_db: percentile(&loudest, 0.95) - RANGE_DB,
+            floor_db: spectrogram.top_db() - RANGE_DB,
             scale: 1.0 / (UNIT_DB * (spectrogram.n_bands().max(1) as f32).sqrt()),
         }
     }

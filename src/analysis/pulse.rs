@@ -3,7 +3,7 @@
 
 use super::chain::Chain;
 use super::features::HOP_SECS;
-use super::inputs::HOPS_PER_FRAME;
+use super::network::Activations;
 use super::tracker::{BeatTracker, Heard};
 use crate::Result;
 
@@ -71,16 +71,12 @@ fn track(beat: &[f32], n_hops: usize, tempo_bpm: Option<f64>, likely: Option<f32
 
 /// Log-odds of a beat at each hop, at least -[`MISSING_COST`].
 fn log_odds(beat: &[f32], n_hops: usize) -> Vec<f32> {
-    // Between frames by proportion.
-    let at = |hop: usize| {
-        let (frame, odd) = (hop / HOPS_PER_FRAME, hop % HOPS_PER_FRAME);
-        let get = |i: usize| beat.get(i).or(beat.last()).copied().unwrap_or(0.0);
-        get(frame) + (get(frame + 1) - get(frame)) * odd as f32 / HOPS_PER_FRAME as f32
-    };
     let of_hop = |hop: usize| {
         // Periods are whole hops and players aren't machines: a hop to either side will do.
         let around = hop.saturating_sub(1)..=hop + 1;
-        let p = around.fold(1e-4f32, |most, hop| most.max(at(hop)));
+        let p = around.fold(1e-4f32, |most, hop| {
+            most.max(Activations::at_hop(beat, hop))
+        });
         let p = p.min(1.0 - 1e-4);
         (p / (1.0 - p)).ln().clamp(-MISSING_COST, 4.0) + BEAT_BIAS
     };

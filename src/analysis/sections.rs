@@ -3,7 +3,7 @@
 //! Each bar is described by its mean spectrum and harmony. The cuts are those of the best piecewise constant description of
 //! all bars, found exactly by dynamic programming, where every further section must pay for itself.
 
-use super::features::{FLOOR_DB, Features, HOP_SECS, HOPS_PER_CHROMA};
+use super::features::{Features, HOP_SECS, HOPS_PER_CHROMA};
 use super::percentile::percentile;
 use super::{Beat, Section};
 
@@ -104,12 +104,7 @@ fn typical_bar(starts: &[f64]) -> f64 {
 fn describe(features: &Features, starts: &[f64], duration_secs: f64) -> Vec<Vec<f32>> {
     let n_bands = features.spectrogram.n_bands();
     let mut levels = vec![0.0f32; n_bands];
-    let mut loudest: Vec<f32> = Vec::with_capacity(features.n_hops);
-    for hop in 0..features.n_hops {
-        features.spectrogram.read(hop, &mut levels);
-        loudest.push(levels.iter().copied().fold(FLOOR_DB, f32::max));
-    }
-    let floor_db = percentile(&loudest, 0.95) - RANGE_DB;
+    let floor_db = features.spectrogram.top_db() - RANGE_DB;
     let longest = 1.2 * typical_bar(starts).max(0.1);
     let spectrum_scale = 1.0 / (UNIT_DB * (n_bands as f32).sqrt());
     (0..starts.len())

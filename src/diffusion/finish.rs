@@ -17,50 +17,44 @@ use crate::{Error, Result};
 /// When the device or the memory fails.
 pub fn frames(pictures: &Tensor, size: Size) -> Result<Vec<RgbImage>> {
     let failed = Error::tensor("bringing the pictures to the film's size");
-    let (n_pictures, height, width, values) = interleaved(pictures).map_err(failed)?;
+    let (height, width, values) = on_cpu(pictures).map_err(failed)?;
+    let drawn = Size {
+        width: width as u32,
+        height: height as u32,
+    };
     let mut resizer = Resizer::new();
-    let picture_len = 3 * height * width;
-    (0..n_pictures)
-        .map(|idx| {
-            let picture = values.get(idx * picture_len..(idx + 1) * picture_len);
-            let drawn = Size {
-                width: width as u32,
-                height: height as u32,
-            };
-            scaled(picture.unwrap_or_default(), drawn, size, &mut resizer)
-        })
+    let pictures = values.chunks_exact(3 * height * width);
+    pictures
+        .map(|picture| frame(picture, drawn, size, &mut resizer))
         .collect()
 }
 
-/// Number of pictures, height, width, and the values in 0..=1 with red, green and blue of a pixel side by side.
-fn interleaved(pictures: &Tensor) -> candle_core::Result<(usize, usize, usize, Vec<f32>)> {
-    let (n_pictures, _, height, width) = pictures.dims4()?;
-    let values = pictures
-        .to_dtype(DType::F32)?
-        .affine(0.5, 0.5)?
-        .clamp(0f32, 1f32)?
-        .permute((0, 2, 3, 1))?
-        .contiguous()?
-        .to_device(&Device::Cpu)?
-        .flatten_all()?
-        .to_vec1::<f32>()?;
-    Ok((n_pictures, height, width, values))
+/// Height, width and the values.
+fn on_cpu(pictures: &Tensor) -> candle_core::Result<(usize, usize, Vec<f32>)> {
+    let (_, _, height, width) = pictures.dims4()?;
+    let values = pictures.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
+    Ok((height, width, values.flatten_all()?.to_vec1()?))
 }
 
-fn scaled(values: &[f32], drawn: Size, size: Size, resizer: &mut Resizer) -> Result<RgbImage> {
+/// A frame from a picture `[3, h, w]`.
+fn frame(picture: &[f32], drawn: Size, size: Size, resizer: &mut Resizer) -> Result<RgbImage> {
     let impossible = || Error::Config {
         name: "--size",
         value: size.to_string(),
         allowed: "width and height must be above 0".to_owned(),
     };
     if drawn == size {
-        return RgbImage::from_raw(size.width, size.height, to_bytes(values.iter().copied()))
-            .ok_or_else(impossible);
+        let mut bytes = vec![0; picture.len()];
+        for (bytes, pixel) in bytes.as_chunks_mut().0.iter_mut().zip(pixels(picture)) {
+            *bytes = pixel.map(to_byte);
+        }
+        return RgbImage::from_raw(size.width, size.height, bytes).ok_or_else(impossible);
     }
-    let bytes: Vec<u8> = values
-        .iter()
-        .flat_map(|value| value.to_ne_bytes())
-        .collect();
+    let mut bytes = vec![0; 4 * picture.len()];
+    let values = pixels(picture).flatten();
+    for (bytes, value) in bytes.as_chunks_mut().0.iter_mut().zip(values) {
+        *bytes = value.to_ne_bytes();
+    }
     let source = ImageRef::new(drawn.width, drawn.height, &bytes, PixelType::F32x3)
         .map_err(|_| impossible())?;
     let mut target = Image::new(size.width, size.height, PixelType::F32x3);
@@ -71,14 +65,22 @@ fn scaled(values: &[f32], drawn: Size, size: Size, resizer: &mut Resizer) -> Res
         .resize(&source, &mut target, &options)
         .map_err(|_| impossible())?;
     let (floats, _) = target.buffer().as_chunks::<4>();
-    let bytes = to_bytes(floats.iter().map(|bytes| f32::from_ne_bytes(*bytes)));
-    RgbImage::from_raw(size.width, size.height, bytes).ok_or_else(impossible)
+    let bytes = floats.iter().map(|b| to_byte(f32::from_ne_bytes(*b)));
+    RgbImage::from_raw(size.width, size.height, bytes.collect()).ok_or_else(impossible)
 }
 
-fn to_bytes(values: impl Iterator<Item = f32>) -> Vec<u8> {
-    values
-        .map(|value| (value.clamp(0.0, 1.0) * 255.0).round() as u8)
-        .collect()
+/// Red, green and blue of each pixel of `[3, h, w]`, brought from -1..=1 to 0..=1.
+fn pixels(picture: &[f32]) -> impl Iterator<Item = [f32; 3]> {
+    let (red, rest) = picture.split_at(picture.len() / 3);
+    let (green, blue) = rest.split_at(rest.len() / 2);
+    let planes = red.iter().zip(green).zip(blue);
+    let unit = |value: f32| (0.5 * value + 0.5).clamp(0.0, 1.0);
+    planes.map(move |((red, green), blue)| [*red, *green, *blue].map(unit))
+}
+
+/// The nearest byte. `round` would be a call for each value where vectors are the oldest ones.
+fn to_byte(value: f32) -> u8 {
+    (value.clamp(0.0, 1.0) * 255.0 + 0.5) as u8
 }
 
 #[cfg(test)]

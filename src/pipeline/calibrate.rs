@@ -1,7 +1,5 @@
 //! Between planning and drawing: probe frames tell how far the picture moves along the plan's course.
 
-use std::time::Instant;
-
 use sha2::{Digest, Sha256};
 
 use super::session::{Drawer, Session};
@@ -90,15 +88,14 @@ struct Probes<'a, 'w> {
 }
 
 impl Probes<'_, '_> {
-    /// Says what the film will take, by the time that a batch of frames does.
+    /// Says what the film will take.
     fn estimate(&mut self) -> Result<()> {
         let (n_frames, n_probes) = (self.plan.n_frames(), self.n_probes as f64);
-        let first = self.plan.legs().first();
-        let frames = first.map_or_else(Vec::new, |leg| self.plan.scale_inputs(leg).to_vec());
-        let batch = frames.get(..self.drawer.n_batch).unwrap_or(&frames);
-        let started = Instant::now();
-        self.drawer.render(batch)?;
-        let frame_secs = started.elapsed().as_secs_f64() / batch.len().max(1) as f64;
+        let Some(leg) = self.plan.legs().first() else {
+            return Ok(());
+        };
+        let [inputs, ..] = self.plan.scale_inputs(leg);
+        let frame_secs = self.drawer.frame_secs(&inputs)?;
         self.watch.note(&format!(
             "calibrating; {n_frames} frames and at most {n_probes} probe pictures ({:.1} % of them, each about half as dear) take \
              about {} on this machine",

@@ -1,6 +1,7 @@
 //! Where frames are drawn: the machine's threads and device, and the model on it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use image::RgbImage;
 
@@ -27,6 +28,8 @@ pub struct Machine {
 pub(super) struct Session<'a> {
     machine: &'a Machine,
     open: Option<Open>,
+    /// Seconds that a frame takes, where some were drawn to find out.
+    frame_secs: Option<f64>,
 }
 
 struct Open {
@@ -39,6 +42,7 @@ struct Open {
 pub(super) struct Drawer<'a> {
     renderer: &'a mut StableDiffusion,
     threads: &'a rayon::ThreadPool,
+    frame_secs: &'a mut Option<f64>,
     /// Frames drawn at once, 1 or more.
     pub n_batch: usize,
 }
@@ -48,6 +52,7 @@ impl<'a> Session<'a> {
         Self {
             machine,
             open: None,
+            frame_secs: None,
         }
     }
 
@@ -76,6 +81,7 @@ impl<'a> Session<'a> {
         Ok(Drawer {
             renderer: &mut open.renderer,
             threads: &open.threads,
+            frame_secs: &mut self.frame_secs,
             n_batch: self.machine.n_batch.max(1),
         })
     }
@@ -88,6 +94,21 @@ impl Drawer<'_> {
     /// As [`Renderer::render`].
     pub fn render(&mut self, frames: &[FrameInputs]) -> Result<Vec<RgbImage>> {
         self.threads.install(|| self.renderer.render(frames))
+    }
+
+    /// Seconds that a frame takes in a batch of its like. The first call draws one to find out.
+    ///
+    /// # Errors
+    /// As [`Renderer::render`].
+    pub fn frame_secs(&mut self, inputs: &FrameInputs) -> Result<f64> {
+        if let Some(secs) = *self.frame_secs {
+            return Ok(secs);
+        }
+        let batch = vec![inputs.clone(); self.n_batch];
+        let started = Instant::now();
+        self.render(&batch)?;
+        let secs = started.elapsed().as_secs_f64() / batch.len() as f64;
+        Ok(*self.frame_secs.insert(secs))
     }
 
     /// Sketches frames in the machine's threads.

@@ -73,3 +73,27 @@ impl EnvelopeFollower {
         [low, high].map(|energy| energy / LENGTH as f32)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Samples that come in pieces of any length.
+    #[test]
+    fn pieces_make_no_difference() {
+        let noise = |i: usize| ((i * 7919) as f32 * 12.9898).sin() * 0.3;
+        let samples: Vec<f32> = (0..1000).map(noise).collect();
+        let follow = |n: usize| {
+            let (mut follower, mut envelopes) = Default::default();
+            let follow = |part: &[f32]| EnvelopeFollower::push(&mut follower, part, &mut envelopes);
+            samples.chunks(n).for_each(follow);
+            envelopes
+        };
+        let Envelopes { low, high } = follow(1000);
+        assert_eq!((low.len(), high.len()), (41, 41));
+        for n in [1, 5, 23, 24, 25, 100] {
+            let pieces = follow(n);
+            assert_eq!((&pieces.low, &pieces.high), (&low, &high), "{n}");
+        }
+    }
+}

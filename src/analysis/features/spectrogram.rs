@@ -1,5 +1,6 @@
 //! Logarithmic spectrograms: levels of bands, hop by hop.
 
+use super::super::percentile::percentile;
 use super::super::resample::ANALYSIS_RATE_HZ;
 use super::levels::{db, from_step, step_of};
 use super::sums::weighted_sum;
@@ -57,6 +58,13 @@ impl LogSpectrogram {
         self.n_shared + 1
     }
 
+    /// The level in dB that the loudest band stays below, in all rows but a twentieth.
+    pub fn top_db(&self) -> f32 {
+        let rows = self.steps.chunks_exact(self.n_bands().max(1));
+        let loudest = rows.map(|row| row.iter().copied().fold(0, u8::max));
+        percentile(&loudest.map(from_step).collect::<Vec<_>>(), 0.95)
+    }
+
     /// Levels of hop `hop_idx` in dB relative to full scale, written to `levels_db`.
     pub fn read(&self, hop_idx: usize, levels_db: &mut [f32]) {
         let n_bands = self.n_bands();
@@ -109,5 +117,30 @@ impl Filterbank {
 impl Filter {
     fn energy(&self, power: &[f32]) -> f32 {
         weighted_sum(&self.weights, &power[self.first_bin..])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bands_add_up_what_their_triangles_cover() {
+        let filterbank = Filterbank::new(1024, 6, 30.0..10_500.0);
+        let n_bands = filterbank.filters.len();
+        let mut spectrogram = LogSpectrogram::new(&filterbank, 2);
+        let mut levels = vec![0.0; n_bands];
+        for (band, filter) in filterbank.filters.iter().enumerate() {
+            let mut power = vec![0.0; 513];
+            let center = (filter.center_hz * 1024.0 / ANALYSIS_RATE_HZ as f32).round() as usize;
+            power[center] = 0.01;
+            spectrogram.push(&filterbank, &power);
+            spectrogram.read(band, &mut levels);
+            for (other, level) in levels.iter().enumerate() {
+                let expected = if other == band { -20.0 } else { -120.0 };
+                assert!((level - expected).abs() < 0.3, "{band}, {other}: {level}");
+            }
+        }
+        assert!((spectrogram.top_db() + 20.0).abs() < 0.3);
     }
 }

@@ -30,3 +30,19 @@ pub(super) fn weighted_sum(weights: &[f32], values: &[f32]) -> f32 {
     }
     sum
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_of_any_length() {
+        for n in [0, 1, 7, 8, 9, 31] {
+            let values: Vec<f32> = (1..=n).map(|i| i as f32).collect();
+            let gauss = (n * (n + 1) / 2) as f32;
+            assert!((sum(&values) - gauss).abs() < 1e-3);
+            let longer: Vec<f32> = (1..n + 20).map(|_| 2.0).collect();
+            assert!((weighted_sum(&values, &longer) - 2.0 * gauss).abs() < 1e-3);
+        }
+    }
+}

@@ -40,3 +40,30 @@ pub(super) fn around(inputs: &Inputs<'_>, hops: std::ops::Range<usize>) -> Vec<[
     }
     attacks
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::features::FeatureExtractor;
+    use super::*;
+
+    #[test]
+    fn a_click_is_in_the_half_of_its_hop() {
+        for (ms, hop, half) in [(497, 50, 2), (502, 50, 3), (504, 50, 3), (506, 51, 2)] {
+            let mut samples = vec![0.0f32; 24_000];
+            samples[ms * 24..ms * 24 + 12].fill(0.5);
+            let mut extractor = FeatureExtractor::new(1.0);
+            extractor.push(&samples);
+            let features = extractor.finish();
+            let inputs = Inputs::of(&features);
+            let attacks = around(&inputs, 40..60);
+            let strongest = (40..60).max_by(|a, b| {
+                let of = |hop: &usize| attacks[hop - 40][2].max(attacks[hop - 40][3]);
+                of(a).total_cmp(&of(b))
+            });
+            assert_eq!(strongest, Some(hop), "{ms} ms");
+            assert!(attacks[hop - 40][half] > 1.0, "{ms} ms: {attacks:?}");
+            // Parts of a song are heard as the whole is.
+            assert_eq!(around(&inputs, 45..55), attacks[5..15]);
+        }
+    }
+}

@@ -11,20 +11,27 @@ mod near;
 mod numbers;
 mod onset;
 
-use super::inputs::Inputs;
+use super::inputs::{HOPS_PER_FRAME, Inputs};
 
 /// Probabilities.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Activations {
     /// That a sound starts at a hop.
     pub onset: Vec<f32>,
-    /// That a beat falls on a frame of [`super::inputs::HOPS_PER_FRAME`] hops.
+    /// That a beat falls on a frame of [`HOPS_PER_FRAME`] hops.
     pub beat: Vec<f32>,
     /// That a beat on this frame would be a downbeat.
     pub downbeat: Vec<f32>,
 }
 
 impl Activations {
+    /// What `frames` has at a hop; between frames by proportion.
+    pub fn at_hop(frames: &[f32], hop: usize) -> f32 {
+        let (frame, odd) = (hop / HOPS_PER_FRAME, hop % HOPS_PER_FRAME);
+        let at = |i: usize| frames.get(i).or(frames.last()).copied().unwrap_or(0.0);
+        at(frame) + (at(frame + 1) - at(frame)) * odd as f32 / HOPS_PER_FRAME as f32
+    }
+
     /// Lets the drums lead where they play: the song's beats are raised to theirs. Where they pause, the song is all there is.
     pub fn led_by(&mut self, drums: &Activations) {
         for (song, drums) in self.beat.iter_mut().zip(&drums.beat) {

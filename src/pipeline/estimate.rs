@@ -1,0 +1,72 @@
+//! Before anything else: what the film will take on this machine.
+
+use super::Request;
+use super::session::Session;
+use super::watch::Watch;
+use crate::audio::Track;
+use crate::diffusion::BUNDLED_NAME;
+use crate::manifest::RunFolder;
+use crate::mapping::{Fps, FrameInputs, NoiseMix, PromptText};
+use crate::units::{format_secs, secs_to_samples};
+use crate::{Result, camera};
+
+/// Draws a batch and says what the whole film will take.
+///
+/// Only with the bundled model, which is there at once: others take longer to load than the song takes to be heard, and what is
+/// wrong with a script shows first then. A run that goes on says what is left when it gets there.
+///
+/// # Errors
+/// Those of loading the model and of drawing.
+pub(super) fn estimate(
+    request: &Request,
+    track: &Track,
+    folder: &RunFolder,
+    session: &mut Session<'_>,
+    watch: &mut Watch<'_>,
+) -> Result<()> {
+    let render = &request.mapping.render;
+    let Some(prompt) = request.script.prompts.first() else {
+        return Ok(());
+    };
+    let n_frames = n_frames(request, track);
+    if render.model != BUNDLED_NAME || folder.path().exists() || n_frames == 0 {
+        return Ok(());
+    }
+    let words = PromptText {
+        text: prompt.text.clone(),
+        negative: prompt.negative.clone(),
+    };
+    let inputs = FrameInputs {
+        prompt_from: words.clone(),
+        prompt_to: words.clone(),
+        prompt_mix: 0.0,
+        noise: NoiseMix {
+            terms: vec![(request.mapping.seed, 1.0)],
+        },
+        guidance_scale: request.mapping.guidance_scale,
+        camera: camera::View::default(),
+    };
+    let mut drawer = session.drawer(render, &[words], watch)?;
+    let frame_secs = drawer.frame_secs(&inputs)?;
+    watch.note(&format!(
+        "{n_frames} frames of {} take about {} on this machine",
+        render.size,
+        format_secs(frame_secs * n_frames as f64, 0),
+    ));
+    Ok(())
+}
+
+/// As far as that is known before the song is heard: a rate by its beats and a loop of them aren't.
+fn n_frames(request: &Request, track: &Track) -> u64 {
+    let mapping = &request.mapping;
+    let rate = match request.fps {
+        Fps::Rate(rate) => rate,
+        Fps::PerBeat(_) => mapping.frame_rate,
+    };
+    let samples = |secs| secs_to_samples(secs, track.sample_rate_hz);
+    let left = track.n_samples.saturating_sub(samples(mapping.start_secs));
+    let n_samples = mapping
+        .duration_secs
+        .map_or(left, |secs| samples(secs).min(left));
+    rate.n_frames(n_samples, track.sample_rate_hz)
+}
