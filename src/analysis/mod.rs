@@ -8,6 +8,7 @@ mod bars;
 mod chain;
 mod click;
 mod confidence;
+mod extent;
 mod features;
 mod given;
 mod inputs;

@@ -2,9 +2,9 @@
 
 use super::bars;
 use super::confidence;
+use super::extent;
 use super::features::HOP_SECS;
 use super::onset::rounded;
-use super::percentile::percentile;
 use super::tracker::Heard;
 use super::{Beat, Onset};
 
@@ -12,8 +12,6 @@ use super::{Beat, Onset};
 const MIN_BEATS: usize = 4;
 /// Confidence below which nothing is claimed: noise, tones and a single click have at most .021 (`training/README.md`).
 const MIN_CONFIDENCE: f64 = 0.025;
-/// Hops further below the song's loudest than this are silence, in dB.
-const SOUND_DB: f32 = 35.0;
 /// Farthest that a beat is moved to an onset, in seconds.
 const SNAP_SECS: f64 = 0.04;
 
@@ -30,8 +28,7 @@ pub(super) struct Rhythm {
 pub(super) fn kept(secs: &[f64], heard: &Heard<'_>, onsets: &[Onset]) -> Vec<(usize, u32)> {
     let hops = secs.iter().map(|secs| (secs / HOP_SECS).round() as usize);
     let mut hops: Vec<usize> = hops.collect();
-    let music = extent(&hops, onsets, &heard.features.loudness_db);
-    hops.retain(|hop| music.contains(&(*hop as f64 * HOP_SECS)));
+    extent::trim(&mut hops, onsets, heard.features, heard.strength);
     let positions = bars::positions(&hops, heard);
     hops.into_iter().zip(positions).collect()
 }
@@ -65,22 +62,6 @@ pub(super) fn strongest(strength: &[f32], hop: usize) -> f64 {
         .get(hop.saturating_sub(3)..(hop + 4).min(strength.len()))
         .unwrap_or_default();
     f64::from(around.iter().copied().fold(0.0, f32::max).min(1.0))
-}
-
-/// From the first sound to the last onset: the music, without the silence around it. What swells at the start has the pulse in
-/// it already; what rings at the end has outlived it.
-fn extent(hops: &[usize], onsets: &[Onset], loudness_db: &[f32]) -> std::ops::Range<f64> {
-    let (Some(first), Some(last)) = (onsets.first(), onsets.last()) else {
-        return 0.0..0.0;
-    };
-    let floor_db = percentile(loudness_db, 0.95) - SOUND_DB;
-    let sound = loudness_db.iter().position(|db| *db > floor_db);
-    let first = sound.map_or(first.time_secs, |hop| {
-        first.time_secs.min(hop as f64 * HOP_SECS)
-    });
-    let periods: Vec<f32> = hops.windows(2).map(|w| (w[1] - w[0]) as f32).collect();
-    let margin = 0.55 * f64::from(percentile(&periods, 0.5)) * HOP_SECS;
-    first - margin..last.time_secs + margin
 }
 
 /// The time of the nearest strong onset, where one is close.

@@ -11,6 +11,7 @@ mod pulses;
 use self::meter::Meter;
 pub(super) use self::meter::{BeatEvidence, METERS, evidence, standardised};
 use super::Onset;
+use super::extent;
 use super::features::{Features, HOP_SECS};
 use super::onset::OnsetStrength;
 use super::percentile::percentile;
@@ -28,7 +29,10 @@ pub(super) fn period(
     let activation = pulses::activation(strength);
     let levels: Vec<Level> = pulses::candidates(&activation)
         .into_iter()
-        .map(|hops| trimmed(hops, onsets))
+        .map(|mut hops| {
+            extent::trim(&mut hops, onsets, features, strength);
+            hops
+        })
         .filter(|hops| hops.len() >= MIN_BEATS)
         .map(|hops| describe(features, strength, &activation, hops))
         .collect();
@@ -44,17 +48,6 @@ struct Level {
     meters: Vec<Meter>,
     /// Likeness of beats at each distance, from 1.
     repetition: Vec<f32>,
-}
-
-/// The beats from the first onset to the last: the music, without the silence around it.
-fn trimmed(mut hops: Vec<usize>, onsets: &[Onset]) -> Vec<usize> {
-    let (Some(first), Some(last)) = (onsets.first(), onsets.last()) else {
-        return Vec::new();
-    };
-    let margin = 0.55 * f64::from(median_period(&hops)) * HOP_SECS;
-    let music = first.time_secs - margin..last.time_secs + margin;
-    hops.retain(|hop| music.contains(&(*hop as f64 * HOP_SECS)));
-    hops
 }
 
 fn median_period(hops: &[usize]) -> f32 {
