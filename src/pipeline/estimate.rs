@@ -5,9 +5,9 @@ use super::session::Session;
 use super::watch::Watch;
 use crate::audio::Track;
 use crate::diffusion::BUNDLED_NAME;
-use crate::manifest::RunFolder;
+use crate::manifest::{RunFolder, encode_config};
 use crate::mapping::{Fps, FrameInputs, NoiseMix, PromptText};
-use crate::units::{format_secs, secs_to_samples};
+use crate::units::{FrameRate, format_secs, secs_to_samples};
 use crate::{Result, camera};
 
 /// Draws a batch and says what the whole film will take.
@@ -32,6 +32,8 @@ pub(super) fn estimate(
     if render.model != BUNDLED_NAME || folder.path().exists() || n_frames == 0 {
         return Ok(());
     }
+    // A size that can't be encoded is refused before anything is drawn in it.
+    encode_config(render.size, rate(request), request.mapping.encoding).validate()?;
     let words = PromptText {
         text: prompt.text.clone(),
         negative: prompt.negative.clone(),
@@ -56,17 +58,21 @@ pub(super) fn estimate(
     Ok(())
 }
 
-/// As far as that is known before the song is heard: a rate by its beats and a loop of them aren't.
+/// As far as that is known before the song is heard: a loop of beats isn't.
 fn n_frames(request: &Request, track: &Track) -> u64 {
     let mapping = &request.mapping;
-    let rate = match request.fps {
-        Fps::Rate(rate) => rate,
-        Fps::PerBeat(_) => mapping.frame_rate,
-    };
     let samples = |secs| secs_to_samples(secs, track.sample_rate_hz);
     let left = track.n_samples.saturating_sub(samples(mapping.start_secs));
     let n_samples = mapping
         .duration_secs
         .map_or(left, |secs| samples(secs).min(left));
-    rate.n_frames(n_samples, track.sample_rate_hz)
+    rate(request).n_frames(n_samples, track.sample_rate_hz)
+}
+
+/// A rate by beats isn't known before the song is heard.
+fn rate(request: &Request) -> FrameRate {
+    match request.fps {
+        Fps::Rate(rate) => rate,
+        Fps::PerBeat(_) => request.mapping.frame_rate,
+    }
 }
