@@ -2,7 +2,7 @@
 
 use super::bars;
 use super::confidence;
-use super::extent;
+use super::extent::Extent;
 use super::features::HOP_SECS;
 use super::onset::rounded;
 use super::tracker::Heard;
@@ -27,8 +27,8 @@ pub(super) struct Rhythm {
 /// Beats as hops and positions in bars, within the music.
 pub(super) fn kept(secs: &[f64], heard: &Heard<'_>, onsets: &[Onset]) -> Vec<(usize, u32)> {
     let hops = secs.iter().map(|secs| (secs / HOP_SECS).round() as usize);
-    let mut hops: Vec<usize> = hops.collect();
-    extent::trim(&mut hops, onsets, heard.features, heard.strength);
+    let music = Extent::of(onsets, heard.features, heard.strength);
+    let hops = music.trimmed(hops.collect());
     let positions = bars::positions(&hops, heard);
     hops.into_iter().zip(positions).collect()
 }

@@ -18,6 +18,7 @@ use pitches::Pitches;
 use spectrogram::Filterbank;
 use sums::sum;
 
+use super::percentile::percentile;
 use super::resample::ANALYSIS_RATE_HZ;
 use super::stream::{self, Batch};
 use crate::{Result, Track};
@@ -36,6 +37,8 @@ const N_FFT_HARMONY: usize = 4096;
 pub const HOPS_PER_CHROMA: usize = 5;
 /// Longest song for which room is taken beforehand; longer ones make it as they go.
 const MAX_RESERVED_SECS: f64 = 24.0 * 3600.0;
+/// Hops further below the song's loudest than this are silence, and have no say in what is loud.
+const SILENCE_DB: f32 = 60.0;
 /// Where the mid and the high band start.
 const SPLITS_HZ: [f32; 2] = [200.0, 2500.0];
 
@@ -71,6 +74,15 @@ impl Features {
         };
         stream::listen(track, hear, |_| ())?;
         Ok(extractor.finish())
+    }
+
+    /// Level that the loudest twentieth of what sounds reaches, in dB relative to full scale.
+    pub fn song_db(&self) -> f32 {
+        let levels_db = &self.loudness_db;
+        let loudest_db = levels_db.iter().copied().fold(f32::MIN, f32::max);
+        let sounding = levels_db.iter().copied();
+        let sounding = sounding.filter(|db| *db > loudest_db - SILENCE_DB);
+        percentile(&sounding.collect::<Vec<_>>(), 0.95)
     }
 }
 

@@ -32,7 +32,7 @@ impl<'a> Inputs<'a> {
     pub fn of(features: &'a Features) -> Self {
         Self {
             features,
-            reference_db: reference::levels(&features.loudness_db),
+            reference_db: reference::levels(features),
             harmony: harmony::changes(features),
             compression: Compression::new(),
         }

@@ -1,24 +1,16 @@
 //! What counts as loud.
 
-use super::super::percentile::percentile;
+use super::super::features::Features;
 
 /// How far the local reference may lie below the song's, in dB.
 const MAX_AGC_DB: f32 = 25.0;
 /// Reach of the local reference to each side, in hops.
 const AGC_HOPS: usize = 400;
-/// Hops further below the song's loudest than this are silence, and have no say in what is loud.
-const SILENCE_DB: f32 = 60.0;
 
 /// What counts as loud around each hop, in dB relative to full scale: neither the gain of the file nor a quiet verse matters.
-pub(super) fn levels(loudness_db: &[f32]) -> Vec<f32> {
-    let loudest = loudness_db.iter().copied().fold(f32::MIN, f32::max);
-    let sounding: Vec<f32> = loudness_db
-        .iter()
-        .copied()
-        .filter(|l| *l > loudest - SILENCE_DB)
-        .collect();
-    let song_db = percentile(&sounding, 0.95);
-    let mut reference = running_max(loudness_db, AGC_HOPS);
+pub(super) fn levels(features: &Features) -> Vec<f32> {
+    let song_db = features.song_db();
+    let mut reference = running_max(&features.loudness_db, AGC_HOPS);
     for level in &mut reference {
         *level = level.clamp(song_db - MAX_AGC_DB, song_db);
     }

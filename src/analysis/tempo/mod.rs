@@ -11,7 +11,7 @@ mod pulses;
 use self::meter::Meter;
 pub(super) use self::meter::{BeatEvidence, METERS, evidence, standardised};
 use super::Onset;
-use super::extent;
+use super::extent::Extent;
 use super::features::{Features, HOP_SECS};
 use super::onset::OnsetStrength;
 use super::percentile::percentile;
@@ -27,12 +27,10 @@ pub(super) fn period(
     meter: Option<u32>,
 ) -> Option<f32> {
     let activation = pulses::activation(strength);
+    let music = Extent::of(onsets, features, strength);
     let levels: Vec<Level> = pulses::candidates(&activation)
         .into_iter()
-        .map(|mut hops| {
-            extent::trim(&mut hops, onsets, features, strength);
-            hops
-        })
+        .map(|hops| music.trimmed(hops))
         .filter(|hops| hops.len() >= MIN_BEATS)
         .map(|hops| describe(features, strength, &activation, hops))
         .collect();
