@@ -11,6 +11,7 @@ mod confidence;
 mod extent;
 mod features;
 mod given;
+mod hops;
 mod inputs;
 mod labels;
 mod names;

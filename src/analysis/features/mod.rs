@@ -18,6 +18,7 @@ use pitches::Pitches;
 use spectrogram::Filterbank;
 use sums::sum;
 
+use super::hops::Hops;
 use super::percentile::percentile;
 use super::resample::ANALYSIS_RATE_HZ;
 use super::stream::{self, Batch};
@@ -88,18 +89,9 @@ impl Features {
 
 /// Builds [`Features`] from a stream of mono samples at [`ANALYSIS_RATE_HZ`].
 pub(super) struct FeatureExtractor {
-    /// Samples from the current hop's longest window on; the stream begins behind half a window of silence.
-    buffer: Vec<f32>,
-    n_samples: usize,
+    hops: Hops,
     follower: EnvelopeFollower,
-    short: Spectrum,
-    medium: Spectrum,
-    long: Spectrum,
-    bands: Filterbank,
-    semitones: Filterbank,
-    /// Bins at which the mid and the high band start.
-    splits: [usize; 2],
-    pitches: Pitches,
+    spectra: Spectra,
     features: Features,
 }
 
@@ -110,62 +102,70 @@ impl FeatureExtractor {
         let duration_secs = duration_secs.min(MAX_RESERVED_SECS);
         let n_hops = (duration_secs / HOP_SECS) as usize + 2;
         let n_chroma = n_hops / HOPS_PER_CHROMA + 2;
-        let bands = Filterbank::new(N_FFT, 6, 30.0..10_500.0);
-        let semitones = Filterbank::new(N_FFT_SEMITONES, 12, 60.0..5000.0);
+        let spectra = Spectra::new();
         Self {
-            buffer: vec![0.0; N_FFT_HARMONY / 2],
-            n_samples: 0,
+            hops: Hops::new(N_FFT_HARMONY),
             follower: EnvelopeFollower::default(),
-            short: Spectrum::new(N_FFT),
-            medium: Spectrum::new(N_FFT_SEMITONES),
-            long: Spectrum::new(N_FFT_HARMONY),
-            splits: SPLITS_HZ
-                .map(|hz| (hz * N_FFT as f32 / ANALYSIS_RATE_HZ as f32).ceil() as usize),
-            pitches: Pitches::new(),
             features: Features {
                 n_hops: 0,
-                spectrogram: LogSpectrogram::new(&bands, n_hops),
-                semitones: LogSpectrogram::new(&semitones, n_hops),
+                spectrogram: LogSpectrogram::new(&spectra.bands, n_hops),
+                semitones: LogSpectrogram::new(&spectra.semitones, n_hops),
                 bands: Vec::with_capacity(n_hops),
                 loudness_db: Vec::with_capacity(n_hops),
                 chroma: Vec::with_capacity(n_chroma),
                 bass_chroma: Vec::with_capacity(n_chroma),
                 envelopes: Envelopes::for_secs(duration_secs),
             },
-            bands,
-            semitones,
+            spectra,
         }
     }
 
     /// Takes the next samples.
     pub fn push(&mut self, samples: &[f32]) {
-        self.n_samples += samples.len();
-        self.follower.push(samples, &mut self.features.envelopes);
-        self.buffer.extend_from_slice(samples);
-        let mut start = 0;
-        while self.buffer.len() - start >= N_FFT_HARMONY {
-            self.hop(start);
-            start += HOP_LENGTH;
-        }
-        self.buffer.drain(..start);
+        let features = &mut self.features;
+        self.follower.push(samples, &mut features.envelopes);
+        self.hops.push(samples, |idx, window| {
+            self.spectra.add(idx, window, features)
+        });
     }
 
-    /// Ends the stream. Hops reach to the last sample: hop `i` is centred on sample `i * HOP_LENGTH`.
+    /// Ends the stream. Hops reach to the last sample.
     pub fn finish(mut self) -> Features {
-        let n_hops = self.n_samples.div_ceil(HOP_LENGTH);
-        self.buffer.resize(self.buffer.len() + N_FFT_HARMONY, 0.0);
-        let mut start = 0;
-        while self.features.n_hops < n_hops {
-            self.hop(start);
-            start += HOP_LENGTH;
-        }
+        let features = &mut self.features;
+        self.hops
+            .finish(|idx, window| self.spectra.add(idx, window, features));
         self.features
     }
+}
 
-    /// Adds the hop whose longest window starts at `start` in the buffer.
-    fn hop(&mut self, start: usize) {
-        let features = &mut self.features;
-        let window = &self.buffer[start..start + N_FFT_HARMONY];
+/// The spectra of a hop, and what is read from them.
+struct Spectra {
+    short: Spectrum,
+    medium: Spectrum,
+    long: Spectrum,
+    bands: Filterbank,
+    semitones: Filterbank,
+    /// Bins at which the mid and the high band start.
+    splits: [usize; 2],
+    pitches: Pitches,
+}
+
+impl Spectra {
+    fn new() -> Self {
+        Self {
+            short: Spectrum::new(N_FFT),
+            medium: Spectrum::new(N_FFT_SEMITONES),
+            long: Spectrum::new(N_FFT_HARMONY),
+            bands: Filterbank::new(N_FFT, 6, 30.0..10_500.0),
+            semitones: Filterbank::new(N_FFT_SEMITONES, 12, 60.0..5000.0),
+            splits: SPLITS_HZ
+                .map(|hz| (hz * N_FFT as f32 / ANALYSIS_RATE_HZ as f32).ceil() as usize),
+            pitches: Pitches::new(),
+        }
+    }
+
+    /// Adds hop `hop_idx`, of which `window` is the longest window, to `features`.
+    fn add(&mut self, hop_idx: usize, window: &[f32], features: &mut Features) {
         let inner = |n: usize| &window[(N_FFT_HARMONY - n) / 2..(N_FFT_HARMONY + n) / 2];
         let power = self.short.power(inner(N_FFT));
         let [mid, high] = self.splits;
@@ -175,12 +175,12 @@ impl FeatureExtractor {
         features.spectrogram.push(&self.bands, power);
         let power = self.medium.power(inner(N_FFT_SEMITONES));
         features.semitones.push(&self.semitones, power);
-        if features.n_hops.is_multiple_of(HOPS_PER_CHROMA) {
+        if hop_idx.is_multiple_of(HOPS_PER_CHROMA) {
             let (chroma, bass) = self.pitches.chroma_of(self.long.power(window));
             features.chroma.push(chroma);
             features.bass_chroma.push(bass);
         }
-        features.n_hops += 1;
+        features.n_hops = hop_idx + 1;
     }
 }
 

@@ -25,7 +25,8 @@ use loudness::LoudnessMeter;
 use stereo::StereoMeter;
 
 use super::SlowHops;
-use super::features::{HOP_LENGTH, N_FFT, Spectrum};
+use super::features::{N_FFT, Spectrum};
+use super::hops::Hops;
 use super::resample::ANALYSIS_RATE_HZ;
 
 /// Slow hops in a second.
@@ -51,6 +52,7 @@ pub(super) struct Sound {
 pub(super) struct SoundMeter {
     loudness: LoudnessMeter,
     stereo: StereoMeter,
+    hops: Hops,
     spectra: Spectra,
 }
 
@@ -59,6 +61,7 @@ impl SoundMeter {
         Self {
             loudness: LoudnessMeter::new(sample_rate_hz, n_channels),
             stereo: StereoMeter::new(sample_rate_hz, n_channels),
+            hops: Hops::new(N_FFT_CHROMA),
             spectra: Spectra::new(),
         }
     }
@@ -67,11 +70,14 @@ impl SoundMeter {
     pub fn push(&mut self, interleaved: &[f32], resampled: &[f32]) {
         self.loudness.push(interleaved);
         self.stereo.push(interleaved);
-        self.spectra.push(resampled);
+        self.hops
+            .push(resampled, |idx, window| self.spectra.add(idx, window));
     }
 
     /// Ends the stream.
-    pub fn finish(self) -> Sound {
+    pub fn finish(mut self) -> Sound {
+        self.hops
+            .finish(|idx, window| self.spectra.add(idx, window));
         let loudness = self.loudness.finish();
         let (width, correlation) = self.stereo.finish();
         let (mut harmonic, mut percussive) = (Vec::new(), Vec::new());
@@ -119,14 +125,10 @@ fn normalised(row: [f32; 12]) -> [f32; 12] {
     row.map(|c| rounded(c * scale, 1e3))
 }
 
-/// The spectra of a stream at the analysis rate.
+/// The spectra of the hops, and what is read from them.
 struct Spectra {
-    /// Samples from the current hop's window on; the stream begins behind half a window of silence.
-    buffer: Vec<f32>,
-    n_samples: usize,
-    n_hops: usize,
-    spectrum: Spectrum,
-    long_spectrum: Spectrum,
+    short: Spectrum,
+    long: Spectrum,
     separator: Separator,
     parts: Vec<Parts>,
     brightness_hz: Vec<f32>,
@@ -136,11 +138,8 @@ struct Spectra {
 impl Spectra {
     fn new() -> Self {
         Self {
-            buffer: vec![0.0; N_FFT_CHROMA / 2],
-            n_samples: 0,
-            n_hops: 0,
-            spectrum: Spectrum::new(N_FFT),
-            long_spectrum: Spectrum::new(N_FFT_CHROMA),
+            short: Spectrum::new(N_FFT),
+            long: Spectrum::new(N_FFT_CHROMA),
             separator: Separator::new(N_FFT / 2 + 1),
             parts: Vec::new(),
             brightness_hz: Vec::new(),
@@ -148,41 +147,20 @@ impl Spectra {
         }
     }
 
-    fn push(&mut self, samples: &[f32]) {
-        self.n_samples += samples.len();
-        self.buffer.extend_from_slice(samples);
-        let mut start = 0;
-        while self.buffer.len() - start >= N_FFT_CHROMA {
-            self.hop(start);
-            start += HOP_LENGTH;
-        }
-        self.buffer.drain(..start);
-    }
-
-    /// Hops reach to the last sample; their windows end in silence.
-    fn finish(mut self) -> (Vec<Parts>, Vec<f32>, chroma::Chroma) {
-        let n_hops = self.n_samples.div_ceil(HOP_LENGTH);
-        self.buffer.resize(self.buffer.len() + N_FFT_CHROMA, 0.0);
-        let mut start = 0;
-        while self.n_hops < n_hops {
-            self.hop(start);
-            start += HOP_LENGTH;
-        }
-        self.parts.extend(self.separator.finish());
-        (self.parts, self.brightness_hz, self.chroma.finish())
-    }
-
-    /// Adds the hop whose long window starts at `start` in the buffer.
-    fn hop(&mut self, start: usize) {
-        let window = &self.buffer[start..start + N_FFT_CHROMA];
+    /// Adds hop `hop_idx`, of which `window` is the long window.
+    fn add(&mut self, hop_idx: usize, window: &[f32]) {
         let offset = (N_FFT_CHROMA - N_FFT) / 2;
-        let power = self.spectrum.power(&window[offset..offset + N_FFT]);
+        let power = self.short.power(&window[offset..offset + N_FFT]);
         self.brightness_hz.push(rounded(centroid_hz(power), 1.0));
         self.parts.extend(self.separator.push(power));
-        if self.n_hops.is_multiple_of(HOPS_PER_SLOW) {
-            self.chroma.push(self.long_spectrum.power(window));
+        if hop_idx.is_multiple_of(HOPS_PER_SLOW) {
+            self.chroma.push(self.long.power(window));
         }
-        self.n_hops += 1;
+    }
+
+    fn finish(mut self) -> (Vec<Parts>, Vec<f32>, chroma::Chroma) {
+        self.parts.extend(self.separator.finish());
+        (self.parts, self.brightness_hz, self.chroma.finish())
     }
 }
 
