@@ -1,0 +1,9 @@
+//! Songs of every format: exact lengths, exact cuts, soundtracks that decode to the song, and bad input.
+
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
+
+mod bad_input;
+mod fixtures;
+mod helpers;
+mod samples;
+mod soundtracks;
