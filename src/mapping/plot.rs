@@ -106,10 +106,7 @@ impl<'a> Sheet<'a> {
                 timeline.frame_rate
             ),
             format!("{} prompts", timeline.prompts.len()),
-            format!(
-                "seed {}",
-                timeline.noise.seeds.first().copied().unwrap_or_default()
-            ),
+            format!("seed {}", timeline.seed),
             format!(
                 "{}, {} steps, {}",
                 timeline.render.model, timeline.render.n_steps, timeline.render.size
