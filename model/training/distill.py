@@ -30,10 +30,15 @@ from training import options, save, train
 WALK_STEP = 1 / 24  # of the way between two prompts: about a frame or two of a film
 
 
-def guided(unet, words, empty, scale):
+def guided(unet, words, empty, scale, rescale=0.0):
+    """Classifier-free guidance; `rescale` 0..1 leads the deviation of each guided prediction back to the unguided one's,
+    without which the whole picture drifts towards black or white (Lin et al. 2023, "Common Diffusion Noise Schedules and
+    Sample Steps are Flawed", section 3.4)."""
     def predict(x, t):
-        v, free = unet(torch.cat((x, x)), torch.cat((t, t)), torch.cat((words, empty.expand_as(words)))).chunk(2)
-        return free + scale * (v - free)
+        v, free = unet(torch.cat((x, x)), torch.cat((t, t)), torch.cat((words, empty.expand_as(words)))).float().chunk(2)
+        led = free + scale * (v - free)
+        spread = lambda y: y.std((1, 2, 3), keepdim=True)
+        return led * (1 - rescale + rescale * spread(v) / spread(led))
     return predict
 
 
@@ -61,7 +66,7 @@ def draw_pairs(args, unet, text, tokenizer, path, until=None):
         words = torch.lerp(text(first.to(args.device)), text(second.to(args.device)), mix.to(args.device))
         noise = torch.randn(args.pair_batch, UNET["in_channels"], args.height // 8, args.width // 8, generator=gen).to(args.device)
         with torch.autocast(args.device.split(":")[0], torch.bfloat16, enabled=args.bf16):
-            latent = denoise(lambda x, t: guided(unet, words, empty, args.guidance)(x, t).float(), noise, args.teacher_steps)
+            latent = denoise(lambda x, t: guided(unet, words, empty, args.guidance, args.rescale)(x, t), noise, args.teacher_steps)
         rows.append([first, second, mix, noise.half().cpu(), latent.half().cpu()])
         made += args.pair_batch
         if time.time() - saved > 60:
@@ -79,10 +84,11 @@ def arguments(parser):
     parser.add_argument("--pair-minutes", type=float, help="stop drawing pairs after this time")
     parser.add_argument("--pair-batch", type=int, default=16)
     parser.add_argument("--teacher-steps", type=int, default=8)
-    parser.add_argument("--guidance", type=float, default=2.5)
+    parser.add_argument("--guidance", type=float, default=3.5)
+    parser.add_argument("--rescale", type=float, default=0.7, help="how far guided predictions go back to the deviation of unguided ones")
     parser.add_argument("--height", type=int, default=256)
     parser.add_argument("--width", type=int, default=256)
-    parser.add_argument("--plain", type=float, default=0.72)
+    parser.add_argument("--plain", type=float, default=0.6)
     parser.add_argument("--smooth", type=float, default=0.0, help="weight of the squared pace of walks, such as 0.02; 0 = none")
     return options(parser, minutes=10, batch=16, rate=1e-3)
 

@@ -54,6 +54,7 @@ def main():
     parser.add_argument("--weights", default="..", help="an exported folder")
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--guidance", type=float, default=1.0, help="1 = none (a distilled student)")
+    parser.add_argument("--rescale", type=float, default=0.7, help="of guided predictions; see distill.py")
     parser.add_argument("--height", type=int, default=256)
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--sheet")
@@ -75,7 +76,7 @@ def main():
     def draw(words, noise):
         predict = lambda x, t: unet(x, t, words)
         if args.guidance != 1:
-            predict = guided(unet, words, text(tokens_of(tokenizer, [""])), args.guidance)
+            predict = guided(unet, words, text(tokens_of(tokenizer, [""])), args.guidance, args.rescale)
         return vae.decode(denoise(predict, noise, args.steps)) / 2 + 0.5
 
     words_of = lambda prompts: text(tokens_of(tokenizer, prompts)).detach()

@@ -28,8 +28,8 @@ HERE = Path(__file__).resolve().parent
 SHARES = {"autoencoder": 0.16, "small": 0.06, "large": 0.08, "coarse": 0.16, "middle": 0.28, "fine": 0.22, "pairs": 0.08, "student": 0.12,
           "decoder": 0.15}
 # (cpu, gpu): pictures of each set at most, and batch of each training.
-COUNTS = {"small": (16_000, 200_000), "large": (4_096, 60_000), "wide": (768, 20_000), "crops": (6_000, 24_000), "sharp": (1_500, 6_000), "pairs": (2_000, 60_000)}
-BATCHES = {"autoencoder": (8, 128), "decoder": (8, 96), "coarse": (64, 1024), "middle": (32, 512), "fine": (12, 192), "student": (16, 192), "pairs": (16, 512)}
+COUNTS = {"small": (32_000, 200_000), "large": (6_144, 60_000), "wide": (512, 20_000), "crops": (6_000, 24_000), "sharp": (1_500, 6_000), "pairs": (2_000, 60_000)}
+BATCHES = {"autoencoder": (8, 128), "decoder": (8, 96), "coarse": (64, 1024), "middle": (64, 512), "fine": (16, 192), "student": (16, 192), "pairs": (16, 512)}
 
 
 def plan(args, run):
@@ -73,16 +73,17 @@ def commands(stage, minutes, args, run):
     gpu = args.device != "cpu"
     batch, count = ({k: v[gpu] for k, v in table.items()} for table in (BATCHES, COUNTS))
     common = ["--device", args.device, "--threads", str(args.threads), "--run", str(run)]
+    half = ["--bf16"] if gpu or args.bf16 else []
     start = ["--start", str(run / "model.pt")] if (run / "model.pt").exists() else []
     seed = str(int(time.time()) % 100_000)
 
-    def pictures(folder, height, width, share):
+    def pictures(folder, height, width, share, plain="0.6"):
         return ["latents.py", "--out", str(run / folder), "--count", str(count[folder]), "--height", str(height), "--width", str(width),
-                "--seed", seed, "--minutes", f"{minutes * share:.2f}", "--group", str(64 if gpu else 8), "--bf16", *common]
+                "--seed", seed, "--plain", plain, "--minutes", f"{minutes * share:.2f}", "--group", str(64 if gpu else 8), "--bf16", *common]
 
     def diffusion(name, rate, *more):
         return ["train_diffusion.py", "--name", name, "--minutes", str(minutes), "--batch", str(batch[name]), "--rate", rate,
-                "--muon", "--tokenizer", args.tokenizer, *start, *more, *(["--bf16"] if gpu else []), *common]
+                "--muon", "--tokenizer", args.tokenizer, *start, *more, *half, *common]
 
     def painted(folder, side):
         if (run / folder / "captions.txt").exists():
@@ -92,8 +93,8 @@ def commands(stage, minutes, args, run):
 
     match stage:
         case "decoder":
-            return painted("sharp", 512) + [["train_decoder.py", "--data", str(run / "sharp"), "--batch", str(batch["decoder"]), "--rate", "2e-3",
-                                             "--bf16", "--minutes", str(minutes), *common]]
+            return painted("sharp", 512) + [["train_decoder.py", "--data", str(run / "sharp"), "--batch", str(batch["decoder"]), "--rate", "6e-4",
+                                             "--critic", "2", "--bf16", "--minutes", str(minutes), *common]]
         case "autoencoder":
             crops = painted("crops", 256)
             learn = ["train_autoencoder.py", "--data", str(run / "crops"), "--batch", str(batch["autoencoder"]), "--bf16", *common]
@@ -101,17 +102,17 @@ def commands(stage, minutes, args, run):
                 [*learn, "--minutes", f"{minutes * 0.55:.2f}", "--rate", "2e-3"],
                 [*learn, "--minutes", f"{minutes * 0.3:.2f}", "--rate", "1e-3", "--decoder-only"]]
         case "small":
-            return [pictures("small", 128, 128, 1)]
+            return [pictures("small", 128, 128, 1, "0.72")]
         case "large":
             return [pictures("large", 256, 256, 0.75), pictures("wide", 256, 448, 0.25)]
         case "coarse":
             return [diffusion("coarse", "3e-3", "--data", f"{run}/small@2")]
         case "middle":
-            return [diffusion("middle", "2e-3", "--data", f"{run}/small")]
+            return [diffusion("middle", "2e-3", "--data", f"{run}/small", "--late", "0.8")]
         case "fine":
             return [diffusion("fine", "1.5e-3", "--data", f"{run}/large", f"{run}/wide", "--share", "4", "1", "--late", "0.6")]
     pairs = ["distill.py", "--tokenizer", args.tokenizer, "--pairs", str(count["pairs"]), "--pair-batch", str(batch["pairs"]), "--batch", str(batch["student"]), "--smooth", args.smooth, "--muon",
-             *(["--bf16"] if gpu else []), *common]
+             *half, *common]
     if stage == "pairs":
         return [[*pairs, "--pair-minutes", str(minutes), "--minutes", "0"]]
     return [[*pairs, "--pairs", "0", "--minutes", str(minutes)]]
@@ -122,6 +123,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=120, help="for everything, pictures included (default 120)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads; more than 1 is slower on a shared machine")
+    parser.add_argument("--bf16", action="store_true", help="mixed precision on a CPU: twice as fast where it multiplies bfloat16 (AMX)")
     parser.add_argument("--run", type=Path, default=HERE / "run")
     parser.add_argument("--from", dest="begin", default=str(HERE.parent), help="exported folder to begin from, or `nothing`")
     parser.add_argument("--large", action="store_true", help="also train a decoder that draws twice the size")

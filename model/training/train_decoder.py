@@ -5,23 +5,29 @@
 
 RUN/vae_large.pt is the result, and the start where it exists; else RUN/vae.pt is, its decoder widened if need be. With
 RUN/student.pt at hand, a third of the latents are first noised and cleaned by the student, since its latents are
-what the decoder gets to see in use: smoother than an encoder's.
+what the decoder gets to see in use: smoother than an encoder's. With a critic of patches (`--critic`), another third are
+latents that the student drew of the pictures' captions, which only have to look as crisp as the pictures.
 """
 
 import argparse
+import copy
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from tokenizers import Tokenizer
 
+from critic import Critic
 from nets import LARGE_VAE, TEXT, UNET, TextEncoder, UNet, autoencoder_of, widened
-from schedule import signal_and_noise
+from schedule import denoise, signal_and_noise
 from train_autoencoder import edges
+from train_diffusion import tokens_of
 from training import options, save, train
 
 NOISE = 0.05  # noise added to a latent (deviation 1)
+GRID = 6.0  # weight of the pattern that shuffled pixels may leave: 2x2 squares, which a critic alone lets grow
 HELD_OUT = 48  # pictures never trained on (an eighth of a small set)
 SIDES = (12, 16, 16, 24, 32)  # crops in latent pixels: group norm and attention see whole pictures in use
 
@@ -32,20 +38,31 @@ def texture(picture):
     return (F.avg_pool2d((high * high).mean(1, keepdim=True), 8, 4) + 1e-5).sqrt()
 
 
-def likeness(made, true, detail):
-    """L1 of colours at three scales, of edges, and of local contrast (which L1 alone would smooth away)."""
+def grid(picture, shuffle):
+    """How far each of the places in a shuffled square lies from its neighbours, on average over 8x8 squares: a pattern, where not 0."""
+    high = picture - F.avg_pool2d(picture, 3, 1, 1, count_include_pad=False)
+    return F.avg_pool2d(F.pixel_unshuffle(high, shuffle), 8)
+
+
+def likeness(made, true, detail, shuffle):
+    """L1 of colours at three scales, of edges, of local contrast (which L1 alone would smooth away), and of the grid."""
     loss = sum(F.l1_loss(a, b) for a, b in zip(edges(made), edges(true)))
     for scale in (1, 2, 4):
         a, b = (F.avg_pool2d(x, scale) if scale > 1 else x for x in (made, true))
         loss = loss + F.l1_loss(a, b) + 0.5 * F.mse_loss(a, b)
+    loss = loss + GRID * F.l1_loss(grid(made, shuffle), grid(true, shuffle))
     return loss + detail * F.l1_loss(texture(made), texture(true))
 
 
-def cleaned(run, latents, device, seed):
-    """The latents noised to a random level and drawn clean by the student in one step, without words."""
+def student_of(run, device):
     old = torch.load(run / "student.pt", map_location=device, weights_only=True)
-    unet, text = UNet(UNET).to(device).eval(), TextEncoder(TEXT).to(device)
+    unet, text = UNet(UNET).to(device).eval(), TextEncoder(TEXT).to(device).eval()
     unet.load_state_dict(old["unet"]), text.load_state_dict(old["text"])
+    return unet.requires_grad_(False), text.requires_grad_(False)
+
+
+def cleaned(unet, text, latents, device, seed):
+    """The latents noised to a random level and drawn clean by the student in one step, without words."""
     alpha, sigma = signal_and_noise(device)
     gen, made = torch.Generator().manual_seed(seed), []
     with torch.no_grad():
@@ -58,9 +75,21 @@ def cleaned(run, latents, device, seed):
     return torch.cat(made)
 
 
+def drawn(unet, text, tokens, shape, device, seed):
+    """What the student draws of captions (n, 32) in one step: (n, 4, h, w)."""
+    gen, made = torch.Generator().manual_seed(seed), []
+    with torch.no_grad():
+        for part in tokens.split(16):
+            noise = torch.randn((len(part), *shape), generator=gen).to(device)
+            made.append(denoise(lambda x, t: unet(x, t, text(part.to(device))), noise, 1))
+    return torch.cat(made)
+
+
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--tokenizer", default="../tokenizer/tokenizer.json")
     parser.add_argument("--detail", type=float, default=0.5, help="weight of the local contrast")
+    parser.add_argument("--critic", type=float, default=0.0, help="pull of a critic of patches, as a share of the other losses' (such as 2)")
     args = options(parser, minutes=60, batch=8, rate=2e-3)
     run, device = Path(args.run), args.device
     pictures = np.load(Path(args.data) / "pictures.npy", mmap_mode="r")
@@ -76,11 +105,19 @@ def main():
         side = side or pictures.shape[2]
         return torch.from_numpy(pictures[row, :, y : y + side, x : x + side].copy()).to(device).float() / 127.5 - 1
 
+    critic = Critic(model.decoder.conv_out.weight, args.critic, 3e-4, device) if args.critic else None
+
     start = time.time()
     with torch.no_grad():
         latents = torch.cat([model.encode(F.avg_pool2d(torch.stack([picture(r) for r in part]), shuffle))
                              for part in np.array_split(order, -(-len(order) // 8))])
-    smoothed = cleaned(run, latents, device, args.seed) if (run / "student.pt").exists() else latents
+    smoothed = imagined = latents
+    if (run / "student.pt").exists():
+        student, captions = student_of(run, device), (Path(args.data) / "captions.txt").read_text().splitlines()
+        smoothed = cleaned(*student, latents, device, args.seed)
+        tokens = tokens_of(Tokenizer.from_file(args.tokenizer), [captions[row] for row in order])
+        imagined = drawn(*student, tokens, latents.shape[1:], device, args.seed)
+    before = copy.deepcopy(model).eval().requires_grad_(False)
     print(f"{len(latents)} latents in {time.time() - start:.0f} s", flush=True)
 
     def loss_of(step):
@@ -88,21 +125,34 @@ def main():
         rows = rng.integers(kept, len(order), max(1, round(args.batch * 256 / side**2)))
         y, x = (rng.integers(whole - side + 1) for whole in latents.shape[2:])
         true = torch.stack([picture(order[r], y * scale, x * scale, side * scale) for r in rows])
+        crop = lambda source: source[rows, :, y : y + side, x : x + side]
+        if critic and imagined is not latents and rng.random() < 1 / 3:
+            # Nobody knows the true picture of these: as it was in the large, and as crisp as pictures of the same words.
+            z = crop(imagined)
+            made, large = model.decode(z).float(), lambda picture: F.avg_pool2d(picture, 4 * shuffle)
+            told = critic.learn(made, true)
+            loss = 4 * F.l1_loss(large(made), large(before.decode(z).float())) + GRID * grid(made, shuffle).abs().mean()
+            return loss + critic.complaint(made, loss, weigh=False), {"told_imagined": told}
         source = smoothed if rng.random() < 1 / 3 else latents
-        z = source[rows, :, y : y + side, x : x + side]
+        z = crop(source)
         made = model.decode(z + NOISE * torch.randn_like(z)).float()
-        psnr = -10 * (F.mse_loss(made.detach(), true) / 4).log10()
-        return likeness(made, true, args.detail), {"smooth_psnr" if source is smoothed else "psnr": psnr}
+        loss, parts = likeness(made, true, args.detail, shuffle), {}
+        if critic:
+            parts["told"] = critic.learn(made, true)
+            loss = loss + critic.complaint(made, loss)
+            parts["weight"] = torch.as_tensor(critic.weight or 0.0)
+        return loss, parts | {"smooth_psnr" if source is smoothed else "psnr": -10 * (F.mse_loss(made.detach(), true) / 4).log10()}
 
     @torch.no_grad()
     def check(averages):
-        found = {"psnr": [], "half_psnr": [], "texture": [], "student_psnr": [], "student_texture": []}
+        found = {"psnr": [], "half_psnr": [], "texture": [], "student_psnr": [], "student_texture": [], "grid": [], "student_grid": []}
         for i in range(kept):
             true = picture(order[i])[None].clamp(-1, 1)
             for source, name in ((latents, ""), (smoothed, "student_")):
                 made = averages["vae"].decode(source[i : i + 1]).float().clamp(-1, 1)
                 found[name + "psnr"].append(-10 * (F.mse_loss(made, true) / 4).log10())
                 found[name + "texture"].append(texture(made).mean() / texture(true).mean())
+                found[name + "grid"].append((grid(made, shuffle) - grid(true, shuffle)).abs().mean() * 255)
                 if not name:
                     found["half_psnr"].append(-10 * (F.mse_loss(F.avg_pool2d(made, 2), F.avg_pool2d(true, 2)) / 4).log10())
         return {k: torch.stack(v).mean() for k, v in found.items()}

@@ -34,14 +34,17 @@ def save(path, value):
 
 
 def orthogonal(updates, rounds=5):
-    """The nearest matrices with all singular values near 1, by a quintic Newton-Schulz iteration, for a (k, m, n) stack."""
+    """The nearest matrices with all singular values near 1, by a quintic Newton-Schulz iteration, for a (k, m, n) stack.
+
+    In bfloat16, as its authors do: it only has to come near.
+    """
     a, b, c = 3.4445, -4.7750, 2.0315  # Jordan et al. 2024, "Muon": converges fast to 0.7..1.2, which is enough
     x = updates.mT if updates.shape[1] > updates.shape[2] else updates
-    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    x = (x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)).bfloat16()
     for _ in range(rounds):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.mT if updates.shape[1] > updates.shape[2] else x
+    return (x.mT if updates.shape[1] > updates.shape[2] else x).to(updates.dtype)
 
 
 class Muon:

@@ -1,6 +1,6 @@
 """A small classifier of motif and style, trained on nothing but generator pictures: the judge of what a model draws.
 
-    python -m evaluate.classifier --run run --pictures 6000 --epochs 6
+    python -m evaluate.classifier --run run --pictures 14000 --epochs 10
 
 Pictures are drawn once to RUN/judge (128x128, motifs one by one, no second motif) and RUN/classifier.pt is the result, with
 the names of its classes. It sees blurred and shifted copies too, since a model's pictures are softer than the generator's.
@@ -29,16 +29,17 @@ class Classifier(nn.Module):
         super().__init__()
         self.motifs, self.styles, layers, inside = motifs, styles, [], 3
         for out in widths:
-            layers += [nn.Conv2d(inside, out, 3, stride=2, padding=1), nn.GroupNorm(8, out), nn.SiLU()]
+            for width, stride in ((inside, 2), (out, 1)):
+                layers += [nn.Conv2d(width, out, 3, stride, padding=1), nn.GroupNorm(8, out), nn.SiLU()]
             inside = out
-        self.body = nn.Sequential(*layers, nn.Conv2d(inside, inside, 3, padding=1), nn.GroupNorm(8, inside), nn.SiLU())
+        self.body = nn.Sequential(*layers)
         self.motif, self.style = nn.Linear(2 * inside, len(motifs)), nn.Linear(2 * inside, len(styles))
 
     def features(self, pictures):
         """(n, 256): mean and deviation of each last channel; pictures (n, 3, h, w) in 0..1 of any size."""
         if pictures.shape[-1] != SIDE or pictures.shape[-2] != SIDE:
             pictures = F.interpolate(pictures, (SIDE, SIDE), mode="area")
-        x = self.body(pictures * 2 - 1).flatten(2)
+        x = self.body(pictures * 2 - 1).float().flatten(2)
         return torch.cat((x.mean(2), x.std(2)), 1)
 
     def forward(self, pictures):
@@ -81,8 +82,8 @@ def soften(pictures):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--run", type=Path, default=Path("run"))
-    parser.add_argument("--pictures", type=int, default=6000)
-    parser.add_argument("--epochs", type=float, default=6)
+    parser.add_argument("--pictures", type=int, default=14_000)
+    parser.add_argument("--epochs", type=float, default=10)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=5)
@@ -105,9 +106,10 @@ def main():
     look = lambda rows: torch.from_numpy(pictures[np.sort(rows)].copy()).to(args.device).float() / 255
     for step in range(total):
         rows = np.random.default_rng(step).choice(known, args.batch)
-        motif, style = judge(soften(look(rows)))
+        with torch.autocast(args.device.split(":")[0], torch.bfloat16):
+            motif, style = judge(soften(look(rows)))
         want = target[np.sort(rows)]
-        loss = F.cross_entropy(motif, want[:, 0], label_smoothing=0.05) + 0.7 * F.cross_entropy(style, want[:, 1], label_smoothing=0.05)
+        loss = F.cross_entropy(motif.float(), want[:, 0], label_smoothing=0.05) + 0.7 * F.cross_entropy(style.float(), want[:, 1], label_smoothing=0.05)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
