@@ -1,7 +1,8 @@
 //! The pass over a track, from samples to [`Analysis`].
 
-use super::features::{FeatureExtractor, Features, HOP_LENGTH, HOP_SECS, N_FFT};
+use super::features::{FeatureExtractor, Features, N_FFT};
 use super::given::{self, Given};
+use super::hops::{HOP_LENGTH, HOP_SECS};
 use super::inputs::Inputs;
 use super::network::{self, Activations};
 use super::onset::{self, OnsetStrength};

@@ -61,7 +61,8 @@ pub(super) fn of(beats: &[(usize, u32)], heard: &Heard<'_>) -> Confidence {
 #[cfg(test)]
 mod tests {
     use super::super::analyze::hear;
-    use super::super::features::{Features, HOP_SECS};
+    use super::super::features::Features;
+    use super::super::hops::HOP_SECS;
     use super::super::{AnalysisConfig, bars, onset, rhythm, tempo, tracker};
     use super::*;
     use crate::Track;

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::Onset;
-use super::features::{Features, HOP_SECS};
+use super::features::Features;
+use super::hops::HOP_SECS;
 use super::onset::OnsetStrength;
 use super::percentile::percentile;
 

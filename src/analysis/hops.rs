@@ -1,6 +1,9 @@
 //! A stream of samples as windows, one around each hop.
 
-use super::features::HOP_LENGTH;
+/// Distance between hops in samples at [`super::resample::ANALYSIS_RATE_HZ`]: 10 ms.
+pub(super) const HOP_LENGTH: usize = 240;
+/// Length of a hop in seconds.
+pub(super) const HOP_SECS: f64 = 0.01;
 
 /// Cuts a stream at [`super::resample::ANALYSIS_RATE_HZ`] into windows; that of hop `i` is centred on sample
 /// `i * HOP_LENGTH`, with silence before the stream and behind it.

@@ -5,7 +5,8 @@
 //! neither the gain of the file nor a quiet verse matters. Onsets are what the network takes for one, moved to the millisecond
 //! at which the sound's level rises.
 
-use super::features::{Features, HOP_SECS};
+use super::features::Features;
+use super::hops::HOP_SECS;
 use super::inputs::Inputs;
 use super::network::Activations;
 use super::percentile::percentile;

@@ -2,7 +2,7 @@
 //! near the tempo that people would tap ([`super::tempo`]).
 
 use super::chain::Chain;
-use super::features::HOP_SECS;
+use super::hops::HOP_SECS;
 use super::network::Activations;
 use super::tracker::{BeatTracker, Heard};
 use crate::Result;

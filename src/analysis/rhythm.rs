@@ -3,7 +3,7 @@
 use super::bars;
 use super::confidence;
 use super::extent::Extent;
-use super::features::HOP_SECS;
+use super::hops::HOP_SECS;
 use super::onset::rounded;
 use super::tracker::Heard;
 use super::{Beat, Onset};

@@ -3,7 +3,8 @@
 //! Each bar is described by its mean spectrum and harmony. The cuts are those of the best piecewise constant description of
 //! all bars, found exactly by dynamic programming, where every further section must pay for itself.
 
-use super::features::{Features, HOP_SECS, HOPS_PER_CHROMA};
+use super::features::{Features, HOPS_PER_CHROMA};
+use super::hops::HOP_SECS;
 use super::percentile::percentile;
 use super::{Beat, Section};
 

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::analyze::{self, hops_of};
-use super::features::{Features, HOP_SECS};
+use super::features::Features;
+use super::hops::HOP_SECS;
 use super::network::Activations;
 use super::onset;
 use super::{Hops, Stem};

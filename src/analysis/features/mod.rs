@@ -18,16 +18,12 @@ use pitches::Pitches;
 use spectrogram::Filterbank;
 use sums::sum;
 
-use super::hops::Hops;
+use super::hops::{HOP_SECS, Hops};
 use super::percentile::percentile;
 use super::resample::ANALYSIS_RATE_HZ;
 use super::stream::{self, Batch};
 use crate::{Result, Track};
 
-/// Distance between hops in samples at [`ANALYSIS_RATE_HZ`]: 10 ms.
-pub const HOP_LENGTH: usize = 240;
-/// Length of a hop in seconds.
-pub const HOP_SECS: f64 = 0.01;
 /// STFT length in samples at [`ANALYSIS_RATE_HZ`]: 42.7 ms.
 pub const N_FFT: usize = 1024;
 /// STFT length for the semitones: 85 ms.

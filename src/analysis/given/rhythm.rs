@@ -2,7 +2,7 @@
 
 use super::super::Beat;
 use super::super::bars;
-use super::super::features::HOP_SECS;
+use super::super::hops::HOP_SECS;
 use super::super::onset::rounded;
 use super::super::rhythm::{Rhythm, strongest, tempo};
 use super::super::tracker::Heard;

@@ -12,7 +12,8 @@ use self::meter::Meter;
 pub(super) use self::meter::{BeatEvidence, METERS, evidence, standardised};
 use super::Onset;
 use super::extent::Extent;
-use super::features::{Features, HOP_SECS};
+use super::features::Features;
+use super::hops::HOP_SECS;
 use super::onset::OnsetStrength;
 use super::percentile::percentile;
 

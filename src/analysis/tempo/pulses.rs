@@ -6,7 +6,7 @@
 use rayon::prelude::*;
 
 use super::super::chain::Chain;
-use super::super::features::HOP_SECS;
+use super::super::hops::HOP_SECS;
 use super::super::onset::OnsetStrength;
 
 /// Centres of the metrical levels that are tried, in beats per minute: half an octave apart.
