@@ -13,6 +13,11 @@ WARMUP = 120  # steps in which the critic only watches
 RECHECK = 8  # steps between two looks at how strong its word is
 
 
+def finest(pictures):
+    """What differs from pixel to pixel: pictures less their means over 3x3."""
+    return pictures - F.avg_pool2d(pictures, 3, 1, 1, count_include_pad=False)
+
+
 class Patches(nn.Module):
     """(n, 3, h, w) pictures in -1..1 -> (n, 1, h / 8, w / 8): how real each patch of about 40 pixels looks.
 
@@ -29,8 +34,7 @@ class Patches(nn.Module):
         self.body = nn.Sequential(*layers, nn.Conv2d(inside, 1, 3, 1, 1))
 
     def forward(self, pictures):
-        fine = pictures - F.avg_pool2d(pictures, 3, 1, 1, count_include_pad=False)
-        return self.body(F.pixel_unshuffle(torch.cat((pictures, 4 * fine), 1), 2))
+        return self.body(F.pixel_unshuffle(torch.cat((pictures, 4 * finest(pictures)), 1), 2))
 
 
 class Critic:
@@ -39,7 +43,7 @@ class Critic:
     def __init__(self, last, share, rate, device):
         self.patches, self.last, self.share = Patches().to(device), last, share
         self.optimiser = torch.optim.AdamW(self.patches.parameters(), lr=rate, betas=(0.5, 0.99), weight_decay=1e-3)
-        self.steps, self.weight = 0, None
+        self.steps, self.weight = 0, torch.zeros((), device=device)
 
     def learn(self, made, true):
         """One step of telling `true` from `made` (hinge loss). Returns the share of pictures it tells right."""
@@ -53,13 +57,13 @@ class Critic:
 
     def complaint(self, made, likeness, weigh=True):
         """What to add to the loss `likeness` of the pictures `made`; its pull sets the critic's share if it may `weigh`."""
-        if self.steps < WARMUP or not (weigh or self.weight):
+        if self.steps < WARMUP or not (weigh or self.weight > 0):
             return torch.zeros_like(likeness)
         self.patches.requires_grad_(False)
         word = -self.patches(made).float().mean()
         self.patches.requires_grad_(True)
-        if weigh and (self.weight is None or self.steps % RECHECK == 0):
+        if weigh and (self.weight == 0 or self.steps % RECHECK == 0):
             pull = [torch.autograd.grad(part, self.last, retain_graph=True)[0].norm() for part in (likeness, word)]
             weight = (self.share * pull[0] / (pull[1] + 1e-6)).clamp(max=1000)
-            self.weight = weight if self.weight is None else torch.lerp(self.weight, weight, 0.2)
+            self.weight = weight if self.weight == 0 else torch.lerp(self.weight, weight, 0.2)
         return self.weight * word

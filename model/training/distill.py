@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 
 from captions import write_caption
 from motifs import MOTIFS
-from nets import TEXT, UNET, TextEncoder, UNet
+from nets import UNET, denoiser_of
 from pictures import company, scene
 from schedule import STEPS, denoise, signal_and_noise
 from train_diffusion import tokens_of
@@ -98,8 +98,8 @@ def main():
     run, device = Path(args.run), args.device
     tokenizer = Tokenizer.from_file(args.tokenizer)
     old = torch.load(run / "model.pt", map_location=device, weights_only=True)
-    unet, text = UNet(UNET).to(device), TextEncoder(TEXT).to(device).eval().requires_grad_(False)
-    unet.load_state_dict(old["unet"]), text.load_state_dict(old["text"])
+    unet, text = denoiser_of(old, device)
+    text.eval().requires_grad_(False)
     until = time.time() + args.pair_minutes * 60 if args.pair_minutes else None
     first, second, mix, noises, latents = (part.to(device) for part in draw_pairs(args, unet, text, tokenizer, run / "pairs.pt", until))
     alpha, sigma = signal_and_noise(device)

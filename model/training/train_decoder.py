@@ -19,8 +19,8 @@ import torch
 import torch.nn.functional as F
 from tokenizers import Tokenizer
 
-from critic import Critic
-from nets import LARGE_VAE, TEXT, UNET, TextEncoder, UNet, autoencoder_of, widened
+from critic import Critic, finest
+from nets import LARGE_VAE, TEXT, autoencoder_of, denoiser_of, widened
 from schedule import denoise, signal_and_noise
 from train_autoencoder import edges
 from train_diffusion import tokens_of
@@ -34,14 +34,12 @@ SIDES = (12, 16, 16, 24, 32)  # crops in latent pixels: group norm and attention
 
 def texture(picture):
     """Local contrast of the finest detail: root mean square of the high-pass over 8x8 pixels, every 4."""
-    high = picture - F.avg_pool2d(picture, 3, 1, 1, count_include_pad=False)
-    return (F.avg_pool2d((high * high).mean(1, keepdim=True), 8, 4) + 1e-5).sqrt()
+    return (F.avg_pool2d(finest(picture).square().mean(1, keepdim=True), 8, 4) + 1e-5).sqrt()
 
 
 def grid(picture, shuffle):
     """How far each of the places in a shuffled square lies from its neighbours, on average over 8x8 squares: a pattern, where not 0."""
-    high = picture - F.avg_pool2d(picture, 3, 1, 1, count_include_pad=False)
-    return F.avg_pool2d(F.pixel_unshuffle(high, shuffle), 8)
+    return F.avg_pool2d(F.pixel_unshuffle(finest(picture), shuffle), 8)
 
 
 def likeness(made, true, detail, shuffle):
@@ -52,13 +50,6 @@ def likeness(made, true, detail, shuffle):
         loss = loss + F.l1_loss(a, b) + 0.5 * F.mse_loss(a, b)
     loss = loss + GRID * F.l1_loss(grid(made, shuffle), grid(true, shuffle))
     return loss + detail * F.l1_loss(texture(made), texture(true))
-
-
-def student_of(run, device):
-    old = torch.load(run / "student.pt", map_location=device, weights_only=True)
-    unet, text = UNet(UNET).to(device).eval(), TextEncoder(TEXT).to(device).eval()
-    unet.load_state_dict(old["unet"]), text.load_state_dict(old["text"])
-    return unet.requires_grad_(False), text.requires_grad_(False)
 
 
 def cleaned(unet, text, latents, device, seed):
@@ -113,7 +104,8 @@ def main():
                              for part in np.array_split(order, -(-len(order) // 8))])
     smoothed = imagined = latents
     if (run / "student.pt").exists():
-        student, captions = student_of(run, device), (Path(args.data) / "captions.txt").read_text().splitlines()
+        student = [part.eval().requires_grad_(False) for part in denoiser_of(torch.load(run / "student.pt", map_location=device, weights_only=True), device)]
+        captions = (Path(args.data) / "captions.txt").read_text().splitlines()
         smoothed = cleaned(*student, latents, device, args.seed)
         tokens = tokens_of(Tokenizer.from_file(args.tokenizer), [captions[row] for row in order])
         imagined = drawn(*student, tokens, latents.shape[1:], device, args.seed)
@@ -140,7 +132,7 @@ def main():
         if critic:
             parts["told"] = critic.learn(made, true)
             loss = loss + critic.complaint(made, loss)
-            parts["weight"] = torch.as_tensor(critic.weight or 0.0)
+            parts["weight"] = critic.weight
         return loss, parts | {"smooth_psnr" if source is smoothed else "psnr": -10 * (F.mse_loss(made.detach(), true) / 4).log10()}
 
     @torch.no_grad()

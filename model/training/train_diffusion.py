@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer
 
 from latents import vae_of
-from nets import TEXT, UNET, TextEncoder, UNet
+from nets import TEXT, UNET, TextEncoder, UNet, denoiser_of
 from schedule import STEPS, signal_and_noise
 from training import options, save, train
 
@@ -78,10 +78,10 @@ def main():
     share = torch.tensor(args.share or [1.0] * len(sources))
     empty = tokens_of(tokenizer, [""]).to(device)
     alpha, sigma = signal_and_noise(device)
-    unet, text = UNet(UNET).to(device), TextEncoder(TEXT).to(device)
     if args.start:
-        old = torch.load(args.start, map_location=device, weights_only=True)
-        unet.load_state_dict(old["unet"]), text.load_state_dict(old["text"])
+        unet, text = denoiser_of(torch.load(args.start, map_location=device, weights_only=True), device)
+    else:
+        unet, text = UNet(UNET).to(device), TextEncoder(TEXT).to(device)
 
     def error(unet, text, x0, words, t, noise):
         a, s = alpha[t].view(-1, 1, 1, 1), sigma[t].view(-1, 1, 1, 1)

@@ -87,6 +87,7 @@ def main():
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--bf16", action="store_true", help="mixed precision")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args()
@@ -106,7 +107,7 @@ def main():
     look = lambda rows: torch.from_numpy(pictures[np.sort(rows)].copy()).to(args.device).float() / 255
     for step in range(total):
         rows = np.random.default_rng(step).choice(known, args.batch)
-        with torch.autocast(args.device.split(":")[0], torch.bfloat16):
+        with torch.autocast(args.device.split(":")[0], torch.bfloat16, enabled=args.bf16):
             motif, style = judge(soften(look(rows)))
         want = target[np.sort(rows)]
         loss = F.cross_entropy(motif.float(), want[:, 0], label_smoothing=0.05) + 0.7 * F.cross_entropy(style.float(), want[:, 1], label_smoothing=0.05)
