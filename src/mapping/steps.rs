@@ -97,24 +97,16 @@ fn angle(a: &NoiseMix, b: &NoiseMix) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::PromptText;
     use super::*;
-    use crate::camera::View;
 
     fn inputs(terms: &[(u64, f64)], prompt_mix: f64) -> FrameInputs {
-        let words = |text: &str| PromptText {
-            text: text.to_owned(),
-            negative: String::new(),
-        };
         FrameInputs {
-            prompt_from: words("a"),
-            prompt_to: words("b"),
+            prompt_to: "b".into(),
             prompt_mix,
             noise: NoiseMix {
                 terms: terms.to_vec(),
             },
-            guidance_scale: 1.0,
-            camera: View::default(),
+            ..FrameInputs::still("a".into(), 1)
         }
     }
 

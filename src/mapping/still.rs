@@ -44,23 +44,16 @@ fn is_still(kept: &FrameInputs, frame: &FrameInputs, threshold: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::camera::View;
-    use crate::mapping::{NoiseMix, PromptText};
+    use crate::mapping::NoiseMix;
 
     fn frame(angle: f64) -> FrameInputs {
-        let words = |text: &str| PromptText {
-            text: text.to_owned(),
-            negative: String::new(),
-        };
         FrameInputs {
-            prompt_from: words("sea"),
-            prompt_to: words("fire"),
+            prompt_to: "fire".into(),
             prompt_mix: 0.25,
             noise: NoiseMix {
                 terms: vec![(1, angle.cos()), (2, angle.sin())],
             },
-            guidance_scale: 1.0,
-            camera: View::default(),
+            ..FrameInputs::still("sea".into(), 1)
         }
     }
 

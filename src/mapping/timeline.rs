@@ -79,6 +79,16 @@ pub struct PromptText {
     pub negative: String,
 }
 
+impl From<&str> for PromptText {
+    /// Something to draw, with nothing to avoid.
+    fn from(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            negative: String::new(),
+        }
+    }
+}
+
 /// A prompt and when it has fully arrived.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -181,6 +191,22 @@ pub struct FrameInputs {
 pub struct NoiseMix {
     /// `(seed, weight)`.
     pub terms: Vec<(u64, f64)>,
+}
+
+impl FrameInputs {
+    /// One prompt and the noise of one seed, without guidance, seen as it is drawn.
+    pub fn still(prompt: PromptText, seed: u64) -> Self {
+        Self {
+            prompt_from: prompt.clone(),
+            prompt_to: prompt,
+            prompt_mix: 0.0,
+            noise: NoiseMix {
+                terms: vec![(seed, 1.0)],
+            },
+            guidance_scale: 1.0,
+            camera: View::default(),
+        }
+    }
 }
 
 impl Frame {

@@ -5,7 +5,7 @@ use super::ms_ssim::ms_ssim;
 use super::*;
 use crate::config::{RenderConfig, Size};
 use crate::diffusion::{ModelDefaults, ModelSource, Renderer, StableDiffusion};
-use crate::mapping::{FrameInputs, NoiseMix, PromptText};
+use crate::mapping::{FrameInputs, NoiseMix};
 
 /// A soft picture with a blob whose centre is at `x`, in pixels.
 fn blob(x: f64, light: f64) -> RgbImage {
@@ -70,21 +70,16 @@ fn walks() -> Vec<Vec<RgbImage>> {
     let device = candle_core::Device::Cpu;
     let mut renderer =
         StableDiffusion::load(&model, &config, &device, candle_core::DType::F32).unwrap();
-    let words = |text: &str| PromptText {
-        text: text.to_owned(),
-        negative: String::new(),
-    };
     let walk = |(from, to, seed): &(&str, &str, u64)| {
         let shares = [0.0, 0.01, 0.03, 0.06, 0.12, 0.2, 0.35, 0.5, 0.7, 1.0];
         let frames = shares.map(|share: f64| FrameInputs {
-            prompt_from: words(from),
-            prompt_to: words(to),
+            prompt_to: (*to).into(),
             prompt_mix: share,
             noise: NoiseMix {
                 terms: vec![(*seed, share.cos()), (seed + 1, share.sin())],
             },
             guidance_scale: defaults.guidance_scale,
-            camera: Default::default(),
+            ..FrameInputs::still((*from).into(), *seed)
         });
         renderer.render(&frames).unwrap()
     };

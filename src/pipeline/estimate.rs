@@ -3,12 +3,12 @@
 use super::Request;
 use super::session::Session;
 use super::watch::Watch;
+use crate::Result;
 use crate::audio::Track;
 use crate::diffusion::BUNDLED_NAME;
 use crate::manifest::{RunFolder, encode_config};
-use crate::mapping::{Fps, FrameInputs, NoiseMix, PromptText};
+use crate::mapping::{Fps, FrameInputs, PromptText};
 use crate::units::{FrameRate, format_secs, secs_to_samples};
-use crate::{Result, camera};
 
 /// Draws a batch and says what the whole film will take.
 ///
@@ -39,14 +39,8 @@ pub(super) fn estimate(
         negative: prompt.negative.clone(),
     };
     let inputs = FrameInputs {
-        prompt_from: words.clone(),
-        prompt_to: words.clone(),
-        prompt_mix: 0.0,
-        noise: NoiseMix {
-            terms: vec![(request.mapping.seed, 1.0)],
-        },
         guidance_scale: request.mapping.guidance_scale,
-        camera: camera::View::default(),
+        ..FrameInputs::still(words.clone(), request.mapping.seed)
     };
     let mut drawer = session.drawer(render, &[words], watch)?;
     let frame_secs = drawer.frame_secs(&inputs)?;

@@ -18,7 +18,7 @@ use image::RgbImage;
 use visualize::camera::View;
 use visualize::config::{RenderConfig, Size};
 use visualize::diffusion::{ModelSource, Renderer, StableDiffusion};
-use visualize::mapping::{FrameInputs, NoiseMix, PromptText};
+use visualize::mapping::{FrameInputs, NoiseMix};
 
 /// What fast kernels may change from machine to machine.
 const FRAMES: Tolerance = Tolerance {
@@ -53,19 +53,13 @@ fn draw(n_steps: u32, frame: FrameInputs) -> RgbImage {
 }
 
 fn frame(from: &str, to: &str, prompt_mix: f64, terms: &[(u64, f64)]) -> FrameInputs {
-    let words = |text: &str| PromptText {
-        text: text.to_owned(),
-        negative: String::new(),
-    };
     FrameInputs {
-        prompt_from: words(from),
-        prompt_to: words(to),
+        prompt_to: to.into(),
         prompt_mix,
         noise: NoiseMix {
             terms: terms.to_vec(),
         },
-        guidance_scale: 1.0,
-        camera: View::default(),
+        ..FrameInputs::still(from.into(), 0)
     }
 }
 

@@ -31,14 +31,13 @@ fn frames() -> Vec<FrameInputs> {
     };
     let long = "the sea and the fox, ".repeat(20);
     let frame = |from: PromptText, to: PromptText, mix: f64, guidance_scale: f64| FrameInputs {
-        prompt_from: from,
         prompt_to: to,
         prompt_mix: mix,
         noise: NoiseMix {
             terms: vec![(3, 0.8), (4, 0.6)],
         },
         guidance_scale,
-        camera: Default::default(),
+        ..FrameInputs::still(from, 3)
     };
     vec![
         frame(words("a red fox", ""), words("the (sea:1.3)", ""), 0.3, 5.0),

@@ -7,7 +7,7 @@ use visualize::diffusion::unet::{Conditioning, UNet, UNetConfig};
 use visualize::diffusion::vae::{Decoder, VaeConfig};
 use visualize::diffusion::{ModelSource, Part};
 use visualize::diffusion::{Renderer, StableDiffusion, noise};
-use visualize::mapping::{FrameInputs, NoiseMix, PromptText};
+use visualize::mapping::FrameInputs;
 
 use crate::kit::relative_error;
 use crate::networks::weights;
@@ -59,20 +59,11 @@ fn frames_of_fast_kernels_look_the_same() {
         width: 256,
         height: 256,
     };
-    let words = |text: &str| PromptText {
-        text: text.to_owned(),
-        negative: String::new(),
-    };
     let frames: Vec<FrameInputs> = (0..3)
         .map(|seed| FrameInputs {
-            prompt_from: words("a starry night sky"),
-            prompt_to: words("burning orange flames"),
+            prompt_to: "burning orange flames".into(),
             prompt_mix: 0.4 * seed as f64,
-            noise: NoiseMix {
-                terms: vec![(seed, 1.0)],
-            },
-            guidance_scale: 1.0,
-            camera: Default::default(),
+            ..FrameInputs::still("a starry night sky".into(), seed)
         })
         .collect();
     let render = |kernels: Method| {

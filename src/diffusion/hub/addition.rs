@@ -182,24 +182,26 @@ fn choose_vae(files: &BTreeSet<String>) -> Result<Chosen, Unusable> {
 
 /// The file that diffusers would load, or the only one there is.
 fn choose_lora(files: &BTreeSet<String>) -> Result<Chosen, Unusable> {
-    let mut tensors = files.iter().filter(|name| name.ends_with(".safetensors"));
     if files.contains(LORA_FILE) {
         return Ok(Chosen::file(LORA_FILE));
     }
-    match (tensors.next(), tensors.next()) {
-        (Some(only), None) => Ok(Chosen {
-            is_only_one: true,
-            ..Chosen::file(only)
-        }),
-        (None, _) => Err(Unusable {
+    let names = files.iter().map(String::as_str);
+    let tensors: Vec<&str> = names
+        .filter(|name| name.ends_with(".safetensors"))
+        .collect();
+    match tensors.as_slice() {
+        [] => Err(Unusable {
             reason: "holds no safetensors file".to_owned(),
             hint: None,
         }),
-        _ => {
-            let all = files.iter().filter(|name| name.ends_with(".safetensors"));
-            let named: Vec<&str> = all.take(MAX_NAMED_FILES).map(String::as_str).collect();
+        [only] => Ok(Chosen {
+            is_only_one: true,
+            ..Chosen::file(only)
+        }),
+        several => {
+            let named = several[..several.len().min(MAX_NAMED_FILES)].join(", ");
             Err(Unusable {
-                reason: format!("holds several files: {} ...", named.join(", ")),
+                reason: format!("holds several files: {named} ..."),
                 hint: Some("name one of them: owner/name/FILE.safetensors"),
             })
         }
