@@ -1,15 +1,13 @@
 //! The pass over a track, from samples to [`Analysis`].
 
-use super::features::{FeatureExtractor, Features, N_FFT};
+use super::features::FeatureExtractor;
 use super::given::{self, Given};
-use super::hops::{HOP_LENGTH, HOP_SECS};
-use super::inputs::Inputs;
-use super::network::{self, Activations};
-use super::onset::{self, OnsetStrength};
-use super::sound::{SoundMeter, rounded};
-use super::tracker::{self, Heard};
+use super::hear::{hear, hops_of};
+use super::pulse::PulseTracker;
+use super::sound::SoundMeter;
+use super::tracker::{BeatTracker, Heard, TrackerKind};
 use super::{
-    Analysis, AnalysisConfig, Hops, SCHEMA_VERSION, names, rhythm, sections, stems, stream, tempo,
+    Analysis, AnalysisConfig, SCHEMA_VERSION, names, onset, rhythm, sections, stems, stream, tempo,
 };
 use crate::{Result, Track};
 
@@ -24,7 +22,7 @@ const HOPS_PER_SPECTRUM: usize = 4;
 pub fn analyze(track: &Track, config: &AnalysisConfig) -> Result<Analysis> {
     let given = Given::read(config, track.duration_secs)?;
     let stem_tracks = stems::open(track, &config.stems)?;
-    let mut tracker = tracker::tracker(config.tracker, track.sample_rate_hz)?;
+    let mut tracker = tracker_of(config.tracker, track.sample_rate_hz)?;
     let mut extractor = FeatureExtractor::new(track.duration_secs);
     let mut sound = SoundMeter::new(track.sample_rate_hz, track.n_channels as usize);
     stream::listen(
@@ -99,33 +97,23 @@ pub fn analyze(track: &Track, config: &AnalysisConfig) -> Result<Analysis> {
     })
 }
 
-/// Onset strength of each hop, and what the network hears.
-pub(super) fn hear(features: &Features) -> (OnsetStrength, Activations) {
-    let inputs = Inputs::of(features);
-    rayon::join(
-        || OnsetStrength::of(features, &inputs),
-        || network::activations(&inputs),
-    )
-}
-
-/// Numbers that are short in JSON.
-fn short(values: &[f32], steps: f32) -> Vec<f32> {
-    values.iter().map(|value| rounded(*value, steps)).collect()
-}
-
-pub(super) fn hops_of(features: &Features, strength: &OnsetStrength, sample_rate_hz: u32) -> Hops {
-    let in_song = |n: usize| (n as f64 / 24_000.0 * f64::from(sample_rate_hz)).round() as u32;
-    Hops {
-        hop_length: in_song(HOP_LENGTH),
-        hop_secs: HOP_SECS,
-        n_fft: in_song(N_FFT),
-        onset_strength: short(&strength.full, 1e4),
-        bands: features
-            .bands
-            .iter()
-            .map(|bands| bands.map(|b| rounded(b, 1e6)))
-            .collect(),
-        loudness_db: short(&features.loudness_db, 100.0),
-        ..Hops::default()
+/// A tracker for a song at `sample_rate_hz`.
+///
+/// # Errors
+/// [`crate::Error::Config`] where this build lacks it.
+pub(super) fn tracker_of(kind: TrackerKind, sample_rate_hz: u32) -> Result<Box<dyn BeatTracker>> {
+    match kind {
+        TrackerKind::Pulse => Ok(Box::new(PulseTracker)),
+        #[cfg(feature = "aubio")]
+        TrackerKind::Aubio => Ok(Box::new(super::aubio::AubioTracker::new(sample_rate_hz)?)),
+        #[cfg(not(feature = "aubio"))]
+        TrackerKind::Aubio => {
+            let _ = sample_rate_hz;
+            Err(crate::Error::Config {
+                name: "--tracker",
+                value: "aubio".to_owned(),
+                allowed: "this build has only pulse; build with --features aubio for it".to_owned(),
+            })
+        }
     }
 }

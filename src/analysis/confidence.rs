@@ -60,10 +60,11 @@ pub(super) fn of(beats: &[(usize, u32)], heard: &Heard<'_>) -> Confidence {
 
 #[cfg(test)]
 mod tests {
-    use super::super::analyze::hear;
+    use super::super::analyze::tracker_of;
     use super::super::features::Features;
+    use super::super::hear::hear;
     use super::super::hops::HOP_SECS;
-    use super::super::{AnalysisConfig, bars, onset, rhythm, tempo, tracker};
+    use super::super::{AnalysisConfig, bars, onset, rhythm, tempo};
     use super::*;
     use crate::Track;
 
@@ -89,7 +90,7 @@ mod tests {
                 period: tempo::period(&features, &strength, &onsets, None),
                 config: &config,
             };
-            let tracker = tracker::tracker(config.tracker, track.sample_rate_hz).unwrap();
+            let tracker = tracker_of(config.tracker, track.sample_rate_hz).unwrap();
             let kept = rhythm::kept(&tracker.finish(&heard).unwrap(), &heard, &onsets);
             let beats: Vec<f64> = kept.iter().map(|b| b.0 as f64 * HOP_SECS).collect();
             let hops: Vec<usize> = kept.iter().map(|b| b.0).collect();

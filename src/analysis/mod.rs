@@ -11,6 +11,7 @@ mod confidence;
 mod extent;
 mod features;
 mod given;
+mod hear;
 mod hops;
 mod inputs;
 mod labels;

@@ -166,8 +166,8 @@ pub(super) fn rounded(value: f64, steps: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::analyze::hear;
     use super::super::features::FeatureExtractor;
+    use super::super::hear::hear;
     use super::*;
 
     const RATE_HZ: f32 = 24_000.0;

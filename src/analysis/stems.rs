@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::analyze::{self, hops_of};
 use super::features::Features;
+use super::hear::{self, hops_of};
 use super::hops::HOP_SECS;
 use super::network::Activations;
 use super::onset;
@@ -123,7 +123,7 @@ fn check(song: &Track, stem: &Track) -> Result<()> {
 /// As for [`Track::blocks`].
 pub(super) fn hear(name: &str, track: &Track, n_hops: usize) -> Result<HeardStem> {
     let features = Features::of(track)?;
-    let (strength, activations) = analyze::hear(&features);
+    let (strength, activations) = hear::hear(&features);
     let mut onsets = onset::find(&features, &strength, &activations);
     onsets.retain(|onset| onset.time_secs < n_hops as f64 * HOP_SECS);
     let hops = hops_of(&features, &strength, track.sample_rate_hz);

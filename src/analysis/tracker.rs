@@ -70,24 +70,3 @@ pub(super) trait BeatTracker {
     /// When the tracker fails.
     fn finish(self: Box<Self>, heard: &Heard<'_>) -> Result<Vec<f64>>;
 }
-
-/// A tracker for a song at `sample_rate_hz`.
-///
-/// # Errors
-/// [`Error::Config`] where this build lacks it.
-pub(super) fn tracker(kind: TrackerKind, sample_rate_hz: u32) -> Result<Box<dyn BeatTracker>> {
-    match kind {
-        TrackerKind::Pulse => Ok(Box::new(super::pulse::PulseTracker)),
-        #[cfg(feature = "aubio")]
-        TrackerKind::Aubio => Ok(Box::new(super::aubio::AubioTracker::new(sample_rate_hz)?)),
-        #[cfg(not(feature = "aubio"))]
-        TrackerKind::Aubio => {
-            let _ = sample_rate_hz;
-            Err(Error::Config {
-                name: "--tracker",
-                value: "aubio".to_owned(),
-                allowed: "this build has only pulse; build with --features aubio for it".to_owned(),
-            })
-        }
-    }
-}
