@@ -2,14 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark may panic")]
 
+#[path = "../src/allocator.rs"]
+mod allocator;
 mod cases;
 
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// See [`cases`].
 const NAMES: &[&str] = &[
@@ -36,6 +35,7 @@ const NAMES: &[&str] = &[
 ];
 
 fn kernels(criterion: &mut Criterion) {
+    allocator::keep_freed_memory();
     let mut group = criterion.benchmark_group("kernels");
     group
         .sample_size(10)

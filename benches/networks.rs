@@ -2,14 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark may panic")]
 
+#[path = "../src/allocator.rs"]
+mod allocator;
 mod cases;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn networks(criterion: &mut Criterion) {
+    allocator::keep_freed_memory();
     let mut group = criterion.benchmark_group("bundled");
     group.sample_size(10);
     let model = concat!(env!("CARGO_MANIFEST_DIR"), "/model");

@@ -3,6 +3,8 @@
 //! It prints `ready`, then the seconds of each run, and when its input ends, its peak memory in bytes. `RAYON_NUM_THREADS`
 //! sets the number of threads. See `speed/compare.py`.
 
+#[path = "../src/allocator.rs"]
+mod allocator;
 mod cases;
 
 use std::io::{Write, stdin, stdout};
@@ -10,10 +12,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> Result<()> {
+    allocator::keep_freed_memory();
     // cargo adds flags of its own.
     let name = std::env::args().skip(1).find(|arg| !arg.starts_with("--"));
     let mut run = cases::prepare(&name.context("usage: worker CASE")?)?;

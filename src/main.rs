@@ -1,15 +1,14 @@
 //! The program: reads the command line, runs one command, turns an error into text and an exit code.
 
+mod allocator;
 mod cli;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    allocator::keep_freed_memory();
     let args = cli::Cli::parse();
     match cli::run(&args) {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,6 +6,7 @@ use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer
 use image::RgbImage;
 
 use crate::config::Size;
+use crate::diffusion::layers::Values;
 use crate::{Error, Result};
 
 /// Pictures of nominally -1..=1, `[b, 3, h, w]`, to frames of `size`.
@@ -16,24 +17,25 @@ use crate::{Error, Result};
 /// # Errors
 /// When the device or the memory fails.
 pub fn frames(pictures: &Tensor, size: Size) -> Result<Vec<RgbImage>> {
-    let failed = Error::tensor("bringing the pictures to the film's size");
-    let (height, width, values) = on_cpu(pictures).map_err(failed)?;
+    let failed = |error| Error::tensor("bringing the pictures to the film's size")(error);
+    let (_, _, height, width) = pictures.dims4().map_err(failed)?;
     let drawn = Size {
         width: width as u32,
         height: height as u32,
     };
+    let pictures = on_cpu(pictures).map_err(failed)?;
+    let values = Values::of(&pictures).map_err(failed)?;
     let mut resizer = Resizer::new();
-    let pictures = values.chunks_exact(3 * height * width);
-    pictures
+    values
+        .chunks_exact(3 * height * width)
         .map(|picture| frame(picture, drawn, size, &mut resizer))
         .collect()
 }
 
-/// Height, width and the values.
-fn on_cpu(pictures: &Tensor) -> candle_core::Result<(usize, usize, Vec<f32>)> {
-    let (_, _, height, width) = pictures.dims4()?;
-    let values = pictures.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
-    Ok((height, width, values.flatten_all()?.to_vec1()?))
+/// The same as f32 in the computer's memory, without a copy where they are that.
+fn on_cpu(pictures: &Tensor) -> candle_core::Result<Tensor> {
+    let pictures = pictures.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
+    pictures.contiguous()
 }
 
 /// A frame from a picture `[3, h, w]`.
@@ -45,9 +47,10 @@ fn frame(picture: &[f32], drawn: Size, size: Size, resizer: &mut Resizer) -> Res
     };
     if drawn == size {
         let mut bytes = vec![0; picture.len()];
-        for (bytes, pixel) in bytes.as_chunks_mut().0.iter_mut().zip(pixels(picture)) {
-            *bytes = pixel.map(to_byte);
-        }
+        pulp::Arch::new().dispatch(ToBytes {
+            planes: planes(picture),
+            bytes: &mut bytes,
+        });
         return RgbImage::from_raw(size.width, size.height, bytes).ok_or_else(impossible);
     }
     let mut bytes = vec![0; 4 * picture.len()];
@@ -69,13 +72,51 @@ fn frame(picture: &[f32], drawn: Size, size: Size, resizer: &mut Resizer) -> Res
     RgbImage::from_raw(size.width, size.height, bytes.collect()).ok_or_else(impossible)
 }
 
-/// Red, green and blue of each pixel of `[3, h, w]`, brought from -1..=1 to 0..=1.
-fn pixels(picture: &[f32]) -> impl Iterator<Item = [f32; 3]> {
+/// Red, green and blue of `[3, h, w]`.
+fn planes(picture: &[f32]) -> [&[f32]; 3] {
     let (red, rest) = picture.split_at(picture.len() / 3);
     let (green, blue) = rest.split_at(rest.len() / 2);
-    let planes = red.iter().zip(green).zip(blue);
-    let unit = |value: f32| (0.5 * value + 0.5).clamp(0.0, 1.0);
-    planes.map(move |((red, green), blue)| [*red, *green, *blue].map(unit))
+    [red, green, blue]
+}
+
+/// Red, green and blue of each pixel of `[3, h, w]`, brought to 0..=1.
+fn pixels(picture: &[f32]) -> impl Iterator<Item = [f32; 3]> {
+    let [red, green, blue] = planes(picture);
+    let pixels = red.iter().zip(green).zip(blue);
+    pixels.map(move |((red, green), blue)| [*red, *green, *blue].map(unit))
+}
+
+/// Planes of nominally -1..=1 to the bytes of pixels.
+struct ToBytes<'a> {
+    planes: [&'a [f32]; 3],
+    bytes: &'a mut [u8],
+}
+
+/// Pixels that [`ToBytes`] brings to bytes plane by plane, where vectors can be used, before it mixes the planes.
+const RUN: usize = 64;
+
+impl pulp::WithSimd for ToBytes<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        for (index, pixels) in self.bytes.chunks_mut(3 * RUN).enumerate() {
+            let mut runs = [[0; RUN]; 3];
+            for (run, plane) in runs.iter_mut().zip(self.planes) {
+                for (byte, value) in run.iter_mut().zip(&plane[index * RUN..]) {
+                    *byte = to_byte(unit(*value));
+                }
+            }
+            for (at, pixel) in pixels.as_chunks_mut().0.iter_mut().enumerate() {
+                *pixel = [runs[0][at], runs[1][at], runs[2][at]];
+            }
+        }
+    }
+}
+
+/// From -1..=1 to 0..=1.
+fn unit(value: f32) -> f32 {
+    (0.5 * value + 0.5).clamp(0.0, 1.0)
 }
 
 /// The nearest byte. `round` would be a call for each value where vectors are the oldest ones.
@@ -111,6 +152,23 @@ mod tests {
         let frame = frames(&picture, size).unwrap().remove(0);
         assert_eq!(frame.get_pixel(0, 0).0, [0, 128, 255]);
         assert_eq!(frame.get_pixel(1, 0).0, [0, 255, 191]);
+    }
+
+    #[test]
+    fn every_pixel_has_its_own_colour() {
+        let (height, width) = (5, 2 * RUN - 3);
+        let n = height * width;
+        let values: Vec<f32> = (0..3 * n).map(|i| (i % 251) as f32 / 125.0 - 1.0).collect();
+        let picture = Tensor::from_slice(&values, (1, 3, height, width), &Device::Cpu).unwrap();
+        let size = Size {
+            width: width as u32,
+            height: height as u32,
+        };
+        let frame = frames(&picture, size).unwrap().remove(0);
+        for (at, pixel) in frame.pixels().enumerate() {
+            let channel = |c: usize| to_byte(unit(values[c * n + at]));
+            assert_eq!(pixel.0, [channel(0), channel(1), channel(2)], "pixel {at}");
+        }
     }
 
     #[test]

@@ -536,20 +536,7 @@ mod tests {
             n_steps: 1,
             diffusion: Default::default(),
         };
-        let prompt = PromptText {
-            text: "burning flames".to_owned(),
-            negative: String::new(),
-        };
-        let frame = FrameInputs {
-            prompt_from: prompt.clone(),
-            prompt_to: prompt,
-            prompt_mix: 0.0,
-            noise: NoiseMix {
-                terms: vec![(1, 1.0)],
-            },
-            guidance_scale: 1.0,
-            camera: Default::default(),
-        };
+        let frame = FrameInputs::still("burning flames".into(), 1);
         let mut renderer = StableDiffusion::load(&model, &config, &Device::Cpu, dtype).unwrap();
         renderer.render(&[frame]).unwrap().remove(0)
     }

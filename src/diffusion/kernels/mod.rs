@@ -6,6 +6,7 @@
 //! | [`Linear`] | affine map of tokens: normalised while they are packed; gated (GEGLU) or added to a residual while stored |
 //! | [`attention`] | attention of every head in memory that doesn't grow with the number of pairs |
 //! | [`transpose()`] | pictures to tokens and back, with a residual |
+//! | [`pixel_shuffle`] | channels to squares of pixels |
 //! | [`GroupNorm`] | statistics, and the affine map per channel that a convolution applies while packing |
 //!
 //! Work is cut into pieces by shape alone and every value is summed in a fixed order: results don't depend on the number
@@ -19,6 +20,7 @@ mod linear;
 mod math;
 mod norm;
 mod pieces;
+mod shuffle;
 mod simd;
 mod tile;
 mod transpose;
@@ -29,6 +31,7 @@ pub use conv::{Conv2d, ConvShape, Extras, Method, is_always_winograd};
 pub use input::{Input, Shape};
 pub use linear::{LayerNorm, Linear};
 pub use norm::{ChannelSums, GroupNorm, channel_sums, normalize};
+pub use shuffle::pixel_shuffle;
 pub use simd::Isa;
 pub use transpose::transpose;
 pub use unwritten::unwritten;

@@ -8,13 +8,13 @@ mod packed;
 
 use candle_core::{DType, Device, Result as TensorResult, Tensor};
 
-use self::packed::{PackedConv, PackedLinear, Values, run_conv, run_linear, shape_of};
+use self::packed::{PackedConv, PackedLinear, run_conv, run_linear, shape_of};
 use super::kernels::{self, Isa, Method};
 use super::ops;
 use super::weights::Weights;
 use crate::Result;
 
-pub use self::packed::{attention, to_picture, to_tokens};
+pub use self::packed::{Values, attention, pixel_shuffle, to_picture, to_tokens};
 
 fn packing() -> impl FnOnce(candle_core::Error) -> crate::Error {
     crate::Error::tensor("packing weights")

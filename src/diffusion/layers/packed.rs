@@ -77,6 +77,19 @@ fn transposed(x: &Tensor, residual: Option<&Tensor>) -> TensorResult<Tensor> {
     Tensor::from_vec(out, (batch, columns, rows), &Device::Cpu)
 }
 
+/// Channels laid out as squares of `side * side` pixels.
+pub fn pixel_shuffle(x: &Tensor, side: usize) -> TensorResult<Tensor> {
+    let (batch, channels, height, width) = x.dims4()?;
+    if !(x.device().is_cpu() && x.dtype() == DType::F32) {
+        return candle_nn::ops::pixel_shuffle(x, side);
+    }
+    let x = x.contiguous()?;
+    let mut out = kernels::unwritten(x.elem_count());
+    kernels::pixel_shuffle(side, (height, width), &Values::of(&x)?, &mut out);
+    let shape = (batch, channels / (side * side), height * side, width * side);
+    Tensor::from_vec(out, shape, &Device::Cpu)
+}
+
 /// A convolution on the kernels.
 #[derive(Debug)]
 pub(super) enum PackedConv {
@@ -291,14 +304,14 @@ pub(super) fn shape_of(x: &Tensor) -> TensorResult<kernels::Shape> {
 }
 
 /// The elements of a contiguous f32 tensor on the CPU.
-pub(super) struct Values<'a> {
+pub struct Values<'a> {
     storage: StorageRef<'a>,
     begin: usize,
     len: usize,
 }
 
 impl<'a> Values<'a> {
-    pub(super) fn of(tensor: &'a Tensor) -> TensorResult<Self> {
+    pub fn of(tensor: &'a Tensor) -> TensorResult<Self> {
         let (storage, layout) = tensor.storage_and_layout();
         if !matches!(&*storage, Storage::Cpu(CpuStorage::F32(_))) || !layout.is_contiguous() {
             candle_core::bail!("a kernel needs contiguous f32 values on the CPU");

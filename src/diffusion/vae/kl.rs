@@ -4,7 +4,8 @@ use super::bands::{self, Rows};
 use super::config::AutoencoderKlConfig;
 use crate::Result;
 use crate::diffusion::layers::{
-    Around, Conv2d, GroupNorm, Linear, UpsampleConv, attention, to_picture, to_tokens,
+    Around, Conv2d, GroupNorm, Linear, UpsampleConv, attention, pixel_shuffle, to_picture,
+    to_tokens,
 };
 use crate::diffusion::unet::{Downsample, Norm, ResnetBlock};
 use crate::diffusion::weights::Weights;
@@ -86,7 +87,7 @@ impl KlDecoder {
     fn shuffled(&self, picture: Tensor) -> TensorResult<Tensor> {
         match self.pixel_shuffle {
             1 => Ok(picture),
-            side => candle_nn::ops::pixel_shuffle(&picture, side),
+            side => pixel_shuffle(&picture, side),
         }
     }
 }
