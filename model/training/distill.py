@@ -89,6 +89,7 @@ def arguments(parser):
     parser.add_argument("--height", type=int, default=256)
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--plain", type=float, default=0.6)
+    parser.add_argument("--start", help="the student begins from the U-Net of this checkpoint instead of from the teacher's")
     parser.add_argument("--smooth", type=float, default=0.0, help="weight of the squared pace of walks, such as 0.02; 0 = none")
     return options(parser, minutes=10, batch=16, rate=1e-3)
 
@@ -153,6 +154,8 @@ def main():
         predict = lambda x, t: averages["unet"](x, t, words).float()
         return {f"{n}_step": F.mse_loss(denoise(predict, noise, n), x0) for n in counts}
 
+    if args.start:
+        unet.load_state_dict(torch.load(args.start, map_location=device, weights_only=True)["unet"])
     print("before: " + " ".join(f"{k} {v:.4f}" for k, v in check({"unet": unet}, (1, 2, 4)).items()), flush=True)
     best = train(args, "distill", {"unet": unet}, loss_of, check=check, save_every=180)["unet"]
     save(run / "student.pt", {"unet": best.state_dict(), "text": old["text"]})

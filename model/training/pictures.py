@@ -22,10 +22,10 @@ FACTORS = {None: 1.0, "large": 0.6, "fine": 1.6, "sparse": 0.35, "dense": 1.6}
 PAIRED = 0.35  # how often a motif that can stand before another does
 
 
-def scene(rng, motif, plain=0.55, behind=None):
+def scene(rng, motif, plain=0.55, behind=None, styled=None):
     """What one picture shows: a motif, perhaps before another (`behind`: its name and the kind of pair), a palette, and
     perhaps a scale, a density, a light, a weather, a time of day and a style. `plain` is the chance of no light; a style is a
-    little rarer, weather and time of day are half as frequent.
+    little rarer, unless `styled` is its chance; weather and time of day are half as frequent.
     """
     free = rng.random() < 0.5
     maybe = lambda table, chance: rng.choice(list(table)) if rng.random() < chance else None
@@ -37,7 +37,7 @@ def scene(rng, motif, plain=0.55, behind=None):
         "scale": maybe(("large", "fine"), 0.3 if motif in ZOOMED else 0),
         "density": maybe(("sparse", "dense"), 0.3 if motif in COUNTED else 0),
         "light": maybe(LIGHTS, often), "weather": maybe(WEATHERS, often / 3), "time": maybe(TIMES, often / 3),
-        "style": maybe(STYLES, max(0.0, often - 0.1)),
+        "style": maybe(STYLES, max(0.0, often - 0.1) if styled is None else styled),
     }
     if drawn["light"]:  # one grading of brightness is enough
         drawn["time"] = None
@@ -72,7 +72,7 @@ def paint(scenes, height, width, gen, device):
     return picture
 
 
-def batches(count, group, height, width, seed, device, motifs=None, plain=0.55, labels=False, paired=PAIRED):
+def batches(count, group, height, width, seed, device, motifs=None, plain=0.55, labels=False, paired=PAIRED, styled=None):
     """Yield (captions, pictures) of `group` pictures that share a motif, motifs in shuffled rounds.
 
     With `labels` the scenes come instead of the captions.
@@ -86,7 +86,7 @@ def batches(count, group, height, width, seed, device, motifs=None, plain=0.55, 
             rng.shuffle(names)
         name = names.pop()
         behind = company(rng, name, paired)
-        scenes = [scene(rng, name, plain, behind) for _ in range(min(group, count - made))]
+        scenes = [scene(rng, name, plain, behind, styled) for _ in range(min(group, count - made))]
         with torch.no_grad():
             words = scenes if labels else [write_caption(rng, s) for s in scenes]
             yield words, paint(scenes, height, width, gen, device)

@@ -1,6 +1,6 @@
 """A small classifier of motif and style, trained on nothing but generator pictures: the judge of what a model draws.
 
-    python -m evaluate.classifier --run run --pictures 14000 --epochs 10
+    python -m evaluate.classifier --run run
 
 Pictures are drawn once to RUN/judge (128x128, motifs one by one, no second motif) and RUN/classifier.pt is the result, with
 the names of its classes. It sees blurred and shifted copies too, since a model's pictures are softer than the generator's.
@@ -21,6 +21,7 @@ from motifs import MOTIFS
 from pictures import batches
 
 SIDE = 128
+STYLED = 0.7  # each style needs as many pictures as "none" has, or a picture is taken to have none
 NO_STYLE = "none"
 
 
@@ -60,7 +61,7 @@ def draw(folder, count, seed, device):
         return
     folder.mkdir(parents=True, exist_ok=True)
     store, labels, start = np.lib.format.open_memmap(folder / "pictures.npy", "w+", np.uint8, (count, 3, SIDE, SIDE)), [], time.time()
-    for scenes, pictures in batches(count, 8, SIDE, SIDE, seed, device, None, 0.5, labels=True, paired=0):
+    for scenes, pictures in batches(count, 8, SIDE, SIDE, seed, device, None, 0.5, labels=True, paired=0, styled=STYLED):
         store[len(labels) : len(labels) + len(scenes)] = (pictures * 255).round().byte().cpu().numpy()
         labels += [[s["motif"], s["style"] or NO_STYLE] for s in scenes]
     (folder / "labels.json").write_text(json.dumps(labels))
@@ -82,8 +83,8 @@ def soften(pictures):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--run", type=Path, default=Path("run"))
-    parser.add_argument("--pictures", type=int, default=14_000)
-    parser.add_argument("--epochs", type=float, default=10)
+    parser.add_argument("--pictures", type=int, default=28_000)
+    parser.add_argument("--epochs", type=float, default=7)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=5)
