@@ -12,7 +12,7 @@
 //! | `decode:FOLDER:SIDE:BATCH` | one call of the decoder in `FOLDER`, the same |
 //! | `draw:SIDE:BATCH` | a batch of finished frames of the bundled model |
 //!
-//! Kernels with `exact:` in front use direct convolutions.
+//! Kernels with `exact:` in front compute every product of f32.
 
 use std::path::PathBuf;
 
@@ -57,8 +57,12 @@ pub fn prepare(name: &str) -> Result<Run> {
     Ok(match (kind, numbers.as_slice()) {
         ("conv", &[c_in, c_out, kernel, side]) => conv((c_in, c_out, kernel), side, false, method),
         ("upconv", &[channels, side]) => conv((channels, channels, 3), side, true, method),
-        ("linear", &[tokens, width_in, width_out]) => linear(tokens, width_in, width_out, false),
-        ("geglu", &[tokens, width_in, width_out]) => linear(tokens, width_in, width_out, true),
+        ("linear", &[tokens, width_in, width_out]) => {
+            linear((tokens, width_in, width_out), false, method)
+        }
+        ("geglu", &[tokens, width_in, width_out]) => {
+            linear((tokens, width_in, width_out), true, method)
+        }
         ("attention", &[tokens, heads, width]) => self_attention(tokens, heads, width),
         ("norm", &[channels, side]) => norm(channels, side),
         ("draw", &[side, batch]) => draw(side, batch)?,
@@ -102,27 +106,31 @@ fn conv(
         upsample,
     };
     let n_weights = in_channels * out_channels * kernel * kernel;
-    let conv = Conv2d::new(shape, &values(n_weights), &values(out_channels));
+    let conv = Conv2d::new(shape, method, &values(n_weights), &values(out_channels));
     let (sizes, x) = image(in_channels, side);
     let mut out = vec![0.0; shape.output(sizes).len()];
     Box::new(move || {
         let input = Input::plain(&x, sizes);
-        conv.forward(Isa::best(), method, &input, &Extras::default(), &mut out);
+        conv.forward(&input, &Extras::default(), &mut out);
         Ok(())
     })
 }
 
-fn linear(tokens: usize, width_in: usize, width_out: usize, gated: bool) -> Run {
+fn linear(
+    (tokens, width_in, width_out): (usize, usize, usize),
+    gated: bool,
+    method: Method,
+) -> Run {
     let width = if gated { 2 * width_out } else { width_out };
     let (weight, bias) = (values(width * width_in), values(width));
     let linear = match gated {
-        true => Linear::gated(width_in, width_out, &weight, &bias),
-        false => Linear::new(width_in, width_out, &weight, &bias),
+        true => Linear::gated(method.isa(), (width_in, width_out), &weight, &bias),
+        false => Linear::new(method.isa(), (width_in, width_out), &weight, &bias),
     };
     let x = values(tokens * width_in);
     let mut out = vec![0.0; tokens * width_out];
     Box::new(move || {
-        linear.forward(Isa::best(), &x, None, None, &mut out);
+        linear.forward(&x, None, None, &mut out);
         Ok(())
     })
 }

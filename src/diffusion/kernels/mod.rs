@@ -12,6 +12,7 @@
 //! Work is cut into pieces by shape alone and every value is summed in a fixed order: results don't depend on the number
 //! of threads. Shapes are checked by the callers; a kernel panics on slices of a wrong length.
 
+mod amx;
 mod arena;
 mod attention;
 mod conv;

@@ -9,12 +9,12 @@ mod packed;
 use candle_core::{DType, Device, Result as TensorResult, Tensor};
 
 use self::packed::{PackedConv, PackedLinear, run_conv, run_linear, shape_of};
-use super::kernels::{self, Isa, Method};
+use super::kernels::{self, Isa};
 use super::ops;
 use super::weights::Weights;
 use crate::Result;
 
-pub use self::packed::{Values, attention, pixel_shuffle, to_picture, to_tokens};
+pub use self::packed::{Heads, Values, attention, pixel_shuffle, to_picture, to_tokens};
 
 fn packing() -> impl FnOnce(candle_core::Error) -> crate::Error {
     crate::Error::tensor("packing weights")
@@ -96,10 +96,7 @@ pub struct Conv2d {
 
 #[derive(Debug)]
 enum ConvWeights {
-    Packed {
-        conv: PackedConv,
-        method: Method,
-    },
+    Packed(PackedConv),
     Plain {
         weight: Tensor,
         bias: Option<Tensor>,
@@ -169,10 +166,8 @@ impl Conv2d {
             upsample: false,
         };
         let weights = if w.packs() && shape.is_supported() && padding == kernel / 2 {
-            ConvWeights::Packed {
-                conv: PackedConv::new(shape, &weight, bias.as_ref(), w.half()).map_err(packing())?,
-                method: w.method(),
-            }
+            let packed = PackedConv::new((shape, w.method()), &weight, bias.as_ref(), w.half());
+            ConvWeights::Packed(packed.map_err(packing())?)
         } else {
             ConvWeights::Plain { weight, bias }
         };
@@ -191,7 +186,7 @@ impl Conv2d {
     /// The same with what is done before and behind it.
     pub fn forward_around(&self, x: Joined<'_>, around: Around<'_>) -> TensorResult<Tensor> {
         let (weight, bias) = match &self.weights {
-            ConvWeights::Packed { conv, method } => return run_conv(conv, *method, x, around),
+            ConvWeights::Packed(conv) => return run_conv(conv, x, around),
             ConvWeights::Plain { weight, bias } => (weight, bias.as_ref()),
         };
         let mut x = x.cat()?;
@@ -215,7 +210,6 @@ impl Conv2d {
 #[derive(Debug)]
 pub struct UpsampleConv {
     doubling: Option<PackedConv>,
-    method: Method,
     weight: Tensor,
     bias: Option<Tensor>,
 }
@@ -243,7 +237,7 @@ impl UpsampleConv {
         };
         let doubling = w
             .packs()
-            .then(|| PackedConv::new(shape, &weight, bias.as_ref(), w.half()))
+            .then(|| PackedConv::new((shape, w.method()), &weight, bias.as_ref(), w.half()))
             .transpose()
             .map_err(packing())?;
         let weight = match w.half() {
@@ -252,7 +246,6 @@ impl UpsampleConv {
         };
         Ok(Self {
             doubling,
-            method: w.method(),
             weight,
             bias,
         })
@@ -263,7 +256,7 @@ impl UpsampleConv {
         let (_, _, h, w) = x.dims4()?;
         match &self.doubling {
             Some(conv) if (2 * h, 2 * w) == (height, width) => {
-                run_conv(conv, self.method, x.into(), Around::default())
+                run_conv(conv, x.into(), Around::default())
             }
             _ => {
                 let x = ops::upsample_nearest(x, height, width)?;
@@ -317,7 +310,8 @@ impl Linear {
     ) -> Result<Self> {
         let weight = w.tensor("weight", (width_out, width_in))?;
         let weights = if w.packs() {
-            let packed = PackedLinear::new(&weight, bias.as_ref(), is_gated, w.half());
+            let packed =
+                PackedLinear::new(w.method().isa(), &weight, bias.as_ref(), is_gated, w.half());
             LinearWeights::Packed(packed.map_err(packing())?)
         } else {
             LinearWeights::Plain { weight, bias }

@@ -8,14 +8,24 @@ use super::{Around, Joined, LayerNorm};
 use crate::diffusion::kernels::{self, Isa, Method};
 use crate::diffusion::ops;
 
+/// How an attention is computed.
+#[derive(Clone, Copy, Debug)]
+pub struct Heads {
+    /// How many there are.
+    pub count: usize,
+    /// Whether a token sees those before it only.
+    pub causal: bool,
+    /// On the CPU.
+    pub method: Method,
+}
+
 /// Attention over `[b, n, heads * d]`, see [`ops::attention`].
-pub fn attention(
-    q: &Tensor,
-    k: &Tensor,
-    v: &Tensor,
-    n_heads: usize,
-    causal: bool,
-) -> TensorResult<Tensor> {
+pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: Heads) -> TensorResult<Tensor> {
+    let Heads {
+        count: n_heads,
+        causal,
+        method,
+    } = heads;
     if !(q.device().is_cpu() && q.dtype() == DType::F32) {
         return ops::attention(q, k, v, n_heads, causal);
     }
@@ -33,7 +43,7 @@ pub fn attention(
     let scale = (head_width as f64).powf(-0.5) as f32;
     let values = (Values::of(&q)?, Values::of(&k)?, Values::of(&v)?);
     kernels::attention(
-        Isa::best(),
+        method.isa(),
         shape,
         (&values.0, &values.1, &values.2),
         scale,
@@ -98,6 +108,7 @@ pub(super) enum PackedConv {
     /// Kept in half precision, and packed for every call: half the memory or less, for the time of packing.
     Half {
         shape: kernels::ConvShape,
+        method: Method,
         weight: Tensor,
         bias: Option<Tensor>,
     },
@@ -106,15 +117,16 @@ pub(super) enum PackedConv {
 impl PackedConv {
     /// `half` is the element type to keep the weights in, if it isn't f32.
     pub(super) fn new(
-        shape: kernels::ConvShape,
+        (shape, method): (kernels::ConvShape, Method),
         weight: &Tensor,
         bias: Option<&Tensor>,
         half: Option<DType>,
     ) -> TensorResult<Self> {
         Ok(match half {
-            None => Self::Ready(pack(shape, weight, bias)?),
+            None => Self::Ready(pack((shape, method), weight, bias)?),
             Some(half) => Self::Half {
                 shape,
+                method,
                 weight: weight.to_dtype(half)?,
                 bias: bias.cloned(),
             },
@@ -127,6 +139,7 @@ impl PackedConv {
 pub(super) enum PackedLinear {
     Ready(kernels::Linear),
     Half {
+        isa: Isa,
         weight: Tensor,
         bias: Option<Tensor>,
         is_gated: bool,
@@ -135,14 +148,16 @@ pub(super) enum PackedLinear {
 
 impl PackedLinear {
     pub(super) fn new(
+        isa: Isa,
         weight: &Tensor,
         bias: Option<&Tensor>,
         is_gated: bool,
         half: Option<DType>,
     ) -> TensorResult<Self> {
         Ok(match half {
-            None => Self::Ready(pack_linear(weight, bias, is_gated)?),
+            None => Self::Ready(pack_linear(isa, weight, bias, is_gated)?),
             Some(half) => Self::Half {
+                isa,
                 weight: weight.to_dtype(half)?,
                 bias: bias.cloned(),
                 is_gated,
@@ -152,7 +167,7 @@ impl PackedLinear {
 }
 
 fn pack(
-    shape: kernels::ConvShape,
+    (shape, method): (kernels::ConvShape, Method),
     weight: &Tensor,
     bias: Option<&Tensor>,
 ) -> TensorResult<kernels::Conv2d> {
@@ -160,10 +175,16 @@ fn pack(
         .map(Tensor::to_vec1::<f32>)
         .transpose()?
         .unwrap_or_default();
-    Ok(kernels::Conv2d::new(shape, &Values::of(weight)?, &bias))
+    Ok(kernels::Conv2d::new(
+        shape,
+        method,
+        &Values::of(weight)?,
+        &bias,
+    ))
 }
 
 fn pack_linear(
+    isa: Isa,
     weight: &Tensor,
     bias: Option<&Tensor>,
     is_gated: bool,
@@ -175,14 +196,13 @@ fn pack_linear(
         .unwrap_or_default();
     let values = Values::of(weight)?;
     Ok(match is_gated {
-        true => kernels::Linear::gated(width_in, width_out / 2, &values, &bias),
-        false => kernels::Linear::new(width_in, width_out, &values, &bias),
+        true => kernels::Linear::gated(isa, (width_in, width_out / 2), &values, &bias),
+        false => kernels::Linear::new(isa, (width_in, width_out), &values, &bias),
     })
 }
 
 pub(super) fn run_conv(
     conv: &PackedConv,
-    method: Method,
     x: Joined<'_>,
     around: Around<'_>,
 ) -> TensorResult<Tensor> {
@@ -191,10 +211,15 @@ pub(super) fn run_conv(
         PackedConv::Ready(conv) => conv,
         PackedConv::Half {
             shape,
+            method,
             weight,
             bias,
         } => {
-            made = pack(*shape, &weight.to_dtype(DType::F32)?, bias.as_ref())?;
+            made = pack(
+                (*shape, *method),
+                &weight.to_dtype(DType::F32)?,
+                bias.as_ref(),
+            )?;
             &made
         }
     };
@@ -237,7 +262,7 @@ pub(super) fn run_conv(
     };
     let shape = conv.shape().output(shape);
     let mut out = kernels::unwritten(shape.len());
-    conv.forward(Isa::best(), method, &input, &extras, &mut out);
+    conv.forward(&input, &extras, &mut out);
     Tensor::from_vec(
         out,
         (shape.batch, shape.channels, shape.height, shape.width),
@@ -255,11 +280,17 @@ pub(super) fn run_linear(
     let linear = match linear {
         PackedLinear::Ready(linear) => linear,
         PackedLinear::Half {
+            isa,
             weight,
             bias,
             is_gated,
         } => {
-            made = pack_linear(&weight.to_dtype(DType::F32)?, bias.as_ref(), *is_gated)?;
+            made = pack_linear(
+                *isa,
+                &weight.to_dtype(DType::F32)?,
+                bias.as_ref(),
+                *is_gated,
+            )?;
             &made
         }
     };
@@ -278,13 +309,7 @@ pub(super) fn run_linear(
     let mut out = kernels::unwritten(shape.iter().product());
     let residual = Values::of_option(residual.as_ref())?;
     let norm = norm.and_then(|norm| norm.kernel.as_ref());
-    linear.forward(
-        Isa::best(),
-        &Values::of(&x)?,
-        norm,
-        residual.as_deref(),
-        &mut out,
-    );
+    linear.forward(&Values::of(&x)?, norm, residual.as_deref(), &mut out);
     Tensor::from_vec(out, shape, &Device::Cpu)
 }
 

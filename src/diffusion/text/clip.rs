@@ -3,7 +3,7 @@ use std::ops::RangeInclusive;
 use candle_core::{Result as TensorResult, Tensor};
 use serde::Deserialize;
 
-use crate::diffusion::layers::{LayerNorm, Linear, attention};
+use crate::diffusion::layers::{Heads, LayerNorm, Linear, attention};
 use crate::diffusion::model::ConfigFile;
 use crate::diffusion::ops;
 use crate::diffusion::weights::Weights;
@@ -241,7 +241,7 @@ struct ClipLayer {
     layer_norm2: LayerNorm,
     fc1: Linear,
     fc2: Linear,
-    n_heads: usize,
+    heads: Heads,
     activation: fn(&Tensor) -> TensorResult<Tensor>,
 }
 
@@ -260,7 +260,11 @@ impl ClipLayer {
             layer_norm2: norm("layer_norm2")?,
             fc1: Linear::load(w.at("mlp.fc1"), width, inner)?,
             fc2: Linear::load(w.at("mlp.fc2"), inner, width)?,
-            n_heads: config.num_attention_heads,
+            heads: Heads {
+                count: config.num_attention_heads,
+                causal: true,
+                method: w.method(),
+            },
             activation: config.activation().unwrap_or(ops::gelu),
         })
     }
@@ -270,7 +274,7 @@ impl ClipLayer {
         let q = project(&self.q_proj)?;
         let k = project(&self.k_proj)?;
         let v = project(&self.v_proj)?;
-        let seen = attention(&q, &k, &v, self.n_heads, true)?;
+        let seen = attention(&q, &k, &v, self.heads)?;
         let x = self.out_proj.forward_around(&seen, None, Some(x))?;
         let inner = self.fc1.forward_around(&x, Some(&self.layer_norm2), None)?;
         self.fc2

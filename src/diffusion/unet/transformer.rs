@@ -1,7 +1,9 @@
 use candle_core::{Result as TensorResult, Tensor};
 
 use crate::Result;
-use crate::diffusion::layers::{GroupNorm, LayerNorm, Linear, attention, to_picture, to_tokens};
+use crate::diffusion::layers::{
+    GroupNorm, Heads, LayerNorm, Linear, attention, to_picture, to_tokens,
+};
 use crate::diffusion::weights::Weights;
 
 /// Epsilon of the transformer's group normalisation; fixed in diffusers' `Transformer2DModel`.
@@ -98,7 +100,7 @@ struct Attention {
     to_k: Linear,
     to_v: Linear,
     to_out: Linear,
-    n_heads: usize,
+    heads: Heads,
 }
 
 impl Attention {
@@ -113,7 +115,11 @@ impl Attention {
             to_k: Linear::load_without_bias(w.at("to_k"), context_width, width)?,
             to_v: Linear::load_without_bias(w.at("to_v"), context_width, width)?,
             to_out: Linear::load(w.at("to_out.0"), width, width)?,
-            n_heads,
+            heads: Heads {
+                count: n_heads,
+                causal: false,
+                method: w.method(),
+            },
         })
     }
 
@@ -132,7 +138,7 @@ impl Attention {
                 self.to_v.forward_around(x, Some(norm), None)?,
             ),
         };
-        let seen = attention(&q, &k, &v, self.n_heads, false)?;
+        let seen = attention(&q, &k, &v, self.heads)?;
         self.to_out.forward_around(&seen, None, Some(x))
     }
 }

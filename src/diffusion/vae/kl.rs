@@ -4,7 +4,7 @@ use super::bands::{self, Rows};
 use super::config::AutoencoderKlConfig;
 use crate::Result;
 use crate::diffusion::layers::{
-    Around, Conv2d, GroupNorm, Linear, UpsampleConv, attention, pixel_shuffle, to_picture,
+    Around, Conv2d, GroupNorm, Heads, Linear, UpsampleConv, attention, pixel_shuffle, to_picture,
     to_tokens,
 };
 use crate::diffusion::unet::{Downsample, Norm, ResnetBlock};
@@ -266,6 +266,7 @@ struct VaeAttention {
     to_k: Linear,
     to_v: Linear,
     to_out: Linear,
+    heads: Heads,
 }
 
 impl VaeAttention {
@@ -285,6 +286,11 @@ impl VaeAttention {
             to_k: load("to_k", "key")?,
             to_v: load("to_v", "value")?,
             to_out: load("to_out.0", "proj_attn")?,
+            heads: Heads {
+                count: 1,
+                causal: false,
+                method: w.method(),
+            },
         })
     }
 
@@ -293,7 +299,10 @@ impl VaeAttention {
         let q = self.to_q.forward(&tokens)?;
         let k = self.to_k.forward(&tokens)?;
         let v = self.to_v.forward(&tokens)?;
-        to_picture(&self.to_out.forward(&attention(&q, &k, &v, 1, false)?)?, x)
+        to_picture(
+            &self.to_out.forward(&attention(&q, &k, &v, self.heads)?)?,
+            x,
+        )
     }
 }
 

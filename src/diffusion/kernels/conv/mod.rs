@@ -1,6 +1,7 @@
 //! Convolutions: 3×3 with a border of one zero, and 1×1.
 
 mod direct;
+mod split;
 mod winograd;
 
 use std::sync::OnceLock;
@@ -24,6 +25,16 @@ pub enum Method {
     /// rounding error.
     #[default]
     Fast,
+}
+
+impl Method {
+    /// The instruction set that computes by it.
+    pub fn isa(self) -> Isa {
+        match self {
+            Self::Exact => Isa::without_splits(),
+            Self::Fast => Isa::best(),
+        }
+    }
 }
 
 /// What a convolution is, apart from its weights.
@@ -93,8 +104,10 @@ pub struct Extras<'a> {
 #[derive(Debug)]
 pub struct Conv2d {
     shape: ConvShape,
+    isa: Isa,
+    method: Method,
     bias: Vec<f32>,
-    /// `[out_channels / ROWS][in_channels][taps][ROWS]`
+    /// `[out_channels / ROWS][in_channels][taps][ROWS]`; where values are split, see [`split::pack`].
     plain: Vec<f32>,
     /// `[out_channels / ROWS][4][in_channels][4][ROWS]`: of a doubled input, see [`direct`]; made when it is first needed.
     folded: OnceLock<Vec<f32>>,
@@ -103,14 +116,31 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
-    /// Packs `weight`, `[out_channels][in_channels][kernel][kernel]`; an empty bias counts as zeros.
-    pub fn new(shape: ConvShape, weight: &[f32], bias: &[f32]) -> Self {
+    /// Packs `weight`, `[out_channels][in_channels][kernel][kernel]`, to be computed by `method`; an empty bias counts as zeros.
+    pub fn new(shape: ConvShape, method: Method, weight: &[f32], bias: &[f32]) -> Self {
+        Self::on(method.isa(), shape, method, weight, bias)
+    }
+
+    /// The same on one of this processor's instruction sets.
+    pub(super) fn on(
+        isa: Isa,
+        shape: ConvShape,
+        method: Method,
+        weight: &[f32],
+        bias: &[f32],
+    ) -> Self {
         let mut bias = bias.to_vec();
         bias.resize(shape.out_channels.next_multiple_of(ROWS), 0.0);
+        let plain = match isa.splits() && split::pays(&shape) {
+            true => split::pack(&shape, weight),
+            false => direct::pack(&shape, weight),
+        };
         Self {
             shape,
+            isa,
+            method,
             bias,
-            plain: direct::pack(&shape, weight),
+            plain,
             folded: OnceLock::new(),
             winograd: OnceLock::new(),
         }
@@ -123,14 +153,8 @@ impl Conv2d {
 
     /// Writes the convolution of `input` to `out`, whose shape is [`ConvShape::output`], and returns the sums over its
     /// planes if they are wanted, nothing else.
-    pub fn forward(
-        &self,
-        isa: Isa,
-        method: Method,
-        input: &Input,
-        extras: &Extras,
-        out: &mut [f32],
-    ) -> ChannelSums {
+    pub fn forward(&self, input: &Input, extras: &Extras, out: &mut [f32]) -> ChannelSums {
+        let isa = self.isa;
         let shape = self.shape.output(input.shape);
         assert_eq!(out.len(), shape.len(), "output of a convolution");
         assert_eq!(
@@ -140,7 +164,10 @@ impl Conv2d {
         if out.is_empty() {
             return Vec::new();
         }
-        match method {
+        if let Some(amx) = isa.amx().filter(|_| split::pays(&self.shape)) {
+            return split::forward(self, (isa, amx), input, extras, out);
+        }
+        match self.method {
             Method::Fast if winograd::pays(&self.shape, input.shape) => {
                 winograd::forward(self, isa, input, extras, out)
             }

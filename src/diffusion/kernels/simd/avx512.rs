@@ -86,6 +86,26 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn words(self, lower: __m512, upper: __m512) -> [__m512; 2] {
+        unsafe {
+            let lower_high = rounded(lower);
+            let upper_high = rounded(upper);
+            let lower_low = rounded(_mm512_sub_ps(lower, _mm512_castsi512_ps(lower_high)));
+            let upper_low = rounded(_mm512_sub_ps(upper, _mm512_castsi512_ps(upper_high)));
+            [
+                _mm512_castsi512_ps(_mm512_or_si512(
+                    _mm512_srli_epi32::<16>(lower_high),
+                    upper_high,
+                )),
+                _mm512_castsi512_ps(_mm512_or_si512(
+                    _mm512_srli_epi32::<16>(lower_low),
+                    upper_low,
+                )),
+            ]
+        }
+    }
+
+    #[inline(always)]
     fn prefetch(self, value: &f32) {
         unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(value).cast()) }
     }
@@ -146,5 +166,19 @@ impl Simd for Avx512 {
             .unwrap_or(0);
         // The mask keeps the store inside the slice: masked-off lanes aren't touched.
         unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), mask, v) }
+    }
+}
+
+/// The nearest values with 16 bits only, ties to even, as [`split`](super::super::amx) rounds.
+///
+/// # Safety
+/// Needs AVX-512F.
+#[inline(always)]
+unsafe fn rounded(v: __m512) -> __m512i {
+    unsafe {
+        let bits = _mm512_castps_si512(v);
+        let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+        let half = _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff));
+        _mm512_and_si512(_mm512_add_epi32(bits, half), _mm512_set1_epi32(-0x1_0000))
     }
 }

@@ -13,6 +13,8 @@ mod portable;
 
 use std::sync::OnceLock;
 
+use super::amx::Amx;
+
 /// Vectors of f32 and the operations that the kernels need.
 ///
 /// A value of an implementing type is the proof that the processor has the instructions: it comes from detection only.
@@ -54,6 +56,19 @@ pub(super) trait Simd: Copy + Send + Sync + 'static {
     /// Asks the processor to bring a value's cache line near, where it can be asked.
     #[inline(always)]
     fn prefetch(self, _value: &f32) {}
+
+    /// The [`words`](super::amx::words) of each pair of lanes: high parts, low parts.
+    #[inline(always)]
+    fn words(self, lower: Self::V, upper: Self::V) -> [Self::V; 2] {
+        let (mut a, mut b) = ([0.0; 16], [0.0; 16]);
+        self.store(lower, &mut a);
+        self.store(upper, &mut b);
+        let pairs: [[f32; 2]; 16] = std::array::from_fn(|i| super::amx::words(a[i], b[i]));
+        [
+            self.load(&pairs.map(|w| w[0])),
+            self.load(&pairs.map(|w| w[1])),
+        ]
+    }
 
     /// Splits `4 LANES` consecutive values by their index modulo 4.
     #[inline(always)]
@@ -135,6 +150,8 @@ pub struct Isa(Choice);
 #[derive(Clone, Copy, Debug)]
 enum Choice {
     #[cfg(target_arch = "x86_64")]
+    Amx(avx512::Avx512, Amx),
+    #[cfg(target_arch = "x86_64")]
     Avx512(avx512::Avx512),
     #[cfg(target_arch = "x86_64")]
     Avx2(avx2::Avx2),
@@ -149,7 +166,10 @@ impl Isa {
         let mut sets = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
-            sets.extend(avx512::Avx512::detect().map(|s| Self(Choice::Avx512(s))));
+            let avx512 = avx512::Avx512::detect();
+            let amx = avx512.zip(Amx::detect());
+            sets.extend(amx.map(|(s, amx)| Self(Choice::Amx(s, amx))));
+            sets.extend(avx512.map(|s| Self(Choice::Avx512(s))));
             sets.extend(avx2::Avx2::detect().map(|s| Self(Choice::Avx2(s))));
         }
         #[cfg(target_arch = "aarch64")]
@@ -167,9 +187,34 @@ impl Isa {
         })
     }
 
+    /// The fastest one that multiplies f32 as they are.
+    pub fn without_splits() -> Self {
+        static FASTEST: OnceLock<Isa> = OnceLock::new();
+        *FASTEST.get_or_init(|| {
+            let fastest = Self::available().into_iter().find(|isa| !isa.splits());
+            fastest.unwrap_or(Self(Choice::Portable(portable::Portable)))
+        })
+    }
+
+    /// Whether large products are of [split](super::amx) values, which keep 16 bits of 24.
+    pub fn splits(self) -> bool {
+        self.amx().is_some()
+    }
+
+    /// Tiles for matrix products.
+    pub(super) fn amx(self) -> Option<Amx> {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Choice::Amx(_, amx) => Some(amx),
+            _ => None,
+        }
+    }
+
     /// Its usual name, such as `AVX-512`.
     pub fn name(self) -> &'static str {
         match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Choice::Amx(..) => "AMX",
             #[cfg(target_arch = "x86_64")]
             Choice::Avx512(_) => "AVX-512",
             #[cfg(target_arch = "x86_64")]
@@ -184,7 +229,7 @@ impl Isa {
     pub(super) fn run<K: Kernel>(self, kernel: K) -> K::Output {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
-            Choice::Avx512(simd) => simd.vectorize(kernel),
+            Choice::Amx(simd, _) | Choice::Avx512(simd) => simd.vectorize(kernel),
             #[cfg(target_arch = "x86_64")]
             Choice::Avx2(simd) => simd.vectorize(kernel),
             #[cfg(target_arch = "aarch64")]

@@ -1,0 +1,137 @@
+//! Affine maps of tokens, `[tokens][width]`, normalised on the way in, gated or added on the way out.
+
+mod panels;
+mod split;
+
+use super::simd::{Isa, Simd};
+use super::{amx, tile};
+
+/// Layer normalisation (Ba et al., 2016) over a token's values.
+#[derive(Clone, Debug)]
+pub struct LayerNorm {
+    /// Scale of each value.
+    pub weight: Vec<f32>,
+    /// Shift of each value.
+    pub bias: Vec<f32>,
+    /// Added to the variance.
+    pub eps: f32,
+}
+
+/// An affine map with its weights packed for an instruction set.
+#[derive(Clone, Debug)]
+pub struct Linear {
+    isa: Isa,
+    width_in: usize,
+    width_out: usize,
+    is_gated: bool,
+    /// Panels of columns, see [`panels::pack`] and [`split::pack`]; if gated, the values' panels, then the gates'.
+    weight: Vec<f32>,
+    /// As many as there are columns in the panels.
+    bias: Vec<f32>,
+}
+
+impl Linear {
+    /// Packs `weight`, `[width_out][width_in]`; an empty bias counts as zeros.
+    pub fn new(
+        isa: Isa,
+        (width_in, width_out): (usize, usize),
+        weight: &[f32],
+        bias: &[f32],
+    ) -> Self {
+        Self::pack(isa, (width_in, width_out), &[(weight, bias)])
+    }
+
+    /// Packs a map to `2 width_out` values whose output is the first half times GELU of the second: GEGLU (Shazeer,
+    /// 2020, arXiv 2002.05202). `weight` is `[2 width_out][width_in]`.
+    pub fn gated(
+        isa: Isa,
+        (width_in, width_out): (usize, usize),
+        weight: &[f32],
+        bias: &[f32],
+    ) -> Self {
+        let (values, gates) = weight.split_at(width_out * width_in);
+        let (value_bias, gate_bias) = bias.split_at(bias.len() / 2);
+        Self::pack(
+            isa,
+            (width_in, width_out),
+            &[(values, value_bias), (gates, gate_bias)],
+        )
+    }
+
+    fn pack(isa: Isa, (width_in, width_out): (usize, usize), parts: &[(&[f32], &[f32])]) -> Self {
+        let (columns, depth) = match isa.splits() {
+            true => (amx::SIDE, width_in.next_multiple_of(amx::DEPTH)),
+            false => (tile::COLUMNS, width_in),
+        };
+        let n_columns = width_out.next_multiple_of(columns);
+        let mut packed = vec![0.0; parts.len() * n_columns * depth];
+        let mut packed_bias = vec![0.0; parts.len() * n_columns];
+        for (part, (weight, bias)) in parts.iter().enumerate() {
+            let to = &mut packed[part * n_columns * depth..][..n_columns * depth];
+            match isa.splits() {
+                true => split::pack(width_in, weight, to),
+                false => panels::pack(width_in, weight, to),
+            }
+            packed_bias[part * n_columns..][..bias.len()].copy_from_slice(bias);
+        }
+        Self {
+            isa,
+            width_in,
+            width_out,
+            is_gated: parts.len() == 2,
+            weight: packed,
+            bias: packed_bias,
+        }
+    }
+
+    /// Values of a token of the input.
+    pub fn width_in(&self) -> usize {
+        self.width_in
+    }
+
+    /// Values of a token of the output.
+    pub fn width_out(&self) -> usize {
+        self.width_out
+    }
+
+    /// Writes the map of `x`, `[tokens][width_in]`, to `out`, `[tokens][width_out]`; `residual` is as large as `out`.
+    pub fn forward(
+        &self,
+        x: &[f32],
+        norm: Option<&LayerNorm>,
+        residual: Option<&[f32]>,
+        out: &mut [f32],
+    ) {
+        let n_tokens = out.len() / self.width_out;
+        assert_eq!(x.len(), n_tokens * self.width_in, "input of a linear layer");
+        match self.isa.amx() {
+            Some(amx) => split::forward(self, amx, x, norm, residual, out),
+            None => panels::forward(self, x, norm, residual, out),
+        }
+    }
+}
+
+/// Mean, and 1 / standard deviation, in two passes.
+#[inline(always)]
+fn moments<S: Simd>(s: S, x: &[f32], eps: f32) -> [f32; 2] {
+    let n = x.len() as f32;
+    let vectors = x.chunks_exact(S::LANES);
+    let mut sum = s.splat(0.0);
+    for x in vectors.clone() {
+        sum = s.add(sum, s.load(x));
+    }
+    let mean = (s.sum(sum) + vectors.remainder().iter().sum::<f32>()) / n;
+    let mut squares = s.splat(0.0);
+    for x in vectors.clone() {
+        let x = s.sub(s.load(x), s.splat(mean));
+        squares = s.mul_add(x, x, squares);
+    }
+    let mut squares = s.sum(squares);
+    for x in vectors.remainder() {
+        squares += (x - mean) * (x - mean);
+    }
+    [mean, 1.0 / (squares / n + eps).sqrt()]
+}
+
+#[cfg(test)]
+mod tests;
