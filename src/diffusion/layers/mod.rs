@@ -209,9 +209,8 @@ impl Conv2d {
 /// A nearest-neighbour resize to about twice the size, then a 3x3 convolution that keeps it.
 #[derive(Debug)]
 pub struct UpsampleConv {
-    doubling: Option<PackedConv>,
-    weight: Tensor,
-    bias: Option<Tensor>,
+    /// Packed for a doubled input.
+    weights: ConvWeights,
 }
 
 impl UpsampleConv {
@@ -235,33 +234,29 @@ impl UpsampleConv {
             stride: 1,
             upsample: true,
         };
-        let doubling = w
-            .packs()
-            .then(|| PackedConv::new((shape, w.method()), &weight, bias.as_ref(), w.half()))
-            .transpose()
-            .map_err(packing())?;
-        let weight = match w.half() {
-            Some(half) => weight.to_dtype(half).map_err(packing())?,
-            None => weight,
+        let weights = if w.packs() {
+            let packed = PackedConv::new((shape, w.method()), &weight, bias.as_ref(), w.half());
+            ConvWeights::Packed(packed.map_err(packing())?)
+        } else {
+            ConvWeights::Plain { weight, bias }
         };
-        Ok(Self {
-            doubling,
-            weight,
-            bias,
-        })
+        Ok(Self { weights })
     }
 
     /// `[b, c, h, w]` to `[b, c, height, width]`.
     pub fn forward(&self, x: &Tensor, height: usize, width: usize) -> TensorResult<Tensor> {
         let (_, _, h, w) = x.dims4()?;
-        match &self.doubling {
-            Some(conv) if (2 * h, 2 * w) == (height, width) => {
+        match &self.weights {
+            ConvWeights::Packed(conv) if (2 * h, 2 * w) == (height, width) => {
                 run_conv(conv, x.into(), Around::default())
             }
-            _ => {
+            ConvWeights::Packed(conv) => {
                 let x = ops::upsample_nearest(x, height, width)?;
-                let weight = self.weight.to_dtype(x.dtype())?;
-                ops::conv2d(&x, &weight, self.bias.as_ref(), 1, 1)
+                run_conv(&conv.undoubled(), (&x).into(), Around::default())
+            }
+            ConvWeights::Plain { weight, bias } => {
+                let x = ops::upsample_nearest(x, height, width)?;
+                ops::conv2d(&x, weight, bias.as_ref(), 1, 1)
             }
         }
     }

@@ -134,6 +134,26 @@ impl PackedConv {
     }
 }
 
+impl PackedConv {
+    /// The same convolution of an input that isn't doubled.
+    pub(super) fn undoubled(&self) -> Self {
+        match self {
+            Self::Ready(conv) => Self::Ready(conv.undoubled()),
+            Self::Half {
+                shape,
+                method,
+                weight,
+                bias,
+            } => Self::Half {
+                shape: shape.undoubled(),
+                method: *method,
+                weight: weight.clone(),
+                bias: bias.clone(),
+            },
+        }
+    }
+}
+
 /// An affine map on the kernels, see [`PackedConv`].
 #[derive(Debug)]
 pub(super) enum PackedLinear {

@@ -1,4 +1,4 @@
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -32,6 +32,30 @@ impl Bytes {
         // the same bound.
         let map = unsafe { memmap2::Mmap::map(&file) }.map_err(Error::io("read", path))?;
         Ok(Self::Mapped(Arc::new(map)))
+    }
+
+    /// Gives the memory of a part that has been read back to the system, which reads the file again where it is wanted after all.
+    /// A model then isn't in memory twice: once as it is in the file, once as it is computed with.
+    pub fn release(&self, part: Range<usize>) {
+        #[cfg(unix)]
+        if let Self::Mapped(map) = self {
+            #[expect(
+                unsafe_code,
+                reason = "advice that may change what is in memory is unsafe by its nature"
+            )]
+            // SAFETY: of a map that is read-only and of a file, nothing is lost: the pages' bytes come from the file again. The
+            // system refuses a part that isn't mapped.
+            let advised = unsafe {
+                map.unchecked_advise_range(
+                    memmap2::UncheckedAdvice::DontNeed,
+                    part.start,
+                    part.len(),
+                )
+            };
+            drop(advised); // advice that isn't taken costs memory, nothing else
+        }
+        #[cfg(not(unix))]
+        drop(part);
     }
 }
 

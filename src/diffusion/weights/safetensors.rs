@@ -157,6 +157,7 @@ impl SafetensorsFile {
                 )));
             }
         };
+        self.bytes.release(entry.begin..entry.end);
         match values.iter().position(|value| !value.is_finite()) {
             None => Ok(values),
             Some(index) => Err(fail(format!(

@@ -63,6 +63,14 @@ impl ConvShape {
         is_known && self.in_channels > 0 && self.out_channels > 0
     }
 
+    /// The same of an input that isn't doubled.
+    pub fn undoubled(self) -> Self {
+        Self {
+            upsample: false,
+            ..self
+        }
+    }
+
     /// Shape of the output.
     pub fn output(&self, input: Shape) -> Shape {
         let size = |n: usize| {
@@ -143,6 +151,18 @@ impl Conv2d {
             plain,
             folded: OnceLock::new(),
             winograd: OnceLock::new(),
+        }
+    }
+
+    /// The same of an input that isn't doubled; takes memory of its own.
+    pub fn undoubled(&self) -> Self {
+        Self {
+            shape: self.shape.undoubled(),
+            bias: self.bias.clone(),
+            plain: self.plain.clone(),
+            folded: OnceLock::new(),
+            winograd: OnceLock::new(),
+            ..*self
         }
     }
 

@@ -370,3 +370,32 @@ fn many_weights_and_few_tiles_are_computed_deep() {
         assert!(!(is_deep && winograd::pays(&shape, sizes)), "{side}");
     }
 }
+
+#[test]
+fn a_convolution_of_a_doubled_input_serves_others_too() {
+    let shape = ConvShape {
+        in_channels: 9,
+        out_channels: 12,
+        kernel: 3,
+        stride: 1,
+        upsample: true,
+    };
+    let (weight, bias) = (noise(2, 9 * 12 * 9), noise(3, 12));
+    let sizes = Shape {
+        batch: 1,
+        channels: 9,
+        height: 7,
+        width: 5,
+    };
+    let values = noise(1, sizes.len());
+    for method in [Method::Exact, Method::Fast] {
+        let run = |conv: Conv2d| {
+            let mut out = vec![f32::NAN; conv.shape().output(sizes).len()];
+            conv.forward(&Input::plain(&values, sizes), &Extras::default(), &mut out);
+            out
+        };
+        let doubling = Conv2d::new(shape, method, &weight, &bias);
+        let plain = Conv2d::new(shape.undoubled(), method, &weight, &bias);
+        assert_eq!(run(doubling.undoubled()), run(plain), "{method:?}");
+    }
+}
