@@ -90,7 +90,7 @@ def arguments(parser):
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--plain", type=float, default=0.6)
     parser.add_argument("--start", help="the student begins from the U-Net of this checkpoint instead of from the teacher's")
-    parser.add_argument("--smooth", type=float, default=0.0, help="weight of the squared pace of walks, such as 0.02; 0 = none")
+    parser.add_argument("--smooth", type=float, default=0.0, help="weight of the squared pace of walks, such as 0.01; 0 = none")
     return options(parser, minutes=10, batch=16, rate=1e-3)
 
 
