@@ -67,7 +67,7 @@ pub struct DiffusionConfig {
     /// Element type of the weights: `f32`, `f16` or `bf16`; what suits the device if absent, so that machines of different
     /// kinds draw a film alike only where it is given.
     pub dtype: Option<String>,
-    /// How 3x3 convolutions are computed on the CPU.
+    /// How convolutions, linear layers and attention are computed on the CPU.
     pub kernels: Method,
     /// A frame that has moved less than this since the last one that was drawn repeats it; 0 = every frame is drawn. In the
     /// measure of [`Timeline::commanded_steps`](crate::Timeline::commanded_steps).

@@ -357,7 +357,7 @@ pub struct DiffusionOptions {
     /// all the same: half precision saves memory there and takes longer.
     #[arg(long, value_name = "TYPE", default_value = "auto", value_parser = ["auto", "f32", "f16", "bf16"])]
     pub dtype: String,
-    /// Convolutions on the CPU: `fast`, or `exact` for a tenth of the rounding error.
+    /// Arithmetic on the CPU: `fast` (Winograd's convolutions, AMX where there is one), or `exact`: every product of f32.
     #[arg(long, value_name = "NAME", default_value = "fast", value_parser = parse_kernels)]
     pub kernels: Method,
     /// Repeat a frame while prompts and noise turn by less than this many radians, 0 to 1; 0.01 without a value.

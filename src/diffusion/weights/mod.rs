@@ -276,13 +276,13 @@ impl Weights {
         }
     }
 
-    /// The same for layers that compute 3x3 convolutions on the CPU by `method`; [`Method::Exact`] otherwise.
+    /// The same for layers that compute on the CPU by `method`; [`Method::Exact`] otherwise.
     #[must_use]
     pub fn with_method(self, method: Method) -> Self {
         Self { method, ..self }
     }
 
-    /// How layers compute 3x3 convolutions on the CPU.
+    /// How layers compute on the CPU.
     pub fn method(&self) -> Method {
         self.method
     }

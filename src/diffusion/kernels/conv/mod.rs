@@ -15,14 +15,15 @@ use super::pieces::Piece;
 use super::simd::{Isa, Simd};
 use super::tile::ROWS;
 
-/// Which algorithm computes a 3×3 convolution of stride 1.
+/// How products are computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Method {
-    /// Every product, in order: error as of a plain sum of f32.
+    /// Every product of f32, in order: error as of a plain sum.
     Exact,
-    /// Winograd's F(4×4, 3×3) (Lavin and Gray, 2016) where it pays: a quarter of the products, about ten times the
-    /// rounding error.
+    /// Winograd's F(4×4, 3×3) (Lavin and Gray, 2016) where it pays: a quarter of a convolution's products, about ten times the
+    /// rounding error. For linear layers, 1×1 convolutions and attention, where the processor has
+    /// AMX, values split into two bfloat16, which keep 16 bits of them.
     #[default]
     Fast,
 }

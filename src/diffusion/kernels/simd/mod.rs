@@ -196,7 +196,7 @@ impl Isa {
         })
     }
 
-    /// Whether large products are of [split](super::amx) values, which keep 16 bits of 24.
+    /// Whether large products are of values split into two bfloat16, which keep 16 bits of 24.
     pub fn splits(self) -> bool {
         self.amx().is_some()
     }
