@@ -15,9 +15,9 @@ const KEYS: usize = 4 * SIDE;
 /// Words of a step of columns.
 const STEP_COLUMNS: usize = DEPTH * COLUMNS;
 
-/// Whether it is faster than on vectors: narrow heads leave most of a step empty.
+/// Whether it is faster than on vectors: some head widths leave too much of their last step empty.
 pub(super) fn pays(shape: &AttentionShape) -> bool {
-    shape.head_width >= DEPTH
+    4 * shape.head_width.next_multiple_of(DEPTH) <= 5 * shape.head_width
 }
 
 /// Steps of a product over a head's channels.

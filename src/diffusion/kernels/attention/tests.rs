@@ -56,6 +56,7 @@ fn attention_equals_the_definition() {
         (1, 300, 700, 1, 7),
         (2, 100, 100, 3, 20),
         (2, 150, 150, 3, 64),
+        (1, 70, 130, 2, 55),
     ] {
         let shape = AttentionShape {
             batch,
@@ -77,7 +78,8 @@ fn attention_equals_the_definition() {
             let expected = reference(&shape, &q, &k, &v, 0.7, causal);
             for isa in Isa::available() {
                 // Of split values 16 bits are kept.
-                let bound = if isa.splits() { 1e-4 } else { 1e-5 };
+                let is_split = isa.splits() && split::pays(&shape);
+                let bound = if is_split { 1e-4 } else { 1e-5 };
                 let mut out = vec![f32::NAN; q.len()];
                 attention(isa, shape, (&q, &k, &v), 0.7, causal, &mut out);
                 for (i, (got, expected)) in out.iter().zip(&expected).enumerate() {
