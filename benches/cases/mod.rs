@@ -63,7 +63,7 @@ pub fn prepare(name: &str) -> Result<Run> {
         ("geglu", &[tokens, width_in, width_out]) => {
             linear((tokens, width_in, width_out), true, method)
         }
-        ("attention", &[tokens, heads, width]) => self_attention(tokens, heads, width),
+        ("attention", &[tokens, heads, width]) => self_attention((tokens, heads, width), method),
         ("norm", &[channels, side]) => norm(channels, side),
         ("draw", &[side, batch]) => draw(side, batch)?,
         _ => bail!("there is no case {name}"),
@@ -135,7 +135,7 @@ fn linear(
     })
 }
 
-fn self_attention(n_tokens: usize, n_heads: usize, head_width: usize) -> Run {
+fn self_attention((n_tokens, n_heads, head_width): (usize, usize, usize), method: Method) -> Run {
     let shape = AttentionShape {
         batch: 1,
         n_queries: n_tokens,
@@ -147,7 +147,7 @@ fn self_attention(n_tokens: usize, n_heads: usize, head_width: usize) -> Run {
     let mut out = vec![0.0; x.len()];
     let scale = (head_width as f32).sqrt().recip();
     Box::new(move || {
-        attention(Isa::best(), shape, (&x, &x, &x), scale, false, &mut out);
+        attention(method.isa(), shape, (&x, &x, &x), scale, false, &mut out);
         Ok(())
     })
 }

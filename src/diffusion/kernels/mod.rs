@@ -12,6 +12,10 @@
 //! Work is cut into pieces by shape alone and every value is summed in a fixed order: results don't depend on the number
 //! of threads. Shapes are checked by the callers; a kernel panics on slices of a wrong length.
 
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    allow(dead_code, reason = "no other processor has them")
+)]
 mod amx;
 mod arena;
 mod attention;

@@ -27,7 +27,7 @@ impl Bytes {
             return Ok(Self::Static(&[])); // an empty file can't be mapped
         }
         #[expect(unsafe_code, reason = "memory-mapping a file is unsafe by its nature")]
-        // SAFETY: the map is read-only and private to this process. Another process that shortened the file meanwhile
+        // SAFETY: the map is read-only. Another process that shortened the file meanwhile
         // could end this one with a bus error; model files aren't edited in place, and every loader that maps them has
         // the same bound.
         let map = unsafe { memmap2::Mmap::map(&file) }.map_err(Error::io("read", path))?;
@@ -38,13 +38,15 @@ impl Bytes {
     /// A model then isn't in memory twice: once as it is in the file, once as it is computed with.
     pub fn release(&self, part: Range<usize>) {
         #[cfg(unix)]
-        if let Self::Mapped(map) = self {
+        if let Self::Mapped(map) = self
+            && map.get(part.clone()).is_some()
+        {
             #[expect(
                 unsafe_code,
                 reason = "advice that may change what is in memory is unsafe by its nature"
             )]
-            // SAFETY: of a map that is read-only and of a file, nothing is lost: the pages' bytes come from the file again. The
-            // system refuses a part that isn't mapped.
+            // SAFETY: the part lies in the map, as was checked. Of a read-only map of a file nothing is lost: the pages' bytes come
+            // from the file again, under the bound of `map`.
             let advised = unsafe {
                 map.unchecked_advise_range(
                     memmap2::UncheckedAdvice::DontNeed,

@@ -49,7 +49,9 @@ impl<'a> Columns<'a> {
 
     /// Words from a step's beginning to behind its last.
     fn reach(&self) -> usize {
-        self.low + self.half + (TILE - 1) * self.pitch + TILE
+        // Saturated, it is longer than any slice.
+        let rows = self.pitch.saturating_mul(TILE - 1).saturating_add(TILE);
+        rows.saturating_add(self.low).saturating_add(self.half)
     }
 }
 
@@ -80,7 +82,8 @@ impl Steps {
     }
 }
 
-/// The bits of the bfloat16 nearest to `x`, ties to even, and of the one nearest to what that leaves.
+/// The bits of the bfloat16 nearest to `x`, ties to even, and of the one nearest to what that leaves. Values next to the greatest
+/// f32, infinity and NaN make products that aren't finite; values next to zero count as zero.
 fn split(x: f32) -> [u16; 2] {
     let round = |x: f32| {
         let bits = x.to_bits();

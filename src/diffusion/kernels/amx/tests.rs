@@ -143,3 +143,14 @@ fn tiles_are_not_read_behind_a_slice() {
         (&mut [0.0; SIDE * SIDE], SIDE),
     );
 }
+
+#[test]
+fn a_threads_tiles_are_used_once_at_a_time() {
+    let Some(amx) = Isa::best().amx() else {
+        return;
+    };
+    drop(amx.tiles());
+    let first = amx.tiles();
+    assert!(std::panic::catch_unwind(|| amx.tiles()).is_err());
+    drop(first);
+}

@@ -6,9 +6,15 @@
 
 use std::arch::asm;
 use std::arch::x86_64::__cpuid_count;
+use std::cell::Cell;
 use std::marker::PhantomData;
 
 use super::{Columns, SIDE, STEP_WORDS, Steps, TILE};
+
+thread_local! {
+    /// Whether this thread's tiles are set up.
+    static IN_USE: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Proof that the processor has AMX for bfloat16 and that the system lets this process use it.
 #[derive(Clone, Copy, Debug)]
@@ -18,13 +24,26 @@ impl Amx {
     /// Asks the processor, then the system.
     pub(in super::super) fn detect() -> Option<Self> {
         const TILES_AND_BF16: u32 = 1 << 24 | 1 << 22; // Intel SDM, CPUID leaf 7, EDX
-        let has_leaf = __cpuid_count(0, 0).eax >= 7;
-        let is_there = has_leaf && __cpuid_count(7, 0).edx & TILES_AND_BF16 == TILES_AND_BF16;
+        #[allow(unused_unsafe, reason = "safe from Rust 1.94 on")]
+        // SAFETY: every processor of this architecture has CPUID, and leaf 7 where leaf 0 says so.
+        let features = unsafe {
+            match __cpuid_count(0, 0).eax {
+                7.. => __cpuid_count(7, 0).edx,
+                _ => 0,
+            }
+        };
+        let is_there = features & TILES_AND_BF16 == TILES_AND_BF16;
         (is_there && is_permitted()).then_some(Self(()))
     }
 
     /// Sets this thread's tiles up, until the value is dropped.
+    ///
+    /// Panics if they are in use: dropping one of two would take them from the other.
     pub(in super::super) fn tiles(self) -> Tiles {
+        assert!(
+            !IN_USE.replace(true),
+            "a thread's tiles are used once at a time"
+        );
         let mut shape = TileShapes {
             palette: 1,
             start_row: 0,
@@ -79,6 +98,7 @@ pub(in super::super) struct Tiles(PhantomData<*const ()>);
 
 impl Drop for Tiles {
     fn drop(&mut self) {
+        IN_USE.set(false);
         // SAFETY: exists where LDTILECFG did. From here on a switch of threads needn't save the tiles.
         unsafe {
             asm!("tilerelease", options(nostack, nomem));
@@ -102,19 +122,16 @@ impl Tiles {
         let n_steps = steps.len();
         assert!(n_steps > 0 && rows.len() >= n_steps * STEP_WORDS, "rows");
         assert!(
-            columns.words.len() >= steps.farthest + columns.reach(),
+            columns.words.len() >= steps.farthest.saturating_add(columns.reach()),
             "columns"
         );
-        assert!(
-            pitch >= SIDE && out.len() >= (SIDE - 1) * pitch + SIDE,
-            "block"
-        );
+        let n_out = pitch.saturating_mul(SIDE - 1).saturating_add(SIDE);
+        assert!(pitch >= SIDE && out.len() >= n_out, "block");
         const WORD: usize = size_of::<f32>();
-        // SAFETY: `Tiles` proves that the tiles are set up on this thread: compilers emit no tile instructions of their own, and a switch of
+        // SAFETY: `Tiles` proves that the tiles are set up on this thread, and `IN_USE` that nothing took them away: compilers emit no tile instructions of their own, and a switch of
         // threads keeps the state. The lengths checked above cover every tile that is read or written: 16 rows of
         // 16 words, of `rows` 4 tiles a step; of `columns` 4 tiles from each step's place on; of `out` 4 tiles, two beside each other.
         unsafe {
-            let second = columns.words.as_ptr().add(columns.half);
             asm!(
                 "tilezero tmm0",
                 "tilezero tmm1",
@@ -129,7 +146,7 @@ impl Tiles {
                 "2:",
                 "mov {place}, [{places}]",
                 "lea {left}, [{columns} + 4 * {place}]",
-                "lea {right}, [{second} + 4 * {place}]",
+                "lea {right}, [{left} + {half}]",
                 // High parts times high parts,
                 "tileloadd tmm4, [{rows} + {line}]",
                 "tileloadd tmm6, [{left} + {pitch}]",
@@ -169,7 +186,7 @@ impl Tiles {
                 places = inout(reg) steps.places.as_ptr() => _,
                 n_steps = inout(reg) n_steps => _,
                 columns = in(reg) columns.words.as_ptr(),
-                second = in(reg) second,
+                half = in(reg) columns.half * WORD,
                 low = in(reg) columns.low * WORD,
                 pitch = in(reg) columns.pitch * WORD,
                 out = in(reg) out.as_mut_ptr(),

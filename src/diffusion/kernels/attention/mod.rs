@@ -2,7 +2,7 @@
 //! (Milakov and Gimelshein, 2018, arXiv 1805.02867).
 //!
 //! Scores are computed with the queries along the vectors, `scores[key][query]`: the softmax then runs down the columns
-//! without a sum across lanes, and both products are the convolutions' inner loop.
+//! without a sum across lanes.
 
 mod split;
 mod vectors;

@@ -1,4 +1,4 @@
-//! Attention on vectors of f32.
+//! Attention on vectors of f32: both products are the inner loop of the convolutions.
 
 use rayon::prelude::*;
 

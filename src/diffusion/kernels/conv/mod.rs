@@ -155,7 +155,7 @@ impl Conv2d {
         }
     }
 
-    /// The same of an input that isn't doubled; takes memory of its own.
+    /// The same of an input that isn't doubled, packed anew: for the time and memory of a copy, and of transforms where they pay.
     pub fn undoubled(&self) -> Self {
         Self {
             shape: self.shape.undoubled(),

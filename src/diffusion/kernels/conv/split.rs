@@ -53,7 +53,7 @@ pub(super) fn forward(
     let n_steps = conv.shape.in_channels.div_ceil(DEPTH);
     // An odd number of blocks: rows of several channels then don't compete for the same places in a cache.
     let fitting = (STRETCH_WORDS / (n_steps * DEPTH)).clamp(SIDE, STRETCH) / SIDE;
-    let stretch = (fitting.min(shape.plane().div_ceil(SIDE)) | 1) * SIDE;
+    let stretch = ((fitting.min(shape.plane().div_ceil(SIDE)) - 1) | 1) * SIDE;
     let layout = Layout { stretch, n_steps };
     let n_stretches = shape.plane().div_ceil(stretch);
     let n_blocks = shape.channels.div_ceil(SIDE);

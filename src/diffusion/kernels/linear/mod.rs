@@ -104,6 +104,9 @@ impl Linear {
     ) {
         let n_tokens = out.len() / self.width_out;
         assert_eq!(x.len(), n_tokens * self.width_in, "input of a linear layer");
+        if out.is_empty() {
+            return;
+        }
         match self.isa.amx() {
             Some(amx) => split::forward(self, amx, x, norm, residual, out),
             None => panels::forward(self, x, norm, residual, out),
