@@ -47,6 +47,16 @@ impl<'a> Columns<'a> {
         }
     }
 
+    /// Steps of rows `pitch` words long: of the high parts of a step's pairs, then of the low ones.
+    pub(super) fn in_rows(words: &'a [f32], pitch: usize) -> Self {
+        Self {
+            words,
+            pitch,
+            half: TILE,
+            low: TILE * pitch,
+        }
+    }
+
     /// Words from a step's beginning to behind its last.
     fn reach(&self) -> usize {
         // Saturated, it is longer than any slice.

@@ -189,7 +189,7 @@ impl Kernel for Attend<'_, '_> {
             for row in (0..n_block).step_by(SIDE) {
                 let keys = &self.keys[(first + row) / SIDE * n_steps * STEP_WORDS..];
                 for column in (0..n_columns).step_by(SIDE) {
-                    let queries = columns(self.queries, column);
+                    let queries = Columns::in_rows(&self.queries[column..], COLUMNS);
                     let to = &mut self.scores[row * COLUMNS + column..];
                     tiles.multiply(keys, queries, self.steps.0, false, (to, COLUMNS));
                 }
@@ -209,7 +209,7 @@ impl Kernel for Attend<'_, '_> {
             for row in (0..n_steps * SIDE).step_by(SIDE) {
                 let values = &self.values[(row / SIDE * n_blocks + first / DEPTH) * STEP_WORDS..];
                 for column in (0..n_columns).step_by(SIDE) {
-                    let words = columns(self.words, column);
+                    let words = Columns::in_rows(&self.words[column..], COLUMNS);
                     let to = &mut self.sums[row * COLUMNS + column..];
                     tiles.multiply(values, words, steps, true, (to, COLUMNS));
                 }
@@ -250,16 +250,6 @@ impl Attend<'_, '_> {
                 }
             }
         }
-    }
-}
-
-/// [`SIDE`] of a tile's columns.
-fn columns(words: &[f32], first: usize) -> Columns<'_> {
-    Columns {
-        words: &words[first..],
-        pitch: COLUMNS,
-        half: 16,
-        low: 16 * COLUMNS,
     }
 }
 

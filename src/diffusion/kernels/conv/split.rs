@@ -203,12 +203,7 @@ impl Kernel for Compute<'_, '_> {
             let first_channel = self.piece.first_channel + block * SIDE;
             let weights = &self.conv.plain[first_channel / SIDE * n_steps * STEP_WORDS..];
             for at in (0..n_pixels).step_by(SIDE) {
-                let columns = Columns {
-                    words: &self.packed[at..],
-                    pitch: stretch,
-                    half: 16,
-                    low: 16 * stretch,
-                };
+                let columns = Columns::in_rows(&self.packed[at..], stretch);
                 let sums = (&mut self.sums[at..], stretch);
                 tiles.multiply(weights, columns, self.steps, false, sums);
             }
