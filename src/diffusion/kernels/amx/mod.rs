@@ -20,8 +20,11 @@ pub(super) const DEPTH: usize = 32;
 pub(super) const STEP_WORDS: usize = 4 * TILE_WORDS;
 
 /// Rows of a tile, and words of each.
-const TILE: usize = 16;
-const TILE_WORDS: usize = TILE * TILE;
+pub(super) const TILE: usize = 16;
+/// Words of a tile.
+pub(super) const TILE_WORDS: usize = TILE * TILE;
+/// Words from the high parts of a step's rows or columns to the low ones.
+pub(super) const LOW: usize = 2 * TILE_WORDS;
 
 /// The columns of a product: for each step 16 rows of words, [`SIDE`] columns in two halves, twice.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +46,7 @@ impl<'a> Columns<'a> {
             words,
             pitch: TILE,
             half: TILE_WORDS,
-            low: 2 * TILE_WORDS,
+            low: LOW,
         }
     }
 
@@ -109,6 +112,20 @@ pub(super) fn words(lower: f32, upper: f32) -> [f32; 2] {
     std::array::from_fn(|part| {
         f32::from_bits(u32::from(lower[part]) | u32::from(upper[part]) << 16)
     })
+}
+
+/// Writes the words of a product's `row`, steps one behind the other, to `packed`, which is zero before.
+pub(super) fn pack_row(values: &[f32], row: usize, packed: &mut [f32]) {
+    for (step, values) in packed
+        .chunks_exact_mut(STEP_WORDS)
+        .zip(values.chunks(DEPTH))
+    {
+        let value = |k: usize| values.get(k).copied().unwrap_or_default();
+        for pair in 0..TILE {
+            let at = row * TILE + pair;
+            [step[at], step[at + LOW]] = words(value(pair), value(pair + TILE));
+        }
+    }
 }
 
 #[cfg(test)]

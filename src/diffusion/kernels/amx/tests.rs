@@ -58,13 +58,8 @@ fn vectors_split_alike() {
 /// Rows `[SIDE][steps * DEPTH]` as words.
 fn rows_of(values: &[f32], n_steps: usize) -> Vec<f32> {
     let mut packed = vec![0.0; n_steps * STEP_WORDS];
-    for (i, values) in values.chunks_exact(DEPTH).enumerate() {
-        let (row, step) = (i / n_steps, i % n_steps);
-        for pair in 0..TILE {
-            let [high, low] = words(values[pair], values[pair + TILE]);
-            packed[step * STEP_WORDS + row * TILE + pair] = high;
-            packed[step * STEP_WORDS + row * TILE + pair + 2 * TILE_WORDS] = low;
-        }
+    for (row, values) in values.chunks_exact(n_steps * DEPTH).enumerate() {
+        pack_row(values, row, &mut packed);
     }
     packed
 }

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::{AttentionShape, Call, Softmax, Tile, tiles};
-use crate::diffusion::kernels::amx::{Amx, Columns, DEPTH, SIDE, STEP_WORDS, Steps};
+use crate::diffusion::kernels::amx::{Amx, Columns, DEPTH, LOW, SIDE, STEP_WORDS, Steps, TILE};
 use crate::diffusion::kernels::arena::with_scratch;
 use crate::diffusion::kernels::math::exp2;
 use crate::diffusion::kernels::simd::{Isa, Kernel, Simd};
@@ -93,9 +93,9 @@ struct Pack<'a, 'b> {
     shape: AttentionShape,
     k: &'a [f32],
     v: &'a [f32],
-    /// `[blocks of keys][steps][part][key][16]`
+    /// `[blocks of keys][steps][part][key][TILE]`
     keys: &'b mut [f32],
-    /// `[blocks of channels][steps][part][channel][16]`
+    /// `[blocks of channels][steps][part][channel][TILE]`
     values: &'b mut [f32],
 }
 
@@ -113,27 +113,27 @@ impl Kernel for Pack<'_, '_> {
         for key in 0..n_blocks * SIDE {
             let values = &self.k[token(self.k, key)];
             for step in 0..n_steps {
-                let at = (key / SIDE * n_steps + step) * STEP_WORDS + key % SIDE * 16;
-                for lane in (0..16).step_by(S::LANES) {
-                    let [high, low] = pair(s, (values, values), step * DEPTH + lane, 16);
+                let at = (key / SIDE * n_steps + step) * STEP_WORDS + key % SIDE * TILE;
+                for lane in (0..TILE).step_by(S::LANES) {
+                    let [high, low] = pair(s, (values, values), step * DEPTH + lane, TILE);
                     s.store(high, &mut self.keys[at + lane..]);
-                    s.store(low, &mut self.keys[at + lane + 512..]);
+                    s.store(low, &mut self.keys[at + lane + LOW..]);
                 }
             }
         }
-        for index in 0..n_blocks * 16 {
-            let (step, place) = (index / 16, index % 16);
+        for index in 0..n_blocks * TILE {
+            let (step, place) = (index / TILE, index % TILE);
             let key = step * DEPTH + place;
             let lower = &self.v[token(self.v, key)];
-            let upper = &self.v[token(self.v, key + 16)];
+            let upper = &self.v[token(self.v, key + TILE)];
             for channel in (0..n_steps * SIDE).step_by(S::LANES) {
                 let parts = pair(s, (lower, upper), channel, 0);
-                let at = (channel / SIDE * n_blocks + step) * STEP_WORDS + channel % SIDE * 16;
+                let at = (channel / SIDE * n_blocks + step) * STEP_WORDS + channel % SIDE * TILE;
                 for (part, words) in parts.into_iter().enumerate() {
-                    let mut lanes = [0.0; 16];
+                    let mut lanes = [0.0; TILE];
                     s.store(words, &mut lanes);
-                    let to = &mut self.values[at + part * 512 + place..];
-                    for (to, word) in to.iter_mut().step_by(16).zip(&lanes[..S::LANES]) {
+                    let to = &mut self.values[at + part * LOW + place..];
+                    for (to, word) in to.iter_mut().step_by(TILE).zip(&lanes[..S::LANES]) {
                         *to = *word;
                     }
                 }
@@ -234,15 +234,15 @@ impl Attend<'_, '_> {
         {
             let query = &query[..shape.head_width];
             for (step, to) in self.queries.chunks_exact_mut(STEP_COLUMNS).enumerate() {
-                for lane in (0..16).step_by(S::LANES) {
+                for lane in (0..TILE).step_by(S::LANES) {
                     let at = step * DEPTH + lane;
                     let part = |at: usize| &query[at.min(query.len())..];
                     let lower = s.mul(s.load_partial(part(at)), scale);
-                    let upper = s.mul(s.load_partial(part(at + 16)), scale);
+                    let upper = s.mul(s.load_partial(part(at + TILE)), scale);
                     for (part, words) in s.words(lower, upper).into_iter().enumerate() {
-                        let mut lanes = [0.0; 16];
+                        let mut lanes = [0.0; TILE];
                         s.store(words, &mut lanes);
-                        let to = &mut to[(part * 16 + lane) * COLUMNS + column..];
+                        let to = &mut to[(part * TILE + lane) * COLUMNS + column..];
                         for (to, word) in to.iter_mut().step_by(COLUMNS).zip(&lanes[..S::LANES]) {
                             *to = *word;
                         }
@@ -265,9 +265,9 @@ fn split_exponentials<S: Simd>(
     let mut total = s.splat(0.0);
     let steps = scores.chunks_exact(STEP_COLUMNS);
     for (scores, words) in steps.zip(words.chunks_exact_mut(STEP_COLUMNS)) {
-        let (lower, upper) = scores.split_at(16 * COLUMNS);
-        let (high, low) = words.split_at_mut(16 * COLUMNS);
-        for at in (column..16 * COLUMNS).step_by(COLUMNS) {
+        let (lower, upper) = scores.split_at(TILE * COLUMNS);
+        let (high, low) = words.split_at_mut(TILE * COLUMNS);
+        for at in (column..TILE * COLUMNS).step_by(COLUMNS) {
             let lower = exp2(s, s.sub(s.load(&lower[at..]), greatest));
             let upper = exp2(s, s.sub(s.load(&upper[at..]), greatest));
             total = s.add(s.add(total, lower), upper);

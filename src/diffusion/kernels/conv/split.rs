@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::super::amx::{Amx, Columns, DEPTH, SIDE, STEP_WORDS, Steps, words};
+use super::super::amx::{Amx, Columns, DEPTH, SIDE, STEP_WORDS, Steps, TILE, pack_row};
 use super::super::arena::with_scratch;
 use super::super::input::Input;
 use super::super::norm::ChannelSums;
@@ -22,21 +22,13 @@ pub(super) fn pays(shape: &ConvShape) -> bool {
     shape.kernel == 1 && shape.in_channels >= DEPTH / 2
 }
 
-/// `[out_channels / SIDE][steps][part][row][16]` words, see [`amx`](super::super::amx).
+/// `[out_channels / SIDE][steps][part][row][TILE]` words, see [`amx`](super::super::amx).
 pub(super) fn pack(shape: &ConvShape, weight: &[f32]) -> Vec<f32> {
     let n_block = shape.in_channels.div_ceil(DEPTH) * STEP_WORDS;
     let mut packed = vec![0.0; shape.out_channels.div_ceil(SIDE) * n_block];
     for (channel, weight) in weight.chunks_exact(shape.in_channels).enumerate() {
         let block = &mut packed[channel / SIDE * n_block..];
-        for (step, values) in weight.chunks(DEPTH).enumerate() {
-            let value = |k: usize| values.get(k).copied().unwrap_or_default();
-            for pair in 0..16 {
-                let [high, low] = words(value(pair), value(pair + 16));
-                let at = step * STEP_WORDS + channel % SIDE * 16 + pair;
-                block[at] = high;
-                block[at + 512] = low;
-            }
-        }
+        pack_row(weight, channel % SIDE, block);
     }
     packed
 }
@@ -153,11 +145,11 @@ impl Kernel for Fill<'_, '_> {
         let Self { input, to, .. } = self;
         let stretch = to.len() / DEPTH;
         let n_pixels = stretch.min(input.shape.plane() - self.first);
-        let (high, low) = to.split_at_mut(16 * stretch);
+        let (high, low) = to.split_at_mut(TILE * stretch);
         let [lower, upper] = self.pair;
-        for pair in 0..16 {
+        for pair in 0..TILE {
             for (half, row) in [&mut *lower, &mut *upper].into_iter().enumerate() {
-                let channel = self.first_channel + pair + 16 * half;
+                let channel = self.first_channel + pair + TILE * half;
                 row.fill(0.0);
                 if channel < input.shape.channels {
                     let from = &input.plane(self.image, channel)[self.first..][..n_pixels];

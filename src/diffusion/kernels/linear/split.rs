@@ -3,7 +3,9 @@
 use rayon::prelude::*;
 
 use super::{LayerNorm, Linear, moments};
-use crate::diffusion::kernels::amx::{Amx, Columns, DEPTH, SIDE, STEP_WORDS, Steps, Tiles, words};
+use crate::diffusion::kernels::amx::{
+    Amx, Columns, DEPTH, LOW, SIDE, STEP_WORDS, Steps, TILE, TILE_WORDS, Tiles, words,
+};
 use crate::diffusion::kernels::arena::with_scratch;
 use crate::diffusion::kernels::math::gelu;
 use crate::diffusion::kernels::simd::{Kernel, Simd};
@@ -21,7 +23,7 @@ const GROUP_SUMS: usize = 2 * GROUP * SIDE * SIDE;
 /// Pieces to cut a chunk's output into, where there is enough to cut.
 const N_PIECES: usize = 16;
 
-/// `[n_panels][steps][part][half][pair][16]`, see [`amx`](super::amx); `packed` is zero before.
+/// `[n_panels][steps][part][half][pair][TILE]`, see [`amx`](super::amx); `packed` is zero before.
 pub(super) fn pack(width_in: usize, weight: &[f32], packed: &mut [f32]) {
     let n_steps = width_in.div_ceil(DEPTH);
     packed
@@ -30,12 +32,11 @@ pub(super) fn pack(width_in: usize, weight: &[f32], packed: &mut [f32]) {
         .for_each(|(packed, weight)| {
             for (column, row) in weight.chunks_exact(width_in).enumerate() {
                 for (step, values) in row.chunks(DEPTH).enumerate() {
-                    let at = step * STEP_WORDS + column / 16 * 256 + column % 16;
+                    let at = step * STEP_WORDS + column / TILE * TILE_WORDS + column % TILE;
                     let value = |k: usize| values.get(k).copied().unwrap_or_default();
-                    for pair in 0..16 {
-                        let [high, low] = words(value(pair), value(pair + 16));
-                        packed[at + pair * 16] = high;
-                        packed[at + pair * 16 + 512] = low;
+                    for pair in 0..TILE {
+                        let at = at + pair * TILE;
+                        [packed[at], packed[at + LOW]] = words(value(pair), value(pair + TILE));
                     }
                 }
             }
@@ -158,7 +159,7 @@ struct Pack<'a> {
     width: usize,
     first_step: usize,
     x: &'a [f32],
-    /// `[steps][part][row][16]`
+    /// `[steps][part][row][TILE]`
     packed: &'a mut [f32],
 }
 
@@ -171,20 +172,20 @@ impl Kernel for Pack<'_> {
         for row in 0..SIDE {
             let Some(x) = rows.next() else {
                 for step in self.packed.chunks_exact_mut(STEP_WORDS) {
-                    step[row * 16..][..16].fill(0.0);
-                    step[row * 16 + 512..][..16].fill(0.0);
+                    step[row * TILE..][..TILE].fill(0.0);
+                    step[row * TILE + LOW..][..TILE].fill(0.0);
                 }
                 continue;
             };
             let affine = self.norm.map(|norm| (norm, moments(s, x, norm.eps)));
             for (step, packed) in self.packed.chunks_exact_mut(STEP_WORDS).enumerate() {
-                for lane in (0..16).step_by(S::LANES) {
+                for lane in (0..TILE).step_by(S::LANES) {
                     let k = (self.first_step + step) * DEPTH + lane;
                     let lower = normalized(s, x, k, affine);
-                    let upper = normalized(s, x, k + 16, affine);
+                    let upper = normalized(s, x, k + TILE, affine);
                     let [high, low] = s.words(lower, upper);
-                    s.store(high, &mut packed[row * 16 + lane..]);
-                    s.store(low, &mut packed[row * 16 + lane + 512..]);
+                    s.store(high, &mut packed[row * TILE + lane..]);
+                    s.store(low, &mut packed[row * TILE + lane + LOW..]);
                 }
             }
         }
