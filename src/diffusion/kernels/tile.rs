@@ -31,6 +31,18 @@ impl Block<'_> {
     pub(super) fn compute<S: Simd>(
         &self,
         s: S,
+        columns: (usize, usize),
+        out: (&mut [f32], usize, usize),
+        add: bool,
+    ) {
+        self.compute_rows::<S, ROWS>(s, columns, out, add);
+    }
+
+    /// The same of weights `[k][N_ROWS]`, where there are more than [`ROWS`].
+    #[inline(always)]
+    pub(super) fn compute_rows<S: Simd, const N_ROWS: usize>(
+        &self,
+        s: S,
         (first, n_columns): (usize, usize),
         (out, pitch, n_rows): (&mut [f32], usize, usize),
         add: bool,
@@ -40,11 +52,11 @@ impl Block<'_> {
         while column < end {
             let out = (&mut *out, pitch, n_rows);
             let n_vectors = match (end - column) / S::LANES {
-                1 => self.rows::<S, 1>(s, column, out, add),
-                2 | 4 => self.rows::<S, 2>(s, column, out, add),
+                1 => self.rows::<S, N_ROWS, 1>(s, column, out, add),
+                2 | 4 => self.rows::<S, N_ROWS, 2>(s, column, out, add),
                 // 3 by 4 would fill 16 registers to the last, and compilers then spill one in the loop.
-                _ if S::MANY_REGISTERS => self.rows::<S, 3>(s, column, out, add),
-                _ => self.rows::<S, 2>(s, column, out, add),
+                _ if S::MANY_REGISTERS => self.rows::<S, N_ROWS, 3>(s, column, out, add),
+                _ => self.rows::<S, N_ROWS, 2>(s, column, out, add),
             };
             column += n_vectors * S::LANES;
         }
@@ -52,35 +64,37 @@ impl Block<'_> {
 
     /// All rows by `N` vectors, in as many tiles as the registers ask for.
     #[inline(always)]
-    fn rows<S: Simd, const N: usize>(
+    fn rows<S: Simd, const N_ROWS: usize, const N: usize>(
         &self,
         s: S,
         column: usize,
         (out, pitch, n_rows): (&mut [f32], usize, usize),
         add: bool,
     ) -> usize {
-        if S::MANY_REGISTERS && n_rows > ROWS / 2 {
-            self.tile::<S, ROWS, N>(s, (0, column), (out, pitch, n_rows), add);
-        } else {
-            self.tile::<S, { ROWS / 2 }, N>(s, (0, column), (out, pitch, n_rows), add);
-            if n_rows > ROWS / 2 {
-                self.tile::<S, { ROWS / 2 }, N>(s, (ROWS / 2, column), (out, pitch, n_rows), add);
-            }
+        let n_rows = n_rows.min(N_ROWS);
+        let mut first = 0;
+        while first < n_rows {
+            let at = (first, column);
+            let out = (&mut *out, pitch, n_rows);
+            first += match S::MANY_REGISTERS && n_rows - first > ROWS / 2 {
+                true => self.tile::<S, N_ROWS, ROWS, N>(s, at, out, add),
+                false => self.tile::<S, N_ROWS, { ROWS / 2 }, N>(s, at, out, add),
+            };
         }
         N
     }
 
     /// `R` rows from row `first_row` on by `N` vectors, held in registers over the whole sum.
     #[inline(always)]
-    fn tile<S: Simd, const R: usize, const N: usize>(
+    fn tile<S: Simd, const N_ROWS: usize, const R: usize, const N: usize>(
         &self,
         s: S,
         (first_row, column): (usize, usize),
         (out, pitch, n_rows): (&mut [f32], usize, usize),
         add: bool,
-    ) {
+    ) -> usize {
         let mut sums = [[s.splat(0.0); N]; R];
-        for (weights, &offset) in self.weights.chunks_exact(ROWS).zip(self.offsets) {
+        for (weights, &offset) in self.weights.chunks_exact(N_ROWS).zip(self.offsets) {
             let pixels = &self.input[offset + column..][..N * S::LANES];
             let mut row = [s.splat(0.0); N];
             for n in 0..N {
@@ -105,5 +119,6 @@ impl Block<'_> {
                 s.store(sum, to);
             }
         }
+        R
     }
 }

@@ -4,8 +4,8 @@
 //! plain ones are read, and transformed a cache's worth at a time: [`CHUNK`] input channels of [`GROUP`] output channels.
 //! All inputs are transformed beforehand, side by side.
 //!
-//! Where an image has no more than [`ROWS`] tiles, they would not fill a vector: tiles then take the part of the inner loop's
-//! rows, and output channels that of its columns.
+//! Where an image has no more than [`FEW`] tiles, they would fill one vector at most: tiles then take the part of the inner
+//! loop's rows, and output channels that of its columns.
 
 use rayon::prelude::*;
 
@@ -22,12 +22,18 @@ use crate::diffusion::kernels::tile::{Block, COLUMNS, ROWS, STEP};
 const CHUNK: usize = 64;
 /// Output channels of a piece; where tiles are few, [`COLUMNS`].
 const GROUP: usize = 4 * ROWS;
+/// Tiles that are rows, where there are no more.
+const FEW: usize = 2 * ROWS;
 /// Tiles whose inputs are transformed at a time, about: from several images if they are small.
 const MAX_TILES: usize = 2 * COLUMNS;
 /// Input channels to fetch ahead of the one whose weights are transformed.
 const AHEAD: usize = 12;
-/// Weights from which on this pays.
+/// Output channels whose weights are transformed together: two blocks fill the widest vector.
+const PAIR: usize = 2 * ROWS;
+/// Pairs of channels from which on this pays.
 pub(super) const MIN_WEIGHTS: usize = 1 << 18;
+/// The same where tiles don't fill a vector.
+const MIN_WEIGHTS_OF_FEW: usize = 40_000;
 /// Values between two places of transformed weights: one line more than there are, so that the places don't compete for
 /// the same lines.
 const PLACE_WEIGHTS: usize = CHUNK * ROWS + STEP;
@@ -38,10 +44,14 @@ const WIDE_PLACE_WEIGHTS: usize = CHUNK * COLUMNS + STEP;
 pub(in super::super) fn pays(shape: &ConvShape, input: Shape) -> bool {
     // Of one image: a frame must not change with the number of its neighbours in the batch.
     let n_tiles = n_tiles(shape.output(input));
-    let is_heavy = shape.in_channels * shape.out_channels > MIN_WEIGHTS;
+    let most = match shape.in_channels * shape.out_channels {
+        ..=MIN_WEIGHTS_OF_FEW => 0,
+        ..=MIN_WEIGHTS => ROWS,
+        _ => MAX_TILES,
+    };
     (shape.kernel, shape.stride) == (3, 1)
         && shape.in_channels >= ROWS
-        && (TILE..=if is_heavy { MAX_TILES } else { ROWS }).contains(&n_tiles)
+        && (TILE..=most).contains(&n_tiles)
 }
 
 /// Computes the convolution.
@@ -65,7 +75,11 @@ pub(in super::super) fn forward(
     let chunk_len = PLACES * layout.place_pitch(CHUNK);
     let is_wide = layout.n_channels == COLUMNS;
     let (pitch, n_weights, n_sums) = match is_wide {
-        true => (COLUMNS, WIDE_PLACE_WEIGHTS, PLACES * ROWS * COLUMNS),
+        true => (
+            COLUMNS,
+            WIDE_PLACE_WEIGHTS,
+            PLACES * layout.n_chunk * COLUMNS,
+        ),
         false => (layout.n_chunk, GROUP / ROWS * PLACE_WEIGHTS, 0),
     };
     let offsets: Vec<usize> = (0..CHUNK).map(|channel| channel * pitch).collect();
@@ -118,9 +132,10 @@ pub(in super::super) fn forward(
 /// Whole images, as many as [`MAX_TILES`] allow, in one chunk of tiles.
 fn layout(output: Shape) -> Layout {
     let (n_rows, width) = (output.height.div_ceil(TILE), output.width.div_ceil(TILE));
-    let (most, n_channels, step) = match n_rows * width <= ROWS {
-        true => (ROWS, COLUMNS, ROWS),
-        false => (MAX_TILES, GROUP, STEP),
+    let (most, n_channels, step) = match n_rows * width {
+        ..=ROWS => (ROWS, COLUMNS, ROWS),
+        ..=FEW => (FEW, COLUMNS, FEW),
+        _ => (MAX_TILES, GROUP, STEP),
     };
     let n_images = (most / (n_rows * width)).clamp(1, output.batch);
     Layout {
@@ -179,7 +194,7 @@ struct Group<'a, 'b> {
     /// `[GROUP / ROWS][PLACES][CHUNK][ROWS]`, places [`PLACE_WEIGHTS`] apart; where tiles are few,
     /// `[PLACES][CHUNK][COLUMNS]`, places [`WIDE_PLACE_WEIGHTS`] apart.
     weights: &'a mut [f32],
-    /// `[PLACES][ROWS][COLUMNS]`, where tiles are few.
+    /// `[PLACES][n_chunk][COLUMNS]`, where tiles are few.
     sums: &'a mut [f32],
     /// `[PLACES][n_channels][n_chunk]`, see [`Layout::place_pitch`]
     products: &'a mut [f32],
@@ -207,45 +222,49 @@ impl Kernel for Group<'_, '_> {
                 break; // scratch may be longer than asked for
             }
             let n_channels = CHUNK.min(in_channels - first);
-            for row in (0..n_rows).step_by(ROWS) {
+            for row in (0..n_rows).step_by(PAIR) {
                 let block = (self.piece.first_channel + row) / ROWS;
-                let plain = &self.conv.plain[(block * in_channels + first) * 9 * ROWS..];
-                let next = plain.get(in_channels * 9 * ROWS..).unwrap_or_default();
-                let (at, channel_pitch, place_pitch) = match is_wide {
-                    true => (row, COLUMNS, WIDE_PLACE_WEIGHTS),
-                    false => (row * PLACES * PLACE_WEIGHTS / ROWS, ROWS, PLACE_WEIGHTS),
-                };
+                let begin = (block * in_channels + first) * 9 * ROWS;
+                let pair = self.conv.plain[begin..].split_at(match row + ROWS < n_rows {
+                    true => in_channels * 9 * ROWS,
+                    false => n_channels * 9 * ROWS, // the last block is alone
+                });
+                let is_pair = row + ROWS < n_rows;
                 for channel in 0..n_channels {
-                    // They come from memory, in runs too short for the processor to see what comes next.
-                    let ahead = match channel + AHEAD < n_channels {
-                        true => &plain[(channel + AHEAD) * 9 * ROWS..],
-                        false => next
-                            .get((channel + AHEAD - n_channels) * 9 * ROWS..)
-                            .unwrap_or_default(),
-                    };
-                    for value in ahead.iter().take(9 * ROWS).step_by(STEP) {
-                        s.prefetch(value);
+                    for block in [pair.0, pair.1] {
+                        // They come from memory, in runs too short for the processor to see what comes next.
+                        let ahead = block
+                            .get((channel + AHEAD) * 9 * ROWS..)
+                            .unwrap_or_default();
+                        for value in ahead.iter().take(9 * ROWS).step_by(STEP) {
+                            s.prefetch(value);
+                        }
                     }
-                    let (plain, _) = plain[channel * 9 * ROWS..].as_chunks::<ROWS>();
-                    let to = &mut self.weights[at + channel * channel_pitch..];
-                    transform_weights(plain, to, place_pitch);
+                    let plain = plain_pair(pair, channel, is_pair);
+                    if is_wide {
+                        let to = &mut self.weights[row + channel * COLUMNS..];
+                        transform_weights(&plain, |place, weights| {
+                            to[place * WIDE_PLACE_WEIGHTS..][..PAIR].copy_from_slice(weights);
+                        });
+                    } else {
+                        let at = row / ROWS * PLACES * PLACE_WEIGHTS + channel * ROWS;
+                        let (to, next) = self.weights[at..].split_at_mut(PLACES * PLACE_WEIGHTS);
+                        transform_weights(&plain, |place, weights| {
+                            let (weights, more) = weights.split_at(ROWS);
+                            to[place * PLACE_WEIGHTS..][..ROWS].copy_from_slice(weights);
+                            next[place * PLACE_WEIGHTS..][..ROWS].copy_from_slice(more);
+                        });
+                    }
                 }
             }
             for place in 0..PLACES {
                 let input = &transformed[place * self.layout.place_pitch(CHUNK)..];
+                let input = &input[..n_channels * n_chunk];
                 if is_wide {
-                    let sums = &mut self.sums[place * ROWS * COLUMNS..];
-                    Block {
-                        weights: &input[..n_channels * ROWS],
-                        offsets: self.offsets,
-                        input: &self.weights[place * WIDE_PLACE_WEIGHTS..],
+                    match n_chunk {
+                        ROWS => self.multiply_few::<S, ROWS>(s, place, input, chunk > 0),
+                        _ => self.multiply_few::<S, FEW>(s, place, input, chunk > 0),
                     }
-                    .compute(
-                        s,
-                        (0, n_rows),
-                        (sums, COLUMNS, self.layout.n_tiles()),
-                        chunk > 0,
-                    );
                     continue;
                 }
                 for row in (0..n_rows).step_by(ROWS) {
@@ -290,6 +309,25 @@ impl Kernel for Group<'_, '_> {
 }
 
 impl Group<'_, '_> {
+    /// Writes or adds a chunk's products of few tiles in one place to `sums`.
+    #[inline(always)]
+    fn multiply_few<S: Simd, const N_ROWS: usize>(
+        &mut self,
+        s: S,
+        place: usize,
+        input: &[f32],
+        add: bool,
+    ) {
+        let block = Block {
+            weights: input,
+            offsets: self.offsets,
+            input: &self.weights[place * WIDE_PLACE_WEIGHTS..],
+        };
+        let sums = &mut self.sums[place * N_ROWS * COLUMNS..];
+        let out = (sums, COLUMNS, self.layout.n_tiles());
+        block.compute_rows::<S, N_ROWS>(s, (0, self.piece.n_channels), out, add);
+    }
+
     /// Writes the sums of every tile to `products`.
     #[inline(always)]
     fn transpose_sums(&mut self, pitch: usize) {
@@ -297,7 +335,8 @@ impl Group<'_, '_> {
         for place in 0..PLACES {
             let products = &mut self.products[place * pitch..];
             for tile in 0..n_tiles {
-                let sums = &self.sums[(place * ROWS + tile) * COLUMNS..][..self.piece.n_channels];
+                let sums =
+                    &self.sums[(place * n_chunk + tile) * COLUMNS..][..self.piece.n_channels];
                 for (to, sum) in products[tile..].iter_mut().step_by(n_chunk).zip(sums) {
                     *to = *sum;
                 }
@@ -306,29 +345,44 @@ impl Group<'_, '_> {
     }
 }
 
-/// `G g Gᵀ` of one input channel and [`ROWS`] output channels: `plain` is `[9][ROWS]`, places in `to` are `pitch` apart.
+/// The weights of one input channel and of the output channels of two blocks; of one twice where the second isn't there.
 #[inline(always)]
-fn transform_weights(plain: &[[f32; ROWS]], to: &mut [f32], pitch: usize) {
-    let mut half = [[[0.0; ROWS]; 3]; PATCH];
-    for x in 0..3 {
-        let column = times_g([&plain[x], &plain[3 + x], &plain[6 + x]]);
-        for y in 0..PATCH {
-            half[y][x] = column[y];
-        }
-    }
+fn plain_pair(pair: (&[f32], &[f32]), channel: usize, is_pair: bool) -> [[f32; PAIR]; 9] {
+    let taps = channel * 9 * ROWS..(channel + 1) * 9 * ROWS;
+    let first = pair.0[taps.clone()].as_chunks::<ROWS>().0;
+    let second = match is_pair {
+        true => pair.1[taps].as_chunks::<ROWS>().0,
+        false => first,
+    };
+    std::array::from_fn(|tap| {
+        let (first, second) = (&first[tap], &second[tap]);
+        std::array::from_fn(|i| match i < ROWS {
+            true => first[i],
+            false => second[i - ROWS],
+        })
+    })
+}
+
+/// `G g Gᵀ`, place by place.
+#[inline(always)]
+fn transform_weights(plain: &[[f32; PAIR]; 9], mut store: impl FnMut(usize, &[f32; PAIR])) {
+    // Not one array: clearing it took a tenth of the time.
+    let left = times_g([&plain[0], &plain[3], &plain[6]]);
+    let middle = times_g([&plain[1], &plain[4], &plain[7]]);
+    let right = times_g([&plain[2], &plain[5], &plain[8]]);
     for y in 0..PATCH {
-        let row = times_g([&half[y][0], &half[y][1], &half[y][2]]);
-        for x in 0..PATCH {
-            to[(y * PATCH + x) * pitch..][..ROWS].copy_from_slice(&row[x]);
+        let row = times_g([&left[y], &middle[y], &right[y]]);
+        for (x, weights) in row.iter().enumerate() {
+            store(y * PATCH + x, weights);
         }
     }
 }
 
 /// `G g`
 #[inline(always)]
-fn times_g(g: [&[f32; ROWS]; 3]) -> [[f32; ROWS]; PATCH] {
-    let mut product = [[0.0; ROWS]; PATCH];
-    for r in 0..ROWS {
+fn times_g(g: [&[f32; PAIR]; 3]) -> [[f32; PAIR]; PATCH] {
+    let mut product = [[0.0; PAIR]; PATCH];
+    for r in 0..PAIR {
         let (a, b, c) = (g[0][r], g[1][r], g[2][r]);
         let outer = a + c;
         let (even, odd) = (a * (1.0 / 24.0) + c * (1.0 / 6.0), b * (1.0 / 12.0));
