@@ -30,10 +30,12 @@ const MAX_TILES: usize = 2 * COLUMNS;
 const AHEAD: usize = 12;
 /// Output channels whose weights are transformed together: two blocks fill the widest vector.
 const PAIR: usize = 2 * ROWS;
-/// Pairs of channels from which on this pays.
+/// Pairs of channels from which on this pays: with tiles for vectors,
 pub(super) const MIN_WEIGHTS: usize = 1 << 18;
-/// The same where tiles don't fill a vector.
-const MIN_WEIGHTS_OF_FEW: usize = 40_000;
+/// where a vector holds all tiles,
+const MIN_WEIGHTS_OF_FEW: usize = 16_000;
+/// and where they don't fill it, and the direct convolution does little for nothing.
+const MIN_WEIGHTS_OF_FEWEST: usize = 40_000;
 /// Values between two places of transformed weights: one line more than there are, so that the places don't compete for
 /// the same lines.
 const PLACE_WEIGHTS: usize = CHUNK * ROWS + STEP;
@@ -44,14 +46,17 @@ const WIDE_PLACE_WEIGHTS: usize = CHUNK * COLUMNS + STEP;
 pub(in super::super) fn pays(shape: &ConvShape, input: Shape) -> bool {
     // Of one image: a frame must not change with the number of its neighbours in the batch.
     let n_tiles = n_tiles(shape.output(input));
-    let most = match shape.in_channels * shape.out_channels {
-        ..=MIN_WEIGHTS_OF_FEW => 0,
-        ..=MIN_WEIGHTS => ROWS,
-        _ => MAX_TILES,
+    let least = if n_tiles <= ROWS {
+        MIN_WEIGHTS_OF_FEWEST
+    } else if n_tiles <= FEW {
+        MIN_WEIGHTS_OF_FEW
+    } else {
+        MIN_WEIGHTS
     };
     (shape.kernel, shape.stride) == (3, 1)
+        && (TILE..=MAX_TILES).contains(&n_tiles)
         && shape.in_channels >= ROWS
-        && (TILE..=most).contains(&n_tiles)
+        && shape.in_channels * shape.out_channels > least
 }
 
 /// Computes the convolution.
@@ -132,19 +137,22 @@ pub(in super::super) fn forward(
 /// Whole images, as many as [`MAX_TILES`] allow, in one chunk of tiles.
 fn layout(output: Shape) -> Layout {
     let (n_rows, width) = (output.height.div_ceil(TILE), output.width.div_ceil(TILE));
-    let (most, n_channels, step) = match n_rows * width {
-        ..=ROWS => (ROWS, COLUMNS, ROWS),
-        ..=FEW => (FEW, COLUMNS, FEW),
-        _ => (MAX_TILES, GROUP, STEP),
+    let n_tiles = n_rows * width;
+    let (most, n_channels, step) = if n_tiles <= ROWS {
+        (ROWS, COLUMNS, ROWS)
+    } else if n_tiles <= FEW {
+        (FEW, COLUMNS, FEW)
+    } else {
+        (MAX_TILES, GROUP, STEP)
     };
-    let n_images = (most / (n_rows * width)).clamp(1, output.batch);
+    let n_images = (most / n_tiles).clamp(1, output.batch);
     Layout {
         output,
         n_images,
         n_rows,
         width,
         n_channels,
-        n_chunk: (n_images * n_rows * width).next_multiple_of(step),
+        n_chunk: (n_images * n_tiles).next_multiple_of(step),
         pitch: width * TILE + 2,
     }
 }
