@@ -7,26 +7,35 @@ loss on those pairs, x_t = alpha latent + sigma noise with THAT noise: the path 
 straight, so one big step lands where many small ones did, and DDIM still works with any step count.
 A third of the pairs lie between two prompts, since that is where a latent walk spends its time. Each pair is
 also used mirrored. A tenth of them is held out: their error of one step is the figure to watch.
+
+A square error is least for the mean of all that the student can't foresee, and the mean is blurred: with `--critic` (and
+`--data`, latents of the generator's pictures) a critic asks for latents as crisp as those and as true to their words, while
+the square error keeps to what is large.
 """
 
 import argparse
 import random
 import time
+from collections import deque
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from tokenizers import Tokenizer
 
 from captions import write_caption
+from critic import Critic, Latents
 from motifs import MOTIFS
-from nets import UNET, denoiser_of
+from nets import TEXT, UNET, denoiser_of
 from pictures import company, scene
 from schedule import STEPS, denoise, signal_and_noise
 from train_diffusion import tokens_of
 from training import options, save, train
 
 
+LESSONS = 600  # of the critic, before the student hears of it
+SHOWN = 32  # latents a lesson, and batches of the student's that are remembered for them
 WALK_STEP = 1 / 24  # of the way between two prompts: about a frame or two of a film
 
 
@@ -91,7 +100,28 @@ def arguments(parser):
     parser.add_argument("--plain", type=float, default=0.6)
     parser.add_argument("--start", help="the student begins from the U-Net of this checkpoint instead of from the teacher's")
     parser.add_argument("--smooth", type=float, default=0.0, help="weight of the squared pace of walks, such as 0.01; 0 = none")
-    return options(parser, minutes=10, batch=16, rate=1e-3)
+    parser.add_argument("--critic", type=float, default=0.0, help="pull of a critic of latents, as a share of the other losses' (such as 1)")
+    return options(parser, minutes=10, batch=16, rate=1e-3, many=True)
+
+
+class Pictures:
+    """Latents of the generator's pictures, all of one size, and the token ids of their captions."""
+
+    def __init__(self, folders, tokenizer, device):
+        self.latents = torch.cat([torch.from_numpy(np.load(Path(f) / "latents.npy")) for f in folders]).to(device)
+        captions = [line for f in folders for line in (Path(f) / "captions.txt").read_text().splitlines()]
+        self.tokens = tokens_of(tokenizer, captions).to(device)
+
+    def some(self, count):
+        rows = torch.randint(len(self.latents), (count,), device=self.latents.device)
+        latents = self.latents[rows].float()
+        return latents.flip(-1) if torch.rand(()) < 0.5 else latents, self.tokens[rows]
+
+
+def large(error):
+    """What a square error counts beside a critic: most of what is large, little of the finest."""
+    pooled = lambda size: F.avg_pool2d(error, size).square().mean((1, 2, 3))
+    return 0.3 * error.square().mean((1, 2, 3)) + pooled(2) + pooled(4)
 
 
 def main():
@@ -103,6 +133,8 @@ def main():
     text.eval().requires_grad_(False)
     until = time.time() + args.pair_minutes * 60 if args.pair_minutes else None
     first, second, mix, noises, latents = (part.to(device) for part in draw_pairs(args, unet, text, tokenizer, run / "pairs.pt", until))
+    pictures = Pictures(args.data, tokenizer, device) if args.critic else None
+    critic = Critic(Latents(UNET["in_channels"], TEXT["hidden_size"]), unet.conv_out.weight, args.critic, 1e-3, device) if args.critic else None
     alpha, sigma = signal_and_noise(device)
     known = len(mix) - max(1, len(mix) // 10)
 
@@ -110,9 +142,11 @@ def main():
         return torch.lerp(text(first[rows]), text(second[rows]), mix[rows])
 
     def error(unet, words, noise, x0, t):
+        """Of the predicted velocity, and the latent it leads to."""
         a, s = alpha[t].view(-1, 1, 1, 1), sigma[t].view(-1, 1, 1, 1)
-        v = unet(a * x0 + s * noise, t, words).float()
-        return F.mse_loss(v, a * noise - s * x0, reduction="none").mean((1, 2, 3))
+        x = a * x0 + s * noise
+        v = unet(x, t, words).float()
+        return v - (a * noise - s * x0), a * x - s * v
 
     def pace():
         """Mean square speed of one-step pictures on walks between two prompts and perhaps two noises, per walk.
@@ -133,6 +167,22 @@ def main():
             seen.append(-unet(x, torch.full((count,), STEPS - 1, device=device), words).float())
         return ((seen[1] - seen[0]) / WALK_STEP).square().mean()
 
+    remembered = deque(maxlen=SHOWN)
+
+    def lesson():
+        """One step of the critic, on the student's last latents and earlier ones (Shrivastava et al. 2017, section 2.3)."""
+        made, words = map(torch.cat, zip(remembered[-1], *random.sample(remembered, min(len(remembered), SHOWN // len(remembered[-1][0])))))
+        true, tokens = pictures.some(SHOWN)
+        return critic.learn(made[:SHOWN], true, words[:SHOWN], text(tokens))
+
+    @torch.no_grad()
+    def remember():
+        """What the student draws of single prompts, in one step."""
+        single = (mix[:known].flatten() == 0).nonzero().flatten()[: SHOWN * args.batch]
+        for rows in single.split(args.batch):
+            words, noise = words_of(rows), noises[rows].float()
+            remembered.append((-unet(noise, torch.full((len(rows),), STEPS - 1, device=device), words).float(), words))
+
     def loss_of(step):
         rows = torch.randint(known, (args.batch,), device=device)
         noise, x0 = noises[rows].float(), latents[rows].float()
@@ -140,23 +190,47 @@ def main():
             noise, x0 = noise.flip(-1), x0.flip(-1)
         t = torch.randint(STEPS, (args.batch,), device=device)
         t[: args.batch // 2] = STEPS - 1
-        each = error(unet, words_of(rows), noise, x0, t)
+        words = words_of(rows)
+        wrong, made = error(unet, words, noise, x0, t)
+        each = wrong.square().mean((1, 2, 3))
         parts = {"one_step": each.detach()[: args.batch // 2].mean(), "path": each.detach()[args.batch // 2 :].mean()}
-        if not args.smooth:
-            return each.mean(), parts
-        parts["pace"] = pace()
-        return each.mean() + args.smooth * parts["pace"], {k: v.detach() for k, v in parts.items()}
+        loss = large(wrong).mean() if critic else each.mean()
+        if args.smooth:
+            parts["pace"] = pace()
+            loss = loss + args.smooth * parts["pace"]
+        if critic:
+            # No picture shows what lies between two prompts; and at little noise the latent is the teacher's, not the student's.
+            heard = (mix[rows].flatten() == 0) & (t >= STEPS // 2)
+            made, words = made[heard], words[heard]
+            remembered.append((made.detach(), words))
+            parts["told"] = (lesson() + lesson()) / 2
+            loss = loss + critic.complaint(made, loss, words)
+            parts["weight"] = critic.weight
+        return loss, {k: v.detach() for k, v in parts.items()}
 
     @torch.no_grad()
-    def check(averages, counts=(1,)):
+    def check(averages, counts=(1, 4)):
         rows = torch.arange(known, min(len(mix), known + 32))
         noise, x0, words = noises[rows].float(), latents[rows].float(), words_of(rows)
         predict = lambda x, t: averages["unet"](x, t, words).float()
-        return {f"{n}_step": F.mse_loss(denoise(predict, noise, n), x0) for n in counts}
+        found, edges = {}, lambda z: (z[..., 1:] - z[..., :-1]).float().std()
+        for n in counts:
+            made = denoise(predict, noise, n)
+            found |= {f"{n}_step": F.mse_loss(made, x0), f"{n}_crisp": edges(made) / edges(pictures.latents[:512] if pictures else x0)}
+        return found
 
     if args.start:
         unet.load_state_dict(torch.load(args.start, map_location=device, weights_only=True)["unet"])
     print("before: " + " ".join(f"{k} {v:.4f}" for k, v in check({"unet": unet}, (1, 2, 4)).items()), flush=True)
+    if critic:
+        half = lambda: torch.autocast(device.split(":")[0], torch.bfloat16, enabled=args.bf16)
+        told = []
+        with half():
+            remember()
+        for _ in range(LESSONS):
+            with half():  # each its own: within one, weights are cast once
+                told.append(lesson().item())
+        print(f"critic tells {np.mean(told[:50]):.2f} of the patches at first, {np.mean(told[-50:]):.2f} after {LESSONS} lessons", flush=True)
     best = train(args, "distill", {"unet": unet}, loss_of, check=check, save_every=180)["unet"]
     save(run / "student.pt", {"unet": best.state_dict(), "text": old["text"]})
     print("after: " + " ".join(f"{k} {v:.4f}" for k, v in check({"unet": best}, (1, 2, 4)).items()), flush=True)

@@ -116,7 +116,7 @@ def commands(stage, minutes, args, run):
     if stage == "pairs":
         return [[*pairs, "--pair-minutes", str(minutes), "--minutes", "0"]]
     earlier = ["--start", str(run / "student.pt")] if (run / "student.pt").exists() else []
-    return [[*pairs, "--pairs", "0", "--minutes", str(minutes), *earlier]]
+    return [[*pairs, "--pairs", "0", "--minutes", str(minutes), "--data", str(run / "large"), "--critic", args.critic, *earlier]]
 
 
 def main():
@@ -129,6 +129,7 @@ def main():
     parser.add_argument("--from", dest="begin", default=str(HERE.parent), help="exported folder to begin from, or `nothing`")
     parser.add_argument("--large", action="store_true", help="also train a decoder that draws twice the size")
     parser.add_argument("--smooth", default="0.01", help="weight of the student's even pace on walks; see distill.py")
+    parser.add_argument("--critic", default="1.5", help="pull of the critic of the student's latents; see distill.py")
     parser.add_argument("--tokenizer", default=str(HERE.parent / "tokenizer/tokenizer.json"))
     args = parser.parse_args()
     run = args.run = args.run.resolve()

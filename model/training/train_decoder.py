@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from tokenizers import Tokenizer
 
-from critic import Critic, finest
+from critic import Critic, Patches, finest
 from nets import LARGE_VAE, TEXT, autoencoder_of, denoiser_of, widened
 from schedule import denoise, signal_and_noise
 from train_autoencoder import edges
@@ -96,7 +96,7 @@ def main():
         side = side or pictures.shape[2]
         return torch.from_numpy(pictures[row, :, y : y + side, x : x + side].copy()).to(device).float() / 127.5 - 1
 
-    critic = Critic(model.decoder.conv_out.weight, args.critic, 3e-4, device) if args.critic else None
+    critic = Critic(Patches(), model.decoder.conv_out.weight, args.critic, 3e-4, device) if args.critic else None
 
     start = time.time()
     with torch.no_grad():
