@@ -41,9 +41,9 @@ class Patches(nn.Module):
 
 
 class Latents(nn.Module):
-    """(n, 4, h, w) latents and their words (n, 32, 128) -> (n, 1, h / 2, w / 2) and (n, 1, h / 4, w / 4): how real each patch of
-    about 7 and of 15 latent pixels looks, and how much like its words (a projection, Miyato & Koyama 2018, "cGANs with
-    Projection Discriminator").
+    """(n, 4, h, w) latents and their words (n, 32, 128) -> (n, patches), h / 2 by w / 2 of them and h / 4 by w / 4: how real each
+    patch of about 7 and of 15 latent pixels looks, and how much like its words (a projection, Miyato & Koyama 2018, "cGANs
+    with Projection Discriminator").
 
     After 600 steps of 32 it tells 99 % of a student's latents, without what differs from pixel to pixel 91 %, without group norms
     91 %. After 100 steps it knows little: what it says then is noise.

@@ -201,10 +201,11 @@ def main():
         if critic:
             # No picture shows what lies between two prompts; and at little noise the latent is the teacher's, not the student's.
             heard = (mix[rows].flatten() == 0) & (t >= STEPS // 2)
-            made, words = made[heard], words[heard]
-            remembered.append((made.detach(), words))
-            parts["told"] = (lesson() + lesson()) / 2
-            loss = loss + critic.complaint(made, loss, words)
+            if heard.any():
+                made, words = made[heard], words[heard]
+                remembered.append((made.detach(), words))
+                parts["told"] = (lesson() + lesson()) / 2
+                loss = loss + critic.complaint(made, loss, words)
             parts["weight"] = critic.weight
         return loss, {k: v.detach() for k, v in parts.items()}
 
