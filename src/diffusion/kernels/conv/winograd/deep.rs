@@ -233,11 +233,9 @@ impl Kernel for Group<'_, '_> {
             for row in (0..n_rows).step_by(PAIR) {
                 let block = (self.piece.first_channel + row) / ROWS;
                 let begin = (block * in_channels + first) * 9 * ROWS;
-                let pair = self.conv.plain[begin..].split_at(match row + ROWS < n_rows {
-                    true => in_channels * 9 * ROWS,
-                    false => n_channels * 9 * ROWS, // the last block is alone
-                });
-                let is_pair = row + ROWS < n_rows;
+                let is_pair = row + ROWS < n_rows; // or the last block is alone
+                let n_block = if is_pair { in_channels } else { n_channels };
+                let pair = self.conv.plain[begin..].split_at(n_block * 9 * ROWS);
                 for channel in 0..n_channels {
                     for block in [pair.0, pair.1] {
                         // They come from memory, in runs too short for the processor to see what comes next.
