@@ -115,8 +115,9 @@ def commands(stage, minutes, args, run):
              *half, *common]
     if stage == "pairs":
         return [[*pairs, "--pair-minutes", str(minutes), "--minutes", "0"]]
-    earlier = ["--start", str(run / "student.pt")] if (run / "student.pt").exists() else []
-    return [[*pairs, "--pairs", "0", "--minutes", str(minutes), "--data", str(run / "large"), "--critic", args.critic, *earlier]]
+    # The critic is for a student that draws what it should already.
+    earlier = ["--start", str(run / "student.pt"), "--data", str(run / "large"), "--critic", args.critic] if (run / "student.pt").exists() else []
+    return [[*pairs, "--pairs", "0", "--minutes", str(minutes), *earlier]]
 
 
 def main():
