@@ -43,15 +43,25 @@ def mandala(c):
 
 
 def kaleidoscope(c):
+    """Shards of coloured glass, mirrored: large ones with a facet's gradient, some of them broken into smaller ones."""
     r, a = (c.x**2 + c.y**2).sqrt() + 1e-3, torch.atan2(c.y, c.x)
-    n = c.pick(3, 4, 5, 6)
+    n = c.pick(3, 4, 5, 6, 8)
     fold = (a / TAU * n + c.u()) % 1.0
     fold = (fold - 0.5).abs() * TAU / n
     u, v = r * fold.cos() * c.zoom, r * fold.sin() * c.zoom
-    warp = c.soft(u * 1.5, v * 1.5) * 1.5
-    t = c.fbm(u * 2 + warp, v * 2 - warp)
-    bands = 0.5 + 0.5 * (t * 16 + 5 * r).sin()
-    return c.ramp(smooth(0.2, 0.8, t) * 0.75 + 0.28 * bands)
+    bend, size = c.soft(u * 1.2, v * 1.2) - 0.5, c.u(1.8, 3.0)
+    x, y = (u + 0.5 * bend) * size + c.u(0, 20), (v - 0.5 * bend) * size + c.u(0, 20)
+    _, gap, h, ox, oy = c.cells(x, y)
+    _, small_gap, g, px, py = c.cells(x * 2.3 + 7, y * 2.3 + 3)
+    broken = h[:, 3] > 0.55
+    tone = torch.where(broken, 0.25 * h[:, 2] + 0.75 * g[:, 2], h[:, 2])
+    turn = TAU * torch.where(broken, g[:, 3], h[:, 0])
+    light = torch.where(broken, 0.8, 1.0) * (torch.where(broken, px, ox) * turn.cos() + torch.where(broken, py, oy) * turn.sin())
+    picture = c.ramp(0.12 + 0.72 * tone + 0.34 * light + 0.08 * (9 * r + 6 * bend).sin())
+    width = c.px * size * c.zoom
+    lead = torch.minimum(gap, torch.where(broken, small_gap / 2.3, 9.0))
+    seam = 1 - smooth(0.6 * width, 2.2 * width, lead)
+    return over(picture, c.ramp(c.pick(0.04, 0.97) * torch.ones_like(r)), 0.85 * seam)
 
 
 def fractal(c):
@@ -166,13 +176,25 @@ def self_width(field, c):
 
 
 def ribbons(c):
-    """Flowing layered silk: the softest motif."""
-    x, y = c.turned(c.u(0, TAU))
+    """Bands of silk that twist as they flow, each before the last, with a sheen across and a soft shadow below."""
+    x, y = c.turned(c.u(-0.7, 0.7))
     z = c.zoom
-    fold = c.soft(x * 0.9 * z, y * 0.9 * z) * 2.4 + 0.5 * c.soft(x * 2 * z, y * 2 * z)
-    sheet = (fold * 5 + y * 2 * z).sin()
-    light = 0.5 + 0.34 * sheet + 0.2 * (fold * 10 + x).cos() * (0.5 + 0.5 * sheet)
-    return c.ramp(light)
+    picture = c.ramp(0.1 + 0.22 * c.soft(x * 0.7 * z, y * 0.7 * z) + 0.06 * (y + 1))
+    level, step = c.u(0.75, 1.05), c.u(0.26, 0.36)
+    for i in range(6):
+        path = level - i * step + 1.5 * (c.soft(x * 0.5 * z, x * 0) - 0.5) + 0.25 * (x * c.u(0.8, 1.8) * z + c.u(0, TAU)).sin()
+        twist = x * c.u(0.9, 2.0) * z + c.u(0, TAU) + 3 * (c.soft(x * 0.6 * z, x * 0) - 0.5)
+        turned = twist.cos()
+        half = c.u(0.16, 0.36) * (0.06 + 0.94 * turned.abs())
+        off = y - path
+        across = off / half
+        shadow = (-((off + 0.1).abs() - half).clamp(min=0) ** 2 / 0.012).exp()
+        picture = picture * (1 - 0.55 * shadow.unsqueeze(1))
+        sheen = (across * c.u(1.6, 3.2) * turned.sign() + twist).cos()
+        fine = (across * c.u(7, 13) + 2 * twist + 4 * c.soft(x * 1.2 * z, y * 1.2 * z)).cos()
+        tone = c.u(0.42, 0.62) + 0.3 * sheen + 0.1 * turned + 0.05 * fine
+        picture = over(picture, c.ramp(tone), c.edge(half - off.abs(), 1.5))
+    return picture
 
 
 def soundwave(c):

@@ -79,18 +79,19 @@ def batches(count, group, height, width, seed, device, motifs=None, plain=0.55, 
     """
     rng = random.Random(seed)
     gen = torch.Generator(device).manual_seed(seed)
-    names, made = [], 0
-    while made < count:
+    names, drawn = [], 0
+    while drawn < count:
         if not names:
             names = list(motifs or MOTIFS)
             rng.shuffle(names)
         name = names.pop()
         behind = company(rng, name, paired)
-        scenes = [scene(rng, name, plain, behind, styled) for _ in range(min(group, count - made))]
+        scenes = [scene(rng, name, plain, behind, styled) for _ in range(min(group, count - drawn))]
         with torch.no_grad():
             words = scenes if labels else [write_caption(rng, s) for s in scenes]
-            yield words, paint(scenes, height, width, gen, device)
-        made += len(scenes)
+            made = paint(scenes, height, width, gen, device)
+        yield words, made  # outside of no_grad, which would otherwise hold in the caller until it asks for more
+        drawn += len(scenes)
 
 
 def sheet(pictures, captions, columns, path, width=200):
