@@ -8,13 +8,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use visualize::analysis::AnalysisConfig;
-use visualize::config::{DiffusionConfig, Encoding, RenderConfig, Size};
-use visualize::diffusion::{ModelSource, ModelStore};
-use visualize::mapping::{Fps, Knobs, Looping, Mapping, MappingConfig, NoiseKind};
-use visualize::pipeline::{self, Event, Machine, Request, Watch};
+use visualize::mapping::Mapping;
+use visualize::pipeline::{self, Event, Machine, Watch};
 use visualize::prompts::Script;
-use visualize::units::FrameRate;
+use visualize::request::{Request, Settings};
+use visualize::timeline::Size;
 use visualize::verify::{Verification, plot, verify};
 use visualize::{Error, Result};
 
@@ -62,45 +60,15 @@ fn row(song: &str, mapping: &str, found: &Verification) -> String {
 }
 
 fn render(options: &Options, song: &Path, mapping: Mapping, film: &Path) -> Result<()> {
-    let mut render = RenderConfig {
-        model: "bundled".to_owned(),
-        weights_sha256: String::new(),
+    let settings = Settings {
         size: options.size,
-        draw_size: options.size,
-        n_steps: 1,
-        diffusion: DiffusionConfig::default(),
+        draw_size: Some(options.size),
+        mapping,
+        ..Settings::default()
     };
-    let store = ModelStore::from_env();
-    render.weights_sha256 = ModelSource::open(&render.model)?.sha256(&store.digests)?;
-    let request = Request {
-        song: song.to_owned(),
-        script: match &options.prompts {
-            Some(path) => Script::read(path)?,
-            None => Script::built_in()?,
-        },
-        analysis: AnalysisConfig::default(),
-        fps: Fps::Rate(FrameRate::default()),
-        mapping: MappingConfig {
-            frame_rate: FrameRate::default(),
-            start_secs: 0.0,
-            duration_secs: None,
-            seed: 0,
-            guidance_scale: 1.0,
-            negative: String::new(),
-            mapping,
-            noise: NoiseKind::default(),
-            looping: Looping::Off,
-            knobs: Knobs::default(),
-            render,
-            encoding: Encoding::default(),
-        },
-        calibrate: true,
-    };
-    let machine = Machine {
-        device: "auto".to_owned(),
-        n_batch: 4,
-        store,
-        n_threads: None,
+    let script = match &options.prompts {
+        Some(path) => Script::read(path)?,
+        None => Script::built_in()?,
     };
     let mut watch = Watch {
         observe: &mut |event| {
@@ -110,6 +78,8 @@ fn render(options: &Options, song: &Path, mapping: Mapping, film: &Path) -> Resu
         },
         stop: &AtomicBool::new(false),
     };
+    let machine = Machine::default();
+    let request = Request::new(song, script, &settings, &machine.store, &mut watch)?;
     pipeline::film(&request, &machine, film, &mut watch).map(drop)
 }
 

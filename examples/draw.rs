@@ -1,11 +1,10 @@
 //! Draws one frame: `cargo run --release --example draw -- MODEL_FOLDER "a prompt" out.png`.
 
 use candle_core::{DType, Device};
-use visualize::config::{RenderConfig, Size};
 use visualize::diffusion::{
     DigestCache, ModelDefaults, ModelFolder, ModelSource, Renderer, StableDiffusion,
 };
-use visualize::mapping::{FrameInputs, NoiseMix, PromptText};
+use visualize::timeline::{FrameInputs, NoiseMix, PromptText, RenderConfig, Size};
 
 fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);

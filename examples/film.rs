@@ -3,7 +3,7 @@
 //!     cargo run --release --example film -- samples/song.flac colours.mp4
 
 use image::{Rgb, RgbImage};
-use visualize::config::Size;
+use visualize::timeline::Size;
 use visualize::units::FrameRate;
 use visualize::video::{ChunkWriter, EncodeConfig, Tags, mux};
 use visualize::{Error, Result, Track};

@@ -3,16 +3,14 @@
 use std::time::Instant;
 
 use candle_core::{DType, Device};
-use visualize::config::{RenderConfig, Size};
-use visualize::diffusion::Part;
 use visualize::diffusion::sampler::{Guidance, sample};
 use visualize::diffusion::schedulers::SchedulerConfig;
 use visualize::diffusion::text::{HiddenState, TextEncoders};
 use visualize::diffusion::unet::{Conditioning, UNet, UNetConfig};
 use visualize::diffusion::vae::{Decoder, VaeConfig};
 use visualize::diffusion::weights::Weights;
-use visualize::diffusion::{ModelDefaults, ModelSource, Renderer, StableDiffusion, noise};
-use visualize::mapping::{FrameInputs, NoiseMix, PromptText};
+use visualize::diffusion::{ModelDefaults, ModelSource, Part, Renderer, StableDiffusion, noise};
+use visualize::timeline::{FrameInputs, NoiseMix, PromptText, RenderConfig, Size};
 
 fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();

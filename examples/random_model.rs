@@ -1,5 +1,5 @@
 //! Writes a model folder with the true configuration of a public family and random weights in half precision:
-//! `cargo run --release --example random_model -- tests/families/sd15.json OUT_FOLDER`.
+//! `cargo run --release --example random_model -- crates/diffusion/tests/families/sd15.json OUT_FOLDER`.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,12 +9,11 @@ use anyhow::Context;
 use half::f16;
 use safetensors::{Dtype, View};
 use serde_json::{Value, json};
-use visualize::diffusion::Part;
 use visualize::diffusion::model::ConfigFile;
-use visualize::diffusion::required_tensors;
+use visualize::diffusion::{Part, required_tensors};
 
 /// The merges of CLIP's vocabulary, which all families use.
-const MERGES: &str = include_str!("../src/diffusion/families/clip_merges.txt");
+const MERGES: &str = include_str!("../crates/diffusion/src/families/clip_merges.txt");
 
 const PARTS: [(Part, &str, &str); 4] = [
     (Part::UNet, "unet", "diffusion_pytorch_model"),

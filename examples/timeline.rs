@@ -3,9 +3,9 @@
 //!     cargo run --release --example timeline -- samples/song.flac samples/prompts.txt
 
 use visualize::analysis::{AnalysisConfig, analyze};
-use visualize::config::{DiffusionConfig, Encoding, RenderConfig, Size};
-use visualize::mapping::{Knobs, Looping, Mapping, MappingConfig, NoiseKind, timeline};
+use visualize::mapping::{Knobs, Looping, Mapping, MappingConfig, timeline};
 use visualize::prompts::Script;
+use visualize::timeline::{DiffusionConfig, Encoding, NoiseKind, RenderConfig, Size};
 use visualize::units::FrameRate;
 use visualize::{Result, Track};
 

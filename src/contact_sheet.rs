@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
+use common::Result;
+use common::units::format_secs;
 use image::RgbImage;
-
-use crate::plot::{Anchor, Figure, Text, palette};
-use crate::prompts::shorten;
-use crate::units::format_secs;
-use crate::video::FilmReader;
-use crate::{Result, Timeline};
+use mapping::prompts::shorten;
+use plot::{Anchor, Figure, Text, palette};
+use timeline::Timeline;
+use video::FilmReader;
 
 /// Most pictures on a sheet.
 const MAX_TILES: u64 = 24;
@@ -68,7 +68,7 @@ fn draw_tile(
 ) -> Result<()> {
     figure.picture(left, top, TILE_WIDTH, height, picture)?;
     let song_start_secs =
-        crate::units::samples_to_secs(timeline.song.start_sample, timeline.song.sample_rate_hz);
+        common::units::samples_to_secs(timeline.song.start_sample, timeline.song.sample_rate_hz);
     let time = format_secs(
         song_start_secs + timeline.frame_rate.frame_time_secs(frame_idx),
         1,

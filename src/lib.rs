@@ -7,48 +7,37 @@
 //!                                           Calibration
 //! ```
 //!
-//! | stage | function | its value |
+//! Each stage is a crate below `crates/`, and the compiler holds the order: a crate knows those before it only.
+//!
+//! | crate | what it does | its value |
 //! |---|---|---|
 //! | [`audio`] | decode a file, count its samples exactly | [`Track`] |
-//! | [`analysis`] | beats, onsets, bands, loudness | [`Analysis`] |
-//! | [`mapping`] | velocities, integrated to a position for every frame | [`Timeline`] |
-//! | [`calibration`] | measure on probe frames how far the picture moves | [`Calibration`] |
-//! | [`diffusion`] | draw the timeline's frames | pictures |
+//! | [`analysis`] | beats, onsets, bands, loudness, sections | [`Analysis`] |
+//! | [`mapping`] | read prompts; velocities, integrated to a position for every frame | [`Script`](prompts::Script), [`Calibration`] |
+//! | [`timeline`] | the film on paper: the border between music and pictures | [`Timeline`] |
+//! | [`diffusion`], on [`kernels`] | draw the timeline's frames | pictures |
+//! | [`picture`] | the camera; how far two pictures lie apart for the eye | |
 //! | [`video`] | encode, and mux with the untouched soundtrack | [`Video`] |
+//! | [`plot`] | pictures of numbers | |
 //!
-//! [`perception`] measures how far two pictures lie apart, [`camera`] looks at a finished one from elsewhere, [`provenance`]
-//! gives the timeline of a finished film back, and [`verify`] measures whether it moves with its music.
+//! This crate is where they meet: [`request`] decides every setting, [`pipeline`] makes the film, [`provenance`] gives the timeline of a finished film back, and
+//! [`verify`] measures whether it moves with its music.
 //!
-//! Each value is a plain serde type with a `schema_version`: save it, look at it, edit it, run it again. [`pipeline`] is
-//! the only place where the stages meet. A frame's pixels depend on its timeline entry, the weights and the
-//! [`config::RenderConfig`], and on nothing else.
+//! Each value is a plain serde type with a `schema_version`: save it, look at it, edit it, run it again. A frame's pixels
+//! depend on its timeline entry, the weights and the [`RenderConfig`](timeline::RenderConfig), and on nothing else.
 
-pub mod analysis;
-pub mod audio;
-pub mod calibration;
-pub mod camera;
-pub mod config;
 pub mod contact_sheet;
-pub mod diffusion;
-pub mod error;
-mod hex;
-pub mod manifest;
-pub mod mapping;
-pub mod partial_file;
-pub mod perception;
 pub mod pipeline;
-pub mod plot;
-pub mod prompts;
 pub mod provenance;
-pub mod statistics;
-pub mod text_file;
-pub mod units;
+pub mod request;
 pub mod verify;
-pub mod video;
+
+pub use common::{Error, Result, error, partial_file, statistics, text_file, units};
+pub use mapping::{calibration, prompts};
+pub use {analysis, audio, diffusion, kernels, mapping, picture, plot, timeline, video};
 
 pub use analysis::Analysis;
 pub use audio::Track;
 pub use calibration::Calibration;
-pub use error::{Error, Result};
-pub use mapping::Timeline;
+pub use timeline::Timeline;
 pub use video::Video;

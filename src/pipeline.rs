@@ -1,46 +1,32 @@
 //! The only place where stages meet: a song and its prompts become a film.
 
 mod calibrate;
+mod chunks;
 mod draw;
 mod estimate;
 mod session;
 mod watch;
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::analysis::{AnalysisConfig, analyze};
-use crate::audio::Track;
-use crate::manifest::{RunFolder, encode_config};
-use crate::mapping::{Fps, MappingConfig, Plan};
-use crate::prompts::Script;
-use crate::video::{Video, grid_pieces};
-use crate::{Analysis, Error, Result, Timeline, mapping, provenance, video};
-
+use analysis::Analysis;
+use audio::Track;
 use calibrate::calibrate;
+use chunks::{check_space, coverage, encode_config};
+use common::{Error, Result};
 use draw::{Work, draw_and_encode};
 use estimate::estimate;
+use mapping::{MappingConfig, Plan};
 use session::Session;
+use timeline::{RunFolder, Timeline};
+use video::{Video, grid_pieces};
+
+use crate::provenance;
+use crate::request::Request;
 
 pub use session::Machine;
 pub use watch::{Event, Watch};
-
-/// What a film is made from, and how.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// The song's file.
-    pub song: PathBuf,
-    /// What to show.
-    pub script: Script,
-    /// How to listen.
-    pub analysis: AnalysisConfig,
-    /// Frames per second, as a number or by the song's tempo; decides on `mapping.frame_rate`.
-    pub fps: Fps,
-    /// How music becomes motion, and how frames are drawn.
-    pub mapping: MappingConfig,
-    /// Whether probe frames are drawn first, so that equal energy is equal visible change.
-    pub calibrate: bool,
-}
 
 /// The whole film: song and script in, MP4 out.
 ///
@@ -54,13 +40,12 @@ pub fn film(
     watch: &mut Watch<'_>,
 ) -> Result<(Timeline, Video)> {
     let folder = RunFolder::beside(out);
-    let mut session = Session::new(machine);
-    let track = Track::open(&request.song)?;
-    estimate(request, &track, &folder, &mut session, watch)?;
-    let analysis = hear(&track, request, watch)?;
+    let mut session = Session::new(machine, Some(&request.model));
+    estimate(request, &folder, &mut session, watch)?;
+    let analysis = analyze(request, watch)?;
     let timeline = compose(&analysis, request, &folder, &mut session, watch)?;
     draw(&timeline, 0..u64::MAX, &folder, &mut session, watch)?;
-    let video = mux(&timeline, &request.song, &folder, out, watch)?;
+    let video = mux(&timeline, &request.track, &folder, out, watch)?;
     Ok((timeline, video))
 }
 
@@ -75,14 +60,9 @@ pub fn plan(
     machine: &Machine,
     watch: &mut Watch<'_>,
 ) -> Result<(Analysis, Timeline)> {
-    let analysis = hear(&Track::open(&request.song)?, request, watch)?;
-    let timeline = compose(
-        &analysis,
-        request,
-        folder,
-        &mut Session::new(machine),
-        watch,
-    )?;
+    let analysis = analyze(request, watch)?;
+    let mut session = Session::new(machine, Some(&request.model));
+    let timeline = compose(&analysis, request, folder, &mut session, watch)?;
     Ok((analysis, timeline))
 }
 
@@ -98,22 +78,23 @@ pub fn render(
     machine: &Machine,
     watch: &mut Watch<'_>,
 ) -> Result<()> {
-    draw(timeline, frames, folder, &mut Session::new(machine), watch)
+    let mut session = Session::new(machine, None);
+    draw(timeline, frames, folder, &mut session, watch)
 }
 
-/// Stage 5: joins finished chunks with the untouched soundtrack. `song` is the timeline's song, wherever it lies by now.
+/// Stage 5: joins finished chunks with the untouched soundtrack. `track` is the timeline's song, wherever it lies by now.
 ///
 /// # Errors
 /// [`Error::Limit`] that names the missing frames where some aren't rendered yet, [`Error::Input`] when the song isn't
 /// the one that the timeline was made from.
 pub fn mux(
     timeline: &Timeline,
-    song: &Path,
+    track: &Track,
     folder: &RunFolder,
     out: &Path,
     watch: &mut Watch<'_>,
 ) -> Result<Video> {
-    let coverage = folder.coverage(timeline)?;
+    let coverage = coverage(folder, timeline)?;
     if let Some(gap) = coverage.missing.first() {
         let n_missing: u64 = coverage.missing.iter().map(|gap| gap.end - gap.start).sum();
         return Err(Error::Limit {
@@ -127,7 +108,6 @@ pub fn mux(
             )),
         });
     }
-    let track = Track::open(song)?;
     if track.source_sha256 != timeline.song.source_sha256 {
         return Err(Error::input(
             &track.path,
@@ -137,8 +117,8 @@ pub fn mux(
     }
     (watch.observe)(Event::Muxing);
     let song = &timeline.song;
-    let heard = song.start_sample..song.start_sample + song.n_samples;
-    let soundtrack = track.soundtrack(heard, folder.path())?;
+    let samples = song.start_sample..song.start_sample + song.n_samples;
+    let soundtrack = track.soundtrack(samples, folder.path())?;
     if let Some(note) = soundtrack.note() {
         watch.note(note);
     }
@@ -154,12 +134,12 @@ pub fn mux(
 }
 
 /// Stages 1 and 2.
-fn hear(track: &Track, request: &Request, watch: &mut Watch<'_>) -> Result<Analysis> {
-    let analysis = analyze(track, &request.analysis)?;
+fn analyze(request: &Request, watch: &mut Watch<'_>) -> Result<Analysis> {
+    let analysis = analysis::analyze(&request.track, &request.analysis)?;
     for note in analysis.corrections.notes() {
         watch.note(&note);
     }
-    (watch.observe)(Event::Heard(&analysis));
+    (watch.observe)(Event::Analyzed(&analysis));
     Ok(analysis)
 }
 
@@ -215,7 +195,7 @@ fn draw(
     if missing.is_empty() {
         return Ok(());
     }
-    folder.check_space(timeline, n_missing)?;
+    check_space(folder, timeline, n_missing)?;
     let words: Vec<_> = timeline
         .prompts
         .iter()
@@ -237,7 +217,7 @@ fn missing_pieces(
     frames: &Range<u64>,
     folder: &RunFolder,
 ) -> Result<Vec<Range<u64>>> {
-    let gaps = folder.coverage(timeline)?.missing;
+    let gaps = coverage(folder, timeline)?.missing;
     let chunk_len = u64::from(timeline.encoding.gop_len);
     let wanted = gaps
         .iter()

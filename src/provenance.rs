@@ -9,15 +9,15 @@ use std::collections::BTreeMap;
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
+use common::hex::hex;
+use common::{Error, Result};
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
+use mapping::prompts::shorten;
 use sha2::{Digest, Sha256};
-
-use crate::hex::hex;
-use crate::prompts::shorten;
-use crate::video::{self, Probe, Tags};
-use crate::{Error, Result, Timeline};
+use timeline::Timeline;
+use video::{Probe, Tags};
 
 /// Name of the fact that holds [`sha256`] of a film's timeline.
 pub const TIMELINE_SHA256: &str = "timeline_sha256";

@@ -18,17 +18,16 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device, Tensor};
-use visualize::config::{RenderConfig, Size};
-use visualize::diffusion::kernels::{
-    AttentionShape, Conv2d, ConvShape, Extras, GroupNorm, Input, Isa, Linear, Method, Shape,
-    attention, channel_sums, normalize,
-};
 use visualize::diffusion::model::ModelFolder;
 use visualize::diffusion::unet::{Conditioning, UNet, UNetConfig};
 use visualize::diffusion::vae::{Decoder, VaeConfig};
 use visualize::diffusion::weights::Weights;
 use visualize::diffusion::{ModelDefaults, ModelSource, Renderer, StableDiffusion};
-use visualize::mapping::{FrameInputs, NoiseMix, PromptText};
+use visualize::kernels::{
+    AttentionShape, Conv2d, ConvShape, Extras, GroupNorm, Input, Isa, Linear, Method, Shape,
+    attention, channel_sums, normalize,
+};
+use visualize::timeline::{FrameInputs, NoiseMix, PromptText, RenderConfig, Size};
 
 /// A case that is ready to run, again and again.
 pub type Run = Box<dyn FnMut() -> Result<()> + Send>;

@@ -1,10 +1,12 @@
 //! `visualize analyze`: what is heard in a song.
 
 use visualize::partial_file::write_whole;
+use visualize::request::Settings;
 use visualize::{Error, Result, Track, analysis};
 
 use super::args::{AnalyzeArgs, OutputArgs};
 use super::progress::Progress;
+use super::wording::with_flags;
 
 /// Width of the summary in letters: a terminal of the usual width.
 const SUMMARY_WIDTH: usize = 80;
@@ -18,10 +20,16 @@ pub fn run(args: &AnalyzeArgs, output: OutputArgs) -> Result<()> {
                 .with_hint("edit it, or delete it to have the song heard anew"),
         );
     }
+    let settings = Settings {
+        analysis: args.listen.to_config(),
+        no_fix: args.listen.no_fix,
+        ..Settings::default()
+    };
+    let config = settings.analysis_of(&args.song);
     let track = Track::open(&args.song)?;
-    let heard = analysis::analyze(&track, &args.listen.to_config(&args.song)?)?;
+    let heard = analysis::analyze(&track, &config)?;
     for note in heard.corrections.notes() {
-        progress.line(&note);
+        progress.line(&with_flags(&note));
     }
     if args.fix {
         write_whole(&fix_path, analysis::fix_text(&heard).as_bytes())?;

@@ -1,18 +1,17 @@
 //! The command line. Values are read here and checked where they are used.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use visualize::analysis::{AnalysisConfig, StemFile, TimeSignature, TrackerKind, fix_path};
-use visualize::config::{DiffusionConfig, Encoding, LoraConfig, Size};
+use visualize::analysis::{AnalysisConfig, StemFile, TimeSignature, TrackerKind};
 use visualize::diffusion::ModelStore;
 use visualize::diffusion::hub::HubId;
-use visualize::diffusion::kernels::Method;
 use visualize::mapping::{Fps, Knobs, Looping, Mapping};
 use visualize::pipeline::Machine;
 use visualize::prompts::Arrive;
+use visualize::request::Settings;
+use visualize::timeline::{DiffusionConfig, Encoding, Kernels, LoraConfig, Size};
 use visualize::units::parse_secs;
-use visualize::{Error, Result};
 
 /// Turns a song and a list of prompts into a music video made by latent diffusion.
 #[derive(Debug, Parser)]
@@ -262,25 +261,16 @@ pub struct ListenOptions {
 }
 
 impl ListenOptions {
-    /// The same as the analysis stage names it, for a song.
-    pub fn to_config(&self, song: &Path) -> Result<AnalysisConfig> {
-        let tempo_bpm = self.tempo;
-        if let Some(bpm) = tempo_bpm.filter(|bpm| !(20.0..=400.0).contains(bpm)) {
-            return Err(Error::Config {
-                name: "--tempo",
-                value: bpm.to_string(),
-                allowed: "give beats per minute from 20 to 400".to_owned(),
-            });
-        }
-        let fix_path = fix_path(song);
-        Ok(AnalysisConfig {
+    /// The same as the analysis stage names it; corrections beside a song are added where it is opened.
+    pub fn to_config(&self) -> AnalysisConfig {
+        AnalysisConfig {
             tracker: self.tracker,
-            tempo_bpm,
+            tempo_bpm: self.tempo,
             meter: self.meter.map(TimeSignature::beats_per_bar),
             beats_path: self.beats.clone(),
-            fix_path: Some(fix_path).filter(|path| !self.no_fix && path.exists()),
+            fix_path: None,
             stems: self.stems.clone(),
-        })
+        }
     }
 }
 
@@ -338,6 +328,36 @@ pub struct PlanOptions {
     pub gop: u32,
 }
 
+impl PlanOptions {
+    /// The same as the library names them.
+    pub fn to_settings(&self, preview: bool) -> Settings {
+        Settings {
+            model: self.model.clone(),
+            size: self.size,
+            draw_size: self.draw_size,
+            fps: self.fps,
+            seed: self.seed,
+            steps: self.steps,
+            guidance: self.guidance,
+            negative: self.negative.clone().unwrap_or_default(),
+            start_secs: self.start.unwrap_or(0.0),
+            duration_secs: self.duration,
+            analysis: self.listen.to_config(),
+            no_fix: self.listen.no_fix,
+            mapping: self.motion.mapping,
+            looping: self.motion.looping(),
+            knobs: self.motion.to_knobs(),
+            calibrate: self.motion.calibrate,
+            diffusion: self.diffusion.to_config(),
+            encoding: Encoding {
+                qp: self.qp,
+                gop_len: self.gop,
+            },
+            preview,
+        }
+    }
+}
+
 /// What the model draws with, besides itself.
 #[derive(Clone, Debug, Args)]
 pub struct DiffusionOptions {
@@ -359,7 +379,7 @@ pub struct DiffusionOptions {
     pub dtype: String,
     /// Arithmetic on the CPU: `fast` (Winograd's convolutions, AMX where there is one), or `exact`: every product of f32.
     #[arg(long, value_name = "NAME", default_value = "fast", value_parser = parse_kernels)]
-    pub kernels: Method,
+    pub kernels: Kernels,
     /// Repeat a frame while prompts and noise turn by less than this many radians, 0 to 1; 0.01 without a value.
     #[arg(
         long,
@@ -489,10 +509,10 @@ fn parse_switch(text: &str) -> Result<bool, String> {
     }
 }
 
-fn parse_kernels(name: &str) -> Result<Method, String> {
+fn parse_kernels(name: &str) -> Result<Kernels, String> {
     match name {
-        "fast" => Ok(Method::Fast),
-        "exact" => Ok(Method::Exact),
+        "fast" => Ok(Kernels::Fast),
+        "exact" => Ok(Kernels::Exact),
         _ => Err("give fast or exact".to_owned()),
     }
 }

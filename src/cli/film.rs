@@ -15,14 +15,11 @@ pub fn run(args: &FilmArgs, output: OutputArgs) -> Result<()> {
     refuse_existing(&out, args.force)?;
     let stop = stop_on_signal()?;
     let mut progress = Progress::new(output);
-    let mut request = request::build(song, &args.plan, &mut progress)?;
-    if args.preview {
-        request::make_preview(&mut request)?;
-    }
     let mut watch = Watch {
         observe: &mut |event| progress.event(event),
         stop: &stop,
     };
+    let request = request::build(song, &args.plan, args.preview, &mut watch)?;
     let (timeline, video) = pipeline::film(&request, &args.machine.to_machine(), &out, &mut watch)?;
     if args.preview {
         let sheet = out.with_extension("png");

@@ -10,6 +10,7 @@ mod progress;
 mod render;
 mod request;
 mod verify;
+mod wording;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -35,19 +36,24 @@ pub fn run(args: &Cli) -> Result<()> {
 
 /// The error with its causes on one line, and what to do next on a second.
 pub fn explain(error: &Error) -> String {
-    let mut text = format!("error: {error}");
+    let mut reason = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
-        text += &format!(": {inner}");
+        reason += &format!(": {inner}");
         cause = inner.source();
     }
+    // An error in a text file shows a line of it, which is the writer's own.
+    let mut text = match error {
+        Error::Text(_) => format!("error: {reason}"),
+        _ => format!("error: {}", wording::with_flags(&reason)),
+    };
     if matches!(error, Error::Interrupted) {
         text += &format!(
             "; finished frames are kept\nhint: continue with\n  {}",
             command_line()
         );
     } else if let Some(hint) = error.hint() {
-        text += &format!("\nhint: {hint}");
+        text += &format!("\nhint: {}", wording::with_flags(hint));
     }
     text
 }

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
-use visualize::config::Size;
-use visualize::diffusion::hub::{self, HubId, Loading};
+use visualize::diffusion::hub::{self, DownloadEvent, HubId};
 use visualize::diffusion::{
     BUNDLED_NAME, Description, ModelDescription, ModelFolder, ModelSource, ModelStore, Vocabulary,
     describe_model, describe_path, hub_id,
 };
 use visualize::pipeline::Event;
+use visualize::timeline::Size;
 use visualize::{Error, Result};
 
 use super::args::{ModelsCommand, OutputArgs};
@@ -70,8 +70,8 @@ fn list(store: &ModelStore, output: OutputArgs) -> Result<()> {
 
 fn pull(store: &ModelStore, id: &HubId, output: OutputArgs) -> Result<()> {
     let mut progress = Progress::new(output);
-    let mut watch = |loading: Loading<'_>| {
-        progress.event(Event::Loading(loading));
+    let mut watch = |download: DownloadEvent<'_>| {
+        progress.event(Event::Download(download));
         Ok(())
     };
     let snapshot = hub::fetch(&store.hub, id, &mut watch)?;

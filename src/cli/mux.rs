@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use visualize::manifest::RunFolder;
 use visualize::pipeline::{self, Watch};
-use visualize::{Result, Timeline};
+use visualize::timeline::RunFolder;
+use visualize::{Result, Timeline, Track};
 
 use super::args::{MuxArgs, OutputArgs};
 use super::film::refuse_existing;
@@ -26,7 +26,7 @@ pub fn run(args: &MuxArgs, output: OutputArgs) -> Result<()> {
         stop: &stop,
     };
     let folder = RunFolder::beside(&args.timeline);
-    let video = pipeline::mux(&timeline, &song, &folder, &out, &mut watch)?;
+    let video = pipeline::mux(&timeline, &Track::open(&song)?, &folder, &out, &mut watch)?;
     super::print_result(output, &video.path.display().to_string(), &video)
 }
 

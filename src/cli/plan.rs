@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use visualize::manifest::RunFolder;
 use visualize::pipeline::{self, Watch};
+use visualize::timeline::RunFolder;
 use visualize::{Analysis, Result, Timeline, mapping, provenance};
 
 use super::args::{OutputArgs, PlanArgs};
@@ -37,11 +37,11 @@ fn plan(
     progress: &mut Progress,
 ) -> Result<(Analysis, Timeline)> {
     let stop = stop_on_signal()?;
-    let request = request::build(song, &args.plan, progress)?;
     let mut watch = Watch {
         observe: &mut |event| progress.event(event),
         stop: &stop,
     };
+    let request = request::build(song, &args.plan, false, &mut watch)?;
     let folder = RunFolder::beside(out);
     pipeline::plan(&request, &folder, &args.machine.to_machine(), &mut watch)
 }

@@ -3,14 +3,15 @@
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use visualize::diffusion::hub::Loading;
-use visualize::mapping::FrameInputs;
+use visualize::diffusion::hub::DownloadEvent;
 use visualize::pipeline::Event;
 use visualize::prompts::shorten;
+use visualize::timeline::FrameInputs;
 use visualize::units::format_secs;
 use visualize::{Analysis, Timeline};
 
 use super::args::OutputArgs;
+use super::wording::with_flags;
 
 /// Letters of a prompt in the bar.
 const PROMPT_LETTERS: usize = 24;
@@ -61,11 +62,11 @@ impl Progress {
     /// Shows an event.
     pub fn event(&mut self, event: Event<'_>) {
         match event {
-            Event::Note(text) => self.line(text),
-            Event::Loading(loading) => self.loading(loading),
+            Event::Note(text) => self.line(&with_flags(text)),
+            Event::Download(download) => self.download(download),
             Event::Probes { n_done, n_probes } => self.probe(n_done as u64, n_probes as u64),
             Event::Rendering { n_frames, n_done } => self.start_bar(n_frames, n_done),
-            Event::Heard(analysis) => self.line(&heard(analysis)),
+            Event::Analyzed(analysis) => self.line(&analyzed(analysis)),
             Event::Planned(timeline) => {
                 self.bar.finish_and_clear();
                 self.line(&planned(timeline));
@@ -98,9 +99,9 @@ impl Progress {
     }
 
     /// A model on its way from the hub.
-    fn loading(&mut self, loading: Loading<'_>) {
-        match loading {
-            Loading::Begin {
+    fn download(&mut self, download: DownloadEvent<'_>) {
+        match download {
+            DownloadEvent::Begin {
                 id,
                 n_files,
                 n_bytes,
@@ -115,7 +116,7 @@ impl Progress {
                     "{bar:24} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left · {msg}",
                 );
             }
-            Loading::Bytes {
+            DownloadEvent::Bytes {
                 name,
                 n_done,
                 n_bytes,
@@ -128,12 +129,12 @@ impl Progress {
                     self.line(&format!("{done} of {all}: {name}"));
                 }
             }
-            Loading::Waiting { name } => {
+            DownloadEvent::Waiting { name } => {
                 self.line(&format!(
                     "another process is loading {name}; waiting for it"
                 ));
             }
-            Loading::Done => {
+            DownloadEvent::Done => {
                 self.bar.finish_and_clear();
                 self.line("loaded");
             }
@@ -201,7 +202,7 @@ impl Progress {
     }
 }
 
-fn heard(analysis: &Analysis) -> String {
+fn analyzed(analysis: &Analysis) -> String {
     let length = format_secs(analysis.duration_secs, 1);
     let n_bars = analysis
         .beats

@@ -1,7 +1,7 @@
 //! `visualize render`: some or all frames of a timeline.
 
-use visualize::manifest::RunFolder;
 use visualize::pipeline::{self, Watch};
+use visualize::timeline::RunFolder;
 use visualize::{Result, Timeline};
 
 use super::args::{OutputArgs, RenderArgs};

@@ -1,19 +1,18 @@
 //! Between planning and drawing: probe frames tell how far the picture moves along the plan's course.
 
+use common::hex::hex;
+use common::units::format_secs;
+use common::{Error, Result};
+use mapping::calibration::{
+    self, Budget, Calibration, SCALE_PICTURES, Scale, Stretch, WALKED_PICTURES,
+};
+use mapping::{Leg, Plan};
+use picture::perception::Percept;
 use sha2::{Digest, Sha256};
+use timeline::{FrameInputs, RenderConfig, RunFolder};
 
 use super::session::{Drawer, Session};
 use super::watch::{Event, Watch};
-use crate::calibration::{
-    self, Budget, Calibration, SCALE_PICTURES, Scale, Stretch, WALKED_PICTURES,
-};
-use crate::config::RenderConfig;
-use crate::hex::hex;
-use crate::manifest::RunFolder;
-use crate::mapping::{FrameInputs, Leg, Plan};
-use crate::perception::Percept;
-use crate::units::format_secs;
-use crate::{Error, Result};
 
 /// Even probes for each seed of a leg, as far as they are affordable.
 const PROBES_PER_SEED: usize = 4;

@@ -4,14 +4,15 @@ use std::ops::Range;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
 
+use common::{Error, Result};
 use image::RgbImage;
+use picture::camera;
+use timeline::{FrameInputs, RunFolder, Timeline};
+use video::{ChunkWriter, EncodeConfig, grid_pieces};
 
+use super::chunks::chunk_id;
 use super::session::Drawer;
 use super::watch::{Event, Watch};
-use crate::manifest::{RunFolder, chunk_id, inputs};
-use crate::mapping::FrameInputs;
-use crate::video::{ChunkWriter, EncodeConfig, grid_pieces};
-use crate::{Error, Result, Timeline, camera};
 
 /// Frames to draw.
 pub(super) struct Work<'a> {
@@ -74,10 +75,8 @@ fn draw(
         for batch in grid_pieces(0..piece.end - piece.start, drawer.n_batch as u64) {
             watch.go_on()?;
             let started = Instant::now();
-            let batch = inputs(
-                work.timeline,
-                piece.start + batch.start..piece.start + batch.end,
-            )?;
+            let frames = piece.start + batch.start..piece.start + batch.end;
+            let batch = work.timeline.drawn_inputs(frames)?;
             let pictures = draw_batch(drawer, &batch, &mut last)?;
             for (picture, frame) in pictures.into_iter().zip(&batch) {
                 let seen = camera::look(picture, &frame.camera);

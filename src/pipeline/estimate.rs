@@ -1,14 +1,15 @@
 //! Before anything else: what the film will take on this machine.
 
-use super::Request;
+use common::Result;
+use common::units::{FrameRate, format_secs, secs_to_samples};
+use diffusion::BUNDLED_NAME;
+use mapping::Fps;
+use timeline::{FrameInputs, PromptText, RunFolder};
+
+use super::chunks::encode_config;
 use super::session::Session;
 use super::watch::Watch;
-use crate::Result;
-use crate::audio::Track;
-use crate::diffusion::BUNDLED_NAME;
-use crate::manifest::{RunFolder, encode_config};
-use crate::mapping::{Fps, FrameInputs, PromptText};
-use crate::units::{FrameRate, format_secs, secs_to_samples};
+use crate::request::Request;
 
 /// Draws a batch and says what the whole film will take.
 ///
@@ -19,7 +20,6 @@ use crate::units::{FrameRate, format_secs, secs_to_samples};
 /// Those of loading the model and of drawing.
 pub(super) fn estimate(
     request: &Request,
-    track: &Track,
     folder: &RunFolder,
     session: &mut Session<'_>,
     watch: &mut Watch<'_>,
@@ -28,7 +28,7 @@ pub(super) fn estimate(
     let Some(prompt) = request.script.prompts.first() else {
         return Ok(());
     };
-    let n_frames = n_frames(request, track);
+    let n_frames = n_frames(request);
     if render.model != BUNDLED_NAME || folder.path().exists() || n_frames == 0 {
         return Ok(());
     }
@@ -53,8 +53,8 @@ pub(super) fn estimate(
 }
 
 /// As far as that is known before the song is heard: a loop of beats isn't.
-fn n_frames(request: &Request, track: &Track) -> u64 {
-    let mapping = &request.mapping;
+fn n_frames(request: &Request) -> u64 {
+    let (mapping, track) = (&request.mapping, &request.track);
     let samples = |secs| secs_to_samples(secs, track.sample_rate_hz);
     let left = track.n_samples.saturating_sub(samples(mapping.start_secs));
     let n_samples = mapping

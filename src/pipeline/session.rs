@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use common::{Error, Result};
+use diffusion::{ModelSource, ModelStore, Renderer, StableDiffusion, choose_device, choose_dtype};
 use image::RgbImage;
+use timeline::{FrameInputs, PromptText, RenderConfig};
 
 use super::watch::{Event, Watch};
-use crate::config::RenderConfig;
-use crate::diffusion::{ModelStore, Renderer, StableDiffusion, choose_device, choose_dtype};
-use crate::mapping::{FrameInputs, PromptText};
-use crate::{Error, Result};
 
 /// What rendering depends on, but no pixel does.
 #[derive(Clone, Debug)]
@@ -24,9 +23,23 @@ pub struct Machine {
     pub n_threads: Option<usize>,
 }
 
+impl Default for Machine {
+    /// The best device and all cores of this machine, with the models of this process's environment.
+    fn default() -> Self {
+        Self {
+            device: "auto".to_owned(),
+            n_batch: 4,
+            store: ModelStore::from_env(),
+            n_threads: None,
+        }
+    }
+}
+
 /// A machine at work. Threads and model come when they are first needed and stay for all of a run.
 pub(super) struct Session<'a> {
     machine: &'a Machine,
+    /// The model, where it is known already.
+    model: Option<&'a ModelSource>,
     open: Option<Open>,
     /// Seconds that a frame takes, where some were drawn to find out.
     frame_secs: Option<f64>,
@@ -48,9 +61,11 @@ pub(super) struct Drawer<'a> {
 }
 
 impl<'a> Session<'a> {
-    pub fn new(machine: &'a Machine) -> Self {
+    /// `model` is the one that films are planned with; it is found by its name where it is left out.
+    pub fn new(machine: &'a Machine, model: Option<&'a ModelSource>) -> Self {
         Self {
             machine,
+            model,
             open: None,
             frame_secs: None,
         }
@@ -71,7 +86,7 @@ impl<'a> Session<'a> {
             None => Open {
                 config: config.clone(),
                 threads: Arc::new(threads(self.machine)?),
-                renderer: load(config, self.machine, watch)?,
+                renderer: load(config, self.machine, self.model, watch)?,
             },
         };
         let open = self.open.insert(open);
@@ -127,17 +142,30 @@ fn threads(machine: &Machine) -> Result<rayon::ThreadPool> {
         .build()
         .map_err(|error| Error::Limit {
             reason: format!("can't start the threads that draw: {error}"),
-            hint: Some("ask for fewer with --threads".to_owned()),
+            hint: Some("ask for fewer with `threads`".to_owned()),
         })
 }
 
 fn load(
     config: &RenderConfig,
     machine: &Machine,
+    model: Option<&ModelSource>,
     watch: &mut Watch<'_>,
 ) -> Result<StableDiffusion> {
-    let model = machine.store.open_for(config, &mut |loading| {
-        (watch.observe)(Event::Loading(loading));
+    let model = match model {
+        Some(model) => model,
+        None => &find(config, machine, watch)?,
+    };
+    let (device, name) = choose_device(&machine.device)?;
+    let dtype = choose_dtype(config.diffusion.dtype.as_deref().unwrap_or("auto"), &device)?;
+    watch.note(&format!("drawing on {name}, weights in {dtype:?}"));
+    StableDiffusion::load(model, config, &device, dtype)
+}
+
+/// The model of a timeline, if it still has the weights that the timeline was planned with.
+fn find(config: &RenderConfig, machine: &Machine, watch: &mut Watch<'_>) -> Result<ModelSource> {
+    let model = machine.store.open_for(config, &mut |download| {
+        (watch.observe)(Event::Download(download));
         watch.go_on()
     })?;
     if model.sha256(&machine.store.digests)? != config.weights_sha256 {
@@ -147,8 +175,5 @@ fn load(
         )
         .with_hint("plan again with these weights, or bring the old ones back"));
     }
-    let (device, name) = choose_device(&machine.device)?;
-    let dtype = choose_dtype(config.diffusion.dtype.as_deref().unwrap_or("auto"), &device)?;
-    watch.note(&format!("drawing on {name}, weights in {dtype:?}"));
-    StableDiffusion::load(&model, config, &device, dtype)
+    Ok(model)
 }

@@ -1,8 +1,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::diffusion::hub::Loading;
-use crate::mapping::FrameInputs;
-use crate::{Analysis, Error, Result, Timeline};
+use analysis::Analysis;
+use common::{Error, Result};
+use diffusion::hub::DownloadEvent;
+use serde::Serialize;
+use timeline::{FrameInputs, Timeline};
 
 /// Whoever watches a run, and may end it.
 pub struct Watch<'a> {
@@ -13,13 +15,16 @@ pub struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    pub(super) fn note(&mut self, text: &str) {
+    /// Tells the watcher something that the user should know.
+    pub fn note(&mut self, text: &str) {
         (self.observe)(Event::Note(text));
     }
 
+    /// Ends the run where the flag is raised.
+    ///
     /// # Errors
     /// [`Error::Interrupted`] when the run has to end.
-    pub(super) fn go_on(&self) -> Result<()> {
+    pub fn go_on(&self) -> Result<()> {
         if self.stop.load(Ordering::SeqCst) {
             return Err(Error::Interrupted);
         }
@@ -27,15 +32,16 @@ impl Watch<'_> {
     }
 }
 
-/// What happens during a run, for whoever shows it.
-#[derive(Clone, Copy, Debug)]
+/// What happens during a run, for whoever shows it. As JSON: `{"event": name, "data": value}`.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(tag = "event", content = "data", rename_all = "snake_case")]
 pub enum Event<'a> {
     /// Something that the user should know: what was chosen, what has no effect.
     Note(&'a str),
-    /// A model is being loaded from the hub.
-    Loading(Loading<'a>),
+    /// A model is being downloaded from the hub.
+    Download(DownloadEvent<'a>),
     /// The song was analysed.
-    Heard(&'a Analysis),
+    Analyzed(&'a Analysis),
     /// Probe frames were drawn, to measure how far the picture moves.
     Probes {
         /// Probes drawn so far.

@@ -1,8 +1,8 @@
 //! What is seen of a film's motion: how far the picture goes from each frame to the next.
 
-use crate::perception::Percept;
-use crate::video::FilmReader;
-use crate::{Error, Result};
+use common::{Error, Result};
+use picture::perception::Percept;
+use video::FilmReader;
 
 /// A film's visible steps, one less than it has frames.
 #[derive(Clone, Debug, Default, PartialEq)]

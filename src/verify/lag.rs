@@ -71,9 +71,10 @@ fn refined(steps: &[f64], peak: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::statistics::median;
+    use common::statistics::median;
     use proptest::prelude::*;
+
+    use super::*;
 
     const FRAME_SECS: f64 = 1.0 / 24.0;
 

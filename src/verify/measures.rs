@@ -1,12 +1,12 @@
+use analysis::Analysis;
+use common::statistics::{correlation, median, quantile, rank_correlation};
 use serde::{Deserialize, Serialize};
+use video::Probe;
 
 use super::change::VisibleChange;
 use super::lag::{Lag, lags};
 use super::sections::{SectionSpeed, section_speeds};
 use super::smoothness::{frozen_share, istd, largest_over_median, steady_passages};
-use crate::Analysis;
-use crate::statistics::{correlation, median, quantile, rank_correlation};
-use crate::video::Probe;
 
 /// Strength from which on an onset is strong, 0..=1 over the song.
 pub const STRONG: f64 = 0.6;

@@ -1,7 +1,7 @@
 //! Proof that a film moves with its music, measured in the finished file: its frames are decoded, its soundtrack is
 //! listened to, and both are held against each other and against the timeline that travels with the film.
 //!
-//! A *step* is how far the picture goes from one frame to the next ([`Percept::distance`](crate::perception::Percept)),
+//! A *step* is how far the picture goes from one frame to the next ([`Percept::distance`](picture::perception::Percept)),
 //! seen when the later frame is shown.
 //!
 //! | measure | what it is | good |
@@ -47,11 +47,14 @@ pub use verdict::Verdict;
 
 use std::path::Path;
 
+use analysis::{AnalysisConfig, analyze};
+use audio::Track;
+use common::Result;
 use serde::Serialize;
+use timeline::Timeline;
+use video::{FilmReader, Probe};
 
-use crate::analysis::{AnalysisConfig, analyze};
-use crate::video::{self, FilmReader, Probe};
-use crate::{Result, Timeline, Track, provenance};
+use crate::provenance;
 
 /// What was found in a film.
 #[derive(Clone, Debug, Serialize)]
@@ -74,7 +77,7 @@ pub struct Verification {
 /// each decoded frame, and may end the work by an error.
 ///
 /// # Errors
-/// [`Error::Input`](crate::Error::Input) for a file that isn't an MP4 film or is damaged, [`Error::Io`](crate::Error::Io)
+/// [`Error::Input`](common::Error::Input) for a file that isn't an MP4 film or is damaged, [`Error::Io`](common::Error::Io)
 /// for one that can't be read, and those of `observe`. What a whole film merely lacks is listed in
 /// [`missing`](Verification::missing).
 pub fn verify(
@@ -129,7 +132,7 @@ pub fn verify(
     })
 }
 
-fn listen(film: &Path) -> Result<(Track, crate::Analysis)> {
+fn listen(film: &Path) -> Result<(Track, analysis::Analysis)> {
     let track = Track::open(film)?;
     let analysis = analyze(&track, &AnalysisConfig::default())?;
     Ok((track, analysis))

@@ -1,7 +1,8 @@
+use common::statistics::{median, quantile};
+use common::units::format_secs;
+use plot::{Anchor, Figure, Panel, Text, palette};
+
 use super::{Evidence, REACH_SECS, Verification};
-use crate::plot::{Anchor, Figure, Panel, Text, palette};
-use crate::statistics::{median, quantile};
-use crate::units::format_secs;
 
 const WIDTH: f64 = 1400.0;
 const HEIGHT: f64 = 956.0;

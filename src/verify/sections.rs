@@ -1,7 +1,7 @@
 //! How fast a film moves in each section of its song.
 
-use crate::analysis::Section;
-use crate::statistics::mean;
+use analysis::Section;
+use common::statistics::mean;
 
 /// A section's energy beside the speed that is seen in it.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]

@@ -1,6 +1,6 @@
 //! How evenly a film moves: measures of the visible steps from frame to frame.
 
-use crate::statistics::{mean, median};
+use common::statistics::{mean, median};
 
 /// A step below this share of the median step counts as frozen.
 pub const FROZEN: f64 = 0.1;
@@ -10,7 +10,7 @@ pub const FROZEN: f64 = 0.1;
 pub fn istd(steps: &[f64]) -> Option<f64> {
     let mean = mean(steps)?;
     let squares: Vec<f64> = steps.iter().map(|step| (step - mean).powi(2)).collect();
-    let deviation = crate::statistics::mean(&squares)?.sqrt();
+    let deviation = common::statistics::mean(&squares)?.sqrt();
     (mean > 0.0).then(|| deviation / mean)
 }
 

@@ -51,7 +51,7 @@ fn facts_are_there_for_other_programs() {
         .unwrap()
         .tags
         .facts;
-    let timeline = visualize::Timeline::load(bench.path("plan.json")).unwrap();
+    let timeline = visualize::timeline::Timeline::load(bench.path("plan.json")).unwrap();
     assert_eq!(facts["seed"], "7");
     assert_eq!(facts["model"], "bundled");
     assert_eq!(facts["weights_sha256"], timeline.render.weights_sha256);

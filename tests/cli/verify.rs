@@ -74,10 +74,22 @@ fn a_film_without_a_timeline_is_measured_against_its_own_sound() {
 fn the_sound_of_every_codec_is_heard() {
     let bench = Bench::new();
     for (song, bytes) in [
-        ("a.mp3", &include_bytes!("../audio/pulse.mp3")[..]),
-        ("b.m4a", include_bytes!("../audio/pulse.m4a")),
-        ("c.opus", include_bytes!("../audio/pulse.opus")),
-        ("d.flac", include_bytes!("../audio/pulse.flac")),
+        (
+            "a.mp3",
+            &include_bytes!("../../crates/audio/tests/audio/pulse.mp3")[..],
+        ),
+        (
+            "b.m4a",
+            include_bytes!("../../crates/audio/tests/audio/pulse.m4a"),
+        ),
+        (
+            "c.opus",
+            include_bytes!("../../crates/audio/tests/audio/pulse.opus"),
+        ),
+        (
+            "d.flac",
+            include_bytes!("../../crates/audio/tests/audio/pulse.flac"),
+        ),
     ] {
         bench.write(song, bytes);
         bench
@@ -106,7 +118,10 @@ fn what_is_no_film_is_refused() {
 #[test]
 fn films_of_other_programs_are_measured() {
     let bench = Bench::new();
-    bench.write("other.mp4", include_bytes!("../video/b_frames.mp4"));
+    bench.write(
+        "other.mp4",
+        include_bytes!("../../crates/video/tests/video/b_frames.mp4"),
+    );
     let found = bench
         .run(&["verify", "other.mp4", "--json"])
         .assert_done()

@@ -15,10 +15,8 @@ use std::process::Command;
 use candle_core::{DType, Device};
 use compare::{Tolerance, check};
 use image::RgbImage;
-use visualize::camera::View;
-use visualize::config::{RenderConfig, Size};
 use visualize::diffusion::{ModelSource, Renderer, StableDiffusion};
-use visualize::mapping::{FrameInputs, NoiseMix};
+use visualize::timeline::{FrameInputs, NoiseMix, RenderConfig, Size, View};
 
 /// What fast kernels may change from machine to machine.
 const FRAMES: Tolerance = Tolerance {

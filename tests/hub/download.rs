@@ -153,8 +153,8 @@ fn a_cut_transfer_goes_on_where_it_stopped() {
 fn a_killed_run_is_continued_by_the_next() {
     let bench = Bench::new();
     let id = "owner/name".parse().unwrap();
-    let mut stop_midway = |loading: Loading<'_>| match loading {
-        Loading::Bytes { n_done, .. } if n_done > 600_000 => Err(Error::Interrupted),
+    let mut stop_midway = |loading: DownloadEvent<'_>| match loading {
+        DownloadEvent::Bytes { n_done, .. } if n_done > 600_000 => Err(Error::Interrupted),
         _ => Ok(()),
     };
     let stopped = hub::fetch(&bench.settings, &id, &mut stop_midway);

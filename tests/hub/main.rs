@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use server::Server;
 use tempfile::TempDir;
-use visualize::diffusion::hub::{self, HubId, HubSettings, Loading, Snapshot, Token};
+use visualize::diffusion::hub::{self, DownloadEvent, HubId, HubSettings, Snapshot, Token};
 use visualize::{Error, Result};
 
 const UNET: &str = "unet/diffusion_pytorch_model.safetensors";
@@ -63,8 +63,8 @@ impl Bench {
     fn fetch_and_watch(&self) -> Vec<String> {
         let mut told = Vec::new();
         let id: HubId = "owner/name".parse().unwrap();
-        let mut watch = |loading: Loading<'_>| {
-            if let Loading::Begin { .. } | Loading::Done = loading {
+        let mut watch = |loading: DownloadEvent<'_>| {
+            if let DownloadEvent::Begin { .. } | DownloadEvent::Done = loading {
                 told.push(format!("{loading:?}"));
             }
             Ok(())

@@ -1,0 +1,106 @@
+//! How sure the beats and the tempo are.
+
+use super::inputs::HOPS_PER_FRAME;
+use super::percentile::percentile;
+use super::tracker::Heard;
+
+/// Probabilities, estimated from how plainly the network hears the beats; see `training/README.md`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Confidence {
+    /// That a beat lies within 70 ms of a true one: the expected F-measure.
+    pub beat: f64,
+    /// That the tempo is within 4 % of the true one.
+    pub tempo: f64,
+}
+
+/// Numbers that [`describe`] gives.
+pub(super) const N_TRAITS: usize = 5;
+
+/// What the network heard at the beats, and halfway between; the share of beats where the tempo breaks; how many beats there are;
+/// how many octaves their tempo lies from the likely one.
+pub(super) fn describe(beats: &[(usize, u32)], heard: &Heard<'_>) -> [f64; N_TRAITS] {
+    let values = &heard.activations.beat;
+    let at = |hop: usize| {
+        let frame = hop / HOPS_PER_FRAME;
+        let around = frame.saturating_sub(1)..(frame + 2).min(values.len());
+        let around = values.get(around).unwrap_or_default();
+        f64::from(around.iter().copied().fold(0.0, f32::max))
+    };
+    let n = beats.len().max(1) as f64;
+    let on = beats.iter().map(|(hop, _)| at(*hop)).sum::<f64>() / n;
+    let between = beats.windows(2).map(|w| at((w[0].0 + w[1].0) / 2));
+    let off = between.sum::<f64>() / n;
+    let periods: Vec<f32> = beats.windows(2).map(|w| (w[1].0 - w[0].0) as f32).collect();
+    let is_break = |w: &&[f32]| (w[1] / w[0] - 1.0).abs() > 0.15;
+    let n_breaks = periods.windows(2).filter(is_break).count() as f64;
+    let octaves = match heard.period {
+        Some(likely) if !periods.is_empty() => (percentile(&periods, 0.5) / likely).log2().abs(),
+        _ => 1.0,
+    };
+    let octaves = f64::from(octaves.min(1.0));
+    [on, off, n_breaks / n, (n / 20.0).min(1.0), octaves]
+}
+
+/// Bias, then a weight for each trait; see `training/README.md`.
+const BEAT_WEIGHTS: [f64; N_TRAITS + 1] = [-2.71, 5.94, -1.50, -0.02, 0.57, -2.38];
+const TEMPO_WEIGHTS: [f64; N_TRAITS + 1] = [-2.14, 5.42, -2.31, -0.07, 0.45, -3.42];
+
+/// Of beats given as hop and position.
+pub(super) fn of(beats: &[(usize, u32)], heard: &Heard<'_>) -> Confidence {
+    let traits = describe(beats, heard);
+    let probability = |weights: &[f64; N_TRAITS + 1]| {
+        let sum: f64 = weights[1..].iter().zip(traits).map(|(w, t)| w * t).sum();
+        1.0 / (1.0 + (-(weights[0] + sum)).exp())
+    };
+    Confidence {
+        beat: probability(&BEAT_WEIGHTS),
+        tempo: probability(&TEMPO_WEIGHTS),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use audio::Track;
+
+    use super::super::analyze::tracker_of;
+    use super::super::features::Features;
+    use super::super::hear::hear;
+    use super::super::hops::HOP_SECS;
+    use super::super::{AnalysisConfig, bars, onset, rhythm, tempo};
+    use super::*;
+
+    /// For each WAV file a `.traits` file: JSON with what [`describe`] says, the beats it is said of, and what
+    /// [`bars::describe`] says of each.
+    #[test]
+    #[ignore = "writes what the confidences are fitted to; see training/README.md"]
+    fn training_traits() {
+        let config = AnalysisConfig::default();
+        for entry in std::fs::read_dir(std::env::var("TRAINING_MUSIC").unwrap()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|e| e != "wav") {
+                continue;
+            }
+            let track = Track::open(&path).unwrap();
+            let features = Features::of(&track).unwrap();
+            let (strength, activations) = hear(&features);
+            let onsets = onset::find(&features, &strength, &activations);
+            let heard = Heard {
+                features: &features,
+                strength: &strength,
+                activations: &activations,
+                period: tempo::period(&features, &strength, &onsets, None),
+                config: &config,
+            };
+            let tracker = tracker_of(config.tracker, track.sample_rate_hz).unwrap();
+            let kept = rhythm::kept(&tracker.finish(&heard).unwrap(), &heard, &onsets);
+            let beats: Vec<f64> = kept.iter().map(|b| b.0 as f64 * HOP_SECS).collect();
+            let hops: Vec<usize> = kept.iter().map(|b| b.0).collect();
+            let row = serde_json::json!({
+                "traits": describe(&kept, &heard),
+                "beats": beats,
+                "signs": bars::describe(&hops, &heard),
+            });
+            std::fs::write(path.with_extension("traits"), row.to_string()).unwrap();
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! One pass over the samples: everything that later steps need, at a few kilobytes for each second of sound.
+
+mod envelopes;
+mod levels;
+mod pitches;
+mod spectrogram;
+mod spectrum;
+mod sums;
+
+pub(super) use envelopes::Envelopes;
+pub(super) use levels::{FLOOR_DB, from_step};
+pub(super) use spectrogram::LogSpectrogram;
+pub(super) use spectrum::Spectrum;
+
+use audio::Track;
+use common::Result;
+use envelopes::EnvelopeFollower;
+use levels::db;
+use pitches::Pitches;
+use spectrogram::Filterbank;
+use sums::sum;
+
+use super::hops::{HOP_SECS, Hops};
+use super::percentile::percentile;
+use super::resample::ANALYSIS_RATE_HZ;
+use super::stream::{self, Batch};
+
+/// STFT length in samples at [`ANALYSIS_RATE_HZ`]: 42.7 ms.
+pub const N_FFT: usize = 1024;
+/// STFT length for the semitones: 85 ms.
+const N_FFT_SEMITONES: usize = 2048;
+/// STFT length for harmony: 171 ms, which tells semitones apart from 100 Hz up.
+const N_FFT_HARMONY: usize = 4096;
+/// Hops between two chroma vectors: 50 ms.
+pub const HOPS_PER_CHROMA: usize = 5;
+/// Longest song for which room is taken beforehand; longer ones make it as they go.
+const MAX_RESERVED_SECS: f64 = 24.0 * 3600.0;
+/// Hops further below the song's loudest than this are silence, and have no say in what is loud.
+const SILENCE_DB: f32 = 60.0;
+/// Where the mid and the high band start.
+const SPLITS_HZ: [f32; 2] = [200.0, 2500.0];
+
+/// What was heard, before any decision.
+#[derive(Default)]
+pub(super) struct Features {
+    pub n_hops: usize,
+    /// Bands of a fifth to a sixth of an octave.
+    pub spectrogram: LogSpectrogram,
+    /// Bands of a semitone, over longer windows: soft notes stand out between those that sound on.
+    pub semitones: LogSpectrogram,
+    /// RMS of the low, mid and high band around each hop, relative to full scale.
+    pub bands: Vec<[f32; 3]>,
+    /// RMS around each hop in dB relative to full scale.
+    pub loudness_db: Vec<f32>,
+    /// Energy of each pitch class (C = 0) from 200 Hz to 2.1 kHz, each [`HOPS_PER_CHROMA`] hops.
+    pub chroma: Vec<[f32; 12]>,
+    /// Energy of each pitch class below 260 Hz, likewise.
+    pub bass_chroma: Vec<[f32; 12]>,
+    pub envelopes: Envelopes,
+}
+
+impl Features {
+    /// Hears a whole track.
+    ///
+    /// # Errors
+    /// As for [`Track::blocks`].
+    pub fn of(track: &Track) -> Result<Self> {
+        let mut extractor = FeatureExtractor::new(track.duration_secs);
+        let hear = |batch: &Batch| {
+            extractor.push(&batch.resampled);
+            Ok(())
+        };
+        stream::listen(track, hear, |_| ())?;
+        Ok(extractor.finish())
+    }
+
+    /// Level that the loudest twentieth of what sounds reaches, in dB relative to full scale.
+    pub fn song_db(&self) -> f32 {
+        let levels_db = &self.loudness_db;
+        let loudest_db = levels_db.iter().copied().fold(f32::MIN, f32::max);
+        let sounding = levels_db.iter().copied();
+        let sounding = sounding.filter(|db| *db > loudest_db - SILENCE_DB);
+        percentile(&sounding.collect::<Vec<_>>(), 0.95)
+    }
+}
+
+/// Builds [`Features`] from a stream of mono samples at [`ANALYSIS_RATE_HZ`].
+pub(super) struct FeatureExtractor {
+    hops: Hops,
+    follower: EnvelopeFollower,
+    spectra: Spectra,
+    features: Features,
+}
+
+impl FeatureExtractor {
+    /// For about `duration_secs` of sound. Room for it is taken at once: vectors that grow by doubling would need half as
+    /// much memory again.
+    pub fn new(duration_secs: f64) -> Self {
+        let duration_secs = duration_secs.min(MAX_RESERVED_SECS);
+        let n_hops = (duration_secs / HOP_SECS) as usize + 2;
+        let n_chroma = n_hops / HOPS_PER_CHROMA + 2;
+        let spectra = Spectra::new();
+        Self {
+            hops: Hops::new(N_FFT_HARMONY),
+            follower: EnvelopeFollower::default(),
+            features: Features {
+                n_hops: 0,
+                spectrogram: LogSpectrogram::new(&spectra.bands, n_hops),
+                semitones: LogSpectrogram::new(&spectra.semitones, n_hops),
+                bands: Vec::with_capacity(n_hops),
+                loudness_db: Vec::with_capacity(n_hops),
+                chroma: Vec::with_capacity(n_chroma),
+                bass_chroma: Vec::with_capacity(n_chroma),
+                envelopes: Envelopes::for_secs(duration_secs),
+            },
+            spectra,
+        }
+    }
+
+    /// Takes the next samples.
+    pub fn push(&mut self, samples: &[f32]) {
+        let features = &mut self.features;
+        self.follower.push(samples, &mut features.envelopes);
+        self.hops.push(samples, |idx, window| {
+            self.spectra.add(idx, window, features)
+        });
+    }
+
+    /// Ends the stream. Hops reach to the last sample.
+    pub fn finish(mut self) -> Features {
+        let features = &mut self.features;
+        self.hops
+            .finish(|idx, window| self.spectra.add(idx, window, features));
+        self.features
+    }
+}
+
+/// The spectra of a hop, and what is read from them.
+struct Spectra {
+    short: Spectrum,
+    medium: Spectrum,
+    long: Spectrum,
+    bands: Filterbank,
+    semitones: Filterbank,
+    /// Bins at which the mid and the high band start.
+    splits: [usize; 2],
+    pitches: Pitches,
+}
+
+impl Spectra {
+    fn new() -> Self {
+        Self {
+            short: Spectrum::new(N_FFT),
+            medium: Spectrum::new(N_FFT_SEMITONES),
+            long: Spectrum::new(N_FFT_HARMONY),
+            bands: Filterbank::new(N_FFT, 6, 30.0..10_500.0),
+            semitones: Filterbank::new(N_FFT_SEMITONES, 12, 60.0..5000.0),
+            splits: SPLITS_HZ
+                .map(|hz| (hz * N_FFT as f32 / ANALYSIS_RATE_HZ as f32).ceil() as usize),
+            pitches: Pitches::new(),
+        }
+    }
+
+    /// Adds hop `hop_idx`, of which `window` is the longest window, to `features`.
+    fn add(&mut self, hop_idx: usize, window: &[f32], features: &mut Features) {
+        let inner = |n: usize| &window[(N_FFT_HARMONY - n) / 2..(N_FFT_HARMONY + n) / 2];
+        let power = self.short.power(inner(N_FFT));
+        let [mid, high] = self.splits;
+        let bands = [&power[..mid], &power[mid..high], &power[high..]].map(sum);
+        features.bands.push(bands.map(f32::sqrt));
+        features.loudness_db.push(db(bands.iter().sum()));
+        features.spectrogram.push(&self.bands, power);
+        let power = self.medium.power(inner(N_FFT_SEMITONES));
+        features.semitones.push(&self.semitones, power);
+        if hop_idx.is_multiple_of(HOPS_PER_CHROMA) {
+            let (chroma, bass) = self.pitches.chroma_of(self.long.power(window));
+            features.chroma.push(chroma);
+            features.bass_chroma.push(bass);
+        }
+        features.n_hops = hop_idx + 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn features(samples: &[f32]) -> Features {
+        let mut extractor = FeatureExtractor::new(1.0);
+        extractor.push(samples);
+        extractor.finish()
+    }
+
+    fn sine(hz: f32, secs: f32) -> Vec<f32> {
+        let n = (secs * 24_000.0) as usize;
+        (0..n)
+            .map(|i| (i as f32 / 24_000.0 * hz * std::f32::consts::TAU).sin())
+            .collect()
+    }
+
+    #[test]
+    fn a_full_scale_sine_is_3_db_below_full_scale() {
+        let features = features(&sine(1000.0, 1.0));
+        assert_eq!(features.n_hops, 100);
+        assert!((features.loudness_db[50] + 3.01).abs() < 0.05);
+        let [low, mid, high] = features.bands[50];
+        assert!(mid > 0.7 && low < 0.01 && high < 0.01);
+    }
+
+    #[test]
+    fn chroma_names_the_pitch() {
+        let of_a = features(&sine(440.0, 1.0));
+        let chroma = of_a.chroma[10];
+        assert!(
+            chroma
+                .iter()
+                .enumerate()
+                .all(|(i, c)| i == 9 || *c < 0.01 * chroma[9])
+        );
+        let of_bass_e = features(&sine(82.4, 1.0));
+        let bass = of_bass_e.bass_chroma[10];
+        assert!(
+            bass.iter()
+                .enumerate()
+                .all(|(i, c)| i == 4 || *c < 0.05 * bass[4])
+        );
+    }
+
+    #[test]
+    fn silence_is_at_the_floor() {
+        let features = features(&[0.0; 24_000]);
+        assert!(
+            features
+                .loudness_db
+                .iter()
+                .all(|l| (*l - FLOOR_DB).abs() < 1e-3)
+        );
+        assert_eq!(features.envelopes.low.len(), 1000);
+    }
+}

@@ -1,0 +1,323 @@
+//! The file of corrections beside a song: beats, downbeats and sections in lines that people can edit.
+
+use std::fmt::Write as _;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use common::text_file::{self, Line, TextError, suggest, trimmed};
+use common::{Error, Result};
+
+use super::super::Analysis;
+use super::beats_file::{check_time, position, time};
+use super::{GivenBeat, GivenSection, TimeSignature};
+
+/// What stands behind `tempo:` and `meter:` where the listed beats decide.
+const FROM_BEATS: &str = "beats";
+const HEADINGS: [&str; 4] = ["tempo", "meter", "beats", "sections"];
+/// Allowed tempi in beats per minute.
+const TEMPO_RANGE_BPM: (f64, f64) = (20.0, 400.0);
+
+/// What a file of corrections says. What it doesn't is heard.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Fix {
+    pub tempo_bpm: Option<f64>,
+    pub signature: Option<TimeSignature>,
+    pub beats: Option<Vec<GivenBeat>>,
+    pub sections: Option<Vec<GivenSection>>,
+}
+
+/// Where the corrections of a song lie: beside it, named like it with `.fix.txt` behind.
+pub fn fix_path(song: &Path) -> PathBuf {
+    let mut name = song.file_name().unwrap_or_default().to_owned();
+    name.push(".fix.txt");
+    song.with_file_name(name)
+}
+
+/// What was heard as a file of corrections, to be edited.
+pub fn fix_text(analysis: &Analysis) -> String {
+    let song = analysis
+        .track
+        .path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy();
+    let mut text = format!(
+        "# What is heard in {song}, to be corrected by hand.\n\
+         #\n\
+         # While this file lies beside the song, `visualize analyze`, `plan` and films go by it; --no-fix leaves it out.\n\
+         # A part that you delete (a heading with all of its lines) is heard anew. Everything behind # is a comment.\n\
+         # Times are seconds from the song's start, or m:ss.sss, and ascend.\n\n\
+         # A number here, such as `tempo: 87` or `meter: 3/4`, has the beats found anew with it; the list below is then\n\
+         # left out.\n"
+    );
+    // Writing to a string can't fail.
+    let _ = match analysis.tempo_bpm {
+        Some(bpm) => writeln!(text, "tempo: {FROM_BEATS}  # {bpm:.2} a minute"),
+        None => writeln!(text, "# no beats were found; `tempo: 120` may help"),
+    };
+    if !analysis.beats.is_empty() {
+        let _ = writeln!(
+            text,
+            "meter: {FROM_BEATS}  # {} in a bar",
+            analysis.beats_per_bar()
+        );
+        text += "\n# Time and position in the bar; 1 is a downbeat.\nbeats:\n";
+        for beat in &analysis.beats {
+            let _ = writeln!(text, "{:11.6}  {}", beat.time_secs, beat.position_in_bar);
+        }
+    }
+    text += "\n# Start and name; a section ends where the next one starts, the last with the song. Alike sections share a name.\n\
+             sections:\n";
+    for section in &analysis.sections {
+        let label: String = section
+            .label
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
+        let _ = writeln!(text, "{:11.6}  {label}", section.start_secs);
+    }
+    text
+}
+
+/// Reads the corrections of a song of `duration_secs`.
+///
+/// # Errors
+/// [`Error::Io`], and [`Error::Text`] with the place of what can't be understood.
+pub(super) fn read(path: &Path, duration_secs: f64) -> Result<Fix> {
+    let bytes = text_file::read(path)?;
+    parse(path, &bytes, duration_secs).map_err(|error| Error::Text(Box::new(error)))
+}
+
+fn parse(path: &Path, bytes: &[u8], duration_secs: f64) -> Result<Fix, TextError> {
+    let mut fix = Fix::default();
+    let mut seen: Vec<&str> = Vec::new();
+    for line in text_file::lines(path, bytes)? {
+        let body = without_comment(&line);
+        let text = line.text.get(body.clone()).unwrap_or_default();
+        if text.is_empty() {
+            continue;
+        }
+        if let Some((heading, value)) = heading(&line, &body) {
+            let name = line.text.get(heading.clone()).unwrap_or_default();
+            let Some(known) = HEADINGS.into_iter().find(|known| *known == name) else {
+                return Err(line
+                    .error(heading, format!("there is no part \"{name}\""))
+                    .with_hint(suggest(name, &HEADINGS)));
+            };
+            if seen.contains(&known) {
+                return Err(line.error(heading, format!("\"{known}\" stands here twice")));
+            }
+            seen.push(known);
+            begin(&line, known, value, &mut fix)?;
+            continue;
+        }
+        let part = seen.last().copied().unwrap_or_default();
+        row(&line, body, part, duration_secs, &mut fix)?;
+    }
+    Ok(fix)
+}
+
+/// The line without blanks at its ends and without what stands behind a `#`, which begins a word.
+fn without_comment(line: &Line<'_>) -> Range<usize> {
+    let is_start = |at: usize| {
+        line.text[..at]
+            .chars()
+            .next_back()
+            .is_none_or(char::is_whitespace)
+    };
+    let mut signs = line.text.match_indices('#');
+    let end = signs
+        .find(|(at, _)| is_start(*at))
+        .map_or(line.text.len(), |(at, _)| at);
+    trimmed(line, 0..end)
+}
+
+/// Name and value of a line such as `tempo: 120`; times have no letter in front of their colon.
+fn heading(line: &Line<'_>, body: &Range<usize>) -> Option<(Range<usize>, Range<usize>)> {
+    let text = line.text.get(body.clone())?;
+    let length = text.find(':')?;
+    let name = text.get(..length)?;
+    let is_name = !name.is_empty()
+        && name
+            .chars()
+            .all(|c| c.is_alphabetic() || c == '_' || c == '-');
+    is_name.then(|| {
+        let name = body.start..body.start + length;
+        let value = trimmed(line, name.end + 1..body.end);
+        (name, value)
+    })
+}
+
+fn begin(line: &Line<'_>, part: &str, value: Range<usize>, fix: &mut Fix) -> Result<(), TextError> {
+    let text = line.text.get(value.clone()).unwrap_or_default();
+    match part {
+        "tempo" | "meter" if text == FROM_BEATS => {}
+        "tempo" => {
+            let (least, most) = TEMPO_RANGE_BPM;
+            let bpm = text.parse().ok().filter(|bpm| (least..=most).contains(bpm));
+            fix.tempo_bpm = Some(bpm.ok_or_else(|| {
+                line.error(value, format!("\"{text}\" is not a tempo"))
+                    .with_hint(format!(
+                        "give beats per minute from {least} to {most}, or \"{FROM_BEATS}\""
+                    ))
+            })?);
+        }
+        "meter" => {
+            let signature = text.parse::<TimeSignature>();
+            fix.signature = Some(signature.map_err(|form| {
+                line.error(value, format!("\"{text}\" is not a meter"))
+                    .with_hint(format!("{form}, or \"{FROM_BEATS}\""))
+            })?);
+        }
+        _ if !text.is_empty() => {
+            return Err(line
+                .error(value, "nothing can stand behind this heading")
+                .with_hint("each beat and each section has a line of its own below"));
+        }
+        "beats" => fix.beats = Some(Vec::new()),
+        _ => fix.sections = Some(Vec::new()),
+    }
+    Ok(())
+}
+
+/// Reads a line below a heading.
+fn row(
+    line: &Line<'_>,
+    body: Range<usize>,
+    part: &str,
+    duration_secs: f64,
+    fix: &mut Fix,
+) -> Result<(), TextError> {
+    let text = line.text.get(body.clone()).unwrap_or_default();
+    let length = text.find(char::is_whitespace).unwrap_or(text.len());
+    let time_at = body.start..body.start + length;
+    let rest = trimmed(line, time_at.end..body.end);
+    let rest_text = line.text.get(rest.clone()).unwrap_or_default();
+    match (part, &mut fix.beats, &mut fix.sections) {
+        ("beats", Some(beats), _) => {
+            let time_secs = time(line, &time_at)?;
+            check_time(
+                line,
+                &time_at,
+                time_secs,
+                beats.last().map(|b| b.time_secs),
+                duration_secs,
+            )?;
+            let position_in_bar = if rest.is_empty() {
+                None
+            } else {
+                Some(position(line, &rest)?)
+            };
+            beats.push(GivenBeat {
+                time_secs,
+                position_in_bar,
+            });
+            Ok(())
+        }
+        ("sections", _, Some(sections)) => {
+            let start_secs = time(line, &time_at)?;
+            check_time(
+                line,
+                &time_at,
+                start_secs,
+                sections.last().map(|s| s.start_secs),
+                duration_secs,
+            )?;
+            if rest.is_empty() {
+                return Err(line
+                    .error(time_at, "this section has no name")
+                    .with_hint("such as: 12.5  chorus"));
+            }
+            sections.push(GivenSection {
+                start_secs,
+                label: rest_text.to_owned(),
+            });
+            Ok(())
+        }
+        _ => Err(line
+            .error(body, "this belongs to no part")
+            .with_hint("lines stand below a heading: \"beats:\" or \"sections:\"")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_songs::Song;
+
+    fn parsed(text: &str) -> Result<Fix, TextError> {
+        parse(Path::new("song.flac.fix.txt"), text.as_bytes(), 100.0)
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let mut analysis = Song::default().analysis();
+        analysis.sections[1].label = "loud # part: two".to_owned();
+        let fix = parsed(&fix_text(&analysis)).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!((fix.tempo_bpm, fix.signature), (None, None));
+        let beats = fix.beats.unwrap();
+        assert_eq!(beats.len(), analysis.beats.len());
+        for (given, heard) in beats.iter().zip(&analysis.beats) {
+            assert!((given.time_secs - heard.time_secs).abs() < 1e-9);
+            assert_eq!(given.position_in_bar, Some(heard.position_in_bar));
+        }
+        let sections = fix.sections.unwrap();
+        assert_eq!(sections.len(), 4);
+        assert_eq!(sections[1].label, "loud");
+        assert_eq!(sections[3].label, "chorus");
+    }
+
+    #[test]
+    fn parts_may_be_missing() {
+        assert_eq!(parsed("# nothing\n\n").unwrap(), Fix::default());
+        let fix =
+            parsed("tempo: 87.5\nmeter: 6/8 # slow\nsections:\n0 A\n1:10.5 outro part\n").unwrap();
+        assert_eq!(fix.tempo_bpm, Some(87.5));
+        assert_eq!(fix.signature.map(TimeSignature::beats_per_bar), Some(2));
+        assert_eq!(fix.beats, None);
+        let sections = fix.sections.unwrap();
+        assert_eq!(
+            (sections[1].start_secs, sections[1].label.as_str()),
+            (70.5, "outro part")
+        );
+    }
+
+    #[test]
+    fn faults_are_shown_in_their_place() {
+        for (text, line, column, reason) in [
+            ("beat:\n", 1, 1, "no part"),
+            ("tempo: fast\n", 1, 8, "not a tempo"),
+            ("tempo: 1e9\n", 1, 8, "not a tempo"),
+            ("meter: 9/9\n", 1, 8, "not a meter"),
+            ("tempo: 90\ntempo: 91\n", 2, 1, "twice"),
+            ("beats: 1\n", 1, 8, "nothing"),
+            ("0.5 1\n", 1, 1, "no part"),
+            ("tempo: 90\n0.5 1\n", 2, 1, "no part"),
+            ("beats:\n 0.5 1\n 0.4 2\n", 3, 2, "not after"),
+            ("beats:\n0.5 x\n", 2, 5, "not a position"),
+            ("beats:\n0.5 1 2\n", 2, 5, "not a position"),
+            ("beats:\n100 1\n", 2, 1, "song ends"),
+            ("beats:\nabc 1\n", 2, 1, ""),
+            ("sections:\n0\n", 2, 1, "no name"),
+            ("sections:\n5 A\n5 B\n", 3, 1, "not after"),
+        ] {
+            let error = parsed(text).unwrap_err();
+            let place = error.place.clone().unwrap_or_default();
+            assert_eq!(
+                (place.line, place.column),
+                (line, column),
+                "{text:?}: {error}"
+            );
+            assert!(error.reason.contains(reason), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_file_lies_beside_the_song() {
+        assert_eq!(
+            fix_path(Path::new("a/song.flac")),
+            Path::new("a/song.flac.fix.txt")
+        );
+        assert_eq!(fix_path(Path::new("song")), Path::new("song.fix.txt"));
+    }
+}

@@ -1,0 +1,112 @@
+//! What the user gives instead of what is heard: beats from a file, tempo, meter, and the corrections beside the song.
+//!
+//! | file | task |
+//! |---|---|
+//! | `signature.rs` | [`TimeSignature`] |
+//! | `beats_file.rs`, `midi.rs` | beats from label tracks, tables, MIDI |
+//! | `fix.rs` | the file of corrections |
+//! | `rhythm.rs` | given beats to a rhythm |
+
+mod beats_file;
+mod fix;
+mod midi;
+mod rhythm;
+mod signature;
+
+pub use fix::{fix_path, fix_text};
+pub(super) use rhythm::rhythm;
+pub use signature::TimeSignature;
+
+use std::path::Path;
+
+use common::{Error, Result};
+
+use super::{AnalysisConfig, Corrections};
+
+/// A beat from a file.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct GivenBeat {
+    pub time_secs: f64,
+    /// From 1; worked out where it isn't given.
+    pub position_in_bar: Option<u32>,
+}
+
+/// A section from a file; it ends where the next one starts.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct GivenSection {
+    pub start_secs: f64,
+    pub label: String,
+}
+
+/// All that was given, flags before files.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    pub beats: Option<Vec<GivenBeat>>,
+    pub sections: Option<Vec<GivenSection>>,
+    pub tempo_bpm: Option<f64>,
+    pub meter: Option<u32>,
+    /// Where beats and sections come from.
+    pub corrections: Corrections,
+}
+
+impl Given {
+    /// Reads the files that `config` names, for a song of `duration_secs`.
+    ///
+    /// Beats of `beats_path` go before those of the corrections. A tempo or a meter, as a setting or in the corrections, has
+    /// the beats found anew.
+    ///
+    /// # Errors
+    /// Those of the files; [`Error::Config`] where beats are given twice over.
+    pub fn read(config: &AnalysisConfig, duration_secs: f64) -> Result<Self> {
+        let mut given = Self {
+            tempo_bpm: config.tempo_bpm,
+            meter: config.meter,
+            ..Self::default()
+        };
+        let is_set = config.tempo_bpm.is_some() || config.meter.is_some();
+        if let Some(path) = &config.beats_path {
+            if config.tempo_bpm.is_some() {
+                return Err(Error::Config {
+                    name: "tempo",
+                    value: "used with `beats`".to_owned(),
+                    allowed: "the beats have a tempo of their own; leave out one of them"
+                        .to_owned(),
+                });
+            }
+            let file = beats_file::read(path, duration_secs)?;
+            given.set_beats(file.beats, path);
+            if !file.sections.is_empty() {
+                given.set_sections(file.sections, path);
+            }
+        }
+        if let Some(path) = &config.fix_path {
+            let fix = fix::read(path, duration_secs)?;
+            let is_heard_anew = fix.tempo_bpm.is_some() || fix.signature.is_some();
+            if config.beats_path.is_none() && !is_set {
+                given.tempo_bpm = fix.tempo_bpm;
+                given.meter = fix.signature.map(TimeSignature::beats_per_bar);
+                if let Some(beats) = fix.beats.filter(|_| !is_heard_anew) {
+                    given.set_beats(beats, path);
+                } else if is_heard_anew {
+                    given.corrections.tempo = Some(path.to_owned());
+                }
+            }
+            if let (Some(sections), None) = (fix.sections, &given.sections) {
+                given.set_sections(sections, path);
+            }
+        }
+        Ok(given)
+    }
+
+    fn set_beats(&mut self, beats: Vec<GivenBeat>, path: &Path) {
+        self.beats = Some(beats);
+        self.corrections.beats = Some(path.to_owned());
+    }
+
+    fn set_sections(&mut self, sections: Vec<GivenSection>, path: &Path) {
+        if !sections.is_empty() {
+            self.sections = Some(sections);
+            self.corrections.sections = Some(path.to_owned());
+        }
+    }
+}

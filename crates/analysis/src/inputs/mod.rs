@@ -1,0 +1,201 @@
+//! What the networks in [`super::network`] hear: logarithmic spectrograms relative to what is loud around, how each of their
+//! bands rises, attacks, and how harmony changes.
+
+mod attacks;
+mod compression;
+mod harmony;
+mod reference;
+
+pub(super) use attacks::N_ATTACKS;
+pub(super) use harmony::N_HARMONY;
+
+use std::ops::Range;
+
+use super::features::{Features, LogSpectrogram};
+use compression::Compression;
+
+/// Hops over which bands rise.
+pub(super) const LAG_HOPS: usize = 2;
+/// Hops to a frame of harmony, and of beats: 20 ms.
+pub(super) const HOPS_PER_FRAME: usize = 2;
+
+/// A song as the networks hear it.
+pub(super) struct Inputs<'a> {
+    features: &'a Features,
+    /// Level of what counts as loud around each hop, in dB relative to full scale.
+    reference_db: Vec<f32>,
+    harmony: Vec<[f32; N_HARMONY]>,
+    compression: Compression,
+}
+
+impl<'a> Inputs<'a> {
+    pub fn of(features: &'a Features) -> Self {
+        Self {
+            features,
+            reference_db: reference::levels(features),
+            harmony: harmony::changes(features),
+            compression: Compression::new(),
+        }
+    }
+
+    pub fn n_hops(&self) -> usize {
+        self.features.n_hops
+    }
+
+    fn reference_db(&self, hop_idx: usize) -> f32 {
+        let reference_db = self.reference_db.get(hop_idx);
+        reference_db
+            .or(self.reference_db.last())
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// The bands of the spectrogram and how they rise, from `first_hop` on.
+    pub fn bands(&self, first_hop: usize) -> Rising<'_> {
+        Rising::new(self, &self.features.spectrogram, first_hop)
+    }
+
+    /// What the network of beats hears: `[hop][level of each band, then rise of each]`.
+    pub fn for_beats(&self, hops: Range<usize>) -> Vec<f32> {
+        let mut rising = self.bands(hops.start);
+        let mut rows = Vec::with_capacity(hops.len() * 2 * rising.n_bands());
+        for _ in hops {
+            rising.next_into(&mut rows);
+        }
+        rows
+    }
+
+    /// What the network of onsets hears: `[hop][levels of bands, their rises, levels of semitones, their rises, attacks]`.
+    pub fn for_onsets(&self, hops: Range<usize>) -> Vec<f32> {
+        let mut bands = self.bands(hops.start);
+        let mut semitones = Rising::new(self, &self.features.semitones, hops.start);
+        let width = 2 * (bands.n_bands() + semitones.n_bands()) + N_ATTACKS;
+        let mut rows = Vec::with_capacity(hops.len() * width);
+        for attacks in attacks::around(self, hops) {
+            bands.next_into(&mut rows);
+            semitones.next_into(&mut rows);
+            rows.extend(attacks);
+        }
+        rows
+    }
+
+    /// How harmony changes at a frame.
+    pub fn harmony(&self, frame: usize) -> [f32; N_HARMONY] {
+        self.harmony.get(frame).copied().unwrap_or_default()
+    }
+}
+
+/// Levels of consecutive hops as `ln(1 + amplitude)`, and how far each rises over the loudest of its neighbours [`LAG_HOPS`]
+/// earlier (SuperFlux, Böck and Widmer, DAFx 2013), which a vibrato doesn't raise.
+pub(super) struct Rising<'a> {
+    inputs: &'a Inputs<'a>,
+    spectrogram: &'a LogSpectrogram,
+    next_hop: usize,
+    /// Levels of the next hop and of those before it, newest first.
+    history: [Vec<f32>; LAG_HOPS + 1],
+    rises: Vec<f32>,
+}
+
+impl<'a> Rising<'a> {
+    fn new(inputs: &'a Inputs<'a>, spectrogram: &'a LogSpectrogram, first_hop: usize) -> Self {
+        let row = vec![0.0; spectrogram.n_bands()];
+        let mut rising = Self {
+            inputs,
+            spectrogram,
+            next_hop: first_hop.saturating_sub(LAG_HOPS),
+            history: std::array::from_fn(|_| row.clone()),
+            rises: row,
+        };
+        while rising.next_hop < first_hop {
+            rising.step();
+        }
+        rising
+    }
+
+    pub fn n_bands(&self) -> usize {
+        self.spectrogram.n_bands()
+    }
+
+    /// The rises of the next hop; the first hops of a song have none.
+    pub fn next_rises(&mut self) -> &[f32] {
+        self.step();
+        &self.rises
+    }
+
+    /// Appends the levels of the next hop, then its rises.
+    fn next_into(&mut self, rows: &mut Vec<f32>) {
+        self.step();
+        rows.extend_from_slice(&self.history[0]);
+        rows.extend_from_slice(&self.rises);
+    }
+
+    fn step(&mut self) {
+        self.history.rotate_right(1);
+        let [now, .., before] = &mut self.history;
+        self.spectrogram.read(self.next_hop, now);
+        let reference_db = self.inputs.reference_db(self.next_hop);
+        for level in &mut *now {
+            *level = self.inputs.compression.apply(*level - reference_db);
+        }
+        if self.next_hop >= LAG_HOPS {
+            rises(now, before, &mut self.rises);
+        }
+        self.next_hop += 1;
+    }
+}
+
+fn rises(now: &[f32], before: &[f32], rises: &mut [f32]) {
+    for (band, rise) in rises.iter_mut().enumerate() {
+        let around = &before[band.saturating_sub(1)..(band + 2).min(before.len())];
+        let loudest = around.iter().copied().fold(0.0, f32::max);
+        *rise = (now[band] - loudest).max(0.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use audio::Track;
+
+    use super::*;
+
+    /// For each WAV file a `.input` file: the numbers of hops, of bands and of semitones as u32; then `[hop][band]` and
+    /// `[hop][semitone]` in 1/64 dB relative to the reference as i16; then `[hop][attack]` and `[frame][harmony]` as f32; all
+    /// little-endian.
+    #[test]
+    #[ignore = "writes inputs for training the network; see training/README.md"]
+    fn training_inputs() {
+        let folder = std::env::var("TRAINING_MUSIC").unwrap();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let output = path.with_extension("input");
+            if path.extension().is_none_or(|e| e != "wav") || output.exists() {
+                continue;
+            }
+            let features = Features::of(&Track::open(&path).unwrap()).unwrap();
+            let inputs = Inputs::of(&features);
+            let mut file = std::io::BufWriter::new(std::fs::File::create(output).unwrap());
+            let mut write = |bytes: &[u8]| file.write_all(bytes).unwrap();
+            let spectrograms = [&features.spectrogram, &features.semitones];
+            write(&(features.n_hops as u32).to_le_bytes());
+            for spectrogram in spectrograms {
+                write(&(spectrogram.n_bands() as u32).to_le_bytes());
+            }
+            for spectrogram in spectrograms {
+                let mut row = vec![0.0; spectrogram.n_bands()];
+                for hop_idx in 0..features.n_hops {
+                    spectrogram.read(hop_idx, &mut row);
+                    let relative = row.iter().map(|level| level - inputs.reference_db(hop_idx));
+                    relative.for_each(|l| write(&((l * 64.0) as i16).to_le_bytes()));
+                }
+            }
+            let attacks = attacks::around(&inputs, 0..features.n_hops);
+            let numbers = attacks
+                .as_flattened()
+                .iter()
+                .chain(inputs.harmony.as_flattened());
+            numbers.for_each(|number| write(&number.to_le_bytes()));
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Stage 2: a [`Track`] becomes an [`Analysis`]: what was heard, in seconds of the gapless track. No video
+//! words here.
+
+mod analyze;
+#[cfg(feature = "aubio")]
+mod aubio;
+mod bars;
+mod chain;
+mod click;
+mod confidence;
+mod extent;
+mod features;
+mod given;
+mod hear;
+mod hops;
+mod inputs;
+mod labels;
+mod names;
+mod network;
+mod onset;
+mod percentile;
+mod plot;
+mod pulse;
+mod resample;
+mod rhythm;
+mod sections;
+mod sound;
+mod stems;
+mod stream;
+mod summary;
+mod tempo;
+#[cfg(any(test, feature = "test-songs"))]
+pub mod test_songs;
+mod tracker;
+
+pub use analyze::analyze;
+pub use click::write_clicks;
+pub use given::{TimeSignature, fix_path, fix_text};
+pub use labels::labels;
+pub use plot::plot;
+pub use sound::{Key, Mode, pitch_name};
+pub use stems::StemFile;
+pub use summary::summary;
+pub use tracker::TrackerKind;
+
+use std::path::PathBuf;
+
+use audio::Track;
+use serde::{Deserialize, Serialize};
+
+/// Version of [`Analysis`]'s serialised form. Version 1 lacked what is marked so; it can still be read.
+pub const SCHEMA_VERSION: u32 = 2;
+
+/// Settings of the analysis.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AnalysisConfig {
+    /// How beats are found.
+    pub tracker: TrackerKind,
+    /// The tempo in beats per minute, where the user knows it; the pulse tracker stays within some percent of it.
+    pub tempo_bpm: Option<f64>,
+    /// Beats in a bar, where the user knows it: 3 for 3/4, 4 for 4/4, 2 for 6/8 (its beat is the dotted quarter).
+    pub meter: Option<u32>,
+    /// A file with the beats: a label track of Audacity, a table of times, or MIDI.
+    pub beats_path: Option<PathBuf>,
+    /// The file of corrections to go by, as [`fix_text`] writes it.
+    pub fix_path: Option<PathBuf>,
+    /// Parts of the song in files of their own. Beats are tracked with the one called `drums`.
+    pub stems: Vec<StemFile>,
+}
+
+/// What was heard in a song.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Analysis {
+    /// Version of this type's serialised form.
+    pub schema_version: u32,
+    /// The song.
+    pub track: Track,
+    /// Length of the song in seconds.
+    pub duration_secs: f64,
+    /// Samples per second of the song.
+    pub sample_rate_hz: u32,
+    /// Median tempo in beats per minute; absent where no beat was found.
+    pub tempo_bpm: Option<f64>,
+    /// Probability that the tempo is right within 4 %, 0..=1; 1 where beats are given.
+    pub tempo_confidence: f64,
+    /// Expected F-measure of the beats within 70 ms, 0..=1; 1 where they are given. Mapping relies on energy alone where it is low.
+    pub beat_confidence: f64,
+    /// Beats, in order of time.
+    pub beats: Vec<Beat>,
+    /// Onsets, in order of time.
+    pub onsets: Vec<Onset>,
+    /// Sections without gaps from 0 to `duration_secs`.
+    pub sections: Vec<Section>,
+    /// Integrated loudness after ITU-R BS.1770-4 in LUFS; `None` in silence. Since version 2.
+    #[serde(default)]
+    pub loudness_lufs: Option<f64>,
+    /// The key, where there are pitches. Since version 2.
+    #[serde(default)]
+    pub key: Option<Key>,
+    /// How far the song's A4 lies above 440 Hz in cents, -50..50. Since version 2.
+    #[serde(default)]
+    pub tuning_cents: f64,
+    /// Features of each hop.
+    pub hops: Hops,
+    /// Features of each slow hop. Since version 2.
+    #[serde(default)]
+    pub slow_hops: SlowHops,
+    /// The song's stems that were given. Since version 2.
+    #[serde(default)]
+    pub stems: Vec<Stem>,
+    /// What was taken from the user's files instead of being heard. Since version 2.
+    #[serde(default)]
+    pub corrections: Corrections,
+}
+
+/// Files from which parts of an [`Analysis`] were taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Corrections {
+    /// The tempo or meter that beats were found with.
+    pub tempo: Option<PathBuf>,
+    /// Beats and their positions in the bar.
+    pub beats: Option<PathBuf>,
+    /// Sections and their labels.
+    pub sections: Option<PathBuf>,
+}
+
+impl Corrections {
+    /// What was taken from where, a line each.
+    pub fn notes(&self) -> Vec<String> {
+        let note = |(what, path): (&str, &Option<PathBuf>)| {
+            let path = path.as_ref()?.display().to_string();
+            Some(format!("{what} from {path}"))
+        };
+        [
+            ("tempo or meter", &self.tempo),
+            ("beats", &self.beats),
+            ("sections", &self.sections),
+        ]
+        .into_iter()
+        .filter_map(note)
+        .collect()
+    }
+}
+
+/// Least [`Analysis::beat_confidence`] of beats that mapping goes by without being told to.
+pub const CLEAR_BEAT_CONFIDENCE: f64 = 0.5;
+
+impl Analysis {
+    /// Whether the beats are sure enough to be gone by. Where they aren't, energy is all there is.
+    pub fn has_clear_beats(&self) -> bool {
+        !self.beats.is_empty() && self.beat_confidence >= CLEAR_BEAT_CONFIDENCE
+    }
+
+    /// The most frequent number of beats from one downbeat to the next; 1 without bars.
+    pub fn beats_per_bar(&self) -> u32 {
+        let mut counts = [0usize; 33];
+        for pair in self.beats.windows(2) {
+            if pair[1].position_in_bar == 1 {
+                counts[(pair[0].position_in_bar as usize).min(32)] += 1;
+            }
+        }
+        let most = (1..counts.len()).rev().max_by_key(|n| counts[*n]);
+        most.filter(|n| counts[*n] > 0).unwrap_or(1) as u32
+    }
+}
+
+/// A part of the song in a file of its own: the drums alone, the voice alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stem {
+    /// What the user calls it: `drums`, `bass`, `vocals`, `other` or anything else.
+    pub name: String,
+    /// The file.
+    pub path: PathBuf,
+    /// SHA-256 of the whole file, in lowercase hex.
+    pub source_sha256: String,
+    /// Its onsets, in order of time.
+    pub onsets: Vec<Onset>,
+    /// Its onset strength, bands and loudness at each hop of the song.
+    pub hops: Hops,
+}
+
+/// A beat.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Beat {
+    /// Time in seconds.
+    pub time_secs: f64,
+    /// Position in the bar, from 1; 1 is a downbeat.
+    pub position_in_bar: u32,
+    /// Onset strength around the beat, 0..=1 over the song.
+    pub strength: f64,
+}
+
+/// The start of a sound.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Onset {
+    /// Time in seconds.
+    pub time_secs: f64,
+    /// Strength, 0..=1 over the song.
+    pub strength: f64,
+    /// Where most of the onset's energy lies.
+    pub band: Band,
+}
+
+/// Part of the spectrum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Band {
+    /// 20 to 200 Hz: kick and bass.
+    Low,
+    /// 200 Hz to 2.5 kHz: voice, snare, most harmony.
+    Mid,
+    /// Above 2.5 kHz: hats, cymbals, air.
+    High,
+}
+
+/// A part of the song, `start_secs..end_secs` (half-open).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Section {
+    /// Start in seconds.
+    pub start_secs: f64,
+    /// End in seconds, not included.
+    pub end_secs: f64,
+    /// Repeated sections share a label.
+    pub label: String,
+    /// Mean loudness, 0..=1 over the song.
+    pub energy: f64,
+}
+
+/// Envelopes at a constant hop; hop `i` describes the sound around `i * hop_length / sample_rate_hz` seconds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Hops {
+    /// Distance between hops in samples of the song.
+    pub hop_length: u32,
+    /// Distance between hops in seconds.
+    pub hop_secs: f64,
+    /// STFT length in samples.
+    pub n_fft: u32,
+    /// Onset strength of each hop, 0 or more, 1 at the song's 99th percentile.
+    pub onset_strength: Vec<f32>,
+    /// Energy of low, mid and high band of each hop, as an amplitude relative to full scale (RMS).
+    pub bands: Vec<[f32; 3]>,
+    /// Loudness of each hop in dB relative to full scale (RMS), at least -120.
+    pub loudness_db: Vec<f32>,
+    /// Amplitude (RMS relative to full scale) of what lasts: voices, strings, pads. Since version 2.
+    #[serde(default)]
+    pub harmonic: Vec<f32>,
+    /// Amplitude (RMS relative to full scale) of what strikes: drums, attacks. Since version 2.
+    #[serde(default)]
+    pub percussive: Vec<f32>,
+    /// Spectral centroid below 12 kHz, weighted by amplitude, in Hz; 0 in silence. Since version 2.
+    #[serde(default)]
+    pub brightness_hz: Vec<f32>,
+}
+
+/// Envelopes at a tenth of a second; slow hop `i` describes the sound around `i * hop_secs` seconds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SlowHops {
+    /// Distance between slow hops in seconds.
+    pub hop_secs: f64,
+    /// Momentary loudness (0.4 s) after ITU-R BS.1770-4 in LUFS, at least -120.
+    pub momentary_lufs: Vec<f32>,
+    /// Short-term loudness (3 s) after ITU-R BS.1770-4 in LUFS, at least -120.
+    pub short_term_lufs: Vec<f32>,
+    /// `[slow hop][pitch class from C]`, in the song's own tuning, the strongest 1; 0 in silence.
+    pub chroma: Vec<[f32; 12]>,
+    /// Stereo width: the side signal's share of the energy, 0 (mono) ..= 1, 0.5 where left and right are unlike. Empty for
+    /// songs with one channel.
+    pub width: Vec<f32>,
+    /// Correlation of left and right, -1..=1; 1 in silence. Empty for songs with one channel.
+    pub correlation: Vec<f32>,
+}

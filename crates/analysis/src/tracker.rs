@@ -1,0 +1,72 @@
+//! Trackers: each finds the times of beats in its own way; bars, sections and confidence are worked out alike for all.
+
+use std::str::FromStr;
+
+use common::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+use super::AnalysisConfig;
+use super::features::Features;
+use super::network::Activations;
+use super::onset::OnsetStrength;
+
+/// The ways to find beats.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TrackerKind {
+    /// Ours: a network hears beats, and a chain of periods makes one pulse of them. Follows changing tempo.
+    #[default]
+    Pulse,
+    /// aubio's beat tracker (Davies and Plumbley 2007). Needs the feature `aubio`, which makes the binary GPL-3.0.
+    Aubio,
+}
+
+impl std::fmt::Display for TrackerKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Pulse => "pulse",
+            Self::Aubio => "aubio",
+        })
+    }
+}
+
+impl FromStr for TrackerKind {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "pulse" => Ok(Self::Pulse),
+            "aubio" => Ok(Self::Aubio),
+            _ => Err(Error::Config {
+                name: "tracker",
+                value: text.to_owned(),
+                allowed: "give pulse or aubio".to_owned(),
+            }),
+        }
+    }
+}
+
+/// What has been heard when the samples are over.
+pub(super) struct Heard<'a> {
+    pub features: &'a Features,
+    pub strength: &'a OnsetStrength,
+    pub activations: &'a Activations,
+    /// The likely distance of beats in hops; see [`super::tempo`].
+    pub period: Option<f32>,
+    pub config: &'a AnalysisConfig,
+}
+
+/// Finds beats. A tracker may listen to the samples, or look at what was heard once they are over.
+pub(super) trait BeatTracker {
+    /// Takes the next mono samples at the song's sample rate.
+    ///
+    /// # Errors
+    /// When the tracker fails.
+    fn push(&mut self, mono: &[f32]) -> Result<()>;
+
+    /// The beats in seconds, ascending.
+    ///
+    /// # Errors
+    /// When the tracker fails.
+    fn finish(self: Box<Self>, heard: &Heard<'_>) -> Result<Vec<f64>>;
+}

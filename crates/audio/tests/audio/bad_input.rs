@@ -1,0 +1,134 @@
+//! What is no song, or is broken.
+
+use std::fs;
+use std::path::Path;
+
+use audio::Track;
+use common::Error;
+use proptest::prelude::*;
+
+use crate::fixtures::{FIXTURES, Fixture};
+use crate::helpers::*;
+
+#[test]
+fn non_finite_samples_are_named_with_their_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.wav");
+    for (value, word) in [
+        (f32::NAN, "NaN"),
+        (f32::INFINITY, "infinite"),
+        (f32::NEG_INFINITY, "infinite"),
+    ] {
+        let mut writer = hound::WavWriter::create(&path, wav_spec(8000, 2, 32, true)).unwrap();
+        for at in 0..40_000 {
+            writer
+                .write_sample(if at == 24_001 { value } else { 0.25 })
+                .unwrap();
+        }
+        writer.finalize().unwrap();
+        let track = Track::open(&path).unwrap();
+        let error = track
+            .blocks(0..track.n_samples)
+            .unwrap()
+            .find_map(Result::err)
+            .unwrap();
+        let text = reason(&error);
+        assert!(
+            text.contains("sample 12000 at 0:01.500, channel 2") && text.contains(word),
+            "{text}"
+        );
+        let refused = track.soundtrack(0..track.n_samples, folder.path());
+        assert_eq!(reason(&refused.err().unwrap()), text);
+    }
+}
+
+#[test]
+fn files_that_are_no_songs_are_refused_with_a_hint() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("empty.mp3"), b"").unwrap();
+    fs::write(path("text.wav"), "no sound in here\n".repeat(5000)).unwrap();
+    fs::write(path("zeros.flac"), [0; 50_000]).unwrap();
+    write_wav(&path("none.wav"), wav_spec(44_100, 2, 16, false), &[]);
+    for (name, expected) in [
+        ("empty.mp3", "is empty"),
+        ("text.wav", "is not audio"),
+        ("zeros.flac", "is not audio"),
+        ("none.wav", "no samples"),
+    ] {
+        let error = Track::open(path(name)).unwrap_err();
+        assert!(reason(&error).contains(expected), "{error}");
+        assert!(error.hint().is_some(), "{name}");
+    }
+    assert!(reason(&Track::open(folder.path()).unwrap_err()).contains("folder"));
+    assert!(reason(&Track::open(path("missing.wav")).unwrap_err()).contains("can't read"));
+}
+
+/// Opens a file and reads all that can be read of it; the samples of a song without errors.
+fn read_all(path: &Path) -> Result<Vec<f32>, Error> {
+    let track = Track::open(path)?;
+    let mut all = Vec::new();
+    for block in track.blocks(0..track.n_samples)? {
+        all.extend(block?.samples);
+    }
+    let soundtrack = track.soundtrack(0..track.n_samples, &std::env::temp_dir())?;
+    for packet in soundtrack.packets()? {
+        packet?;
+    }
+    Ok(all)
+}
+
+#[test]
+fn truncated_songs_are_refused_with_the_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cut");
+    let wav = folder.path().join("whole.wav");
+    write_wav(&wav, wav_spec(44_100, 2, 24, false), &noise(20_000, 24));
+    let songs = FIXTURES.iter().map(Fixture::path).chain([wav]);
+    for song in songs {
+        let bytes = fs::read(&song).unwrap();
+        for sixteenths in 0..16 {
+            fs::write(&path, &bytes[..bytes.len() * sixteenths / 16]).unwrap();
+            let error = match read_all(&path) {
+                Err(error) => error,
+                // Nothing tells where these should end; cut between two frames they are whole.
+                Ok(_) if song.ends_with("bare.mp3") || song.ends_with("pulse.aac") => continue,
+                Ok(_) => panic!("{} read at {sixteenths}/16", song.display()),
+            };
+            let text = reason(&error);
+            let is_clear = [
+                "truncated",
+                "damaged",
+                "is not audio",
+                "is empty",
+                "no samples",
+            ]
+            .iter()
+            .any(|word| text.contains(word));
+            assert!(is_clear, "{text}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn damage_never_panics(
+        which in 0..FIXTURES.len(),
+        flips in proptest::collection::vec((any::<prop::sample::Index>(), 1..=255u8), 1..20),
+    ) {
+        let fixture = &FIXTURES[which];
+        let mut bytes = fs::read(fixture.path()).unwrap();
+        for (at, mask) in flips {
+            let at = at.index(bytes.len());
+            bytes[at] ^= mask;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(fixture.name);
+        fs::write(&path, bytes).unwrap();
+        if let Err(error) = read_all(&path) {
+            prop_assert!(!error.to_string().is_empty());
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Files that appear whole or not at all.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::{Error, Result};
+
+const SUFFIX: &str = ".partial";
+
+/// A file that appears under its name only when it is whole: it is written beside it as `.NAME.*.partial`, synced, and
+/// then renamed. Dropped before [`PartialFile::commit`], it leaves nothing behind; what a killed process left is removed
+/// by the next one that writes the same file.
+pub struct PartialFile {
+    file: NamedTempFile,
+    path: PathBuf,
+}
+
+impl PartialFile {
+    /// Begins the file `path` in its existing folder.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the folder is missing or can't be written.
+    pub fn create(path: &Path) -> Result<Self> {
+        let folder = folder_of(path);
+        let mut prefix = OsString::from(".");
+        prefix.push(path.file_name().unwrap_or_default());
+        prefix.push(".");
+        remove_abandoned(folder, &prefix);
+        loop {
+            let file = temporary_in(folder, &prefix)?;
+            // The lock tells other processes that this file is being written; it ends with the process.
+            let _ = file.as_file().lock();
+            // One that began the same file between these two steps took it for abandoned.
+            if file.path().exists() {
+                let path = path.to_owned();
+                return Ok(Self { file, path });
+            }
+        }
+    }
+
+    /// The file to write to.
+    pub fn file(&self) -> &File {
+        self.file.as_file()
+    }
+
+    /// Puts the whole file under its name, in place of an older one.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] when the disk is full, else [`Error::Io`].
+    pub fn commit(self) -> Result<()> {
+        let Self { file, path } = self;
+        file.as_file()
+            .sync_all()
+            .map_err(write_error(&path, None))?;
+        file.persist(&path)
+            .map_err(|e| Error::io("write", &path)(e.error))?;
+        // The new name must be on disk, too; where folders can't be synced, the system does it in time.
+        if let Ok(folder) = File::open(folder_of(&path)) {
+            let _ = folder.sync_all();
+        }
+        Ok(())
+    }
+}
+
+/// Writes a small file whole.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let partial = PartialFile::create(path)?;
+    partial
+        .file()
+        .write_all(bytes)
+        .map_err(write_error(path, Some(bytes.len() as u64)))?;
+    partial.commit()
+}
+
+/// The error for a failed write of a file that needs `n_bytes`; a full disk is told apart. For use in `map_err`.
+pub fn write_error(path: &Path, n_bytes: Option<u64>) -> impl FnOnce(std::io::Error) -> Error {
+    move |source| {
+        let is_full = matches!(
+            source.kind(),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
+        );
+        if !is_full {
+            return Error::io("write", path)(source);
+        }
+        let needed = n_bytes.map_or_else(String::new, |n| {
+            format!(", which needs {:.1} MB", n as f64 / 1e6)
+        });
+        Error::Limit {
+            reason: format!("the disk is full: can't write {}{needed}", path.display()),
+            hint: Some(
+                "free some space and run the same command again; finished chunks are kept"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+/// The folder of a file; `.` for a bare name.
+pub fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// A new partial file, readable for everyone whom the umask lets read it: temporary files are private by default.
+fn temporary_in(folder: &Path, prefix: &OsString) -> Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder
+        .prefix(prefix)
+        .suffix(SUFFIX)
+        .tempfile_in(folder)
+        .map_err(Error::io("create a file in", folder))
+}
+
+/// Removes partial files that no living process holds. Each is locked until it is gone, so that one who begins to write
+/// it just now sees that it went.
+fn remove_abandoned(folder: &Path, prefix: &OsString) {
+    let Ok(entries) = folder.read_dir() else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.as_encoded_bytes();
+        let is_partial =
+            name.starts_with(prefix.as_encoded_bytes()) && name.ends_with(SUFFIX.as_bytes());
+        if !is_partial {
+            continue;
+        }
+        if let Ok(file) = File::open(entry.path())
+            && file.try_lock().is_ok()
+        {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = folder.read_dir().unwrap();
+        entries
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn only_whole_files_appear() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.bin");
+        let partial = PartialFile::create(&path).unwrap();
+        partial.file().write_all(b"half").unwrap();
+        assert!(!path.exists());
+        drop(partial);
+        assert!(names(folder.path()).is_empty());
+
+        write_whole(&path, b"whole").unwrap();
+        write_whole(&path, b"newer").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"newer");
+        assert_eq!(names(folder.path()), ["a.bin"]);
+    }
+
+    #[test]
+    fn leftovers_of_the_dead_go_and_files_of_the_living_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.bin");
+        std::fs::write(folder.path().join(".a.bin.dead.partial"), b"x").unwrap();
+        std::fs::write(folder.path().join(".b.bin.other.partial"), b"x").unwrap();
+        let first = PartialFile::create(&path).unwrap();
+        first.file().write_all(b"first").unwrap();
+        write_whole(&path, b"second").unwrap();
+        first.commit().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"first");
+        let mut left = names(folder.path());
+        left.sort();
+        assert_eq!(left, [".b.bin.other.partial", "a.bin"]);
+    }
+
+    #[test]
+    fn writers_of_one_file_at_once_all_succeed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.bin");
+        std::thread::scope(|scope| {
+            for writer in 0..4u8 {
+                let path = &path;
+                scope.spawn(move || {
+                    for _ in 0..100 {
+                        write_whole(path, &[writer; 64]).unwrap();
+                    }
+                });
+            }
+        });
+        let bytes = std::fs::read(&path).unwrap();
+        assert!(bytes.len() == 64 && bytes.iter().all(|b| *b == bytes[0]));
+        assert_eq!(names(folder.path()), ["a.bin"]);
+    }
+
+    #[test]
+    fn a_missing_folder_is_named() {
+        let error = write_whole(Path::new("/nonexistent-folder/a.bin"), b"x").unwrap_err();
+        assert!(error.to_string().contains("/nonexistent-folder"), "{error}");
+        assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn a_full_disk_tells_the_amount() {
+        let full = std::io::Error::from(ErrorKind::StorageFull);
+        let error = write_error(Path::new("a.mp4"), Some(12_345_678))(full);
+        assert!(error.to_string().contains("12.3 MB"), "{error}");
+        assert!(error.hint().is_some());
+    }
+}

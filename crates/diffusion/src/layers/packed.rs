@@ -1,0 +1,404 @@
+//! The bridge from candle's tensors to our kernels' slices.
+
+use candle_core::{
+    CpuStorage, D, DType, Device, Result as TensorResult, Storage, StorageRef, Tensor,
+};
+use kernels::{Isa, Method};
+
+use super::{Around, Joined, LayerNorm};
+use crate::ops;
+
+/// How an attention is computed.
+#[derive(Clone, Copy, Debug)]
+pub struct Heads {
+    /// How many there are.
+    pub count: usize,
+    /// Whether a token sees those before it only.
+    pub causal: bool,
+    /// On the CPU.
+    pub method: Method,
+}
+
+/// Attention over `[b, n, heads * d]`, see [`ops::attention`].
+pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: Heads) -> TensorResult<Tensor> {
+    let Heads {
+        count: n_heads,
+        causal,
+        method,
+    } = heads;
+    if !(q.device().is_cpu() && q.dtype() == DType::F32) {
+        return ops::attention(q, k, v, n_heads, causal);
+    }
+    let (q, k, v) = (q.contiguous()?, k.contiguous()?, v.contiguous()?);
+    let (batch, n_queries, width) = q.dims3()?;
+    let head_width = width / n_heads.max(1);
+    let shape = kernels::AttentionShape {
+        batch,
+        n_queries,
+        n_keys: k.dim(1)?,
+        n_heads,
+        head_width,
+    };
+    let mut out = kernels::unwritten(q.elem_count());
+    let scale = (head_width as f64).powf(-0.5) as f32;
+    let values = (Values::of(&q)?, Values::of(&k)?, Values::of(&v)?);
+    kernels::attention(
+        method.isa(),
+        shape,
+        (&values.0, &values.1, &values.2),
+        scale,
+        causal,
+        &mut out,
+    );
+    Tensor::from_vec(out, (batch, n_queries, width), &Device::Cpu)
+}
+
+/// `[b, c, h, w]` as tokens `[b, h * w, c]`.
+pub fn to_tokens(x: &Tensor) -> TensorResult<Tensor> {
+    transposed(&x.flatten_from(2)?, None)
+}
+
+/// Tokens `[b, h * w, c]` as a picture, plus `residual` `[b, c, h, w]`.
+pub fn to_picture(tokens: &Tensor, residual: &Tensor) -> TensorResult<Tensor> {
+    let (batch, channels, height, width) = residual.dims4()?;
+    transposed(tokens, Some(&residual.flatten_from(2)?))?.reshape((batch, channels, height, width))
+}
+
+/// `[b, m, n]` as `[b, n, m]`, plus `residual`.
+fn transposed(x: &Tensor, residual: Option<&Tensor>) -> TensorResult<Tensor> {
+    if !(x.device().is_cpu() && x.dtype() == DType::F32) {
+        let turned = x.transpose(1, 2)?.contiguous()?;
+        return match residual {
+            Some(residual) => turned + residual,
+            None => Ok(turned),
+        };
+    }
+    let x = x.contiguous()?;
+    let residual = residual.map(Tensor::contiguous).transpose()?;
+    let (batch, rows, columns) = x.dims3()?;
+    let residual = Values::of_option(residual.as_ref())?;
+    let mut out = kernels::unwritten(x.elem_count());
+    kernels::transpose(
+        (rows, columns),
+        &Values::of(&x)?,
+        residual.as_deref(),
+        &mut out,
+    );
+    Tensor::from_vec(out, (batch, columns, rows), &Device::Cpu)
+}
+
+/// Channels laid out as squares of `side * side` pixels.
+pub fn pixel_shuffle(x: &Tensor, side: usize) -> TensorResult<Tensor> {
+    let (batch, channels, height, width) = x.dims4()?;
+    if !(x.device().is_cpu() && x.dtype() == DType::F32) {
+        return candle_nn::ops::pixel_shuffle(x, side);
+    }
+    let x = x.contiguous()?;
+    let mut out = kernels::unwritten(x.elem_count());
+    kernels::pixel_shuffle(side, (height, width), &Values::of(&x)?, &mut out);
+    let shape = (batch, channels / (side * side), height * side, width * side);
+    Tensor::from_vec(out, shape, &Device::Cpu)
+}
+
+/// A convolution on the kernels.
+#[derive(Debug)]
+pub(super) enum PackedConv {
+    /// Packed once.
+    Ready(kernels::Conv2d),
+    /// Kept in half precision, and packed for every call: half the memory or less, for the time of packing.
+    Half {
+        shape: kernels::ConvShape,
+        method: Method,
+        weight: Tensor,
+        bias: Option<Tensor>,
+    },
+}
+
+impl PackedConv {
+    /// `half` is the element type to keep the weights in, if it isn't f32.
+    pub(super) fn new(
+        (shape, method): (kernels::ConvShape, Method),
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        half: Option<DType>,
+    ) -> TensorResult<Self> {
+        Ok(match half {
+            None => Self::Ready(pack((shape, method), weight, bias)?),
+            Some(half) => Self::Half {
+                shape,
+                method,
+                weight: weight.to_dtype(half)?,
+                bias: bias.cloned(),
+            },
+        })
+    }
+}
+
+impl PackedConv {
+    /// The same convolution of an input that isn't doubled.
+    pub(super) fn undoubled(&self) -> Self {
+        match self {
+            Self::Ready(conv) => Self::Ready(conv.undoubled()),
+            Self::Half {
+                shape,
+                method,
+                weight,
+                bias,
+            } => Self::Half {
+                shape: shape.undoubled(),
+                method: *method,
+                weight: weight.clone(),
+                bias: bias.clone(),
+            },
+        }
+    }
+}
+
+/// An affine map on the kernels, see [`PackedConv`].
+#[derive(Debug)]
+pub(super) enum PackedLinear {
+    Ready(kernels::Linear),
+    Half {
+        isa: Isa,
+        weight: Tensor,
+        bias: Option<Tensor>,
+        is_gated: bool,
+    },
+}
+
+impl PackedLinear {
+    pub(super) fn new(
+        isa: Isa,
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        is_gated: bool,
+        half: Option<DType>,
+    ) -> TensorResult<Self> {
+        Ok(match half {
+            None => Self::Ready(pack_linear(isa, weight, bias, is_gated)?),
+            Some(half) => Self::Half {
+                isa,
+                weight: weight.to_dtype(half)?,
+                bias: bias.cloned(),
+                is_gated,
+            },
+        })
+    }
+}
+
+fn pack(
+    (shape, method): (kernels::ConvShape, Method),
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+) -> TensorResult<kernels::Conv2d> {
+    let bias = bias
+        .map(Tensor::to_vec1::<f32>)
+        .transpose()?
+        .unwrap_or_default();
+    Ok(kernels::Conv2d::new(
+        shape,
+        method,
+        &Values::of(weight)?,
+        &bias,
+    ))
+}
+
+fn pack_linear(
+    isa: Isa,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    is_gated: bool,
+) -> TensorResult<kernels::Linear> {
+    let (width_out, width_in) = weight.dims2()?;
+    let bias = bias
+        .map(Tensor::to_vec1::<f32>)
+        .transpose()?
+        .unwrap_or_default();
+    let values = Values::of(weight)?;
+    Ok(match is_gated {
+        true => kernels::Linear::gated(isa, (width_in, width_out / 2), &values, &bias),
+        false => kernels::Linear::new(isa, (width_in, width_out), &values, &bias),
+    })
+}
+
+pub(super) fn run_conv(
+    conv: &PackedConv,
+    x: Joined<'_>,
+    around: Around<'_>,
+) -> TensorResult<Tensor> {
+    let made;
+    let conv = match conv {
+        PackedConv::Ready(conv) => conv,
+        PackedConv::Half {
+            shape,
+            method,
+            weight,
+            bias,
+        } => {
+            made = pack(
+                (*shape, *method),
+                &weight.to_dtype(DType::F32)?,
+                bias.as_ref(),
+            )?;
+            &made
+        }
+    };
+    let first = x.first.contiguous()?;
+    let second = x.second.map(Tensor::contiguous).transpose()?;
+    let channel_bias = around.channel_bias.map(Tensor::contiguous).transpose()?;
+    let residual = around.residual.map(Tensor::contiguous).transpose()?;
+
+    let mut shape = shape_of(&first)?;
+    if let Some(second) = &second {
+        shape.channels += second.dim(1)?;
+    }
+    let (first, second) = (Values::of(&first)?, Values::of_option(second.as_ref())?);
+    let input = kernels::Input {
+        second: second.as_deref().unwrap_or_default(),
+        ..kernels::Input::plain(&first, shape)
+    };
+    let norm = around.norm.and_then(|norm| norm.kernel.as_ref());
+    let computed = match around.affine {
+        Some(_) => None,
+        None => {
+            norm.map(|norm| norm.affine(&kernels::channel_sums(Isa::best(), &input), shape.plane()))
+        }
+    };
+    let known = around.affine.map(|affine| affine.0.as_slice());
+    let input = kernels::Input {
+        affine: known.or(computed.as_deref()),
+        silu: around.affine.is_some() || around.norm.is_some(),
+        ..input
+    };
+    let (channel_bias, residual) = (
+        Values::of_option(channel_bias.as_ref())?,
+        Values::of_option(residual.as_ref())?,
+    );
+    let extras = kernels::Extras {
+        channel_bias: channel_bias.as_deref(),
+        residual: residual.as_deref(),
+        relu: around.relu,
+        sums: false,
+    };
+    let shape = conv.shape().output(shape);
+    let mut out = kernels::unwritten(shape.len());
+    conv.forward(&input, &extras, &mut out);
+    Tensor::from_vec(
+        out,
+        (shape.batch, shape.channels, shape.height, shape.width),
+        &Device::Cpu,
+    )
+}
+
+pub(super) fn run_linear(
+    linear: &PackedLinear,
+    x: &Tensor,
+    norm: Option<&LayerNorm>,
+    residual: Option<&Tensor>,
+) -> TensorResult<Tensor> {
+    let made;
+    let linear = match linear {
+        PackedLinear::Ready(linear) => linear,
+        PackedLinear::Half {
+            isa,
+            weight,
+            bias,
+            is_gated,
+        } => {
+            made = pack_linear(
+                *isa,
+                &weight.to_dtype(DType::F32)?,
+                bias.as_ref(),
+                *is_gated,
+            )?;
+            &made
+        }
+    };
+    let x = x.contiguous()?;
+    let residual = residual.map(Tensor::contiguous).transpose()?;
+    let mut shape = x.dims().to_vec();
+    if x.dim(D::Minus1)? != linear.width_in() {
+        candle_core::bail!(
+            "{shape:?} can't go into a layer of width {}",
+            linear.width_in()
+        );
+    }
+    if let Some(last) = shape.last_mut() {
+        *last = linear.width_out();
+    }
+    let mut out = kernels::unwritten(shape.iter().product());
+    let residual = Values::of_option(residual.as_ref())?;
+    let norm = norm.and_then(|norm| norm.kernel.as_ref());
+    linear.forward(&Values::of(&x)?, norm, residual.as_deref(), &mut out);
+    Tensor::from_vec(out, shape, &Device::Cpu)
+}
+
+/// Sizes of pictures `[b, c, h, w]` for the kernels; `[b, c, n]` counts as one row.
+pub(super) fn shape_of(x: &Tensor) -> TensorResult<kernels::Shape> {
+    let (batch, channels) = (x.dim(0)?, x.dim(1)?);
+    let (height, width) = match x.rank() {
+        4 => (x.dim(2)?, x.dim(3)?),
+        _ => (1, x.elem_count() / (batch * channels).max(1)),
+    };
+    Ok(kernels::Shape {
+        batch,
+        channels,
+        height,
+        width,
+    })
+}
+
+/// The elements of a contiguous f32 tensor on the CPU.
+pub struct Values<'a> {
+    storage: StorageRef<'a>,
+    begin: usize,
+    len: usize,
+}
+
+impl<'a> Values<'a> {
+    pub fn of(tensor: &'a Tensor) -> TensorResult<Self> {
+        let (storage, layout) = tensor.storage_and_layout();
+        if !matches!(&*storage, Storage::Cpu(CpuStorage::F32(_))) || !layout.is_contiguous() {
+            candle_core::bail!("a kernel needs contiguous f32 values on the CPU");
+        }
+        Ok(Self {
+            begin: layout.start_offset(),
+            len: tensor.elem_count(),
+            storage,
+        })
+    }
+
+    fn of_option(tensor: Option<&'a Tensor>) -> TensorResult<Option<Self>> {
+        tensor.map(Self::of).transpose()
+    }
+}
+
+impl std::ops::Deref for Values<'_> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        match &*self.storage {
+            Storage::Cpu(CpuStorage::F32(values)) => values
+                .get(self.begin..self.begin + self.len)
+                .unwrap_or_default(),
+            _ => &[],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pixels_are_shuffled_as_candle_does() {
+        for (side, shape) in [(2, (1, 12, 4, 6)), (3, (2, 9, 5, 1)), (1, (1, 2, 3, 3))] {
+            let len = shape.0 * shape.1 * shape.2 * shape.3;
+            let x: Vec<f32> = (0..len).map(|i| i as f32).collect();
+            let x = Tensor::from_vec(x, shape, &Device::Cpu).unwrap();
+            let values = |x: Tensor| x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let expected = candle_nn::ops::pixel_shuffle(&x, side).unwrap();
+            assert_eq!(values(pixel_shuffle(&x, side).unwrap()), values(expected));
+        }
+    }
+}

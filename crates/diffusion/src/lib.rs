@@ -1,0 +1,64 @@
+//! Stage 4: timeline entries become pictures. No audio type is known here.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`model`], [`ModelSource`], [`weights`] | the files of a model, and tensors by name |
+//! | [`hub`], [`ModelStore`], `layout` | models from the Hugging Face hub and its cache; which files are used |
+//! | [`text`] | prompts to embeddings |
+//! | [`noise`], [`interpolate`] | seeds to noise, ways between two embeddings or noises |
+//! | [`unet`], [`schedulers`], [`sampler`] | noise to latents |
+//! | `vocabulary` | the words that a model knows |
+//! | [`vae`], `finish` | latents to pictures of the film's size |
+//! | `pipeline` | all of it: [`StableDiffusion`], a [`Renderer`] |
+
+mod bundled;
+mod checkpoint;
+mod defaults;
+mod describe;
+mod device;
+mod digests;
+mod families;
+mod family;
+mod finish;
+pub mod hub;
+pub mod interpolate;
+mod layers;
+mod layout;
+mod ldm;
+mod lora;
+mod memory;
+pub mod model;
+pub mod noise;
+mod ops;
+mod part;
+mod pipeline;
+mod renderer;
+mod required;
+pub mod sampler;
+pub mod schedulers;
+mod source;
+mod store;
+pub mod text;
+pub mod unet;
+pub mod vae;
+mod vocabulary;
+pub mod weights;
+
+pub use bundled::{BUNDLED, BUNDLED_NAME};
+pub use defaults::ModelDefaults;
+pub use describe::{
+    Description, LoraDescription, ModelDescription, PartDescription, VaeDescription,
+    describe_model, describe_path,
+};
+pub use device::{choose_device, choose_dtype, compute_dtype};
+pub use digests::DigestCache;
+pub use family::Family;
+pub use memory::MemoryNeed;
+pub use model::{EmbeddedFolder, ModelFolder, Outline};
+pub use part::Part;
+pub use pipeline::{ModelSizes, StableDiffusion};
+pub use renderer::Renderer;
+pub use required::required_tensors;
+pub use source::ModelSource;
+pub use store::{ModelStore, hub_id};
+pub use vocabulary::{Names, Vocabulary};

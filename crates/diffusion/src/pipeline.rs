@@ -1,0 +1,562 @@
+use std::collections::BTreeMap;
+
+use candle_core::{DType, Device, Tensor};
+use common::{Error, Result};
+use image::RgbImage;
+use kernels::Method;
+use rayon::prelude::*;
+use serde_json::Value;
+use timeline::{FrameInputs, Kernels, NoiseMix, PromptText, RenderConfig, Size};
+
+use super::defaults::ModelDefaults;
+use super::device::compute_dtype;
+use super::family::Family;
+use super::interpolate::lerp;
+use super::model::ConfigFile;
+use super::part::Part;
+use super::sampler::{self, Guidance};
+use super::schedulers::SchedulerConfig;
+use super::source::ModelSource;
+use super::text::{
+    ClipConfig, ClipTextModel, HiddenState, PromptReader, TextEmbedding, TextEncoders,
+};
+use super::unet::{Conditioning, UNet, UNetConfig, guidance_embedding};
+use super::vae::{Decoder, VaeConfig};
+use super::weights::Weights;
+use super::{Renderer, finish, noise};
+
+/// Prompts whose embeddings are kept; SDXL's take 0.6 MB each.
+const MAX_CACHED_PROMPTS: usize = 256;
+/// Text models with more parameters than this leave the memory whenever they aren't needed.
+const MAX_RESIDENT_TEXT_PARAMETERS: u64 = 50_000_000;
+
+/// Latents with a shorter side than this are too small to be sketched.
+const MIN_SKETCHED: usize = 16;
+
+/// A latent diffusion model that draws frames: text models, denoiser and decoder of one folder.
+pub struct StableDiffusion {
+    model: ModelSource,
+    prompts: PromptReader,
+    text: Option<TextEncoders>,
+    networks: Option<Networks>,
+    text_stays: bool,
+    unet_config: UNetConfig,
+    vae_config: VaeConfig,
+    scheduler: SchedulerConfig,
+    family: Family,
+    zero_empty_negative: bool,
+    clip_skip: usize,
+    kernels: Method,
+    n_steps: usize,
+    draw_size: Size,
+    film_size: Size,
+    device: Device,
+    dtype: DType,
+    /// Embeddings by text and number of chunks, oldest first.
+    cache: Vec<((String, usize), TextEmbedding)>,
+}
+
+/// What runs for every frame.
+struct Networks {
+    unet: UNet,
+    decoder: Decoder,
+}
+
+impl StableDiffusion {
+    /// Loads a model, to be run on `device` with weights in `dtype`, see [`compute_dtype`].
+    ///
+    /// Small models are read at once. Of large ones only the files' headers are checked here; the text models are read for
+    /// the first prompts and leave before the denoiser comes. [`StableDiffusion::prepare`] lets that happen only once.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if a file is missing, unsound or of a kind that isn't supported, [`Error::Config`] for settings
+    /// that the model can't do.
+    pub fn load(
+        model: &ModelSource,
+        config: &RenderConfig,
+        device: &Device,
+        dtype: DType,
+    ) -> Result<Self> {
+        let index = model.index()?;
+        let family = Family::of(&index)?;
+        ModelDefaults::of(model)?.check_size("draw_size", config.draw_size)?;
+        let choice = config
+            .diffusion
+            .scheduler
+            .as_deref()
+            .map(str::parse)
+            .transpose()?;
+        let scheduler = SchedulerConfig::read(&model.scheduler()?, choice)?;
+        let n_steps = config.n_steps as usize;
+        scheduler.start(n_steps)?;
+
+        let vae_config = VaeConfig::read(&model.config(Part::Vae)?)?;
+        let unet_config = UNetConfig::read(&model.config(Part::UNet)?)?;
+        let sizes = ModelSizes::check(model)?;
+        let mut loaded = Self {
+            model: model.clone(),
+            prompts: PromptReader::load(model)?,
+            text: None,
+            networks: None,
+            text_stays: sizes.n_text_parameters <= MAX_RESIDENT_TEXT_PARAMETERS,
+            unet_config,
+            vae_config,
+            scheduler,
+            family,
+            zero_empty_negative: family == Family::StableDiffusionXl
+                && index
+                    .get("force_zeros_for_empty_prompt")
+                    .and_then(Value::as_bool)
+                    != Some(false),
+            clip_skip: config.diffusion.clip_skip as usize,
+            kernels: method(config.diffusion.kernels),
+            n_steps,
+            draw_size: config.draw_size,
+            film_size: config.size,
+            device: device.clone(),
+            dtype,
+            cache: Vec::new(),
+        };
+        if loaded.text_stays {
+            loaded.text()?;
+            loaded.load_networks()?;
+        }
+        Ok(loaded)
+    }
+
+    /// Encodes prompts ahead of time, as many as are kept.
+    ///
+    /// # Errors
+    /// When a prompt can't be encoded, or the device or the memory fails.
+    pub fn prepare(&mut self, prompts: &[PromptText]) -> Result<()> {
+        for prompt in prompts.iter().take(MAX_CACHED_PROMPTS / 2) {
+            for text in [&prompt.text, &prompt.negative] {
+                let n_chunks = self.prompts.n_chunks(text)?;
+                self.embedding(text, n_chunks, false)?;
+            }
+        }
+        self.let_text_go();
+        Ok(())
+    }
+
+    /// The text models, read if they aren't there.
+    fn text(&mut self) -> Result<&TextEncoders> {
+        if self.text.is_none() {
+            let hidden_state = match self.family {
+                Family::StableDiffusionXl => HiddenState::Penultimate {
+                    clip_skip: self.clip_skip,
+                },
+                _ => HiddenState::Last {
+                    clip_skip: self.clip_skip,
+                },
+            };
+            self.text = Some(TextEncoders::load(
+                &self.model,
+                hidden_state,
+                &self.device,
+                self.dtype,
+            )?);
+        }
+        self.text.as_ref().ok_or_else(unloaded)
+    }
+
+    fn let_text_go(&mut self) {
+        if !self.text_stays {
+            self.text = None;
+        }
+    }
+
+    /// Reads the denoiser and the decoder if they aren't there.
+    fn load_networks(&mut self) -> Result<()> {
+        if self.networks.is_none() {
+            let weights = |part, dtype| -> Result<Weights> {
+                let tensors = self.model.tensors(part)?;
+                Ok(Weights::new(tensors, &self.device, dtype).with_method(self.kernels))
+            };
+            let unet = weights(Part::UNet, self.dtype)?;
+            let vae = weights(Part::Vae, self.decoder_dtype())?;
+            self.networks = Some(Networks {
+                unet: UNet::load(&unet, self.unet_config.clone())?,
+                decoder: Decoder::load(&vae, self.vae_config.clone())?,
+            });
+        }
+        Ok(())
+    }
+
+    /// The element type of the decoder's weights: SDXL's autoencoder overflows where it is computed in half precision, and
+    /// diffusers' pipeline, too, widens it unless its configuration knows better.
+    fn decoder_dtype(&self) -> DType {
+        let overflows = self.family == Family::StableDiffusionXl
+            && compute_dtype(&self.device, self.dtype) == DType::F16
+            && self.vae_config.force_upcast();
+        match overflows {
+            true => DType::F32,
+            false => self.dtype,
+        }
+    }
+
+    /// Frames that are drawn together, of `n_frames` that could be.
+    ///
+    /// On the CPU each thread takes its share: a small network's layers are too short to be divided without loss. A GPU
+    /// wants them all at once.
+    fn frames_of_a_job(&self, n_frames: usize) -> usize {
+        match self.device.is_cpu() {
+            true => n_frames.div_ceil(rayon::current_num_threads()).max(1),
+            false => n_frames.max(1),
+        }
+    }
+
+    fn networks(&self) -> Result<&Networks> {
+        self.networks.as_ref().ok_or_else(unloaded)
+    }
+
+    /// Latents of frames that share a pass, `[b, c, h / scale, w / scale]`. Networks must be loaded.
+    fn latents(&self, frames: &[&FrameInputs], guidance: &Guidance) -> Result<Tensor> {
+        let scale = self.vae_config.scale();
+        let shape = (
+            self.vae_config.latent_channels(),
+            self.draw_size.height as usize / scale,
+            self.draw_size.width as usize / scale,
+        );
+        let mixes: Vec<&NoiseMix> = frames.iter().map(|frame| &frame.noise).collect();
+        let noise = |stream| noise::batch(&mixes, stream, shape, &self.device, DType::F32);
+        let mut scheduler = self.scheduler.start(self.n_steps)?;
+        sampler::sample(
+            &self.networks()?.unet,
+            scheduler.as_mut(),
+            &noise(0)?,
+            guidance,
+            &mut |call_idx| noise(call_idx as u64 + 1),
+            &mut |_| {},
+        )
+    }
+
+    /// Pictures of nominally -1..=1, `[b, 3, h, w]`.
+    fn decoded(&self, latents: &Tensor) -> Result<Tensor> {
+        let latents = latents
+            .to_dtype(compute_dtype(&self.device, self.decoder_dtype()))
+            .map_err(Error::tensor("decoding the latents"))?;
+        self.networks()?.decoder.decode(&latents)
+    }
+
+    fn guidance(&mut self, frames: &[&FrameInputs], pass: Pass) -> Result<Guidance> {
+        let text = |prompt: &PromptText| prompt.text.clone();
+        let mut cond = self.conditioning(frames, pass.n_chunks, text)?;
+        if let Some(width) = self.unet_config.time_cond_proj_dim {
+            let scales: Vec<f64> = frames.iter().map(|frame| frame.guidance_scale).collect();
+            let embedding = guidance_embedding(&scales, width, &self.device)
+                .and_then(|embedding| embedding.to_dtype(compute_dtype(&self.device, self.dtype)))
+                .map_err(Error::tensor("embedding the guidance scale"))?;
+            cond.guidance = Some(embedding);
+        }
+        let uncond = match pass.guided {
+            true => {
+                let negative = |prompt: &PromptText| prompt.negative.clone();
+                let uncond = self.conditioning(frames, pass.n_chunks, negative)?;
+                Some((
+                    uncond,
+                    frames.iter().map(|frame| frame.guidance_scale).collect(),
+                ))
+            }
+            false => None,
+        };
+        Ok(Guidance { cond, uncond })
+    }
+
+    /// Embeddings of one of both texts of each frame's prompts, on the way from the first prompt to the second.
+    fn conditioning(
+        &mut self,
+        frames: &[&FrameInputs],
+        n_chunks: usize,
+        words: impl Fn(&PromptText) -> String,
+    ) -> Result<Conditioning> {
+        let failed = || Error::tensor("mixing the prompts");
+        let is_negative = words(&PromptText {
+            text: "+".to_owned(),
+            negative: "-".to_owned(),
+        }) == "-";
+        let mut contexts = Vec::with_capacity(frames.len());
+        let mut pooled = Vec::new();
+        for frame in frames {
+            let from = self.embedding(&words(&frame.prompt_from), n_chunks, is_negative)?;
+            let to = self.embedding(&words(&frame.prompt_to), n_chunks, is_negative)?;
+            let t = frame.prompt_mix;
+            contexts.push(lerp(&from.context, &to.context, t).map_err(failed())?);
+            if let (Some(from), Some(to)) = (&from.pooled, &to.pooled) {
+                pooled.push(lerp(from, to, t).map_err(failed())?);
+            }
+        }
+        let has_pooled = self.unet_config.addition_embed_type.is_some();
+        Ok(Conditioning {
+            context: Tensor::cat(&contexts, 0).map_err(failed())?,
+            pooled: has_pooled
+                .then(|| Tensor::cat(&pooled, 0))
+                .transpose()
+                .map_err(failed())?,
+            time_ids: self.time_ids().repeat(frames.len()),
+            guidance: None,
+        })
+    }
+
+    /// SDXL's size conditioning: an uncropped original of the size that is drawn.
+    fn time_ids(&self) -> [f64; 6] {
+        let (height, width) = (
+            f64::from(self.draw_size.height),
+            f64::from(self.draw_size.width),
+        );
+        [height, width, 0.0, 0.0, height, width]
+    }
+
+    /// The embedding of a text, from the cache if it is there.
+    fn embedding(
+        &mut self,
+        text: &str,
+        n_chunks: usize,
+        is_negative: bool,
+    ) -> Result<TextEmbedding> {
+        let zeroed = is_negative && text.is_empty() && self.zero_empty_negative;
+        let key = (text.to_owned(), n_chunks);
+        let cached = self.cache.iter().find(|(known, _)| *known == key);
+        let embedding = match cached {
+            Some((_, embedding)) => embedding.clone(),
+            None => {
+                let embedding = self.text()?.embed(text, n_chunks)?;
+                if self.cache.len() >= MAX_CACHED_PROMPTS {
+                    self.cache.remove(0);
+                }
+                self.cache.push((key, embedding.clone()));
+                embedding
+            }
+        };
+        if !zeroed {
+            return Ok(embedding);
+        }
+        let zeros = |x: &Tensor| {
+            x.zeros_like()
+                .map_err(Error::tensor("encoding the prompts"))
+        };
+        Ok(TextEmbedding {
+            context: zeros(&embedding.context)?,
+            pooled: embedding.pooled.as_ref().map(zeros).transpose()?,
+        })
+    }
+
+    /// How a frame has to be run. Only frames of the same kind share a pass, so that a frame's neighbours in the batch
+    /// don't change its pixels.
+    fn pass(&self, frame: &FrameInputs) -> Result<Pass> {
+        let guided = frame.guidance_scale > 1.0 && self.unet_config.time_cond_proj_dim.is_none();
+        let prompts = [&frame.prompt_from, &frame.prompt_to];
+        let mut n_chunks = 1;
+        for prompt in prompts {
+            n_chunks = n_chunks.max(self.prompts.n_chunks(&prompt.text)?);
+            if guided {
+                n_chunks = n_chunks.max(self.prompts.n_chunks(&prompt.negative)?);
+            }
+        }
+        Ok(Pass { n_chunks, guided })
+    }
+
+    /// Draws frames pass by pass and job by job, and puts the pictures back in order.
+    fn draw(
+        &mut self,
+        frames: &[FrameInputs],
+        pictures: impl Fn(&Self, &[&FrameInputs], &Guidance) -> Result<Vec<RgbImage>> + Sync,
+    ) -> Result<Vec<RgbImage>> {
+        let mut passes: BTreeMap<Pass, Vec<usize>> = BTreeMap::new();
+        for (idx, frame) in frames.iter().enumerate() {
+            passes.entry(self.pass(frame)?).or_default().push(idx);
+        }
+        let mut jobs = Vec::new();
+        for (pass, indices) in passes {
+            for indices in indices.chunks(self.frames_of_a_job(indices.len())) {
+                let frames: Vec<&FrameInputs> =
+                    indices.iter().filter_map(|idx| frames.get(*idx)).collect();
+                let guidance = self.guidance(&frames, pass)?;
+                jobs.push((indices.to_vec(), frames, guidance));
+            }
+        }
+        self.let_text_go();
+        self.load_networks()?;
+        let renderer = &*self;
+        let drawn: Vec<Vec<(usize, RgbImage)>> = jobs
+            .into_par_iter()
+            .map(|(indices, frames, guidance)| {
+                let pictures = pictures(renderer, &frames, &guidance)?;
+                Ok(indices.into_iter().zip(pictures).collect())
+            })
+            .collect::<Result<_>>()?;
+        let mut drawn: Vec<(usize, RgbImage)> = drawn.into_iter().flatten().collect();
+        drawn.sort_by_key(|(idx, _)| *idx);
+        Ok(drawn.into_iter().map(|(_, frame)| frame).collect())
+    }
+
+    /// The family that the model belongs to.
+    pub fn family(&self) -> Family {
+        self.family
+    }
+}
+
+/// What frames of one pass have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Pass {
+    n_chunks: usize,
+    guided: bool,
+}
+
+impl Renderer for StableDiffusion {
+    fn render(&mut self, frames: &[FrameInputs]) -> Result<Vec<RgbImage>> {
+        self.draw(frames, |renderer, batch, guidance| {
+            let latents = renderer.latents(batch, guidance)?;
+            finish::frames(&renderer.decoded(&latents)?, renderer.film_size)
+        })
+    }
+
+    /// Decodes the mean of two by two latents: a quarter of the decoder's work.
+    fn sketch(&mut self, frames: &[FrameInputs]) -> Result<Vec<RgbImage>> {
+        self.draw(frames, |renderer, batch, guidance| {
+            let latents = renderer.latents(batch, guidance)?;
+            let (_, _, height, width) = latents.dims4().map_err(Error::tensor("sketching"))?;
+            let latents = if height.min(width) < MIN_SKETCHED {
+                latents
+            } else {
+                latents
+                    .avg_pool2d(2)
+                    .map_err(Error::tensor("shrinking the latents"))?
+            };
+            let pictures = renderer.decoded(&latents)?;
+            let (_, _, height, width) = pictures.dims4().map_err(Error::tensor("sketching"))?;
+            let size = Size {
+                width: width as u32,
+                height: height as u32,
+            };
+            finish::frames(&pictures, size)
+        })
+    }
+}
+
+/// The kernels' name for a setting.
+fn method(kernels: Kernels) -> Method {
+    match kernels {
+        Kernels::Exact => Method::Exact,
+        Kernels::Fast => Method::Fast,
+    }
+}
+
+fn unloaded() -> Error {
+    Error::Device {
+        reason: "a network was used before it was loaded".to_owned(),
+        hint: None,
+    }
+}
+
+/// Number of parameters of a model's parts, as its networks need them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ModelSizes {
+    /// Of the text models.
+    pub n_text_parameters: u64,
+    /// Of the denoiser.
+    pub n_unet_parameters: u64,
+    /// Of the decoder.
+    pub n_decoder_parameters: u64,
+    /// Of convolutions of the denoiser and the decoder that are kept transformed, too: see [`Method::Fast`].
+    pub n_winograd_parameters: u64,
+}
+
+impl ModelSizes {
+    /// Checks that a model has every tensor that its configuration asks for, and counts them. Only headers are read.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] naming the tensor or key that is wrong.
+    pub fn check(model: &ModelSource) -> Result<Self> {
+        let weights = |part| Ok(Weights::check_only(model.tensors(part)?));
+        let mut n_text_parameters = 0;
+        let mut context_width = 0;
+        for part in [Part::TextEncoder, Part::TextEncoder2] {
+            if model.has(part) {
+                let weights = weights(part)?;
+                let config = ClipConfig::read(&model.config(part)?)?;
+                context_width += config.hidden_size;
+                ClipTextModel::load(&weights, config)?;
+                n_text_parameters += weights.n_checked();
+            }
+        }
+        let unet = weights(Part::UNet)?;
+        let unet_file = model.config(Part::UNet)?;
+        let unet_config = UNetConfig::read(&unet_file)?;
+        let vae = weights(Part::Vae)?;
+        let vae_config = VaeConfig::read(&model.config(Part::Vae)?)?;
+        check_joints(&unet_file, &unet_config, &vae_config, context_width)?;
+        UNet::load(&unet, unet_config)?;
+        Decoder::load(&vae, vae_config)?;
+        Ok(Self {
+            n_text_parameters,
+            n_unet_parameters: unet.n_checked(),
+            n_decoder_parameters: vae.n_checked(),
+            n_winograd_parameters: unet.n_winograd() + vae.n_winograd(),
+        })
+    }
+}
+
+/// What one part gives, the next must take.
+fn check_joints(
+    file: &ConfigFile,
+    unet: &UNetConfig,
+    vae: &VaeConfig,
+    context_width: usize,
+) -> Result<()> {
+    let wrong = |reason: String| Err(Error::weights(&file.path, reason));
+    let n_channels = vae.latent_channels();
+    for (key, channels) in [
+        ("in_channels", unet.in_channels),
+        ("out_channels", unet.out_channels),
+    ] {
+        if channels != n_channels {
+            return wrong(format!(
+                "{key} = {channels} is not supported: the autoencoder has {n_channels} (inpainting and editing models have more)"
+            ));
+        }
+    }
+    let levels = (0..unet.n_levels()).filter_map(|idx| unet.cross_attention_dim.level(idx));
+    match levels.into_iter().find(|width| *width != context_width) {
+        Some(width) => wrong(format!(
+            "cross_attention_dim = {width} doesn't fit the text models, whose width is {context_width}"
+        )),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draw(dtype: DType) -> RgbImage {
+        let model = ModelSource::open("bundled").unwrap();
+        let size = Size {
+            width: 64,
+            height: 64,
+        };
+        let config = RenderConfig {
+            model: "bundled".to_owned(),
+            weights_sha256: String::new(),
+            size,
+            draw_size: size,
+            n_steps: 1,
+            diffusion: Default::default(),
+        };
+        let frame = FrameInputs::still("burning flames".into(), 1);
+        let mut renderer = StableDiffusion::load(&model, &config, &Device::Cpu, dtype).unwrap();
+        renderer.render(&[frame]).unwrap().remove(0)
+    }
+
+    #[test]
+    fn the_cpu_keeps_half_precision_and_computes_in_single() {
+        // The files are in f16: nothing is lost by keeping them so. bf16 has fewer digits.
+        let single = draw(DType::F32);
+        assert_eq!(draw(DType::F16), single);
+        let other = draw(DType::BF16);
+        assert_ne!(other, single);
+        let pairs = other.as_raw().iter().zip(single.as_raw());
+        let total: u32 = pairs.map(|(a, b)| u32::from(a.abs_diff(*b))).sum();
+        assert!(total < 4 * 64 * 64 * 3, "{total}");
+    }
+}

@@ -1,0 +1,265 @@
+//! Schedulers on problems whose solution is known.
+//!
+//! The data are one Gaussian: mean `MEAN`, deviation `DEVIATION`. Then the best prediction is a linear function of the
+//! sample, and so is every algorithm's result; latents are single numbers. A second problem is a single picture, which
+//! every first-order step finds exactly.
+
+use candle_core::{Device, Tensor};
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::model::ConfigFile;
+
+const MEAN: f64 = 0.7;
+const DEVIATION: f64 = 0.6;
+
+const CLASSES: [&str; 7] = [
+    "DDIMScheduler",
+    "PNDMScheduler",
+    "EulerDiscreteScheduler",
+    "EulerAncestralDiscreteScheduler",
+    "DPMSolverMultistepScheduler",
+    "UniPCMultistepScheduler",
+    "LCMScheduler",
+];
+
+fn config(class: &str, more: serde_json::Value) -> SchedulerConfig {
+    let mut values = json!({
+        "_class_name": class, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
+        "clip_sample": false, "skip_prk_steps": true, "timestep_spacing": "trailing", "set_alpha_to_one": true,
+    });
+    let target = values.as_object_mut().unwrap();
+    target.extend(more.as_object().unwrap().clone());
+    let file = ConfigFile {
+        path: "scheduler_config.json".into(),
+        values: target.clone(),
+    };
+    SchedulerConfig::read(&file, None).unwrap()
+}
+
+/// Shares of picture and noise in the latents before a call.
+fn mix_before(scheduler: &dyn Scheduler, config: &SchedulerConfig, call_idx: usize) -> (Mix, f64) {
+    match scheduler.sigmas() {
+        Some(sigmas) => {
+            let mix = Mix::of_sigma(sigmas[call_idx]);
+            // Euler's latents are `picture + sigma * noise`, the others' have variance 1.
+            let is_exploded = matches!(config.kind, Kind::Euler | Kind::EulerAncestral);
+            (mix, if is_exploded { 1.0 / mix.alpha } else { 1.0 })
+        }
+        None => {
+            let timestep = scheduler.timesteps()[call_idx] as usize;
+            let alphas = config.alphas_cumprod().unwrap();
+            (Mix::of_alpha_cumprod(alphas[timestep]), 1.0)
+        }
+    }
+}
+
+/// Runs from `noise` with the prediction that `picture(mix, sample)` implies.
+fn run(
+    config: &SchedulerConfig,
+    n_steps: usize,
+    noise: &[f64],
+    fresh: &mut dyn FnMut() -> Vec<f64>,
+    picture: &dyn Fn(Mix, f64) -> f64,
+) -> Vec<f64> {
+    let tensor = |values: &[f64]| {
+        Tensor::new(values, &Device::Cpu)
+            .unwrap()
+            .unsqueeze(0)
+            .unwrap()
+    };
+    let mut scheduler = config.start(n_steps).unwrap();
+    let mut latents = (tensor(noise) * scheduler.init_noise_sigma()).unwrap();
+    for call_idx in 0..scheduler.timesteps().len() {
+        let (mix, scale) = mix_before(scheduler.as_ref(), config, call_idx);
+        let samples: Vec<f64> = latents.squeeze(0).unwrap().to_vec1().unwrap();
+        let predictions: Vec<f64> = samples
+            .iter()
+            .map(|sample| {
+                let sample = sample / scale;
+                let x = picture(mix, sample);
+                let noise = (sample - mix.alpha * x) / mix.sigma;
+                match config.prediction {
+                    Prediction::Epsilon => noise,
+                    Prediction::Sample => x,
+                    Prediction::Velocity => mix.alpha * noise - mix.sigma * x,
+                }
+            })
+            .collect();
+        let noise = scheduler.needs_noise(call_idx).then(|| tensor(&fresh()));
+        let step = scheduler.step(&tensor(&predictions), &latents, call_idx, noise.as_ref());
+        latents = step.unwrap().latents;
+    }
+    latents.squeeze(0).unwrap().to_vec1().unwrap()
+}
+
+/// The expected picture in a sample of the Gaussian.
+fn posterior_mean(mix: Mix, sample: f64) -> f64 {
+    let variance = mix.alpha.powi(2) * DEVIATION.powi(2) + mix.sigma.powi(2);
+    MEAN + mix.alpha * DEVIATION.powi(2) / variance * (sample - mix.alpha * MEAN)
+}
+
+/// The probability flow's exact end from a sample at `mix`: it keeps the standard score.
+fn exact_end(mix: Mix, sample: f64) -> f64 {
+    let deviation = (mix.alpha.powi(2) * DEVIATION.powi(2) + mix.sigma.powi(2)).sqrt();
+    MEAN + DEVIATION * (sample - mix.alpha * MEAN) / deviation
+}
+
+fn no_noise() -> Vec<f64> {
+    panic!("this algorithm draws no noise")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// All of the data is one picture: whatever the steps, that is what comes out.
+    #[test]
+    fn a_single_picture_is_found(
+        class in proptest::sample::select(CLASSES.to_vec()),
+        n_steps in proptest::sample::select(vec![1usize, 2, 4, 5, 8, 10, 20]), // steps that end at the schedule's end
+        prediction in proptest::sample::select(vec!["epsilon", "v_prediction", "sample"]),
+        wanted in -2.0f64..2.0,
+        noise in -2.0f64..2.0,
+    ) {
+        // PNDM averages predictions of different timesteps, which only makes sense of noise.
+        let prediction = if class == "PNDMScheduler" { "epsilon" } else { prediction };
+        let mut more = json!({"prediction_type": prediction});
+        if class == "LCMScheduler" {
+            more["timestep_scaling"] = json!(1e6); // no share of the latents in the answer
+        }
+        let config = config(class, more);
+        let ends = run(&config, n_steps, &[noise], &mut || vec![0.3], &|_, _| wanted);
+        prop_assert!((ends[0] - wanted).abs() < 1e-6, "{class}: {} for {wanted}", ends[0]);
+    }
+}
+
+/// Error of a run on the Gaussian, against the flow's exact end.
+fn error_on_gaussian(config: &SchedulerConfig, n_steps: usize) -> f64 {
+    let noise = [-1.5, 0.4, 1.1];
+    let ends = run(config, n_steps, &noise, &mut no_noise, &posterior_mean);
+    let scheduler = config.start(n_steps).unwrap();
+    let (mix, scale) = mix_before(scheduler.as_ref(), config, 0);
+    let errors = noise.iter().zip(&ends).map(|(noise, end)| {
+        let sample = noise * scheduler.init_noise_sigma() / scale;
+        (end - exact_end(mix, sample)).abs()
+    });
+    errors.fold(0.0, f64::max)
+}
+
+#[test]
+fn deterministic_algorithms_follow_the_flow_of_a_gaussian() {
+    let karras = |order: usize| json!({"use_karras_sigmas": true, "solver_order": order});
+    for (class, more, bound) in [
+        ("DDIMScheduler", json!({}), 4e-2),
+        ("PNDMScheduler", json!({}), 1e-2),
+        ("PNDMScheduler", json!({"skip_prk_steps": false}), 1e-2),
+        ("EulerDiscreteScheduler", karras(1), 4e-2),
+        ("DPMSolverMultistepScheduler", karras(1), 3e-2),
+        ("DPMSolverMultistepScheduler", karras(2), 2e-3),
+        ("DPMSolverMultistepScheduler", karras(3), 2e-3),
+        ("UniPCMultistepScheduler", karras(2), 2e-3),
+        ("UniPCMultistepScheduler", karras(3), 2e-3),
+    ] {
+        let config = config(class, more.clone());
+        let (coarse, fine) = (
+            error_on_gaussian(&config, 25),
+            error_on_gaussian(&config, 100),
+        );
+        assert!(fine < bound, "{class} {more}: {fine}");
+        // What remains at the end is the step from the smallest sigma to 0.
+        assert!(
+            fine < (0.5 * coarse).max(2e-3),
+            "{class} {more}: {coarse} then {fine}"
+        );
+    }
+}
+
+#[test]
+fn algorithms_with_fresh_noise_draw_from_the_gaussian() {
+    let n = 4_000;
+    let mut stream = 0;
+    let mut draw = || {
+        stream += 1;
+        crate::noise::gaussian(9, stream, n)
+    };
+    for (class, more) in [
+        ("EulerAncestralDiscreteScheduler", json!({})),
+        (
+            "DPMSolverMultistepScheduler",
+            json!({"algorithm_type": "sde-dpmsolver++", "use_karras_sigmas": true}),
+        ),
+        (
+            "DPMSolverMultistepScheduler",
+            json!({"algorithm_type": "sde-dpmsolver", "final_sigmas_type": "sigma_min"}),
+        ),
+    ] {
+        let config = config(class, more.clone());
+        let noise = draw();
+        let ends = run(&config, 250, &noise, &mut draw, &posterior_mean);
+        let mean = ends.iter().sum::<f64>() / n as f64;
+        let variance = ends.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n as f64;
+        assert!((mean - MEAN).abs() < 0.05, "{class} {more}: mean {mean}");
+        assert!(
+            (variance.sqrt() - DEVIATION).abs() < 0.05,
+            "{class} {more}: deviation {}",
+            variance.sqrt()
+        );
+    }
+}
+
+#[test]
+fn what_is_not_supported_is_named() {
+    for (class, key, value) in [
+        ("UniPCMultistepScheduler", "use_flow_sigmas", json!(true)),
+        (
+            "DPMSolverMultistepScheduler",
+            "variance_type",
+            json!("learned"),
+        ),
+        (
+            "DPMSolverMultistepScheduler",
+            "solver_type",
+            json!("logarithmic"),
+        ),
+        (
+            "DPMSolverMultistepScheduler",
+            "algorithm_type",
+            json!("dpmsolver"),
+        ),
+        (
+            "EulerDiscreteScheduler",
+            "interpolation_type",
+            json!("cubic"),
+        ),
+        (
+            "EulerDiscreteScheduler",
+            "prediction_type",
+            json!("flow_prediction"),
+        ),
+        (
+            "HeunDiscreteScheduler",
+            "_class_name",
+            json!("HeunDiscreteScheduler"),
+        ),
+    ] {
+        let values = json!({"_class_name": class, key: value});
+        let file = ConfigFile {
+            path: "scheduler_config.json".into(),
+            values: values.as_object().unwrap().clone(),
+        };
+        let error = SchedulerConfig::read(&file, None).unwrap_err().to_string();
+        assert!(
+            error.contains(key) && error.contains(value.as_str().unwrap_or("true")),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn timesteps_stay_inside_of_the_schedule() {
+    let leading = json!({"timestep_spacing": "leading", "steps_offset": 1});
+    let config = config("DDIMScheduler", leading);
+    assert!(config.start(1000).is_err());
+    assert!(config.start(500).is_ok());
+}

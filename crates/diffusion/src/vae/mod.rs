@@ -1,0 +1,279 @@
+//! The decoder: latents become a picture. `AutoencoderKL`, or the small and fast `AutoencoderTiny` (TAESD).
+
+mod bands;
+mod config;
+mod kl;
+mod tiny;
+
+use candle_core::{Result as TensorResult, Tensor};
+
+pub use config::{AutoencoderKlConfig, AutoencoderTinyConfig};
+
+use common::{Error, Result};
+
+use self::kl::{KlDecoder, KlEncoder};
+use self::tiny::TinyNet;
+use super::model::ConfigFile;
+use super::weights::Weights;
+
+/// Pictures, or batches of them, of at most this many pixels are decoded in one piece: 1024x1024.
+const MAX_PIXELS: usize = 1024 * 1024;
+/// Pixels of a band of a larger picture.
+const BAND_PIXELS: usize = 256 * 1024;
+
+/// Configuration of an autoencoder of either class.
+#[derive(Clone, Debug)]
+pub enum VaeConfig {
+    /// `AutoencoderKL`.
+    Kl(AutoencoderKlConfig),
+    /// `AutoencoderTiny`.
+    Tiny(AutoencoderTinyConfig),
+}
+
+impl VaeConfig {
+    /// Reads `vae/config.json`.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] naming the class or key that isn't supported.
+    pub fn read(file: &ConfigFile) -> Result<Self> {
+        match file.class_name() {
+            Some("AutoencoderKL") | None => AutoencoderKlConfig::read(file).map(Self::Kl),
+            Some("AutoencoderTiny") => AutoencoderTinyConfig::read(file).map(Self::Tiny),
+            Some(other) => Err(Error::weights(
+                &file.path,
+                format!("_class_name = {other} is not supported"),
+            )
+            .with_hint("AutoencoderKL and AutoencoderTiny can be used")),
+        }
+    }
+
+    /// Pixels of a decoded picture along one side of a latent.
+    pub fn scale(&self) -> usize {
+        match self {
+            Self::Kl(config) => {
+                let n_upsamplers = (config.block_out_channels.len() - 1).min(16);
+                config.pixel_shuffle.saturating_mul(1 << n_upsamplers)
+            }
+            Self::Tiny(config) => {
+                let n_upsamplers = config.num_decoder_blocks.len() - 1;
+                config
+                    .upsampling_scaling_factor
+                    .saturating_pow(n_upsamplers.min(16) as u32)
+            }
+        }
+    }
+
+    /// Channels of the latents.
+    pub fn latent_channels(&self) -> usize {
+        match self {
+            Self::Kl(config) => config.latent_channels,
+            Self::Tiny(config) => config.latent_channels,
+        }
+    }
+
+    /// Whether the configuration says that half precision overflows; it is [`AutoencoderKlConfig`]'s default.
+    pub fn force_upcast(&self) -> bool {
+        match self {
+            Self::Kl(config) => config.force_upcast,
+            Self::Tiny(config) => config.force_upcast,
+        }
+    }
+}
+
+/// Turns latents into pictures.
+#[derive(Debug)]
+pub struct Decoder {
+    config: VaeConfig,
+    net: DecoderNet,
+}
+
+#[derive(Debug)]
+enum DecoderNet {
+    Kl(Box<KlDecoder>),
+    Tiny(TinyNet),
+}
+
+impl Decoder {
+    /// Loads the decoder of an autoencoder's weights.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if a tensor is missing or doesn't fit.
+    pub fn load(w: &Weights, config: VaeConfig) -> Result<Self> {
+        let net = match &config {
+            VaeConfig::Kl(config) => DecoderNet::Kl(Box::new(KlDecoder::load(w, config)?)),
+            VaeConfig::Tiny(config) => DecoderNet::Tiny(TinyNet::load_decoder(w, config)?),
+        };
+        Ok(Self { config, net })
+    }
+
+    /// Decodes scaled latents, `[b, c, h, w]`, to pictures of nominally -1..=1, `[b, 3, h * scale, w * scale]`; not
+    /// clamped. Large batches are decoded one by one and large pictures in bands, with the same result.
+    ///
+    /// # Errors
+    /// When the device or the memory fails, or shapes don't fit.
+    pub fn decode(&self, latents: &Tensor) -> Result<Tensor> {
+        let decode = || {
+            let (batch, _, height, width) = latents.dims4()?;
+            let n_pixels = height * width * self.config.scale().pow(2);
+            if batch * n_pixels <= MAX_PIXELS {
+                return self.decode_whole(latents);
+            }
+            let one = |idx: usize| {
+                let latents = latents.narrow(0, idx, 1)?;
+                match n_pixels <= MAX_PIXELS {
+                    true => self.decode_whole(&latents),
+                    false => self.decode_in_bands(&latents, BAND_PIXELS),
+                }
+            };
+            Tensor::cat(&(0..batch).map(one).collect::<TensorResult<Vec<_>>>()?, 0)
+        };
+        decode().map_err(Error::tensor("decoding the latents"))
+    }
+
+    /// [`Decoder::decode`] in one piece, whatever the size.
+    fn decode_whole(&self, latents: &Tensor) -> TensorResult<Tensor> {
+        let latents = self.unscaled(latents)?;
+        match &self.net {
+            DecoderNet::Kl(net) => net.forward(&latents),
+            DecoderNet::Tiny(net) => net.forward(&latents)?.affine(2.0, -1.0),
+        }
+    }
+
+    /// [`Decoder::decode`] in bands of about this many pixels, whatever the size.
+    fn decode_in_bands(&self, latents: &Tensor, band_pixels: usize) -> TensorResult<Tensor> {
+        let latents = self.unscaled(latents)?;
+        match &self.net {
+            DecoderNet::Kl(net) => net.forward_in_bands(&latents, band_pixels),
+            DecoderNet::Tiny(net) => net
+                .forward_in_bands(&latents, band_pixels)?
+                .affine(2.0, -1.0),
+        }
+    }
+
+    /// The latents as the network takes them.
+    fn unscaled(&self, latents: &Tensor) -> TensorResult<Tensor> {
+        match &self.config {
+            VaeConfig::Kl(config) => {
+                let shift = config.shift_factor.unwrap_or(0.0);
+                let (Some(mean), Some(std)) = (&config.latents_mean, &config.latents_std) else {
+                    return latents.affine(1.0 / config.scaling_factor, shift);
+                };
+                let per_channel = |values: &[f64]| {
+                    Tensor::new(values, latents.device())?
+                        .to_dtype(latents.dtype())?
+                        .reshape((1, (), 1, 1))
+                };
+                (latents / config.scaling_factor)?
+                    .broadcast_mul(&per_channel(std)?)?
+                    .broadcast_add(&per_channel(mean)?)?
+                    + shift
+            }
+            VaeConfig::Tiny(config) => {
+                let latents = (latents / config.scaling_factor)?;
+                (latents / 3.0)?.tanh()? * 3.0
+            }
+        }
+    }
+}
+
+/// Turns pictures into latents.
+#[derive(Debug)]
+pub struct Encoder {
+    net: EncoderNet,
+}
+
+#[derive(Debug)]
+enum EncoderNet {
+    Kl(Box<KlEncoder>),
+    Tiny(TinyNet),
+}
+
+/// What an encoder says about a picture, before the scaling factor.
+#[derive(Clone, Debug)]
+pub struct LatentMoments {
+    /// Mean of the latents, `[b, c, h, w]`; `AutoencoderTiny`'s only output.
+    pub mean: Tensor,
+    /// Log variance, clamped to -30..=20.
+    pub log_variance: Option<Tensor>,
+}
+
+impl Encoder {
+    /// Loads the encoder of an autoencoder's weights.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if a tensor is missing or doesn't fit.
+    pub fn load(w: &Weights, config: &VaeConfig) -> Result<Self> {
+        let net = match config {
+            VaeConfig::Kl(config) => EncoderNet::Kl(Box::new(KlEncoder::load(w, config)?)),
+            VaeConfig::Tiny(config) => EncoderNet::Tiny(TinyNet::load_encoder(w, config)?),
+        };
+        Ok(Self { net })
+    }
+
+    /// Encodes pictures in -1..=1, `[b, 3, h, w]`.
+    ///
+    /// # Errors
+    /// When the device or the memory fails, or shapes don't fit.
+    pub fn encode(&self, pictures: &Tensor) -> Result<LatentMoments> {
+        let encode = || match &self.net {
+            EncoderNet::Kl(net) => {
+                net.forward(pictures)
+                    .map(|(mean, log_variance)| LatentMoments {
+                        mean,
+                        log_variance: Some(log_variance),
+                    })
+            }
+            EncoderNet::Tiny(net) => Ok(LatentMoments {
+                mean: net.forward(&pictures.affine(0.5, 0.5)?)?,
+                log_variance: None,
+            }),
+        };
+        encode().map_err(Error::tensor("encoding pictures"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use candle_core::{DType, Device};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::ModelFolder;
+
+    /// Decoder of a model of the small parity kit.
+    fn decoder(folder: &str) -> Decoder {
+        let models = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/parity/kit/models");
+        let folder = ModelFolder::Disk(models.join(folder));
+        let config = VaeConfig::read(&folder.config("config.json").unwrap()).unwrap();
+        let tensors = folder.tensors("", "diffusion_pytorch_model").unwrap();
+        Decoder::load(&Weights::new(tensors, &Device::Cpu, DType::F32), config).unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        /// Far below 1/255: what remains is rounding.
+        #[test]
+        fn bands_make_the_same_picture(
+            folder in proptest::sample::select(vec!["plain/vae", "xl/vae", "taesd"]),
+            height in 1usize..60,
+            width in 1usize..12,
+            band_pixels in 1usize..1500,
+            seed: u64,
+        ) {
+            let decoder = decoder(folder);
+            let noise = crate::noise::gaussian(seed, 0, 4 * height * width);
+            let noise: Vec<f32> = noise.into_iter().map(|x| x as f32).collect();
+            let latents = Tensor::from_vec(noise, (1, 4, height, width), &Device::Cpu).unwrap();
+            let whole = decoder.decode_whole(&latents).unwrap();
+            let banded = decoder.decode_in_bands(&latents, band_pixels).unwrap();
+            prop_assert_eq!(whole.dims(), banded.dims());
+            let range = whole.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+            let difference = (whole - banded).unwrap().abs().unwrap().max_all().unwrap();
+            let difference = difference.to_scalar::<f32>().unwrap();
+            prop_assert!(difference < 1e-4 * range.max(1.0), "{difference}");
+        }
+    }
+}

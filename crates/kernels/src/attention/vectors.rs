@@ -1,0 +1,187 @@
+//! Attention on vectors of f32: both products are the inner loop of the convolutions.
+
+use rayon::prelude::*;
+
+use super::{AttentionShape, Call, Softmax, Tile, tiles};
+use crate::arena::with_scratch;
+use crate::math::exp2;
+use crate::simd::{Isa, Kernel, Simd};
+use crate::tile::{Block, COLUMNS, ROWS, STEP};
+
+/// Keys of a block.
+const KEYS: usize = 256;
+
+/// Packed keys or values of one head, in values.
+fn packed_len(shape: &AttentionShape) -> usize {
+    shape.n_keys.next_multiple_of(ROWS) * shape.head_width.next_multiple_of(ROWS)
+}
+
+/// Computes the attention.
+pub(super) fn forward(call: Call, isa: Isa, out: &mut [f32]) {
+    let shape = call.shape;
+    let AttentionShape {
+        batch,
+        n_heads,
+        head_width,
+        ..
+    } = shape;
+    let len = packed_len(&shape);
+    let n_all = batch * n_heads;
+    with_scratch([n_all * len, n_all * len], |[keys, values]| {
+        let heads = keys
+            .par_chunks_exact_mut(len)
+            .zip(values.par_chunks_exact_mut(len));
+        heads
+            .take(n_all)
+            .enumerate()
+            .for_each(|(index, (keys, values))| {
+                let head = (index / n_heads, index % n_heads);
+                pack_keys(&shape, call.head(call.k, head, 0), keys);
+                pack_values(&shape, call.head(call.v, head, 0), values);
+            });
+        let (keys, values) = (&*keys, &*values);
+        let lens = [
+            head_width * COLUMNS,
+            KEYS * COLUMNS,
+            head_width.next_multiple_of(ROWS) * COLUMNS,
+            2 * COLUMNS,
+        ];
+        let offsets: Vec<usize> = (0..KEYS.max(head_width)).map(|row| row * COLUMNS).collect();
+        tiles(&shape, COLUMNS, out)
+            .into_par_iter()
+            .with_max_len(1)
+            .for_each(|tile| {
+                let head = (tile.image * n_heads + tile.head) * len;
+                with_scratch(lens, |[queries, scores, sums, state]| {
+                    isa.run(Attend {
+                        call,
+                        offsets: &offsets,
+                        keys: &keys[head..][..len],
+                        values: &values[head..][..len],
+                        queries,
+                        scores,
+                        sums: &mut sums[..head_width.next_multiple_of(ROWS) * COLUMNS],
+                        softmax: Softmax::new(&mut state[..2 * COLUMNS]),
+                        tile,
+                    });
+                });
+            });
+    });
+}
+
+/// `[n_keys / ROWS][head_width][ROWS]`
+fn pack_keys(shape: &AttentionShape, k: &[f32], to: &mut [f32]) {
+    for (block, to) in to.chunks_exact_mut(ROWS * shape.head_width).enumerate() {
+        for row in 0..ROWS.min(shape.n_keys.saturating_sub(block * ROWS)) {
+            let key = &k[(block * ROWS + row) * shape.width()..][..shape.head_width];
+            for (to, &key) in to[row..].iter_mut().step_by(ROWS).zip(key) {
+                *to = key;
+            }
+        }
+    }
+}
+
+/// `[head_width / ROWS][n_keys][ROWS]`
+fn pack_values(shape: &AttentionShape, v: &[f32], to: &mut [f32]) {
+    for (key, value) in v.chunks(shape.width()).take(shape.n_keys).enumerate() {
+        for (block, value) in value[..shape.head_width].chunks(ROWS).enumerate() {
+            to[(block * shape.n_keys + key) * ROWS..][..value.len()].copy_from_slice(value);
+        }
+    }
+}
+
+/// Computes one tile.
+struct Attend<'a, 'b> {
+    call: Call<'a>,
+    /// Multiples of [`COLUMNS`].
+    offsets: &'a [usize],
+    keys: &'a [f32],
+    values: &'a [f32],
+    /// `[head_width][COLUMNS]`: scaled queries.
+    queries: &'a mut [f32],
+    /// `[KEYS][COLUMNS]`: scores of a block, then their exponentials.
+    scores: &'a mut [f32],
+    /// `[head_width][COLUMNS]`: sums over the values.
+    sums: &'a mut [f32],
+    softmax: Softmax<'a>,
+    tile: Tile<'b>,
+}
+
+impl Kernel for Attend<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, s: S) {
+        let shape = self.call.shape;
+        let n_columns = self.tile.out.len().next_multiple_of(STEP);
+        let width = shape.head_width;
+        let head = (self.tile.image, self.tile.head);
+        let q = self.call.head(self.call.q, head, self.tile.first);
+        for (column, query) in q
+            .chunks(shape.width())
+            .take(self.tile.out.len())
+            .enumerate()
+        {
+            let to = self.queries[column..].iter_mut().step_by(COLUMNS);
+            for (to, &q) in to.zip(&query[..width]) {
+                *to = q * self.call.scale;
+            }
+        }
+        self.sums.fill(0.0);
+        let n_keys = self.tile.n_keys(&shape, self.call.causal);
+        for first in (0..n_keys).step_by(KEYS) {
+            let n_block = KEYS.min(n_keys - first);
+            for row in (0..n_block).step_by(ROWS) {
+                Block {
+                    weights: &self.keys[(first + row) * width..][..ROWS * width],
+                    offsets: self.offsets,
+                    input: self.queries,
+                }
+                .compute(
+                    s,
+                    (0, n_columns),
+                    (
+                        &mut self.scores[row * COLUMNS..],
+                        COLUMNS,
+                        ROWS.min(n_block - row),
+                    ),
+                    false,
+                );
+            }
+            let scores = &mut self.scores[..n_block * COLUMNS];
+            if self.call.causal {
+                self.tile.hide(first, COLUMNS, scores);
+            }
+            for column in (0..n_columns).step_by(S::LANES) {
+                let greatest = self.softmax.rise(s, column, scores, self.sums);
+                let mut total = s.splat(0.0);
+                for scores in scores.chunks_exact_mut(COLUMNS) {
+                    let to = &mut scores[column..];
+                    let e = exp2(s, s.sub(s.load(to), greatest));
+                    s.store(e, to);
+                    total = s.add(total, e);
+                }
+                self.softmax.add(s, column, total);
+            }
+            for row in (0..width).step_by(ROWS) {
+                let panel = row / ROWS * shape.n_keys + first;
+                Block {
+                    weights: &self.values[panel * ROWS..][..n_block * ROWS],
+                    offsets: self.offsets,
+                    input: self.scores,
+                }
+                .compute(
+                    s,
+                    (0, n_columns),
+                    (
+                        &mut self.sums[row * COLUMNS..],
+                        COLUMNS,
+                        ROWS.min(width - row),
+                    ),
+                    true,
+                );
+            }
+        }
+        self.tile.store(&self.softmax, self.sums);
+    }
+}

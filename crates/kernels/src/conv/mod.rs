@@ -1,0 +1,288 @@
+//! Convolutions: 3×3 with a border of one zero, and 1×1.
+
+mod direct;
+mod split;
+mod winograd;
+
+use std::sync::OnceLock;
+
+use rayon::prelude::*;
+
+use super::input::{Input, Shape};
+use super::norm::{ChannelSums, Sums};
+use super::pieces::Piece;
+use super::simd::{Isa, Simd};
+use super::tile::ROWS;
+
+/// How products are computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Method {
+    /// Every product of f32, in order: error as of a plain sum.
+    Exact,
+    /// Winograd's F(4×4, 3×3) (Lavin and Gray, 2016) where it pays: a quarter of a convolution's products, about ten times the
+    /// rounding error. For linear layers, 1×1 convolutions and attention, where the processor has
+    /// AMX, values split into two bfloat16, which keep 16 bits of them.
+    #[default]
+    Fast,
+}
+
+impl Method {
+    /// The instruction set that computes by it.
+    pub fn isa(self) -> Isa {
+        match self {
+            Self::Exact => Isa::without_splits(),
+            Self::Fast => Isa::best(),
+        }
+    }
+}
+
+/// What a convolution is, apart from its weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConvShape {
+    /// Channels of the input.
+    pub in_channels: usize,
+    /// Channels of the output.
+    pub out_channels: usize,
+    /// Rows and columns of the kernel: 1, or 3 with a border of one zero around the input.
+    pub kernel: usize,
+    /// Step over the input: 1, or 2 with a 3×3 kernel.
+    pub stride: usize,
+    /// Whether the input is doubled in height and width (nearest neighbour) beforehand; with a 3×3 kernel of stride 1.
+    pub upsample: bool,
+}
+
+impl ConvShape {
+    /// Whether there is a kernel for it.
+    pub fn is_supported(&self) -> bool {
+        let is_known = match (self.kernel, self.stride) {
+            (3, 1) => true,
+            (3, 2) | (1, 1) => !self.upsample,
+            _ => false,
+        };
+        is_known && self.in_channels > 0 && self.out_channels > 0
+    }
+
+    /// The same of an input that isn't doubled.
+    pub fn undoubled(self) -> Self {
+        Self {
+            upsample: false,
+            ..self
+        }
+    }
+
+    /// Shape of the output.
+    pub fn output(&self, input: Shape) -> Shape {
+        let size = |n: usize| {
+            if self.upsample {
+                2 * n
+            } else {
+                n.div_ceil(self.stride)
+            }
+        };
+        Shape {
+            batch: input.batch,
+            channels: self.out_channels,
+            height: size(input.height),
+            width: size(input.width),
+        }
+    }
+}
+
+/// Whether [`Method::Fast`] keeps a 3×3 convolution's weights transformed, which takes 4 times as much memory again, for
+/// pictures of any usual size; larger convolutions do so for large pictures.
+pub fn is_always_winograd(in_channels: usize, out_channels: usize) -> bool {
+    in_channels >= ROWS && winograd::is_light(in_channels, out_channels)
+}
+
+/// What is done to the output while it is stored, in this order.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extras<'a> {
+    /// Added to every value of an image's channel, `[batch][out_channels]`: the time embedding.
+    pub channel_bias: Option<&'a [f32]>,
+    /// Added value by value; as large as the output.
+    pub residual: Option<&'a [f32]>,
+    /// Whether negative values become zero.
+    pub relu: bool,
+    /// Whether sums over the output's planes are wanted, for the normalisation that follows.
+    pub sums: bool,
+}
+
+/// A convolution with its weights packed for the kernels.
+#[derive(Debug)]
+pub struct Conv2d {
+    shape: ConvShape,
+    isa: Isa,
+    method: Method,
+    bias: Vec<f32>,
+    /// `[out_channels / ROWS][in_channels][taps][ROWS]`; where values are split, see [`split::pack`].
+    plain: Vec<f32>,
+    /// `[out_channels / ROWS][4][in_channels][4][ROWS]`: of a doubled input, see [`direct`]; made when it is first needed.
+    folded: OnceLock<Vec<f32>>,
+    /// `[out_channels / ROWS][36][in_channels][ROWS]`, made when it is first needed.
+    winograd: OnceLock<Vec<f32>>,
+}
+
+impl Conv2d {
+    /// Packs `weight`, `[out_channels][in_channels][kernel][kernel]`, to be computed by `method`; an empty bias counts as zeros.
+    pub fn new(shape: ConvShape, method: Method, weight: &[f32], bias: &[f32]) -> Self {
+        Self::on(method.isa(), shape, method, weight, bias)
+    }
+
+    /// The same on one of this processor's instruction sets.
+    pub(super) fn on(
+        isa: Isa,
+        shape: ConvShape,
+        method: Method,
+        weight: &[f32],
+        bias: &[f32],
+    ) -> Self {
+        let mut bias = bias.to_vec();
+        bias.resize(shape.out_channels.next_multiple_of(ROWS), 0.0);
+        let plain = match isa.splits() && split::pays(&shape) {
+            true => split::pack(&shape, weight),
+            false => direct::pack(&shape, weight),
+        };
+        Self {
+            shape,
+            isa,
+            method,
+            bias,
+            plain,
+            folded: OnceLock::new(),
+            winograd: OnceLock::new(),
+        }
+    }
+
+    /// The same of an input that isn't doubled, packed anew: for the time and memory of a copy, and of transforms where they pay.
+    pub fn undoubled(&self) -> Self {
+        Self {
+            shape: self.shape.undoubled(),
+            bias: self.bias.clone(),
+            plain: self.plain.clone(),
+            folded: OnceLock::new(),
+            winograd: OnceLock::new(),
+            ..*self
+        }
+    }
+
+    /// What it is.
+    pub fn shape(&self) -> ConvShape {
+        self.shape
+    }
+
+    /// Writes the convolution of `input` to `out`, whose shape is [`ConvShape::output`], and returns the sums over its
+    /// planes if they are wanted, nothing else.
+    pub fn forward(&self, input: &Input, extras: &Extras, out: &mut [f32]) -> ChannelSums {
+        let isa = self.isa;
+        let shape = self.shape.output(input.shape);
+        assert_eq!(out.len(), shape.len(), "output of a convolution");
+        assert_eq!(
+            input.shape.channels, self.shape.in_channels,
+            "channels of a convolution"
+        );
+        if out.is_empty() {
+            return Vec::new();
+        }
+        if let Some(amx) = isa.amx().filter(|_| split::pays(&self.shape)) {
+            return split::forward(self, (isa, amx), input, extras, out);
+        }
+        match self.method {
+            Method::Fast if winograd::pays(&self.shape, input.shape) => {
+                winograd::forward(self, isa, input, extras, out)
+            }
+            Method::Fast if winograd::deep::pays(&self.shape, input.shape) => {
+                winograd::deep::forward(self, isa, input, extras, out)
+            }
+            _ => direct::forward(self, isa, input, extras, out),
+        }
+    }
+
+    /// The plain weight of an output channel, input channel and tap, out of the packed ones.
+    fn weight(&self, out_channel: usize, in_channel: usize, tap: usize) -> f32 {
+        let n_taps = self.shape.kernel * self.shape.kernel;
+        let block = out_channel / ROWS * self.shape.in_channels * n_taps;
+        self.plain[(block + in_channel * n_taps + tap) * ROWS + out_channel % ROWS]
+    }
+
+    /// What is added to a channel of an image.
+    fn channel_bias(&self, extras: &Extras, image: usize, channel: usize) -> f32 {
+        let more = extras
+            .channel_bias
+            .map(|b| b[image * self.shape.out_channels + channel]);
+        self.bias[channel] + more.unwrap_or(0.0)
+    }
+}
+
+/// Runs `compute` on every piece, side by side, and adds up the sums over each plane if they are wanted.
+fn for_pieces<'a>(
+    isa: Isa,
+    pieces: Vec<Piece<'a>>,
+    (shape, is_summed): (Shape, bool),
+    compute: impl Fn(&mut Piece<'a>) + Send + Sync,
+) -> ChannelSums {
+    if !is_summed {
+        let pieces = pieces.into_par_iter().with_max_len(1);
+        pieces.for_each(|mut piece| compute(&mut piece));
+        return Vec::new();
+    }
+    let sums: Vec<_> = pieces
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|mut piece| {
+            compute(&mut piece);
+            let sums: Vec<_> = piece.rows.iter().map(|row| isa.run(Sums(row))).collect();
+            (piece.image, piece.first_channel, piece.n_channels, sums)
+        })
+        .collect();
+    let mut total = vec![[0.0; 2]; shape.batch * shape.channels];
+    for (image, first_channel, n_channels, sums) in sums {
+        for (i, sum) in sums.into_iter().enumerate() {
+            let channel = first_channel + i % n_channels;
+            let total = &mut total[(image + i / n_channels) * shape.channels + channel];
+            *total = [total[0] + sum[0], total[1] + sum[1]];
+        }
+    }
+    total
+}
+
+/// What a channel's sums go through on their way to the output.
+#[derive(Clone, Copy)]
+struct Finish<S: Simd> {
+    bias: S::V,
+    relu: bool,
+}
+
+impl<S: Simd> Finish<S> {
+    #[inline(always)]
+    fn new(s: S, conv: &Conv2d, extras: &Extras, image: usize, channel: usize) -> Self {
+        Self {
+            bias: s.splat(conv.channel_bias(extras, image, channel)),
+            relu: extras.relu,
+        }
+    }
+
+    /// Stores a vector of sums, or its part that fits `to`; `residual` is as long.
+    #[inline(always)]
+    fn store(&self, s: S, sums: S::V, residual: Option<&[f32]>, to: &mut [f32]) {
+        let mut value = s.add(sums, self.bias);
+        if let Some(residual) = residual {
+            value = s.add(value, s.load_partial(residual));
+        }
+        if self.relu {
+            value = s.max(value, s.splat(0.0));
+        }
+        s.store_partial(value, to);
+    }
+
+    /// Stores a row of sums.
+    #[inline(always)]
+    fn store_row(&self, s: S, sums: &[f32], residual: Option<&[f32]>, out: &mut [f32]) {
+        for x in (0..out.len()).step_by(S::LANES) {
+            let residual = residual.map(|residual| &residual[x..]);
+            self.store(s, s.load_partial(&sums[x..]), residual, &mut out[x..]);
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,55 @@
+//! Channels to squares of pixels.
+
+/// Lays every `side * side` planes of `x`, `[.., side * side, height, width]`, out as one plane `[.., height * side, width * side]`
+/// of `out`: plane `side * i + j` has row `i`, column `j` of each square (Shi et al. 2016, "Real-Time Single Image and Video
+/// Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural Network"; the order of `torch.nn.PixelShuffle`).
+pub fn pixel_shuffle(side: usize, (height, width): (usize, usize), x: &[f32], out: &mut [f32]) {
+    assert_eq!(x.len(), out.len(), "output of a pixel shuffle");
+    let plane = height * width;
+    if out.is_empty() {
+        return;
+    }
+    for (planes, out) in x
+        .chunks_exact(side * side * plane)
+        .zip(out.chunks_exact_mut(side * side * plane))
+    {
+        for (at, row) in out.chunks_exact_mut(side * width).enumerate() {
+            let (y, i) = (at / side, at % side);
+            for j in 0..side {
+                let from = &planes[(side * i + j) * plane + y * width..][..width];
+                for (to, from) in row[j..].iter_mut().step_by(side).zip(from) {
+                    *to = *from;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `out[c][y * side + i][x * side + j] = in[c * side² + i * side + j][y][x]`, as PyTorch defines it.
+    #[test]
+    fn it_is_the_definition() {
+        for (batch, channels, side, height, width) in
+            [(1, 3, 2, 4, 6), (2, 1, 3, 5, 1), (1, 2, 1, 3, 3)]
+        {
+            let len = batch * channels * side * side * height * width;
+            let x: Vec<f32> = (0..len).map(|i| i as f32).collect();
+            let mut out = vec![f32::NAN; len];
+            pixel_shuffle(side, (height, width), &x, &mut out);
+            let mut expected = Vec::with_capacity(len);
+            for image in 0..batch * channels {
+                for y in 0..height * side {
+                    for x in 0..width * side {
+                        let channel = image * side * side + (y % side) * side + x % side;
+                        let place = (channel * height + y / side) * width + x / side;
+                        expected.push(place as f32);
+                    }
+                }
+            }
+            assert_eq!(out, expected);
+        }
+    }
+}

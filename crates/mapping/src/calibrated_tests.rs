@@ -1,0 +1,273 @@
+//! Films planned with a calibration.
+
+use analysis::Analysis;
+
+use super::test_songs::{Song, config};
+use timeline::{Frame, NoiseKind, Timeline};
+
+use super::*;
+use crate::calibration::{self, Calibration, Scale, Stretch, Table};
+use crate::prompts::Script;
+
+/// What probes could tell of a leg on which the picture jumps in the middle, and moves evenly else; `prompt_length` is
+/// the jump's height.
+fn stretch(leg: &Leg, prompt_length: f64) -> Stretch {
+    let scale = Scale {
+        prompt_length,
+        seed_length: 0.08,
+        hit_lengths: [0.03, 0.12],
+    };
+    let (start, end) = (leg.span.start, leg.span.end);
+    let drift = 0.08 * leg.n_seeds(scale) as f64;
+    let (mut secs, mut lengths) = (Vec::new(), Vec::new());
+    for (share, jumped) in [
+        (0.0, 0.0),
+        (0.3, 0.0),
+        (0.499, 0.0),
+        (0.501, 1.0),
+        (0.8, 1.0),
+        (1.0, 1.0),
+    ] {
+        secs.push(start + share * (end - start));
+        lengths.push(share * drift + jumped * prompt_length);
+    }
+    Stretch {
+        key: String::new(),
+        scale,
+        secs,
+        lengths,
+    }
+}
+
+fn script(text: &str) -> Script {
+    Script::parse("p", text.as_bytes()).unwrap()
+}
+
+fn calibrated(plan: &Plan<'_>, prompt_length: impl Fn(usize) -> f64) -> Calibration {
+    let legs = plan.legs().iter().enumerate();
+    Calibration {
+        schema_version: calibration::SCHEMA_VERSION,
+        stretches: legs
+            .map(|(idx, leg)| stretch(leg, prompt_length(idx)))
+            .collect(),
+    }
+}
+
+fn film(text: &str, analysis: &Analysis, config: &MappingConfig) -> Timeline {
+    let script = script(text);
+    let plan = Plan::new(analysis, &script, config).unwrap();
+    let timeline = plan.timeline(Some(&calibrated(&plan, |_| 0.4)));
+    timeline.validate().unwrap();
+    timeline
+}
+
+const TEXT: &str = "a\n[0:10] b\n[0:25] c {seed=42}\n[0:45] d";
+
+#[test]
+fn prompts_keep_their_appointments() {
+    let song = Song::default().analysis();
+    let film = film(TEXT, &song, &config(24));
+    for (secs, prompt) in [(10, 1), (25, 2), (45, 3)] {
+        let frame = film.frames[secs * 24];
+        assert_eq!((frame.prompt_from, frame.prompt_mix), (prompt, 0.0));
+    }
+    let mix = film.inputs(25 * 24).unwrap().noise;
+    let own = mix.terms.iter().find(|(seed, _)| *seed == 42).unwrap();
+    assert!(own.1 > 0.9, "{mix:?}");
+}
+
+#[test]
+fn a_calibrated_film_agrees_at_common_times_and_never_turns_back() {
+    let song = Song::default().analysis();
+    let slow = film(TEXT, &song, &config(12));
+    for (num, every_slow, every) in [(24, 1, 2), (30, 2, 5), (60, 1, 5)] {
+        let fast = film(TEXT, &song, &config(num));
+        let common = slow.frames.iter().step_by(every_slow);
+        for (a, b) in common.zip(fast.frames.iter().step_by(every)) {
+            for (a, b) in [
+                (a.prompt_mix, b.prompt_mix),
+                (a.noise_position, b.noise_position),
+                (a.speed.unwrap(), b.speed.unwrap()),
+                (a.to_side(a.pulse), b.to_side(b.pulse)),
+                (a.hit.unwrap(), b.hit.unwrap()),
+            ] {
+                assert!((a - b).abs() < 1e-6, "frame {}", a);
+            }
+        }
+        for pair in fast.frames.windows(2) {
+            assert!(pair[1].noise_position >= pair[0].noise_position - 1e-9);
+            let place = |f: &Frame| f.prompt_from as f64 + f.prompt_mix;
+            assert!(place(&pair[1]) >= place(&pair[0]) - 1e-9);
+        }
+    }
+}
+
+#[test]
+fn the_picture_moves_as_fast_as_the_music_commands() {
+    let song = Song::default().analysis();
+    let script = script(TEXT);
+    let config = config(24);
+    let plan = Plan::new(&song, &script, &config).unwrap();
+    let calibration = calibrated(&plan, |_| 0.4);
+    let film = plan.timeline(Some(&calibration));
+    let steps = film.commanded_steps().unwrap();
+    for (leg, stretch) in plan.legs().iter().zip(&calibration.stretches) {
+        // Visible length up to a time on the course: the table the other way round.
+        let table = Table::new(stretch).unwrap();
+        let length = |secs: f64| {
+            let (mut low, mut high) = (0.0, stretch.length());
+            for _ in 0..60 {
+                let middle = 0.5 * (low + high);
+                if table.secs(middle) < secs {
+                    low = middle
+                } else {
+                    high = middle
+                }
+            }
+            low
+        };
+        let first = (leg.span.start * 24.0).ceil() as usize;
+        let last = ((leg.span.end * 24.0) as usize).min(film.frames.len() - 1);
+        // Where the course is, by the noise, which goes evenly with the music's own position.
+        let n = leg.n_seeds(stretch.scale) as f64;
+        let origin = film.frames[first].noise_position.floor();
+        for idx in (first + 1..last).step_by(7) {
+            let place = |idx: usize| {
+                let share = (film.frames[idx].noise_position - origin) / n;
+                let (mut low, mut high) = (leg.span.start, leg.span.end);
+                for _ in 0..60 {
+                    let middle = 0.5 * (low + high);
+                    let position = plan.motion_position(middle);
+                    if leg.share(position) < share {
+                        low = middle
+                    } else {
+                        high = middle
+                    }
+                }
+                length(low)
+            };
+            let moved = place(idx + 1) - place(idx);
+            let drift = 0.5
+                * (film.frames[idx].speed.unwrap() + film.frames[idx + 1].speed.unwrap())
+                / 24.0;
+            assert!(
+                (moved / drift - 1.0).abs() < 0.08,
+                "frame {idx}: {moved} {drift} {}",
+                steps[idx]
+            );
+        }
+    }
+}
+
+#[test]
+fn equal_hits_push_the_picture_alike() {
+    let song = Song {
+        onsets: [24.0, 44.0, 50.0]
+            .map(|secs| test_songs::onset(secs, 0.9, analysis::Band::Low))
+            .to_vec(),
+        ..Song::default()
+    };
+    let film = film(TEXT, &song.analysis(), &config(24));
+    let hits = [24, 44, 50].map(|secs| film.frames[secs * 24]);
+    for hit in hits {
+        let pushed = hit.hit.unwrap();
+        assert!((pushed / hits[0].hit.unwrap() - 1.0).abs() < 0.02 && pushed > 0.005);
+        let hit_length = 0.03 + hit.prompt_mix * 0.09; // as the scale says
+        assert!((hit.pulse * hit_length - pushed).abs() < 1e-6);
+    }
+    assert!(
+        hits[2].pulse > 2.0 * hits[0].pulse,
+        "it takes more to move a picture that hardly moves"
+    );
+}
+
+#[test]
+fn speed_has_no_step_where_legs_meet() {
+    let song = Song {
+        onsets: Vec::new(),
+        loudness_db: |_| -14.0,
+        ..Song::default()
+    };
+    let film = film(TEXT, &song.analysis(), &config(24));
+    let steps = film.commanded_steps().unwrap();
+    for secs in [10, 25, 45] {
+        let around = &steps[secs * 24 - 12..secs * 24 + 12];
+        let mean = around.iter().sum::<f64>() / 24.0;
+        assert!(
+            around
+                .iter()
+                .all(|step| (0.77..1.3).contains(&(step / mean))),
+            "{secs}: {around:?}"
+        );
+    }
+}
+
+#[test]
+fn an_edited_prompt_changes_the_legs_that_show_it_and_no_other() {
+    let song = Song::default().analysis();
+    let config = config(24);
+    let frames = |text: &str, changed: bool| {
+        let script = script(text);
+        let plan = Plan::new(&song, &script, &config).unwrap();
+        let length = |idx| {
+            if changed && (idx == 1 || idx == 2) {
+                0.9
+            } else {
+                0.4
+            }
+        };
+        let film = plan.timeline(Some(&calibrated(&plan, length)));
+        let inputs: Vec<_> = (0..film.frames.len() as u64)
+            .map(|i| film.inputs(i).unwrap())
+            .collect();
+        inputs
+    };
+    let (before, after) = (frames(TEXT, false), frames(&TEXT.replace('c', "z"), true));
+    let n_seeds_differ = before[11 * 24] != after[11 * 24];
+    assert!(n_seeds_differ);
+    for (idx, (a, b)) in before.iter().zip(&after).enumerate() {
+        let secs = idx as f64 / 24.0;
+        assert!(a == b || (10.0..45.0).contains(&secs), "{secs}");
+    }
+}
+
+#[test]
+fn a_part_of_the_song_is_a_window_of_the_whole_calibrated_film() {
+    let song = Song::default().analysis();
+    let whole = film(TEXT, &song, &config(24));
+    let part = film(
+        TEXT,
+        &song,
+        &MappingConfig {
+            start_secs: 30.0,
+            duration_secs: Some(20.0),
+            ..config(24)
+        },
+    );
+    for idx in 0..480 {
+        assert_eq!(
+            part.inputs(idx).unwrap(),
+            whole.inputs(idx + 720).unwrap(),
+            "{idx}"
+        );
+    }
+}
+
+#[test]
+fn a_calibrated_loop_closes() {
+    let song = Song::default().analysis();
+    let config = MappingConfig {
+        looping: Looping::Whole,
+        start_secs: 10.0,
+        duration_secs: Some(24.0),
+        ..config(24)
+    };
+    for text in ["a", "a\nb", "a\nb\nc"] {
+        let film = film(text, &song, &config);
+        let n = film.frames.len() as u64;
+        let seam = timeline::step(&film.inputs(n - 1).unwrap(), &film.inputs(0).unwrap());
+        let inner = timeline::step(&film.inputs(0).unwrap(), &film.inputs(1).unwrap());
+        assert!(seam < 1.5 * inner && seam > 0.0, "{text:?}: {seam} {inner}");
+        assert_eq!(film.noise.kind, NoiseKind::Loop);
+    }
+}

@@ -1,0 +1,94 @@
+use analysis::Hops;
+use timeline::View;
+
+use super::integral::Integral;
+use super::moment::Moment;
+use super::prompt_path::PromptPoint;
+
+/// The walk of stable-diffusion-videos (`get_timesteps_arr`): between two prompts, the share of the way is the running sum
+/// of percussive energy over its total, T = cumsum(e) / sum(e) per segment. Words and noise both follow T.
+///
+/// Kept as a baseline, with what is known to be wrong with it: each segment is normalised by itself, so a quiet verse
+/// moves as far as a loud chorus; between hits it stands still; the noise turns a corner at each prompt. e is the power of
+/// the percussive part, summed over frequency where the original takes the loudest mel band.
+#[derive(Clone, Debug)]
+pub(super) struct Classic {
+    percussion: Integral,
+    /// The song's start, the arrivals of all prompts but the first, the song's end.
+    borders: Vec<f64>,
+}
+
+impl Classic {
+    pub fn new(hops: &Hops, arrivals: &[f64], duration_secs: f64) -> Self {
+        let power = |amplitude: &f32| {
+            if amplitude.is_finite() {
+                f64::from(*amplitude).powi(2)
+            } else {
+                0.0
+            }
+        };
+        let mut rates: Vec<f64> = hops.percussive.iter().map(power).collect();
+        // Relative to the song's peak: what is near nothing doesn't depend on the file's gain.
+        let top = rates.iter().copied().fold(0.0, f64::max);
+        if top > 0.0 {
+            rates.iter_mut().for_each(|rate| *rate /= top);
+        }
+        let mut borders = vec![0.0];
+        borders.extend(arrivals.iter().skip(1));
+        borders.push(duration_secs);
+        Self {
+            percussion: Integral::new(rates, hops.hop_secs, 0.0),
+            borders,
+        }
+    }
+
+    /// Where everything is at a time in seconds of the song.
+    pub fn at(&self, secs: f64) -> Moment {
+        let last = self.borders.len() - 2;
+        let from = self
+            .borders
+            .partition_point(|b| *b <= secs)
+            .saturating_sub(1)
+            .min(last);
+        let (share, velocity) = match self.borders.get(from..from + 2) {
+            Some([start, end]) => self.share(secs, *start, *end),
+            _ => (0.0, 0.0),
+        };
+        // Behind the last prompt only the noise moves on.
+        let still = PromptPoint {
+            from,
+            to: from,
+            mix: 0.0,
+            velocity: 0.0,
+        };
+        let moving = PromptPoint {
+            to: from + 1,
+            mix: share,
+            velocity,
+            ..still
+        };
+        let point = if from < last { moving } else { still };
+        Moment {
+            prompts: point,
+            noise_position: from as f64 + share,
+            noise_velocity: velocity,
+            pulse: 0.0,
+            guidance: 0.0,
+            camera: View::default(),
+        }
+    }
+
+    /// Share of the percussion between `start` and `end` that is over at `secs`, and its velocity; even in silence.
+    fn share(&self, secs: f64, start: f64, end: f64) -> (f64, f64) {
+        let done = self.percussion.position(secs) - self.percussion.position(start);
+        let total = self.percussion.position(end) - self.percussion.position(start);
+        if total > 1e-9 {
+            return (
+                (done / total).clamp(0.0, 1.0),
+                self.percussion.rate(secs) / total,
+            );
+        }
+        let length = (end - start).max(1e-9);
+        (((secs - start) / length).clamp(0.0, 1.0), 1.0 / length)
+    }
+}

@@ -1,0 +1,288 @@
+//! Events that make the picture jump: onsets by what they add to each band, and beats.
+//!
+//! A kick under a cymbal is one onset, but it lifts the low band as much as a kick alone does. So an onset's strength is
+//! the sum of the rises of the bands around it, each in proportion to the song's large rises of that band. How strong it is
+//! as an onset counts beside them: a strong one is to be seen whatever band it is in.
+
+use analysis::{Analysis, Beat, Hops, Onset};
+use common::statistics::quantile;
+
+use super::energy::SILENCE_DB;
+use crate::prompts::Feature;
+
+/// Something that may hit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Event {
+    pub time_secs: f64,
+    /// 1 = a strong one.
+    pub strength: f64,
+    /// Time constant in seconds of its decay.
+    pub decay_secs: f64,
+}
+
+/// Weight of a large rise of the low, mid and high band, and how long in seconds it shows: a kick moves the picture, a
+/// hat lets it glitter. A full hit in all bands reaches the sum.
+const BANDS: [(f64, f64); 3] = [(0.75, 0.26), (0.3, 0.18), (0.2, 0.10)];
+
+/// Share of an onset's own strength in that of its event; the rest is what its bands rise.
+const ONSET_SHARE: f64 = 0.3;
+
+/// Exponent on a rise. Below 1: a hit half as loud is seen as more than half.
+const RISE_POWER: f64 = 0.8;
+
+/// How far around an onset its rise is looked for, in seconds: hops describe some time around them.
+const BEFORE_SECS: f64 = 0.05;
+const AFTER_SECS: f64 = 0.06;
+
+/// Percentile of rises that counts as a large one, and of levels that it is compared with.
+const LARGE_PERCENTILE: f64 = 0.95;
+
+/// A rise below this share of the band's high level isn't large, however steady the band is.
+const LEAST_LARGE: f64 = 0.5;
+
+/// Decay in seconds of events on beats.
+const BEAT_DECAY_SECS: f64 = 0.26;
+
+/// Factor for an onset on a downbeat, where bars are sure.
+const DOWNBEAT_ACCENT: f64 = 1.4;
+
+/// How near an onset has to be to a downbeat to be on it, in seconds (the usual tolerance for beats).
+const DOWNBEAT_WINDOW_SECS: f64 = 0.07;
+
+/// The audible events of a feature.
+pub(super) fn events(analysis: &Analysis, feature: &Feature) -> Vec<Event> {
+    let all = &[0, 1, 2];
+    let song = |bands| {
+        onsets(
+            &analysis.onsets,
+            &analysis.hops,
+            &Accent::new(analysis),
+            bands,
+        )
+    };
+    let mut hops = &analysis.hops;
+    let mut events = match feature {
+        Feature::Low => song(&[0]),
+        Feature::Mid => song(&[1]),
+        Feature::High => song(&[2]),
+        Feature::Beats => beats(analysis, |_| true),
+        Feature::Downbeats => beats(analysis, |position| position == 1),
+        Feature::Stem { name, .. } => match analysis.stems.iter().find(|stem| stem.name == *name) {
+            Some(stem) => {
+                hops = &stem.hops;
+                onsets(&stem.onsets, hops, &Accent::new(analysis), all)
+            }
+            None => Vec::new(),
+        },
+        // The others have no events; the parser sends none here.
+        _ => song(all),
+    };
+    events.retain(|event| is_audible(hops, event.time_secs));
+    events
+}
+
+fn beats(analysis: &Analysis, is_event: fn(u32) -> bool) -> Vec<Event> {
+    let beats = analysis
+        .beats
+        .iter()
+        .filter(|beat| is_event(beat.position_in_bar));
+    let event = |beat: &Beat| Event {
+        time_secs: beat.time_secs,
+        strength: 1.0,
+        decay_secs: BEAT_DECAY_SECS,
+    };
+    beats.map(event).collect()
+}
+
+/// Onsets with the strength that they have in some of the bands. One band alone counts in full.
+fn onsets(onsets: &[Onset], hops: &Hops, accent: &Accent, bands: &[usize]) -> Vec<Event> {
+    let rises = Rises::new(onsets, hops);
+    let event = |onset: &Onset| {
+        let (mut rise, mut decay) = (0.0, 0.0);
+        for &band in bands {
+            let (weight, decay_secs) = BANDS[band];
+            let weight = if bands.len() == 1 { 1.0 } else { weight };
+            let share = weight * rises.at(onset, band).powf(RISE_POWER);
+            rise += share;
+            decay += share * decay_secs;
+        }
+        let own = onset.strength.clamp(0.0, 1.0);
+        let strength = if bands.len() == 1 {
+            rise
+        } else {
+            (1.0 - ONSET_SHARE) * rise + ONSET_SHARE * own
+        };
+        Event {
+            time_secs: onset.time_secs,
+            strength: strength * own.sqrt() * accent.at(onset.time_secs),
+            decay_secs: if rise > 0.0 {
+                decay / rise
+            } else {
+                BEAT_DECAY_SECS
+            },
+        }
+    };
+    onsets.iter().map(event).collect()
+}
+
+/// How much each band rises at onsets, 0..=1: 1 = a large rise of this song.
+struct Rises<'a> {
+    hops: &'a Hops,
+    /// A large rise of each band, as an amplitude.
+    large: [f64; 3],
+}
+
+impl<'a> Rises<'a> {
+    fn new(onsets: &[Onset], hops: &'a Hops) -> Self {
+        let large = [0, 1, 2].map(|band| {
+            let rises: Vec<f64> = onsets
+                .iter()
+                .map(|o| rise(hops, o.time_secs, band))
+                .collect();
+            let levels: Vec<f64> = hops
+                .bands
+                .iter()
+                .map(|bands| f64::from(bands[band]))
+                .collect();
+            let large = |values| quantile(values, LARGE_PERCENTILE).unwrap_or_default();
+            large(&rises).max(LEAST_LARGE * large(&levels))
+        });
+        Self { hops, large }
+    }
+
+    /// Without bands, the onset's own band has all of its strength.
+    fn at(&self, onset: &Onset, band: usize) -> f64 {
+        if self.hops.bands.is_empty() {
+            return if onset.band as usize == band {
+                onset.strength.clamp(0.0, 1.0)
+            } else {
+                0.0
+            };
+        }
+        let large = self.large[band];
+        if large > 1e-6 {
+            (rise(self.hops, onset.time_secs, band) / large).clamp(0.0, 1.0)
+        } else {
+            0.0
+        }
+    }
+}
+
+/// How much a band's amplitude rises around a time.
+fn rise(hops: &Hops, secs: f64, band: usize) -> f64 {
+    let hop = |secs: f64| (secs / hops.hop_secs.max(1e-4)).round().max(0.0) as usize;
+    let levels = |from: usize, to: usize| {
+        let hops = hops.bands.iter().take(to + 1).skip(from);
+        hops.map(move |bands| f64::from(bands[band]))
+            .filter(|level| level.is_finite())
+    };
+    let before = levels(hop(secs - BEFORE_SECS), hop(secs)).fold(f64::INFINITY, f64::min);
+    let after = levels(hop(secs), hop(secs + AFTER_SECS)).fold(0.0, f64::max);
+    if before.is_finite() {
+        (after - before).max(0.0)
+    } else {
+        0.0
+    }
+}
+
+/// Makes onsets on downbeats stronger, as far as bars are sure.
+struct Accent {
+    downbeats: Vec<f64>,
+    factor: f64,
+}
+
+impl Accent {
+    fn new(analysis: &Analysis) -> Self {
+        let downbeats = analysis
+            .beats
+            .iter()
+            .filter(|beat| beat.position_in_bar == 1);
+        let confidence = analysis.beat_confidence.clamp(0.0, 1.0);
+        let is_sure = analysis.has_clear_beats();
+        Self {
+            downbeats: downbeats.map(|beat| beat.time_secs).collect(),
+            factor: 1.0 + (DOWNBEAT_ACCENT - 1.0) * if is_sure { confidence } else { 0.0 },
+        }
+    }
+
+    fn at(&self, secs: f64) -> f64 {
+        let idx = self
+            .downbeats
+            .partition_point(|d| *d < secs - DOWNBEAT_WINDOW_SECS);
+        let is_on = self
+            .downbeats
+            .get(idx)
+            .is_some_and(|d| *d <= secs + DOWNBEAT_WINDOW_SECS);
+        if is_on { self.factor } else { 1.0 }
+    }
+}
+
+/// Whether there is sound within a tenth of a second after a time.
+fn is_audible(hops: &Hops, secs: f64) -> bool {
+    if !secs.is_finite() || hops.loudness_db.is_empty() || hops.hop_secs <= 0.0 {
+        return secs.is_finite();
+    }
+    let first = (secs.max(0.0) / hops.hop_secs) as usize;
+    let n = (0.1 / hops.hop_secs).ceil() as usize + 1;
+    let after = hops.loudness_db.iter().skip(first).take(n);
+    after.into_iter().any(|db| f64::from(*db) > SILENCE_DB)
+}
+
+#[cfg(test)]
+mod tests {
+    use analysis::Band;
+
+    use super::super::test_songs::{Song, onset};
+    use super::*;
+
+    /// Strength of the events of a song whose bands jump to the given levels at its onsets, a second apart.
+    fn strengths(levels: &[[f32; 3]], feature: Feature) -> Vec<f64> {
+        let time = |i: usize| 10.25 + i as f64;
+        let onsets = (0..levels.len())
+            .map(|i| onset(time(i), 1.0, Band::High))
+            .collect();
+        let mut song = Song {
+            onsets,
+            loudness_db: |_| -10.0,
+            ..Song::default()
+        }
+        .analysis();
+        song.hops.bands.fill([0.0; 3]);
+        for (i, level) in levels.iter().enumerate() {
+            let hop = (time(i) * 100.0).round() as usize;
+            song.hops.bands[hop..hop + 20].fill(*level);
+        }
+        events(&song, &feature)
+            .iter()
+            .map(|event| event.strength)
+            .collect()
+    }
+
+    #[test]
+    fn a_kick_counts_as_much_under_a_cymbal() {
+        let found = strengths(
+            &[[0.4, 0.0, 0.0], [0.4, 0.0, 0.3], [0.0, 0.0, 0.3]],
+            Feature::Onsets,
+        );
+        assert!((found[0] - (0.7 * 0.75 + 0.3)).abs() < 1e-9, "{found:?}");
+        assert!(found[1] > found[0], "{found:?}");
+        assert!(found[2] < 0.6 * found[0], "{found:?}");
+        let low = strengths(
+            &[[0.4, 0.0, 0.0], [0.4, 0.0, 0.3], [0.0, 0.0, 0.3]],
+            Feature::Low,
+        );
+        assert!((low[0] - low[1]).abs() < 1e-9 && low[2] < 1e-9, "{low:?}");
+    }
+
+    #[test]
+    fn broken_bands_are_no_hits() {
+        let found = strengths(
+            &[[f32::NAN; 3], [f32::INFINITY; 3], [0.1; 3]],
+            Feature::Onsets,
+        );
+        assert!(
+            found.iter().all(|strength| strength.is_finite()),
+            "{found:?}"
+        );
+    }
+}

@@ -1,0 +1,67 @@
+use analysis::Analysis;
+
+use super::classic::Classic;
+use super::looping::Loop;
+use super::moment::Moment;
+use super::music::Music;
+use super::{Mapping, MappingConfig};
+use crate::prompts::Route;
+
+/// Everything that moves, as a function of the song's time.
+#[derive(Clone, Debug)]
+pub(super) enum Motion {
+    Music(Music),
+    Loop(Loop),
+    Classic(Classic),
+}
+
+impl Motion {
+    /// `arrivals` are those of the prompts, in seconds of the song.
+    pub fn new(
+        analysis: &Analysis,
+        arrivals: Vec<f64>,
+        routes: &[Route],
+        config: &MappingConfig,
+    ) -> Self {
+        if config.mapping == Mapping::Classic {
+            let classic = Classic::new(&analysis.hops, &arrivals, analysis.duration_secs);
+            return Self::Classic(classic);
+        }
+        Self::Music(Music::new(analysis, arrivals, routes, config))
+    }
+
+    /// The same motion closed: `start_secs..start_secs + length_secs` of the song is one turn, on which the noise position
+    /// grows by `period`; `None` = a whole number that suits the speed. Only music closes.
+    pub fn closed(self, start_secs: f64, length_secs: f64, period: Option<f64>) -> Self {
+        match self {
+            Self::Music(music) => Self::Loop(Loop::new(music, (start_secs, length_secs), period)),
+            other => other,
+        }
+    }
+
+    /// When the prompts begin or cease to move, in seconds of the song, in order; none in the classic walk.
+    pub fn appointments(&self) -> Vec<f64> {
+        match self {
+            Self::Music(music) => music.prompts.appointments(),
+            Self::Loop(looped) => looped.appointments(),
+            Self::Classic(_) => Vec::new(),
+        }
+    }
+
+    /// Noise velocity that the music commands for each that the path has: other than 1 where a loop was stretched.
+    pub fn stretch(&self) -> f64 {
+        match self {
+            Self::Loop(looped) => looped.stretch(),
+            Self::Music(_) | Self::Classic(_) => 1.0,
+        }
+    }
+
+    /// Where everything is at a time in seconds of the song.
+    pub fn at(&self, secs: f64) -> Moment {
+        match self {
+            Self::Music(music) => music.at(secs),
+            Self::Loop(looped) => looped.at(secs),
+            Self::Classic(classic) => classic.at(secs),
+        }
+    }
+}

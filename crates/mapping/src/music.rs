@@ -1,0 +1,81 @@
+use analysis::Analysis;
+
+use super::MappingConfig;
+use super::camera::Camera;
+use super::energy::{ENERGY, ENERGY_POWER, sum};
+use super::integral::Integral;
+use super::moment::Moment;
+use super::prompt_path::PromptPath;
+use super::pulse::Pulse;
+use crate::prompts::{Channel, Route};
+
+/// Noise velocity in silence, in seeds per second: slow, but never still.
+const FLOOR_VELOCITY: f64 = 0.06;
+
+/// Noise velocity that an energy of 1 adds, in seeds per second.
+const ENERGY_VELOCITY: f64 = 0.4;
+
+/// Motion by energy, sections and onsets, or by what routes say instead.
+#[derive(Clone, Debug)]
+pub(super) struct Music {
+    /// In seeds.
+    pub noise: Integral,
+    pub prompts: PromptPath,
+    pub pulse: Pulse,
+    /// Guidance scale that the sound adds; its integral has no meaning.
+    pub guidance: Integral,
+    pub camera: Camera,
+}
+
+impl Music {
+    pub fn new(
+        analysis: &Analysis,
+        arrivals: Vec<f64>,
+        routes: &[Route],
+        config: &MappingConfig,
+    ) -> Self {
+        let knobs = &config.knobs;
+        let hops = &analysis.hops;
+        let noise_routes = of_channel(routes, Channel::Noise);
+        let noise_routes = if noise_routes.is_empty() {
+            vec![ENERGY]
+        } else {
+            noise_routes
+        };
+        let energy = sum(analysis, &noise_routes, knobs.smooth, ENERGY_POWER);
+        let gain = knobs.energy * ENERGY_VELOCITY;
+        let velocities = energy
+            .iter()
+            .map(|energy| FLOOR_VELOCITY + gain * energy.max(0.0));
+        let guidance = sum(
+            analysis,
+            &of_channel(routes, Channel::Guidance),
+            knobs.smooth,
+            1.0,
+        );
+        Self {
+            noise: Integral::new(velocities.collect(), hops.hop_secs, FLOOR_VELOCITY),
+            prompts: PromptPath::new(arrivals, knobs.dwell),
+            pulse: Pulse::new(analysis, &of_channel(routes, Channel::Pulse), knobs.pulse),
+            guidance: Integral::new(guidance, hops.hop_secs, 0.0),
+            camera: Camera::new(analysis, routes, knobs, config.render.size),
+        }
+    }
+
+    /// Where everything is at a time in seconds of the song.
+    pub fn at(&self, secs: f64) -> Moment {
+        Moment {
+            prompts: self.prompts.at(secs),
+            noise_position: self.noise.position(secs),
+            noise_velocity: self.noise.rate(secs),
+            pulse: self.pulse.at(secs),
+            guidance: self.guidance.rate(secs),
+            camera: self.camera.at(secs),
+        }
+    }
+}
+
+fn of_channel(routes: &[Route], channel: Channel) -> Vec<Route> {
+    let routes = routes.iter().filter(|route| route.channel == channel);
+    routes.cloned().collect()
+}

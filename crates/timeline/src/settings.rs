@@ -1,0 +1,117 @@
+//! Settings of a render, checked once and then carried by the timeline.
+
+use std::path::PathBuf;
+
+use common::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// Width and height of a picture in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Size {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+}
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}x{}", self.width, self.height)
+    }
+}
+
+impl std::str::FromStr for Size {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let parts = text.split_once(['x', 'X', '×']);
+        let sides = parts.and_then(|(w, h)| Some((w.trim().parse().ok()?, h.trim().parse().ok()?)));
+        let (width, height) = sides.ok_or_else(|| Error::Config {
+            name: "size",
+            value: text.to_owned(),
+            allowed: "give width and height in pixels, such as 512x512".to_owned(),
+        })?;
+        Ok(Self { width, height })
+    }
+}
+
+/// Everything besides the timeline's entries and the weights that decides on a frame's pixels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RenderConfig {
+    /// `bundled`, a folder, a file, or a hub id such as `stabilityai/sd-turbo`.
+    pub model: String,
+    /// SHA-256 over the model's files, in lowercase hex: other weights make other pictures.
+    pub weights_sha256: String,
+    /// Size of the film.
+    pub size: Size,
+    /// Size at which the model draws; frames are then scaled to `size`.
+    pub draw_size: Size,
+    /// Denoising steps, 1 or more.
+    pub n_steps: u32,
+    /// What else decides on the pictures; the model's own ways where it is left out.
+    #[serde(default)]
+    pub diffusion: DiffusionConfig,
+}
+
+/// Settings of the diffusion model that most films leave alone.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DiffusionConfig {
+    /// Scheduler by its short name, such as `euler_a`; the model's own if absent.
+    pub scheduler: Option<String>,
+    /// Last layers of the text encoder that are left out.
+    pub clip_skip: u32,
+    /// Element type of the weights: `f32`, `f16` or `bf16`; what suits the device if absent, so that machines of different
+    /// kinds draw a film alike only where it is given.
+    pub dtype: Option<String>,
+    /// How convolutions, linear layers and attention are computed on the CPU.
+    pub kernels: Kernels,
+    /// A frame that has moved less than this since the last one that was drawn repeats it; 0 = every frame is drawn. In the
+    /// measure of [`Timeline::commanded_steps`](crate::Timeline::commanded_steps).
+    pub skip_still: f64,
+    /// LoRA files and their weights.
+    pub loras: Vec<LoraConfig>,
+    /// An autoencoder that replaces the model's own: a folder or a file.
+    pub vae: Option<PathBuf>,
+}
+
+/// How convolutions, linear layers and attention are computed on the CPU.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kernels {
+    /// Every product of f32, in order.
+    Exact,
+    /// By the fastest method that the processor has; see `kernels::Method::Fast`.
+    #[default]
+    Fast,
+}
+
+/// A LoRA file and how strongly it acts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoraConfig {
+    /// The file.
+    pub path: PathBuf,
+    /// 1 = as trained, 0 = not at all.
+    pub scale: f64,
+}
+
+/// How frames are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Encoding {
+    /// H.264 quantisation parameter of every macroblock, 12 (best) to 51; 6 more halve the precision.
+    pub qp: u8,
+    /// Frames from one keyframe to the next, 1 or more; also the length of a chunk.
+    pub gop_len: u32,
+}
+
+impl Default for Encoding {
+    fn default() -> Self {
+        Self {
+            qp: 12, // coarser ones let each keyframe be seen as a jump, which no calibration can even out
+            gop_len: 48,
+        }
+    }
+}

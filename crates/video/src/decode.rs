@@ -1,0 +1,343 @@
+//! Decodes the frames of a film one after the other.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use common::{Error, Result};
+use mp4_atom::{Avc1, Avcc, Codec, Trak};
+use openh264::OpenH264API;
+use openh264::decoder::{Decoder, DecoderConfig, Flush};
+use timeline::Size;
+
+use super::colour::Yuv420;
+use super::config::MAX_SIDES;
+use super::film::{Film, bad};
+use super::sample_table::{TableSample, samples};
+
+/// A decoded frame.
+#[derive(Clone, Debug)]
+pub struct DecodedFrame {
+    /// Index of the frame, from 0.
+    pub frame_idx: u64,
+    /// When it is shown, in seconds from the start of the track.
+    pub time_secs: f64,
+    /// Its pixels.
+    pub picture: Yuv420,
+}
+
+/// A film whose frames can be decoded: H.264, as this program and most others write it.
+pub struct FilmReader {
+    film: Film,
+}
+
+impl FilmReader {
+    /// Opens a film.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a file that isn't a film that can be decoded here, [`Error::Io`] for one that can't be read.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let film = Film::read(path.as_ref())?;
+        let reader = Self { film };
+        reader.track()?;
+        Ok(reader)
+    }
+
+    /// The film's file.
+    pub fn path(&self) -> &Path {
+        &self.film.path
+    }
+
+    /// Size of the frames in pixels.
+    ///
+    /// # Errors
+    /// None after [`FilmReader::open`] has succeeded.
+    pub fn size(&self) -> Result<Size> {
+        let (_, avc1) = self.track()?;
+        Ok(Size {
+            width: avc1.visual.width.into(),
+            height: avc1.visual.height.into(),
+        })
+    }
+
+    /// Decodes the frames in the order in which they are shown, one at a time; may be called again to start over. Ends
+    /// after the first error.
+    ///
+    /// # Errors
+    /// When the file can't be opened any more.
+    pub fn frames(&self) -> Result<impl Iterator<Item = Result<DecodedFrame>> + '_> {
+        let (trak, avc1) = self.track()?;
+        let path = &self.film.path;
+        let file = File::open(path).map_err(Error::io("open", path))?;
+        // A decoder that is asked for each frame at once gives frames in coded order, which is another one with B-frames.
+        let is_reordered = is_reordered(trak);
+        let flush = if is_reordered {
+            Flush::NoFlush
+        } else {
+            Flush::Flush
+        };
+        let config = DecoderConfig::new().flush_after_decode(flush);
+        let mut source = SampleDecoder {
+            path,
+            source: BufReader::with_capacity(1 << 16, file),
+            decoder: Decoder::with_api_config(OpenH264API::from_source(), config)
+                .map_err(|e| undecodable(path, &e))?,
+            annex_b: parameter_sets(&avc1.avcc),
+            length_size: usize::from(avc1.avcc.length_size),
+            size: self.size()?,
+        };
+        let timescale = f64::from(trak.mdia.mdhd.timescale.max(1));
+        let start = start_ticks(trak);
+        let mut offsets = composition_offsets(trak);
+        let mut table = (0u64..).zip(samples(&trak.mdia.minf.stbl, self.film.n_bytes));
+        // Pictures come in the order of their times, so each has the earliest time that is left.
+        let mut times = BTreeSet::new();
+        let mut pictures = VecDeque::new();
+        let mut shown = 0u64..;
+        let mut is_over = false;
+        Ok(std::iter::from_fn(move || {
+            let mut next = || loop {
+                if let Some(picture) = pictures.pop_front() {
+                    let (ticks, _) = times.pop_first().unwrap_or((0, 0));
+                    return Ok(shown.next().map(|frame_idx| DecodedFrame {
+                        frame_idx,
+                        time_secs: (ticks - start) as f64 / timescale,
+                        picture,
+                    }));
+                }
+                if is_over {
+                    return Ok(None);
+                }
+                match table.next() {
+                    Some((idx, sample)) => {
+                        let sample = sample.map_err(|e| bad(path, &e))?;
+                        let offset = offsets.next().unwrap_or_default();
+                        times.insert((sample.dts as i64 + offset, idx));
+                        let picture = source.decode(&sample, idx)?;
+                        if picture.is_none() && !is_reordered {
+                            return Err(bad(path, &format!("frame {idx} gives no picture")));
+                        }
+                        pictures.extend(picture);
+                    }
+                    None => {
+                        is_over = true;
+                        pictures.extend(source.rest()?);
+                        if pictures.len() != times.len() {
+                            return Err(bad(path, "some of its last frames give no picture"));
+                        }
+                    }
+                }
+            };
+            let frame = next();
+            if frame.is_err() {
+                is_over = true;
+                pictures.clear();
+            }
+            frame.transpose()
+        }))
+    }
+
+    fn track(&self) -> Result<(&Trak, &Avc1)> {
+        let path = &self.film.path;
+        let (trak, codec) = self
+            .film
+            .track(b"vide")
+            .ok_or_else(|| bad(path, "it has no picture"))?;
+        let Codec::Avc1(avc1) = codec else {
+            return Err(bad(path, "its picture isn't H.264 of kind avc1"));
+        };
+        let (width, height) = (u32::from(avc1.visual.width), u32::from(avc1.visual.height));
+        if width.max(height) > MAX_SIDES.0 || width.min(height) > MAX_SIDES.1 {
+            return Err(bad(
+                path,
+                &format!("its picture of {width}x{height} is too large"),
+            ));
+        }
+        Ok((trak, avc1))
+    }
+}
+
+struct SampleDecoder<'a> {
+    path: &'a Path,
+    source: BufReader<File>,
+    decoder: Decoder,
+    /// NAL units with start codes; at first the parameter sets, then one frame at a time.
+    annex_b: Vec<u8>,
+    length_size: usize,
+    size: Size,
+}
+
+impl SampleDecoder<'_> {
+    /// Decodes a sample. Where pictures are reordered, one of an earlier sample may come out, or none yet.
+    fn decode(&mut self, sample: &TableSample, frame_idx: u64) -> Result<Option<Yuv420>> {
+        let io = Error::io("read", self.path);
+        let mut data = vec![0; sample.n_bytes as usize];
+        self.source
+            .seek(SeekFrom::Start(sample.offset))
+            .and_then(|_| self.source.read_exact(&mut data))
+            .map_err(io)?;
+        append_annex_b(&data, self.length_size, &mut self.annex_b)
+            .ok_or_else(|| bad(self.path, &format!("frame {frame_idx} is damaged")))?;
+        let decoded = self.decoder.decode(&self.annex_b);
+        let decoded = decoded.map_err(|e| undecodable(self.path, &e))?;
+        let picture = decoded.map(|decoded| Yuv420::copy_of(&decoded, self.size));
+        self.annex_b.clear();
+        picture.transpose()
+    }
+
+    /// The pictures that the decoder still holds after the last sample.
+    fn rest(&mut self) -> Result<Vec<Yuv420>> {
+        let rest = self.decoder.flush_remaining();
+        let rest = rest.map_err(|e| undecodable(self.path, &e))?;
+        rest.iter()
+            .map(|decoded| Yuv420::copy_of(decoded, self.size))
+            .collect()
+    }
+}
+
+/// Whether frames are shown in another order than they are coded.
+fn is_reordered(trak: &Trak) -> bool {
+    let runs = trak
+        .mdia
+        .minf
+        .stbl
+        .ctts
+        .iter()
+        .flat_map(|ctts| &ctts.entries);
+    runs.into_iter().any(|run| run.sample_offset != 0)
+}
+
+/// How long after its decoding each sample is shown, in ticks of the track; empty = at once.
+fn composition_offsets(trak: &Trak) -> impl Iterator<Item = i64> + '_ {
+    let runs = trak
+        .mdia
+        .minf
+        .stbl
+        .ctts
+        .iter()
+        .flat_map(|ctts| &ctts.entries);
+    runs.flat_map(|run| std::iter::repeat_n(run.sample_offset, run.sample_count as usize))
+}
+
+/// Time of the track at which its presentation begins, in ticks, by its edit list.
+fn start_ticks(trak: &Trak) -> i64 {
+    let edits = trak.edts.iter().flat_map(|edts| &edts.elst);
+    let mut edits = edits.flat_map(|elst| &elst.entries);
+    let start = edits.find_map(|edit| edit.media_time);
+    start
+        .and_then(|ticks| i64::try_from(ticks).ok())
+        .unwrap_or_default()
+}
+
+/// Sequence and picture parameter sets as a byte stream.
+fn parameter_sets(avcc: &Avcc) -> Vec<u8> {
+    let sets = avcc.sequence_parameter_sets.iter();
+    let sets = sets.chain(&avcc.picture_parameter_sets);
+    sets.flat_map(|set| [&START_CODE[..], set].concat())
+        .collect()
+}
+
+const START_CODE: [u8; 4] = [0, 0, 0, 1];
+
+/// Puts start codes where a sample has lengths (ISO/IEC 14496-15 to ITU-T H.264, Annex B). `None` if a length is wrong.
+fn append_annex_b(mut sample: &[u8], length_size: usize, annex_b: &mut Vec<u8>) -> Option<()> {
+    while !sample.is_empty() {
+        let (length, rest) = sample.split_at_checked(length_size)?;
+        let length = length.iter().fold(0, |n, byte| n << 8 | usize::from(*byte));
+        let (nal, rest) = rest.split_at_checked(length)?;
+        annex_b.extend_from_slice(&START_CODE);
+        annex_b.extend_from_slice(nal);
+        sample = rest;
+    }
+    Some(())
+}
+
+fn undecodable(path: &Path, error: &openh264::Error) -> Error {
+    bad(path, &format!("openh264 can't decode it: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{self, FakeSound, config};
+    use crate::{Tags, mux};
+
+    #[test]
+    fn pictures_survive_at_any_size() {
+        let folder = tempfile::tempdir().unwrap();
+        // Whole macroblocks, and sizes that are cropped.
+        for (width, height) in [(16, 16), (128, 128), (90, 58), (130, 34)] {
+            let config = config(width, height);
+            let n_frames = 30;
+            let chunk = testing::chunk(folder.path(), "aa", 0..n_frames, &config);
+            let path = folder.path().join("film.mp4");
+            let sound = FakeSound::each(1.2).remove(0);
+            mux(&[chunk], &sound, &Tags::default(), None, &path).unwrap();
+            let reader = FilmReader::open(&path).unwrap();
+            assert_eq!(reader.size().unwrap(), config.size);
+            let mut converter = crate::colour::Converter::new(config.size);
+            let mut next = 0;
+            for frame in reader.frames().unwrap() {
+                let frame = frame.unwrap();
+                assert_eq!(frame.frame_idx, next);
+                let wanted = converter.convert(&testing::picture(config.size, next));
+                let psnr = testing::psnr(wanted.unwrap().luma(), frame.picture.luma());
+                assert!(psnr > 40.0, "{}: {psnr:.1} dB", config.size);
+                next += 1;
+            }
+            assert_eq!(next, n_frames);
+        }
+    }
+
+    /// `tests/video/README.md` says how the film was made: each frame is a little brighter than the one before.
+    #[test]
+    fn frames_of_another_encoder_come_in_the_order_of_their_times() {
+        let reader = FilmReader::open(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/video/b_frames.mp4"
+        ))
+        .unwrap();
+        let frames: Vec<_> = reader.frames().unwrap().map(Result::unwrap).collect();
+        assert_eq!(frames.len(), 48);
+        for (idx, frame) in frames.iter().enumerate() {
+            let luma = frame.picture.luma();
+            let mean = luma.iter().map(|v| f64::from(*v)).sum::<f64>() / luma.len() as f64;
+            assert!(
+                (mean - (16.0 + 4.0 * idx as f64)).abs() < 1.5,
+                "{idx}: {mean}"
+            );
+            assert!((frame.time_secs - idx as f64 / 24.0).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn damaged_frames_are_errors() {
+        let folder = tempfile::tempdir().unwrap();
+        let chunk = testing::chunk(folder.path(), "aa", 0..4, &config(64, 64));
+        let path = folder.path().join("film.mp4");
+        let sound = FakeSound::each(0.1).remove(0);
+        mux(&[chunk], &sound, &Tags::default(), None, &path).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        let mdat = bytes.windows(4).position(|w| w == b"mdat").unwrap() + 4;
+        let mut lengthened = bytes.clone();
+        lengthened[mdat] = 0x7f; // the length of the first NAL unit
+        std::fs::write(&path, &lengthened).unwrap();
+        let reader = FilmReader::open(&path).unwrap();
+        let frames: Vec<_> = reader.frames().unwrap().collect();
+        assert_eq!(frames.len(), 1);
+        assert!(frames[0].is_err());
+        std::fs::write(&path, b"no film at all").unwrap();
+        assert!(FilmReader::open(&path).is_err());
+    }
+
+    #[test]
+    fn lengths_become_start_codes() {
+        let mut annex_b = vec![];
+        append_annex_b(&[0, 0, 0, 2, 7, 8, 0, 0, 0, 1, 9], 4, &mut annex_b).unwrap();
+        assert_eq!(annex_b, [0, 0, 0, 1, 7, 8, 0, 0, 0, 1, 9]);
+        for broken in [&[0, 0, 0][..], &[0, 0, 0, 2, 7], &[255; 9]] {
+            assert!(append_annex_b(broken, 4, &mut annex_b).is_none());
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The film's chunks in its run folder: which are finished, how they are named, whether the disk holds them.
+//!
+//! A chunk is named by the hash of everything that determines its bytes: its frames' resolved inputs, the render and
+//! encode settings, and the version of the drawing code. A chunk whose name fits is therefore finished work, whoever made
+//! it and when; one whose name doesn't fit belongs to another timeline and is passed over.
+
+use std::ops::Range;
+
+use common::units::FrameRate;
+use common::{Error, Result};
+use timeline::{Encoding, RunFolder, Size, Timeline};
+use video::{Coverage, EncodeConfig};
+
+/// Raised when a change to this program alters pixels or packets, so that older chunks aren't mixed with new ones.
+const DRAWING_VERSION: u32 = 2;
+
+/// Bytes of film a pixel, about, at the default quality: measured on films of the bundled model, rounded up.
+const BYTES_PER_PIXEL: f64 = 0.05;
+
+/// Refuses to begin what the disk can't hold: the missing chunks, and the film made of all of them.
+///
+/// # Errors
+/// [`Error::Limit`] that says how much is needed and how much is free.
+pub(super) fn check_space(folder: &RunFolder, timeline: &Timeline, n_missing: u64) -> Result<()> {
+    let Ok(free) = fs4::available_space(folder.path()) else {
+        return Ok(()); // a file system that doesn't tell may still have room
+    };
+    let size = timeline.render.size;
+    let frame_bytes = BYTES_PER_PIXEL * f64::from(size.width) * f64::from(size.height);
+    let needed = frame_bytes * (n_missing + timeline.frames.len() as u64) as f64;
+    if free as f64 >= needed {
+        return Ok(());
+    }
+    Err(Error::Limit {
+        reason: format!(
+            "the disk of {} has {:.0} MB left, and the film needs about {:.0} MB while it is made",
+            folder.path().display(),
+            free as f64 / 1e6,
+            needed / 1e6
+        ),
+        hint: Some("free some space, or write to another disk with -o".to_owned()),
+    })
+}
+
+/// The finished chunks of a film, and the frames that none of them has.
+///
+/// # Errors
+/// [`Error::Io`] when the folder can't be read.
+pub(super) fn coverage(folder: &RunFolder, timeline: &Timeline) -> Result<Coverage> {
+    let n_frames = timeline.frames.len() as u64;
+    // A range that the timeline can't resolve has no id, and no chunk has an empty one.
+    let wanted = |frames: Range<u64>| chunk_id(timeline, frames).unwrap_or_default();
+    video::cover(folder.path(), n_frames, wanted)
+}
+
+/// Name of the chunk that holds `frames`.
+///
+/// # Errors
+/// As [`Timeline::drawn_inputs`].
+pub(super) fn chunk_id(timeline: &Timeline, frames: Range<u64>) -> Result<String> {
+    video::chunk_id(&(
+        DRAWING_VERSION,
+        timeline.drawn_inputs(frames)?,
+        &timeline.render,
+        encode_config(timeline.render.size, timeline.frame_rate, timeline.encoding),
+    ))
+}
+
+/// Encoder settings of a film.
+pub(super) fn encode_config(size: Size, frame_rate: FrameRate, encoding: Encoding) -> EncodeConfig {
+    EncodeConfig {
+        size,
+        frame_rate,
+        qp: encoding.qp,
+        gop_len: encoding.gop_len,
+    }
+}

@@ -1,0 +1,1 @@
+//! Holds a test only: `cargo test -p visualize-candle-transformers-tests`.
