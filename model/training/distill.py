@@ -27,7 +27,7 @@ from tokenizers import Tokenizer
 from captions import write_caption
 from critic import Critic, Latents
 from motifs import MOTIFS
-from nets import TEXT, UNET, denoiser_of
+from nets import TEXT, denoiser_of, latent_shape
 from pictures import company, scene
 from schedule import STEPS, denoise, signal_and_noise
 from train_diffusion import tokens_of
@@ -73,7 +73,7 @@ def draw_pairs(args, unet, text, tokenizer, path, until=None):
         first, second = (tokens_of(tokenizer, [prompt() for _ in range(args.pair_batch)]) for _ in range(2))
         mix = (torch.rand(args.pair_batch, generator=gen) * (torch.rand(args.pair_batch, generator=gen) < 0.33)).view(-1, 1, 1)
         words = torch.lerp(text(first.to(args.device)), text(second.to(args.device)), mix.to(args.device))
-        noise = torch.randn(args.pair_batch, UNET["in_channels"], args.height // 8, args.width // 8, generator=gen).to(args.device)
+        noise = torch.randn(args.pair_batch, *latent_shape(unet, args.height, args.width), generator=gen).to(args.device)
         with torch.autocast(args.device.split(":")[0], torch.bfloat16, enabled=args.bf16):
             latent = denoise(lambda x, t: guided(unet, words, empty, args.guidance, args.rescale)(x, t), noise, args.teacher_steps)
         rows.append([first, second, mix, noise.half().cpu(), latent.half().cpu()])
@@ -134,7 +134,7 @@ def main():
     until = time.time() + args.pair_minutes * 60 if args.pair_minutes else None
     first, second, mix, noises, latents = (part.to(device) for part in draw_pairs(args, unet, text, tokenizer, run / "pairs.pt", until))
     pictures = Pictures(args.data, tokenizer, device) if args.critic else None
-    critic = Critic(Latents(UNET["in_channels"], TEXT["hidden_size"]), unet.conv_out.weight, args.critic, 1e-3, device) if args.critic else None
+    critic = Critic(Latents(noises.shape[1], TEXT["hidden_size"]), unet.conv_out.weight, args.critic, 1e-3, device) if args.critic else None
     alpha, sigma = signal_and_noise(device)
     known = len(mix) - max(1, len(mix) // 10)
 

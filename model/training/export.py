@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
 import vocabulary
-from nets import TEXT, UNET, VAE, Autoencoder, TextEncoder, UNet, autoencoder_of
+from nets import TEXT, TextEncoder, autoencoder_of, new_unet, unet_of
 from schedule import SCHEDULER
 
 INDEX = {
@@ -25,14 +25,14 @@ INDEX = {
     "tokenizer": ["transformers", "PreTrainedTokenizerFast"], "unet": ["diffusers", "UNet2DConditionModel"],
     "vae": ["diffusers", "AutoencoderKL"],
 }
-MAX_BYTES = 16 << 20
-PARTS = {"unet": (UNET, "diffusion_pytorch_model.safetensors"), "vae": (VAE, "diffusion_pytorch_model.safetensors"),
-         "text_encoder": (TEXT, "model.safetensors")}
+MAX_BYTES = 27 << 20
+PARTS = {"unet": "diffusion_pytorch_model.safetensors", "vae": "diffusion_pytorch_model.safetensors", "text_encoder": "model.safetensors"}
 
 
 def write(out, weights):
-    for name, (config, file) in PARTS.items():
-        config = autoencoder_of(weights[name]).cfg if name == "vae" else config
+    configs = {"unet": new_unet(weights["unet"]["conv_in.weight"].shape[1]).cfg, "vae": autoencoder_of(weights["vae"]).cfg, "text_encoder": TEXT}
+    for name, file in PARTS.items():
+        config = configs[name]
         (out / name).mkdir(parents=True, exist_ok=True)
         (out / name / "config.json").write_text(json.dumps(config, indent=1) + "\n")
         half = {k: v.half().contiguous() for k, v in weights[name].items()}
@@ -48,12 +48,12 @@ def write(out, weights):
 
 def read(out, device="cpu"):
     """(text encoder, unet, autoencoder) in float32 from an exported folder."""
-    out, nets = Path(out), []
-    for net, name in ((TextEncoder, "text_encoder"), (UNet, "unet"), (Autoencoder, "vae")):
-        net = net(json.loads((out / name / "config.json").read_text()))
-        net.load_state_dict({k: v.float() for k, v in load_file(out / name / PARTS[name][1]).items()})
-        nets.append(net.to(device).eval())
-    return nets
+    out, states = Path(out), {}
+    for name, file in PARTS.items():
+        states[name] = {k: v.float() for k, v in load_file(Path(out) / name / file).items()}
+    text, unet = TextEncoder(TEXT), unet_of(json.loads((out / "unet/config.json").read_text()))
+    text.load_state_dict(states["text_encoder"]), unet.load_state_dict(states["unet"])
+    return [net.to(device).eval() for net in (text, unet, autoencoder_of(states["vae"]))]
 
 
 @torch.no_grad()

@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 
 from distill import guided
 from export import read
+from nets import latent_shape
 from pictures import sheet
 from schedule import denoise
 from train_diffusion import tokens_of
@@ -69,7 +70,7 @@ def main():
     torch.set_num_threads(args.threads)
     text, unet, vae = read(args.weights)
     tokenizer = Tokenizer.from_file(f"{args.weights}/tokenizer/tokenizer.json")
-    shape = (4, args.height // 8, args.width // 8)
+    shape = latent_shape(unet, args.height, args.width)
     noise_of = lambda seed: torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
     @torch.no_grad()

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer
 
 from latents import vae_of
-from nets import TEXT, UNET, TextEncoder, UNet, denoiser_of
+from nets import TEXT, TextEncoder, denoiser_of, new_unet
 from schedule import STEPS, signal_and_noise
 from training import options, save, train
 
@@ -27,7 +27,7 @@ HELD_OUT = 256  # the last rows of a folder are never trained on (an eighth of a
 
 
 def latents_of(data, run, device, bf16=False):
-    """(count, 4, h / 8, w / 8) float16 latents of DATA/pictures.npy."""
+    """(count, channels, h / factor, w / factor) float16 latents of DATA/pictures.npy."""
     path = Path(data) / "latents.npy"
     if not path.exists():
         vae = vae_of(run, device)
@@ -81,7 +81,7 @@ def main():
     if args.start:
         unet, text = denoiser_of(torch.load(args.start, map_location=device, weights_only=True), device)
     else:
-        unet, text = UNet(UNET).to(device), TextEncoder(TEXT).to(device)
+        unet, text = new_unet(sources[0].latents.shape[1]).to(device), TextEncoder(TEXT).to(device)
 
     def error(unet, text, x0, words, t, noise):
         a, s = alpha[t].view(-1, 1, 1, 1), sigma[t].view(-1, 1, 1, 1)
@@ -116,6 +116,7 @@ def main():
             found.append(error(averages["unet"], averages["text"], x0, source.tokens[at : at + 64], t, noise))
         found, late = torch.stack(found), t >= STEPS // 2
         words = averages["text"](tokens_of(tokenizer, ["fire", "a blue forest"]).to(device))
+        save(Path(args.run) / "model.pt", {k: m.state_dict() for k, m in averages.items()})  # a stage broken off is of use, too
         return {"loss": found.mean(), "noisy_half": found[:, late].mean(), "words_differ": (words[0] - words[1]).abs().mean()}
 
     best = train(args, args.name, {"unet": unet, "text": text}, loss_of, slower={"text": 0.3}, check=check, save_every=120)

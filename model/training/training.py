@@ -36,11 +36,12 @@ def save(path, value):
 def orthogonal(updates, rounds=5):
     """The nearest matrices with all singular values near 1, by a quintic Newton-Schulz iteration, for a (k, m, n) stack.
 
-    In bfloat16, as its authors do: it only has to come near.
+    In bfloat16 on a GPU, as its authors do: it only has to come near. Few CPUs multiply bfloat16.
     """
     a, b, c = 3.4445, -4.7750, 2.0315  # Jordan et al. 2024, "Muon": converges fast to 0.7..1.2, which is enough
     x = updates.mT if updates.shape[1] > updates.shape[2] else updates
-    x = (x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)).bfloat16()
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    x = x.bfloat16() if x.is_cuda else x.float()
     for _ in range(rounds):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
@@ -95,13 +96,16 @@ class Muon:
             group["buffers"] = buffers
 
 
-def train(args, name, modules, loss_of, save_every=60.0, ema_decay=0.999, warmup=100, weight_decay=1e-3, slower=None, check=None):
+def train(args, name, modules, loss_of, save_every=60.0, ema_decay=0.999, warmup=100, weight_decay=1e-3, slower=None, check=None, hold=0.0,
+          check_every=1):
     """Minimise loss_of(step) -> (loss, parts to log) over all modules; returns the EMA copies.
 
     `slower` gives modules by name a share of the learning rate; `check(averages)` returns held-out figures to
-    log now and then.
+    log at every `check_every`th checkpoint. `hold` is the share of the time at the full rate before it falls: a long training in the background is
+    useful at any moment (its averages are), and falls once, at the end.
 
-    The checkpoint RUN/NAME.pt holds the raw and EMA weights, the optimiser and the seconds trained.
+    The checkpoint RUN/NAME.pt holds the raw and EMA weights, the optimiser, the seconds trained and those that a core really
+    worked, which are far fewer where others take the machine.
     Training pauses while the file named by the environment variable PAUSE_FILE exists.
     """
     path, pause = Path(args.run) / f"{name}.pt", Path(os.environ.get("PAUSE_FILE", "run/pause"))
@@ -111,26 +115,26 @@ def train(args, name, modules, loss_of, save_every=60.0, ema_decay=0.999, warmup
     kind = Muon if getattr(args, "muon", False) else torch.optim.AdamW
     optimiser = kind(groups, lr=args.rate, betas=(0.9, 0.99), weight_decay=weight_decay)
     averages = {k: copy.deepcopy(m).eval().requires_grad_(False) for k, m in modules.items()}
-    step, spent, shown, saved = 0, 0.0, {}, 0.0
+    step, spent, worked, shown, saves = 0, 0.0, 0.0, {}, 0
     if path.exists():
         old = torch.load(path, map_location=args.device, weights_only=True)
         for k, m in modules.items():
             m.load_state_dict(old["weights"][k])
             averages[k].load_state_dict(old["ema"][k])
         optimiser.load_state_dict(old["optimiser"])
-        step, spent = old["step"], old["seconds"]
+        step, spent, worked = old["step"], old["seconds"], old.get("cpu_seconds", old["seconds"])
         print(f"resumed at step {step}, {spent:.0f} s", flush=True)
 
     def checkpoint():
-        save(path, {"weights": {k: m.state_dict() for k, m in modules.items()}, "step": step, "seconds": spent,
+        save(path, {"weights": {k: m.state_dict() for k, m in modules.items()}, "step": step, "seconds": spent, "cpu_seconds": worked,
                     "ema": {k: m.state_dict() for k, m in averages.items()}, "optimiser": optimiser.state_dict()})
 
     saved, mark, mark_step = spent, spent, step
     while spent < args.minutes * 60:
         while pause.exists():
             time.sleep(1)
-        start = time.time()
-        rate = args.rate * min(1, (step + 1) / warmup) * (0.03 + 0.97 * (0.5 + 0.5 * math.cos(math.pi * spent / args.minutes / 60)))
+        start, busy, fallen = time.time(), time.process_time(), max(0.0, spent / args.minutes / 60 - hold) / (1 - hold)
+        rate = args.rate * min(1, (step + 1) / warmup) * (0.03 + 0.97 * (0.5 + 0.5 * math.cos(math.pi * fallen)))
         for group, share in zip(optimiser.param_groups, shares):
             group["lr"] = rate * share
         with torch.autocast(args.device.split(":")[0], torch.bfloat16, enabled=args.bf16):
@@ -143,7 +147,7 @@ def train(args, name, modules, loss_of, save_every=60.0, ema_decay=0.999, warmup
         with torch.no_grad():
             for k, m in modules.items():
                 torch._foreach_lerp_(list(averages[k].parameters()), list(m.parameters()), 1 - decay)
-        step, spent = step + 1, spent + time.time() - start
+        step, spent, worked = step + 1, spent + time.time() - start, worked + time.process_time() - busy
         for k, v in parts.items():  # kept as tensors: a float would wait for the GPU in every step
             shown[k] = torch.lerp(shown.get(k, v), v, 0.03)
         if step % 20 == 0:
@@ -151,9 +155,9 @@ def train(args, name, modules, loss_of, save_every=60.0, ema_decay=0.999, warmup
             mark, mark_step = spent, step
             print(f"step {step} {spent:.0f} s {speed:.1f} samples/s " + " ".join(f"{k} {v:.4f}" for k, v in shown.items()), flush=True)
         if spent - saved > save_every:
-            saved = spent
+            saved, saves = spent, saves + 1
             checkpoint()
-            if check:
-                print("held out: " + " ".join(f"{k} {v:.4f}" for k, v in check(averages).items()), flush=True)
+            if check and saves % check_every == 0:
+                print(f"held out at {worked / 60:.1f} CPU minutes: " + " ".join(f"{k} {v:.4f}" for k, v in check(averages).items()), flush=True)
     checkpoint()
     return averages

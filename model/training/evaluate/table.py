@@ -3,8 +3,9 @@
     python -m evaluate.classifier --run run                   # once: the judge, RUN/classifier.pt
     python -m evaluate.table --weights .. --run run --out run/table.md
 
-Only what the model's own vocabulary.json names is asked of it. Everything is drawn at 32x32 latents by the plain torch
-networks, with fixed seeds; reference pictures come from the generator at the sizes that the rows name.
+Only what the model's own vocabulary.json names is asked of it. Everything is drawn at 512x512 (32x32 latents) by the plain
+torch networks unless a row says otherwise, with fixed seeds; reference pictures come from the generator at the sizes that the
+rows name.
 """
 
 import argparse
@@ -20,15 +21,17 @@ from tokenizers import Tokenizer
 from canvas import PALETTES
 from captions import colour_words, write_caption
 from evaluate.classifier import load
-from evaluate.measures import DETAILS, contrast, detail, frechet, psnr, steps_of, tone
+from evaluate.measures import DETAILS, borders, contrast, detail, frechet, psnr, steps_of, tone
 from export import read
+from nets import latent_shape
 from pictures import paint, scene, sheet
 from sample import slerp
 from schedule import denoise
 from train_diffusion import tokens_of
 
 HERE = Path(__file__).resolve().parent
-SIDE = 32  # of the latents
+AIMS = {"encoder and decoder": ">= - / 0.6 / 0.8 / 0.95", "4 steps": "stated", "1 step": ">= - / - / 0.6 / 0.8 / 0.85"}  # of each row of details
+WIDE, TALL = (512, 896), (896, 512)  # film formats: height, width
 
 
 class Model:
@@ -45,8 +48,9 @@ class Model:
     def words(self, prompts):
         return self.text(tokens_of(self.tokenizer, prompts))
 
-    def noise(self, seed):
-        return torch.randn(4, SIDE, SIDE, generator=torch.Generator().manual_seed(seed))
+    def noise(self, seed, height=512, width=512):
+        shape = latent_shape(self.unet, height // self.vae.shuffle, width // self.vae.shuffle)
+        return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
     @torch.no_grad()
     def draw(self, words, noise, steps):
@@ -57,11 +61,11 @@ class Model:
     @torch.no_grad()
     def draw_again(self, pictures):
         """Through encoder and decoder."""
-        return (self.vae.decode(self.vae.encode(shrink(pictures) * 2 - 1)) / 2 + 0.5).clamp(0, 1)
+        return (self.vae.decode(self.vae.encode(shrink(pictures, pictures.shape[-1] // self.vae.shuffle) * 2 - 1)) / 2 + 0.5).clamp(0, 1)
 
-    def prompts(self, prompts, steps, seed=0):
+    def prompts(self, prompts, steps, seed=0, size=(512, 512)):
         with torch.no_grad():
-            return self.draw(self.words(prompts), torch.stack([self.noise(seed + i) for i in range(len(prompts))]), steps)
+            return self.draw(self.words(prompts), torch.stack([self.noise(seed + i, *size) for i in range(len(prompts))]), steps)
 
 
 def shrink(pictures, side=256):
@@ -77,9 +81,18 @@ def plain_scene(rng, model, **fixed):
             return s
 
 
-def generated(scenes, side, seed):
+def generated(scenes, side, seed, width=None):
     gen = torch.Generator().manual_seed(seed)
-    return torch.cat([paint([s], side, side, gen, "cpu") for s in scenes])
+    return torch.cat([paint([s], side, width or side, gen, "cpu") for s in scenes])
+
+
+def formats(model, judge, rng, count, size):
+    """Accuracy of the motifs in one step at `size` (height, width), and that of generator pictures of the same scenes."""
+    names = model.knows("motifs")
+    scenes = [plain_scene(rng, model, motif=names[i % len(names)]) for i in range(count)]
+    true = torch.tensor([judge.motifs.index(s["motif"]) for s in scenes])
+    right = lambda pictures: (judge(pictures)[0].argmax(1) == true).float().mean().item()
+    return right(model.prompts([write_caption(rng, s) for s in scenes], 1, 300, size)), right(generated(scenes, size[0], 12, size[1]))
 
 
 def motifs(model, judge, rng, count):
@@ -139,7 +152,7 @@ def autoencoder(model, rng):
     """PSNR (n,) at 256x256 on new generator pictures, two of each of the generator's motifs; and at the decoder's own size."""
     from motifs import MOTIFS
 
-    small, large, own = [], [], SIDE * 8 * model.vae.shuffle
+    small, large, own = [], [], 512
     for i, name in enumerate([*MOTIFS, *MOTIFS]):
         true = generated([scene(rng, name, 0.7)], own, 40 + i)
         made = model.draw_again(true)
@@ -222,29 +235,33 @@ def main():
         print(f"{what:58} {value:38} {goal}", flush=True)
 
     scenes, accuracy, by_motif, made, halves, ceiling = motifs(model, judge, rng("motifs"), args.pictures)
-    row("motif named by the classifier, 4 steps / 1 step", f"{accuracy[4]:.1%} / {accuracy[1]:.1%}", f">= 90 % / >= 80 % (generator pictures: {ceiling:.1%})")
+    row("motif named by the classifier, 4 steps / 1 step", f"{accuracy[4]:.1%} / {accuracy[1]:.1%}", f">= 94 % in one step (generator pictures: {ceiling:.1%})")
     far, near = frechet(judge.features(shrink(made[4], 128)), judge.features(shrink(halves[0], 128))), frechet(*(judge.features(shrink(h, 128)) for h in halves))
-    row("Fréchet distance, 4 steps / two generator halves", f"{far:.2f} / {near:.2f} = {far / near:.1f} times", "<= 3 times")
-    truth = generated(scenes, SIDE * 8 * model.vae.shuffle, 11)
+    row("Fréchet distance, 4 steps / two generator halves", f"{far:.2f} / {near:.2f} = {far / near:.1f} times", "<= 1.6 times")
+    truth = generated(scenes, 512, 11)
     wholes = {"encoder and decoder": torch.cat([model.draw_again(part) for part in truth.split(4)]), "4 steps": made[4], "1 step": made[1]}
     for name, pictures in wholes.items():
         shares = " / ".join(f"{a / b:.2f}" for a, b in zip(detail(pictures), detail(truth)))
-        row(f"detail of {DETAILS} pixels against the generator, {name}", shares, "0.85..1.15")
+        row(f"detail of {DETAILS} pixels against the generator, {name}", shares, AIMS[name])
+    row("borders: outermost row or column from the fourth over fourth from eighth, 1 step", f"{borders(made[1]):.2f}", f"<= 1.3 (generator pictures: {borders(truth):.2f})")
+    for size in (WIDE, TALL):
+        ours, theirs = formats(model, judge, rng("formats"), args.pictures // 2, size)
+        row(f"motif named at {size[1]}x{size[0]}, 1 step", f"{ours:.1%}", f"as at 512x512 (generator pictures: {theirs:.1%})")
     hits, most = colours(model, rng("colours"), args.each)
     shares = lambda by_colour: " / ".join(f"{m:.1%}" for m in torch.tensor(list(by_colour.values())).mean(0))
-    row("colour words: hue and lightness / hue / lightness", shares(hits), f">= 90 % (generator pictures: {shares(most)})")
+    row("colour words: hue and lightness / hue / lightness", shares(hits), f"within 3 points (generator pictures: {shares(most)})")
     found, most = styles(model, judge, rng("styles"), args.each)
     mean = lambda by_style: f"{sum(by_style.values()) / len(by_style):.1%}"
-    row("style named by the classifier", mean(found), f">= 80 % (generator pictures: {mean(most)})")
+    row("style named by the classifier", mean(found), f"within 3 points (generator pictures: {mean(most)})")
     small, large = autoencoder(model, rng("autoencoder"))
-    row("autoencoder PSNR at 256, mean / 10th percentile", f"{small.mean():.1f} / {small.quantile(0.1):.1f} dB", ">= 33 / >= 28 dB")
-    row("autoencoder PSNR at its own size", f"{large.mean():.1f} / {large.quantile(0.1):.1f} dB")
+    row("autoencoder PSNR at 256, mean / 10th percentile", f"{small.mean():.1f} / {small.quantile(0.1):.1f} dB", "stated")
+    row("autoencoder PSNR at 512, mean / 10th percentile", f"{large.mean():.1f} / {large.quantile(0.1):.1f} dB", ">= 32 / >= 26 dB")
     ours, theirs = diversity(model, judge, rng("diversity"), 48)
     row("two seeds of a prompt against two generator pictures", f"{ours / theirs:.2f}", "0.75..1.25")
     for steps in (4, 1):
         ratios, deviations = walks(model, rng("walks"), args.walks if steps == 1 else args.walks // 2, steps)
-        row(f"walks, {steps} steps: largest over median step, mean / worst", f"{ratios.mean():.2f} / {ratios.max():.2f}", "<= 2.5")
-        row(f"walks, {steps} steps: ISTD", f"{deviations.mean():.4f}", "half of the prototype's")
+        row(f"walks, {steps} steps: largest over median step, mean / worst", f"{ratios.mean():.2f} / {ratios.max():.2f}", "<= 2")
+        row(f"walks, {steps} steps: ISTD", f"{deviations.mean():.4f}", "stated")
     share, most, grey = free(model, *halves, 4, args.sheet)
     row("free prompts within the generator's contrast and chroma", f"{share:.0%}", f"all (generator pictures: {most:.0%})")
     row("pictures a second in torch, 1 thread, 1 / 4 steps", f"{speed(model, 1):.1f} / {speed(model, 4):.1f}", "stated")
