@@ -1,6 +1,7 @@
 """Writes scores: a style, a pulse, sections with layers that come and go, and parts for every layer."""
 import math
 
+from grooves import GROOVES
 from instruments import DRUM_BANDS, DRUM_KEYS, Instrument
 from patterns import BASS, CHORDS, DRUMLESS, PATTERNS
 from score import Note, Score, pulse
@@ -17,8 +18,8 @@ SOFT_PROGRAMS = {40, 41, 42, 43, 44, 48, 49, 50, 51, 52, 53, 54, 73, 75, 77, 78,
 def synth(rng, kind, low_band=False):
     soft = kind in ("pad", "voice")
     parameters = {
-        "attack": {"pluck": 0.003, "lead": 0.006, "bass": 0.004, "voice": rng.uniform(0.02, 0.07), "pad": rng.choice([0.08, 0.3, 0.8, 1.5])}[kind],
-        "release": {"pluck": 0.1, "lead": 0.06, "bass": 0.05, "voice": 0.08, "pad": rng.uniform(0.3, 1.5)}[kind],
+        "attack": {"pluck": 0.003, "chip": 0.001, "lead": 0.006, "bass": 0.004, "voice": rng.uniform(0.02, 0.07), "pad": rng.choice([0.08, 0.3, 0.8, 1.5])}[kind],
+        "release": {"pluck": 0.1, "chip": 0.01, "lead": 0.06, "bass": 0.05, "voice": 0.08, "pad": rng.uniform(0.3, 1.5)}[kind],
         "brightness": rng.uniform(0.5, 1.3), "decay": rng.uniform(0.1, 0.8), "damping": rng.choice([0, 0, 0.5, 2]),
     }
     gain = {"pad": 0.5, "voice": 1.3}.get(kind, 1.0)
@@ -36,11 +37,18 @@ def steps(row, steps_per_beat):
 class Arranger:
     def __init__(self, rng, style, max_secs=42.0, is_half_hidden=False):
         self.rng, self.style, self.is_half_hidden = rng, style, is_half_hidden
+        self.groove = GROOVES[style](rng) if style in GROOVES else None
         self.is_drumless = style in DRUMLESS
-        self.n, tempi, self.division = DRUMLESS[style] if self.is_drumless else PATTERNS[style][:3]
-        self.rows = {} if self.is_drumless else self.drum_rows(PATTERNS[style][3])
-        self.bpm = rng.uniform(*tempi)
-        self.is_swung = self.division == 3 and self.n > 2
+        if self.groove:
+            self.n, self.division, self.bpm = self.groove.beats_per_bar, self.groove.division, self.groove.bpm
+            self.rows = self.drum_rows(self.groove.rows)
+        else:
+            self.n, tempi, self.division = DRUMLESS[style] if self.is_drumless else PATTERNS[style][:3]
+            self.rows = {} if self.is_drumless else self.drum_rows(PATTERNS[style][3])
+            self.bpm = rng.uniform(*tempi)
+        # How loud each part is against the others.
+        self.levels = {voice: rng.uniform(0.6, 1.15) for voice in ("bass", "chords", "lead", "pad", "kick", "snare", "hat")} if self.groove else {}
+        self.is_swung = self.groove.is_swung if self.groove else self.division == 3 and self.n > 2
         if self.division in (2, 4) and rng.random() < 0.12:
             self.swing = rng.uniform(0.53, 0.64)
         else:
@@ -64,7 +72,9 @@ class Arranger:
     def blank(self):
         rng = self.rng
         n_beats = self.n_bars * self.n + self.pick_up
-        if self.is_drumless and self.style.startswith("ambient"):
+        if self.groove:
+            kind = rng.choice(self.groove.pulse)
+        elif self.is_drumless and self.style.startswith("ambient"):
             kind = rng.choice(["steady", "steady", "steady", "drift"])
         elif self.style in ("orchestra", "gospel", "piano_song"):
             kind = rng.choice(["steady", "drift", "drift", "ritardando"])
@@ -87,7 +97,7 @@ class Arranger:
         return self.pick_up + bar * self.n + whole + part
 
     def add(self, bar, position, length, voice, pitch, velocity):
-        velocity *= self.rng.uniform(0.9, 1.06)
+        velocity *= self.rng.uniform(0.9, 1.06) * self.levels.get(voice, 1.0)
         if position == 0 and bar and voice in self.pushed:
             position, length = -self.push, length + self.push
         self.score.add(self.beat_of(bar, position), length, voice, pitch, velocity, self.rng, self.jitter, self.late.get(voice, 0.0))
@@ -96,6 +106,8 @@ class Arranger:
         """Sections of 4 or 8 bars (a break, a quiet intro), each with its own layers."""
         rng, score = self.rng, self.score
         self.choose_voices()
+        if self.groove:
+            self.choose_figures()
         sections, bar = [], 0
         while bar < self.n_bars:
             length = min(rng.choice([2, 4, 4, 8, 8]) * (2 if self.n <= 2 else 1), self.n_bars - bar)
@@ -166,6 +178,26 @@ class Arranger:
             if rng.random() < 0.6 and 0 not in motif:
                 motif.insert(0, 0)
 
+    def choose_figures(self):
+        """Voices and figures that the groove asks for."""
+        rng, groove, voices = self.rng, self.groove, self.score.voices
+        if groove.is_chip:
+            for voice in ("chords", "lead", "bass"):
+                voices[voice] = synth(rng, "chip", voice == "bass")
+        elif rng.random() < 0.8:
+            for voice, programs, band in (("chords", groove.chord_programs, "mid"), ("bass", groove.bass_programs, "low"), ("lead", groove.lead_programs, "mid")):
+                if programs:
+                    voices[voice] = midi(rng.choice(programs), band)
+        if groove.bass or groove.chords:
+            self.figure_division = groove.division
+            self.bass_rows = groove.bass or ["0" + "." * (self.n * groove.division - 1)] * 2
+            self.chord_rows = groove.chords or ["#" + "." * (self.n * groove.division - 1)] * 2
+            grid = self.n * groove.division
+            # Melodies sing on coarser steps than riffs do.
+            step = max(1, groove.division // 2)
+            places = range(0, grid, step)
+            self.motifs = [sorted(rng.sample(places, rng.randint(max(1, len(places) // 4), max(2, len(places) * 2 // 3)))) for _ in range(3)]
+
     def note(self, degree, octave):
         return self.key + self.scale[degree % 7] + 12 * (degree // 7) + 12 * octave
 
@@ -176,6 +208,10 @@ class Arranger:
         rng, gain, n = self.rng, layers["gain"], self.n
         degree = self.chord_at(bar, layers)
         chord = [self.note(degree + k, 5) for k in (0, 2, 4)]
+        if self.groove and self.groove.is_low:
+            chord = [self.note(degree, 3), self.note(degree + 4, 3), self.note(degree, 4)]
+            if chord[0] > 50:
+                chord = [tone - 12 for tone in chord]
         if layers["drums"]:
             self.drums(bar, gain, is_first, is_last, layers["half_time"])
         bare = not layers["chords"] and not layers["drums"]
@@ -198,7 +234,13 @@ class Arranger:
                 if self.mid_bar_change and position >= n / 2:
                     tones = [t + 5 for t in tones]
                 for k, tone in enumerate(tones):
-                    self.add(bar, position + k * strum * self.bpm / 60, 0.45 if mark != "#" else 0.8, "chords", tone, accent * gain * self.chord_gain)
+                    at, length = position + k * strum * self.bpm / 60, 0.45 if mark != "#" else 0.8
+                    if self.groove and self.groove.bass:
+                        length = min(length, 1.6 / self.figure_division)
+                    self.add(bar, at, length, "chords", tone, accent * gain * self.chord_gain)
+                    if self.groove and self.groove.echo:
+                        for echo in (1, 2):
+                            self.add(bar, at + echo * self.groove.echo, length, "chords", tone, accent * gain * self.chord_gain * 0.6 ** echo)
         if layers["lead"]:
             motif = self.motifs[[0, 1, 0, 2][bar % 4]]
             for i, step in enumerate(motif):

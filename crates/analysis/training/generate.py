@@ -15,6 +15,7 @@ import numpy as np
 import effects
 import instruments
 from arrange import Arranger, synth
+from grooves import DRAWN
 from patterns import DRUMLESS, PATTERNS
 from score import Note, Score, annotation
 
@@ -23,6 +24,7 @@ QUIET = 20.0  # velocity below which a note isn't heard beside others
 NOTHING_EVERY = 14
 HALF_HIDDEN_FROM = 800_000  # pieces of plucks that pads and leads half hide, more of which onsets need
 HALF_HIDDEN = [style for style in DRUMLESS if "ambient" in style or "string" in style or style in ("folk2", "folk_waltz", "orchestra", "piano_song")]
+GROOVES_FROM = 400_000  # pieces of grooves that are made up for each
 METRONOMES_FROM = 900_000  # pieces that are metronomes, for calibrating
 
 
@@ -31,6 +33,8 @@ def style_of(i):
         return "metronome"
     if i >= HALF_HIDDEN_FROM:
         return HALF_HIDDEN[i % len(HALF_HIDDEN)]
+    if i >= GROOVES_FROM:
+        return "nothing" if i % (2 * NOTHING_EVERY) == 2 * NOTHING_EVERY - 1 else DRAWN[i * 37 % len(DRAWN)]
     return "nothing" if i % NOTHING_EVERY == NOTHING_EVERY - 1 else STYLES[(i * 37) % len(STYLES)]
 
 

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 RATE = 24_000
-SOUNDFONTS = ["/usr/share/sounds/sf2/FluidR3_GM.sf2", "/usr/share/sounds/sf2/TimGM6mb.sf2"]
+FOLDER = "/usr/share/sounds/"
+SOUNDFONTS = [FOLDER + "sf2/FluidR3_GM.sf2", FOLDER + "sf2/TimGM6mb.sf2", FOLDER + "sf3/MuseScore_General_Lite.sf3", FOLDER + "sf2/OPL-3_FM_128M.sf2"]
+DRUM_KITS = [FOLDER + "sf2/Black_Pearl_4_LV2.sf2", FOLDER + "sf2/Red_Zeppelin_4_LV2.sf2"]  # of recorded drums alone
 DRUM_KEYS = {"kick": 36, "snare": 38, "clap": 39, "rim": 37, "hat": 42, "open": 46, "ride": 51, "crash": 49, "tom": 45, "shaker": 70,
              "tambourine": 54, "conga": 63, "clave": 75, "bell": 56, "guiro": 73, "brush": 40}
+RECORDED = {"kick", "snare", "rim", "hat", "open", "ride", "crash", "tom"}  # what DRUM_KITS have
 DRUM_BANDS = {"kick": "low", "tom": "mid", "snare": "mid", "clap": "mid", "rim": "mid", "conga": "mid"}
 
 
@@ -127,16 +130,23 @@ def tone(kind, hz, secs, rng, noise, parameters):
     n_harmonics = int(min(24, 10_000 / hz))
     if kind == "pluck":
         envelope = envelope * np.exp(-t / parameters["decay"])
-    vibrato, glide = np.zeros_like(t), np.zeros_like(t)
+    vibrato, glide = 0.0, 0.0
     if kind == "voice":
         vibrato = 0.006 * np.sin(2 * np.pi * rng.uniform(4.5, 6) * t) * np.minimum(t / 0.3, 1)
         glide = -rng.uniform(0, 0.06) * np.exp(-t / 0.05)
-    phase = 2 * np.pi * np.cumsum(hz * (1 + vibrato + glide)) / RATE
-    sound = np.zeros_like(t)
+    phase = 2 * np.pi * np.cumsum(np.full(len(t), hz) * (1 + vibrato + glide)) / RATE
     vowel = rng.choice(VOWELS)
+    sound = np.zeros_like(t)
+    # sin kx = 2 cos x sin (k - 1)x - sin (k - 2)x, which is many times faster than sines; so are powers of the damping.
+    before, harmonic, twice_cos = np.zeros_like(t), np.sin(phase), 2 * np.cos(phase)
+    damping = np.exp(-t * parameters["damping"]) if parameters["damping"] else None
+    damped = damping
     for k in range(1, n_harmonics + 1):
-        level = level_of(k * hz, vowel) if kind == "voice" else k ** (-1 / brightness)
-        sound += np.sin(k * phase) * level * np.exp(-t * k * parameters["damping"])
+        level = level_of(k * hz, vowel) if kind == "voice" else (k % 2 / k) if kind == "chip" else k ** (-1 / brightness)
+        sound += (harmonic if damping is None else harmonic * damped) * level
+        before, harmonic = harmonic, twice_cos * harmonic - before
+        if damping is not None:
+            damped = damped * damping
     if kind == "pad":
         sound += np.sin(phase * 1.006) + 0.5 * np.sin(phase * 1.994)
     if kind == "voice":
@@ -157,6 +167,7 @@ def play(score, duration, rng, noise):
     n = int(duration * RATE)
     mix, drums = np.zeros(n), np.zeros(n)
     machine = DrumMachine(rng, noise)
+    tones = {}
     use_machine = rng.random() < 0.4
     if use_machine:
         for note in score.notes:
@@ -166,14 +177,21 @@ def play(score, duration, rng, noise):
         voice = score.voices[note.voice]
         if voice.kind == "synth":
             kind, parameters = voice.program
-            sound = tone(kind, 440 * 2 ** ((note.pitch - 69) / 12), note.duration, rng, noise, parameters)
+            key = kind, note.voice, note.pitch, round(note.duration, 3)
+            if kind == "voice" or key not in tones:  # a voice never sings the same note twice
+                tones[key] = tone(kind, 440 * 2 ** ((note.pitch - 69) / 12), note.duration, rng, noise, parameters)
+            sound = tones[key]
             start = int(note.time * RATE)
             end = min(n, start + len(sound))
             if start < end:
                 mix[start:end] += sound[:end - start] * voice.gain * note.velocity / 127 * 0.3
     midi_notes = [x for x in score.notes if not (use_machine and score.voices[x.voice].kind == "drum")]
     if any(score.voices[x.voice].kind != "synth" for x in midi_notes):
-        kit = rng.choice([0, 0, 8, 16, 24, 25, 32, 40])
-        played = play_midi(midi_notes, score.voices, rng.choice(SOUNDFONTS), kit, rng.random() < 0.3)[:n]
-        mix[:len(played)] += played
+        kit, reverb = rng.choice([0, 0, 8, 16, 24, 25, 32, 40]), rng.random() < 0.3
+        is_recorded = lambda x: score.voices[x.voice].kind == "drum" and score.voices[x.voice].program in RECORDED
+        recorded = [x for x in midi_notes if is_recorded(x)] if rng.random() < 0.4 else []
+        for notes, soundfonts in ([x for x in midi_notes if not (recorded and is_recorded(x))], SOUNDFONTS), (recorded, DRUM_KITS):
+            if notes:
+                played = play_midi(notes, score.voices, rng.choice(soundfonts), kit, reverb)[:n]
+                mix[:len(played)] += played * (rng.uniform(0.7, 1.3) if notes is recorded else 1.0)
     return mix + drums * rng.uniform(0.5, 1.2)
