@@ -108,10 +108,11 @@ def main():
     def check(averages):
         """Error of the averaged weights on held-out pictures of the first folder, always at the same noise."""
         gen = torch.Generator().manual_seed(3)
-        source, rows, found = sources[0], 64 if sources[0].area > 256 else sources[0].kept, []
-        for at in range(len(source.latents) - rows, len(source.latents), 64):
+        source, found = sources[0], []
+        rows = min(len(source.latents), 64 if source.area > 256 else max(64, source.kept))
+        for at in range(len(source.latents) - rows, len(source.latents) - rows % 64, 64) if rows >= 64 else (0,):
             x0 = source.latents[at : at + 64].float()
-            t = (torch.arange(64) * 37 % 64 * STEPS // 64).to(device)
+            t = (torch.arange(len(x0)) * 37 % 64 * STEPS // 64).to(device)
             noise = torch.randn(x0.shape, generator=gen).to(device)
             found.append(error(averages["unet"], averages["text"], x0, source.tokens[at : at + 64], t, noise))
         found, late = torch.stack(found), t >= STEPS // 2

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from evaluate.measures import detail, psnr
+from evaluate.measures import borders, detail, psnr
 from f16c16.autoencoder import CONFIG, Autoencoder
 from f16c16.linear_code import fit
 from f16c16.pool import Pool, held_out
@@ -56,15 +56,17 @@ def moved(latents, pictures, rng):
 @torch.no_grad()
 def figures(model, pictures, device="cpu"):
     """Held-out figures on uint8 pictures: PSNR, energy of details beside the pictures' own, and what borders do."""
-    db, ours, theirs = [], torch.zeros(5), torch.zeros(5)
+    db, ours, theirs, edge = [], torch.zeros(5), torch.zeros(5), []
     for picture in pictures:
         true = torch.from_numpy(picture[None].copy()).to(device).float() / 255
         made = (model.decode(model.encode(true * 2 - 1)) / 2 + 0.5).clamp(0, 1)
         db.append(psnr(made, true))
         ours += torch.tensor(detail(made.cpu()))
         theirs += torch.tensor(detail(true.cpu()))
-    db, share = torch.cat(db).cpu(), ours / theirs
-    return {"psnr": db.mean(), "psnr10": db.quantile(0.1), "detail2": share[1], "detail4": share[2], "detail8": share[3]}
+        edge.append([borders(made), borders(true)])
+    db, share, edge = torch.cat(db).cpu(), ours / theirs, torch.tensor(edge).median(0).values
+    return {"psnr": db.mean(), "psnr10": db.quantile(0.1), "detail2": share[1], "detail4": share[2], "detail8": share[3],
+            "border": edge[0], "border_true": edge[1]}
 
 
 def main():
@@ -79,7 +81,8 @@ def main():
     model = Autoencoder(CONFIG).to(args.device)
     if len(pool) < args.begin:
         pool.paint(args.begin - len(pool))
-    if not (run / "autoencoder.pt").exists():
+    fresh = not (run / "autoencoder.pt").exists()
+    if fresh:
         rows = np.stack([pool.pictures[i] for i in range(min(len(pool), 448))])
         fit(model.linear.cpu(), torch.from_numpy(rows).float() / 127.5 - 1)
         model.to(args.device)
@@ -110,7 +113,8 @@ def main():
         return made
 
     parts = {"linear": model.linear, "encoder": model.encoder, "decoder": model.decoder}
-    print("before: " + " ".join(f"{k} {v:.3f}" for k, v in figures(model, known, args.device).items()), flush=True)
+    if fresh:
+        print("before: " + " ".join(f"{k} {v:.3f}" for k, v in figures(model, known, args.device).items()), flush=True)
     best = train(args, "autoencoder", parts, loss_of, save_every=200, slower={"linear": 0.1}, check=check, check_every=3, hold=0.8)
     save(run / "vae.pt", whole(best).state_dict())
 
