@@ -109,8 +109,8 @@ def main():
         """Error of the averaged weights on held-out pictures of the first folder, always at the same noise."""
         gen = torch.Generator().manual_seed(3)
         source, found = sources[0], []
-        rows = min(len(source.latents), 64 if source.area > 256 else max(64, source.kept))
-        for at in range(len(source.latents) - rows, len(source.latents) - rows % 64, 64) if rows >= 64 else (0,):
+        rows, end = 64 if source.area > 256 else max(64, source.kept), len(source.latents)
+        for at in range(max(0, end - rows), end, 64):
             x0 = source.latents[at : at + 64].float()
             t = (torch.arange(len(x0)) * 37 % 64 * STEPS // 64).to(device)
             noise = torch.randn(x0.shape, generator=gen).to(device)
