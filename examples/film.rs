@@ -3,7 +3,7 @@
 //!     cargo run --release --example film -- samples/song.flac colours.mp4
 
 use image::{Rgb, RgbImage};
-use visualize::timeline::Size;
+use visualize::timeline::{Encoding, Size};
 use visualize::units::FrameRate;
 use visualize::video::{ChunkWriter, EncodeConfig, Tags, mux};
 use visualize::{Error, Result, Track};
@@ -21,7 +21,7 @@ fn main() -> Result<()> {
         width: 128,
         height: 128,
     };
-    let config = EncodeConfig::new(size, FrameRate::default());
+    let config = EncodeConfig::new(size, FrameRate::default(), Encoding::default());
     let mut chunk = ChunkWriter::new(folder.path(), "colours", 0, &config)?;
     for frame_idx in 0..config
         .frame_rate

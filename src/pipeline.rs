@@ -13,18 +13,19 @@ use std::path::Path;
 use analysis::Analysis;
 use audio::Track;
 use calibrate::calibrate;
-use chunks::{check_space, coverage, encode_config};
+use chunks::{check_space, coverage};
 use common::{Error, Result};
 use draw::{Work, draw_and_encode};
 use estimate::estimate;
 use mapping::{MappingConfig, Plan};
 use session::Session;
 use timeline::{RunFolder, Timeline};
-use video::{Video, grid_pieces};
+use video::{EncodeConfig, Video, grid_pieces};
 
 use crate::provenance;
 use crate::request::Request;
 
+pub use chunks::DRAWING_VERSION;
 pub use session::Machine;
 pub use watch::{Event, Watch};
 
@@ -160,9 +161,9 @@ fn compose(
         ..request.mapping.clone()
     };
     // A size that can't be encoded is refused before probes are drawn in it.
-    encode_config(config.render.size, frame_rate, config.encoding).validate()?;
+    EncodeConfig::new(config.render.size, frame_rate, config.encoding).validate()?;
     let plan = Plan::new(analysis, &request.script, &config)?;
-    let is_measured = request.calibrate && !plan.legs().is_empty();
+    let is_measured = request.calibrate && !plan.segments().is_empty();
     let calibration = is_measured
         .then(|| calibrate(&plan, &config.render, folder, session, watch))
         .transpose()?;
@@ -183,7 +184,7 @@ fn draw(
     session: &mut Session<'_>,
     watch: &mut Watch<'_>,
 ) -> Result<()> {
-    let encoding = encode_config(timeline.render.size, timeline.frame_rate, timeline.encoding);
+    let encoding = EncodeConfig::new(timeline.render.size, timeline.frame_rate, timeline.encoding);
     encoding.validate()?;
     folder.create()?;
     let frames = frames.start..frames.end.min(timeline.frames.len() as u64);
@@ -218,7 +219,7 @@ fn missing_pieces(
     folder: &RunFolder,
 ) -> Result<Vec<Range<u64>>> {
     let gaps = coverage(folder, timeline)?.missing;
-    let chunk_len = u64::from(timeline.encoding.gop_len);
+    let chunk_len = u64::from(timeline.encoding.chunk_len);
     let wanted = gaps
         .iter()
         .map(|gap| gap.start.max(frames.start)..gap.end.min(frames.end));

@@ -4,9 +4,9 @@ use common::hex::hex;
 use common::units::format_secs;
 use common::{Error, Result};
 use mapping::calibration::{
-    self, Budget, Calibration, SCALE_PICTURES, Scale, Stretch, WALKED_PICTURES,
+    self, Budget, Calibration, MeasuredSegment, SCALE_PICTURES, Scale, WALKED_PICTURES,
 };
-use mapping::{Leg, Plan};
+use mapping::{Plan, Segment};
 use picture::perception::Percept;
 use sha2::{Digest, Sha256};
 use timeline::{FrameInputs, RenderConfig, RunFolder};
@@ -14,13 +14,13 @@ use timeline::{FrameInputs, RenderConfig, RunFolder};
 use super::session::{Drawer, Session};
 use super::watch::{Event, Watch};
 
-/// Even probes for each seed of a leg, as far as they are affordable.
+/// Even probes for each seed of a segment, as far as they are affordable.
 const PROBES_PER_SEED: usize = 4;
 
-/// Legs with at least as many probes spend some on trying out their scale.
+/// Segments with at least as many probes spend some on trying out their scale.
 const LEAST_TO_WALK: usize = 34;
 
-/// Measures how far the picture moves on each leg of the plan's course that the folder doesn't know yet.
+/// Measures how far the picture moves on each segment of the plan's course that the folder doesn't know yet.
 ///
 /// # Errors
 /// As [`render`](super::render). What was measured before an error is kept.
@@ -33,21 +33,21 @@ pub(super) fn calibrate(
 ) -> Result<Calibration> {
     folder.create()?;
     let pool = calibration::load_pool(folder.path());
-    let known = |leg: &Leg| -> Result<_> {
-        let key = stretch_key(plan, leg, render)?;
-        let stretch = pool.iter().find(|stretch| stretch.key == key).cloned();
-        Ok((key, stretch))
+    let known = |segment: &Segment| -> Result<_> {
+        let key = segment_key(plan, segment, render)?;
+        let measured = pool.iter().find(|measured| measured.key == key).cloned();
+        Ok((key, measured))
     };
-    let found: Vec<_> = plan.legs().iter().map(known).collect::<Result<_>>()?;
+    let found: Vec<_> = plan.segments().iter().map(known).collect::<Result<_>>()?;
     let mut calibration = Calibration::default();
-    if found.iter().all(|(_, stretch)| stretch.is_some()) {
-        calibration.stretches = found.into_iter().filter_map(|(_, found)| found).collect();
+    if found.iter().all(|(_, measured)| measured.is_some()) {
+        calibration.segments = found.into_iter().filter_map(|(_, found)| found).collect();
         return Ok(calibration);
     }
-    let budget = Budget::new(plan.secs(), plan.legs().len(), plan.n_frames());
-    let missing = plan.legs().iter().zip(&found);
-    let missing = missing.filter(|(_, (_, stretch))| stretch.is_none());
-    let n_probes = missing.map(|(leg, _)| budget.of(&leg.span)).sum();
+    let budget = Budget::new(plan.secs(), plan.segments().len(), plan.n_frames());
+    let missing = plan.segments().iter().zip(&found);
+    let missing = missing.filter(|(_, (_, measured))| measured.is_none());
+    let n_probes = missing.map(|(segment, _)| budget.of(&segment.span)).sum();
     let mut probes = Probes {
         plan,
         drawer: session.drawer(render, &plan.words(), watch)?,
@@ -58,13 +58,13 @@ pub(super) fn calibrate(
     };
     probes.estimate()?;
     let mut result = Ok(());
-    for (leg, (key, stretch)) in plan.legs().iter().zip(found) {
-        let stretch = match stretch {
-            Some(stretch) => Ok(stretch),
-            None => probes.measure(leg, key, budget.of(&leg.span)),
+    for (segment, (key, measured)) in plan.segments().iter().zip(found) {
+        let measured = match measured {
+            Some(measured) => Ok(measured),
+            None => probes.measure(segment, key, budget.of(&segment.span)),
         };
-        match stretch {
-            Ok(stretch) => calibration.stretches.push(stretch),
+        match measured {
+            Ok(measured) => calibration.segments.push(measured),
             Err(error) => {
                 result = Err(error);
                 break;
@@ -82,7 +82,7 @@ struct Probes<'a, 'w> {
     watch: &'a mut Watch<'w>,
     n_done: usize,
     n_probes: usize,
-    /// The pictures that told the last leg's scale: those of its end are those of the next one's start.
+    /// The pictures that told the last segment's scale: those of its end are those of the next one's start.
     last_scale: Vec<(FrameInputs, Percept)>,
 }
 
@@ -90,13 +90,13 @@ impl Probes<'_, '_> {
     /// Says what the film will take.
     fn estimate(&mut self) -> Result<()> {
         let (n_frames, n_probes) = (self.plan.n_frames(), self.n_probes as f64);
-        let Some(leg) = self.plan.legs().first() else {
+        let Some(segment) = self.plan.segments().first() else {
             return Ok(());
         };
-        let [inputs, ..] = self.plan.scale_inputs(leg);
+        let [inputs, ..] = self.plan.scale_inputs(segment);
         let frame_secs = self.drawer.frame_secs(&inputs)?;
         self.watch.note(&format!(
-            "calibrating; {n_frames} frames and at most {n_probes} probe pictures ({:.1} % of them, each about half as dear) take \
+            "calibrating; {n_frames} frames and at most {n_probes} probe pictures ({:.1} % of them, each at about half the cost) take \
              about {} on this machine",
             100.0 * n_probes / n_frames.max(1) as f64,
             format_secs(frame_secs * (n_frames as f64 + 0.5 * n_probes), 0),
@@ -104,39 +104,45 @@ impl Probes<'_, '_> {
         Ok(())
     }
 
-    /// Scale and length of a leg, with at most `n_probes` sketches.
-    fn measure(&mut self, leg: &Leg, key: String, n_probes: usize) -> Result<Stretch> {
+    /// Scale and length of a segment, with at most `n_probes` sketches.
+    fn measure(
+        &mut self,
+        segment: &Segment,
+        key: String,
+        n_probes: usize,
+    ) -> Result<MeasuredSegment> {
         let plan = self.plan;
-        let pictures = self.scale_pictures(leg)?;
+        let pictures = self.scale_pictures(segment)?;
         let mut scale = calibration::measure_scale(&pictures, plan.scale_turn());
         let mut n_left = n_probes.saturating_sub(SCALE_PICTURES);
         let mut draw = |scale: Scale, times: &[f64]| {
             let inputs = times.iter();
             let inputs: Result<Vec<_>> = inputs
-                .map(|secs| plan.course_inputs(leg, scale, *secs))
+                .map(|secs| plan.course_inputs(segment, scale, *secs))
                 .collect();
             self.sketch(&inputs?)
         };
-        if !leg.has_fixed_seeds() && n_left >= LEAST_TO_WALK {
-            let n_seeds = leg.n_seeds(scale);
-            let walked = calibration::walked(&leg.span, PROBES_PER_SEED * n_seeds, &mut |times| {
-                draw(scale, times)
-            })?;
+        if !segment.has_fixed_seeds() && n_left >= LEAST_TO_WALK {
+            let n_seeds = segment.n_seeds(scale);
+            let walked =
+                calibration::walked(&segment.span, PROBES_PER_SEED * n_seeds, &mut |times| {
+                    draw(scale, times)
+                })?;
             scale = scale.corrected(walked, n_seeds);
             n_left -= WALKED_PICTURES;
         }
         calibration::measure(
             key,
             scale,
-            leg.span.clone(),
+            segment.span.clone(),
             n_left,
-            PROBES_PER_SEED * leg.n_seeds(scale),
+            PROBES_PER_SEED * segment.n_seeds(scale),
             &mut |times| draw(scale, times),
         )
     }
 
-    fn scale_pictures(&mut self, leg: &Leg) -> Result<[Percept; SCALE_PICTURES]> {
-        let inputs = self.plan.scale_inputs(leg);
+    fn scale_pictures(&mut self, segment: &Segment) -> Result<[Percept; SCALE_PICTURES]> {
+        let inputs = self.plan.scale_inputs(segment);
         let mut seen = std::mem::take(&mut self.last_scale);
         seen.retain(|(known, _)| inputs.contains(known));
         let mut lacking = inputs.to_vec();
@@ -171,12 +177,12 @@ impl Probes<'_, '_> {
     }
 }
 
-/// Hash of everything that determines the pictures of a leg: what it shows, and the model with its settings, but not the
+/// Hash of everything that determines the pictures of a segment: what it shows, and the model with its settings, but not the
 /// film's size, rate and hits.
-fn stretch_key(plan: &Plan<'_>, leg: &Leg, render: &RenderConfig) -> Result<String> {
+fn segment_key(plan: &Plan<'_>, segment: &Segment, render: &RenderConfig) -> Result<String> {
     let determined_by = (
         calibration::SCHEMA_VERSION,
-        plan.signature(leg)?,
+        plan.signature(segment)?,
         &render.weights_sha256,
         render.draw_size,
         render.n_steps,

@@ -6,13 +6,13 @@
 
 use std::ops::Range;
 
-use common::units::FrameRate;
 use common::{Error, Result};
-use timeline::{Encoding, RunFolder, Size, Timeline};
+use timeline::{RunFolder, Timeline};
 use video::{Coverage, EncodeConfig};
 
-/// Raised when a change to this program alters pixels or packets, so that older chunks aren't mixed with new ones.
-const DRAWING_VERSION: u32 = 2;
+/// Raised when a change to this program alters pixels, so that older chunks aren't mixed with new ones. The golden pictures of
+/// the tests are kept with the version that drew them.
+pub const DRAWING_VERSION: u32 = 2;
 
 /// Bytes of film a pixel, about, at the default quality: measured on films of the bundled model, rounded up.
 const BYTES_PER_PIXEL: f64 = 0.05;
@@ -58,20 +58,10 @@ pub(super) fn coverage(folder: &RunFolder, timeline: &Timeline) -> Result<Covera
 /// # Errors
 /// As [`Timeline::drawn_inputs`].
 pub(super) fn chunk_id(timeline: &Timeline, frames: Range<u64>) -> Result<String> {
-    video::chunk_id(&(
-        DRAWING_VERSION,
-        timeline.drawn_inputs(frames)?,
-        &timeline.render,
-        encode_config(timeline.render.size, timeline.frame_rate, timeline.encoding),
-    ))
-}
-
-/// Encoder settings of a film.
-pub(super) fn encode_config(size: Size, frame_rate: FrameRate, encoding: Encoding) -> EncodeConfig {
-    EncodeConfig {
-        size,
-        frame_rate,
-        qp: encoding.qp,
-        gop_len: encoding.gop_len,
-    }
+    let inputs = timeline.drawn_inputs(frames)?;
+    let encoding = EncodeConfig::new(timeline.render.size, timeline.frame_rate, timeline.encoding);
+    video::chunk_id(
+        encoding.codec,
+        &(DRAWING_VERSION, inputs, &timeline.render, &encoding),
+    )
 }

@@ -5,8 +5,8 @@ use common::units::{FrameRate, format_secs, secs_to_samples};
 use diffusion::BUNDLED_NAME;
 use mapping::Fps;
 use timeline::{FrameInputs, PromptText, RunFolder};
+use video::EncodeConfig;
 
-use super::chunks::encode_config;
 use super::session::Session;
 use super::watch::Watch;
 use crate::request::Request;
@@ -33,7 +33,7 @@ pub(super) fn estimate(
         return Ok(());
     }
     // A size that can't be encoded is refused before anything is drawn in it.
-    encode_config(render.size, rate(request), request.mapping.encoding).validate()?;
+    EncodeConfig::new(render.size, rate(request), request.mapping.encoding).validate()?;
     let words = PromptText {
         text: prompt.text.clone(),
         negative: prompt.negative.clone(),

@@ -11,7 +11,7 @@ use super::smoothness::{frozen_share, istd, largest_over_median, steady_passages
 /// Strength from which on an onset is strong, 0..=1 over the song.
 pub const STRONG: f64 = 0.6;
 
-/// Factor by which the commanded speed may change within a steady passage.
+/// Factor by which the target speed may change within a steady passage.
 pub const STEADY: f64 = 1.5;
 
 /// Shortest steady passage in seconds.
@@ -30,8 +30,8 @@ pub struct Evidence {
     pub change: VisibleChange,
     /// Length of a frame in seconds.
     pub frame_secs: f64,
-    /// The steps that the timeline commands, in any unit; absent where there is no timeline.
-    pub commanded: Option<Vec<f64>>,
+    /// The steps that the timeline asks for, in any unit; absent where there is no timeline.
+    pub target: Option<Vec<f64>>,
     /// Whether the film's end leads into its start.
     pub is_loop: bool,
     /// What was heard in the film's sound; absent where there is none.
@@ -46,7 +46,7 @@ pub struct Evidence {
 /// [module](crate::verify).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Measures {
-    /// Correlation of visible with commanded steps, -1..=1.
+    /// Correlation of visible with target steps, -1..=1.
     pub correlation: Option<f64>,
     /// Number of strong onsets whose lag was measured.
     pub n_strong_onsets: u64,
@@ -90,7 +90,7 @@ pub struct Measures {
 pub fn measure(evidence: &Evidence, probe: &Probe) -> Measures {
     let change = &evidence.change;
     let steps = &change.steps;
-    let commanded = evidence.commanded.as_deref();
+    let target = evidence.target.as_deref();
     let frames = |secs: f64| secs / evidence.frame_secs;
     let lags = evidence.lags();
     let off: Vec<f64> = lags.iter().map(|lag| lag.lag_secs.abs()).collect();
@@ -106,7 +106,7 @@ pub fn measure(evidence: &Evidence, probe: &Probe) -> Measures {
     let enough = sections.len() >= LEAST_SECTIONS;
     let seam = median(steps).filter(|median| evidence.is_loop && *median > 0.0);
     Measures {
-        correlation: commanded.and_then(|commanded| correlation(steps, commanded)),
+        correlation: target.and_then(|target| correlation(steps, target)),
         n_strong_onsets: lags.len() as u64,
         onset_lag_median_ms: lag_median.map(|secs| 1000.0 * secs),
         onset_lag_p95_ms: lag_p95.map(|secs| 1000.0 * secs),
@@ -154,11 +154,11 @@ impl Evidence {
         )
     }
 
-    /// Runs of steps with a steady commanded speed.
+    /// Runs of steps with a steady target speed.
     pub(super) fn steady_passages(&self) -> Vec<std::ops::Range<usize>> {
         let least = (STEADY_SECS / self.frame_secs).ceil() as usize;
-        let commanded = self.commanded.as_deref().unwrap_or_default();
-        steady_passages(commanded, least.max(3), STEADY)
+        let target = self.target.as_deref().unwrap_or_default();
+        steady_passages(target, least.max(3), STEADY)
     }
 
     /// Energy and speed of each section.

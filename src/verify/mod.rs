@@ -6,7 +6,7 @@
 //!
 //! | measure | what it is | good |
 //! |---|---|---|
-//! | correlation | Pearson's, of the steps with those that the timeline commands | 0.9 or more |
+//! | correlation | Pearson's, of the steps with those that the timeline asks for | 0.9 or more |
 //! | onset lag | how far the visible peak is from each strong onset: median and 95th percentile of the absolute value | below 0.5 and 1.5 frames |
 //! | ISTD | standard deviation of the steps over their mean | 1 or less |
 //! | largest step | over the median one; in the whole film and in steady passages | 12 or less; 2 or less |
@@ -17,7 +17,7 @@
 //! | lost samples | samples of the song that the film's sound lacks | 0 |
 //!
 //! A strong onset is one of at least [`STRONG`] of the song's. A steady passage is a second or more over which the
-//! commanded speed changes by no more than a factor of [`STEADY`].
+//! target speed changes by no more than a factor of [`STEADY`].
 //!
 //! | file | task |
 //! |---|---|
@@ -90,7 +90,7 @@ pub fn verify(
     let timeline = provenance::timeline_of(film);
     let timeline = note(
         timeline,
-        "commanded speed, seam and lost samples",
+        "target speed, seam and lost samples",
         &mut missing,
     );
     let (track, heard) = match note(listen(film), "everything about the sound", &mut missing) {
@@ -109,10 +109,7 @@ pub fn verify(
     let evidence = Evidence {
         change,
         frame_secs: frame_secs(&probe),
-        commanded: timeline
-            .as_ref()
-            .map(Timeline::commanded_steps)
-            .transpose()?,
+        target: timeline.as_ref().map(Timeline::target_steps).transpose()?,
         is_loop: timeline
             .as_ref()
             .is_some_and(|timeline| timeline.noise.period().is_some()),

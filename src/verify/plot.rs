@@ -14,10 +14,10 @@ const DETAIL_SECS: f64 = 8.0;
 const TOP_SHARE: f64 = 0.998;
 
 const VISIBLE: &str = palette::CYAN;
-const COMMANDED: &str = palette::AMBER;
+const TARGET: &str = palette::AMBER;
 const HIT: &str = palette::CORAL;
 
-/// A picture of what was found: visible change beside commanded speed over the whole film and frame by frame over its
+/// A picture of what was found: visible change beside target speed over the whole film and frame by frame over its
 /// liveliest part, the sections, the onsets, the distribution of their lags, the speed of each section, and the verdicts.
 pub fn plot(found: &Verification) -> Figure {
     let mut figure = Figure::new(WIDTH, HEIGHT);
@@ -40,7 +40,7 @@ pub fn plot(found: &Verification) -> Figure {
 /// Steps over time, in units of their median.
 struct Curves {
     visible: Vec<(f64, f64)>,
-    commanded: Vec<(f64, f64)>,
+    target: Vec<(f64, f64)>,
 }
 
 impl Curves {
@@ -55,13 +55,13 @@ impl Curves {
         };
         Self {
             visible: scaled(&evidence.change.steps),
-            commanded: scaled(evidence.commanded.as_deref().unwrap_or_default()),
+            target: scaled(evidence.target.as_deref().unwrap_or_default()),
         }
     }
 
     /// The value that a panel has to reach to show a share of the points in `from..to`.
     fn top(&self, (from, to): (f64, f64), share: f64) -> f64 {
-        let both = self.visible.iter().chain(&self.commanded);
+        let both = self.visible.iter().chain(&self.target);
         let within: Vec<f64> = both
             .filter(|p| (from..=to).contains(&p.0))
             .map(|p| p.1)
@@ -143,14 +143,14 @@ fn film(figure: &mut Figure, panel: &Panel, curves: &Curves) {
     panel.value_axis(figure, 4);
     panel.area(figure, curves.visible.iter().copied(), VISIBLE, 0.3);
     panel.curve(figure, curves.visible.iter().copied(), VISIBLE, 1.0);
-    panel.curve(figure, curves.commanded.iter().copied(), COMMANDED, 1.0);
+    panel.curve(figure, curves.target.iter().copied(), TARGET, 1.0);
     heading(figure, &panel, "speed", "steps over median");
     legend(figure, &panel);
 }
 
 fn legend(figure: &mut Figure, panel: &Panel) {
     let (right, y) = (panel.left + panel.width - 10.0, panel.top + 16.0);
-    for (offset, text, color) in [(0.0, "commanded", COMMANDED), (76.0, "visible", VISIBLE)] {
+    for (offset, text, color) in [(0.0, "target", TARGET), (76.0, "visible", VISIBLE)] {
         let style = Text {
             anchor: Anchor::End,
             bold: true,
@@ -232,7 +232,7 @@ fn detail(figure: &mut Figure, curves: &Curves, evidence: &Evidence) {
             );
         }
     }
-    panel.curve(figure, curves.commanded.iter().copied(), COMMANDED, 1.6);
+    panel.curve(figure, curves.target.iter().copied(), TARGET, 1.6);
     heading(figure, &panel, "frame by frame", "lines: strong onsets");
     legend(figure, &panel);
 }

@@ -36,14 +36,14 @@ pub fn frozen_share(steps: &[f64], counts: impl Fn(usize) -> bool) -> Option<f64
     (!counted.is_empty()).then(|| n_frozen as f64 / counted.len() as f64)
 }
 
-/// Runs of at least `least` steps over which `commanded` changes by no more than a factor of `most`, as long as they can
+/// Runs of at least `least` steps over which `target` changes by no more than a factor of `most`, as long as they can
 /// be, from left to right without overlap.
-pub fn steady_passages(commanded: &[f64], least: usize, most: f64) -> Vec<std::ops::Range<usize>> {
+pub fn steady_passages(target: &[f64], least: usize, most: f64) -> Vec<std::ops::Range<usize>> {
     let mut passages = Vec::new();
     let mut start = 0;
     let (mut low, mut high) = (f64::INFINITY, 0.0f64);
-    for idx in 0..=commanded.len() {
-        let step = commanded.get(idx).copied();
+    for idx in 0..=target.len() {
+        let step = target.get(idx).copied();
         let widened = step.map(|step| (low.min(step), high.max(step)));
         match widened.filter(|(low, high)| *low > 0.0 && *high <= most * low) {
             Some(range) => (low, high) = range,
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn steady_passages_end_where_the_speed_changes() {
-        let commanded = [
+        let target = [
             vec![1.0; 30],
             vec![5.0],
             vec![2.0; 10],
@@ -95,23 +95,20 @@ mod tests {
             vec![2.2; 20],
         ]
         .concat();
-        assert_eq!(
-            steady_passages(&commanded, 10, 1.5),
-            [0..30, 31..41, 44..64]
-        );
-        assert_eq!(steady_passages(&commanded, 11, 1.5), [0..30, 44..64]);
+        assert_eq!(steady_passages(&target, 10, 1.5), [0..30, 31..41, 44..64]);
+        assert_eq!(steady_passages(&target, 11, 1.5), [0..30, 44..64]);
         assert!(steady_passages(&[], 1, 1.5).is_empty());
         assert!(steady_passages(&[0.0; 20], 1, 1.5).is_empty());
     }
 
     proptest! {
         #[test]
-        fn passages_are_steady(commanded in prop::collection::vec(0.0f64..2.0, 0..80), least in 1usize..6) {
+        fn passages_are_steady(target in prop::collection::vec(0.0f64..2.0, 0..80), least in 1usize..6) {
             let mut end = 0;
-            for passage in steady_passages(&commanded, least, 1.5) {
+            for passage in steady_passages(&target, least, 1.5) {
                 prop_assert!(passage.start >= end && passage.len() >= least);
                 end = passage.end;
-                let part = &commanded[passage];
+                let part = &target[passage];
                 let low = part.iter().copied().fold(f64::INFINITY, f64::min);
                 let high = part.iter().copied().fold(0.0, f64::max);
                 prop_assert!(high <= 1.5 * low);

@@ -31,7 +31,7 @@ pub(super) fn verdicts(measures: &Measures) -> Vec<Verdict> {
     let offset = |value: f64| format!("{value:+.3} frames");
     verdicts.add(
         "correlation",
-        "visible and commanded speed",
+        "visible and target speed",
         m.correlation,
         plain,
         "at least 0.9",

@@ -44,6 +44,23 @@ pub fn onset(time_secs: f64, strength: f64, band: Band) -> Onset {
 }
 
 impl Song {
+    /// The file that isn't there, as it would be read from JSON.
+    #[expect(clippy::expect_used, reason = "the JSON is written here")]
+    fn track(&self, sample_rate_hz: u32) -> Track {
+        let track = serde_json::json!({
+            "schema_version": 1,
+            "path": "song.flac",
+            "source_sha256": "00".repeat(32),
+            "codec": "flac",
+            "sample_rate_hz": sample_rate_hz,
+            "n_channels": 2,
+            "n_samples": (self.duration_secs * f64::from(sample_rate_hz)).round() as u64,
+            "duration_secs": self.duration_secs,
+            "skip_samples": 0,
+        });
+        serde_json::from_value(track).expect("a track")
+    }
+
     /// What the analysis would find in it.
     pub fn analysis(&self) -> Analysis {
         let sample_rate_hz = 44100;
@@ -88,17 +105,7 @@ impl Song {
         };
         Analysis {
             schema_version: analysis::SCHEMA_VERSION,
-            track: Track {
-                schema_version: 1,
-                path: "song.flac".into(),
-                source_sha256: "00".repeat(32),
-                codec: "flac".to_owned(),
-                sample_rate_hz,
-                n_channels: 2,
-                n_samples: (self.duration_secs * f64::from(sample_rate_hz)).round() as u64,
-                duration_secs: self.duration_secs,
-                skip_samples: 0,
-            },
+            track: self.track(sample_rate_hz),
             duration_secs: self.duration_secs,
             sample_rate_hz,
             tempo_bpm: Some(120.0),

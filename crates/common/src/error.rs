@@ -96,6 +96,12 @@ pub enum Error {
         /// What to do next.
         hint: Option<String>,
     },
+    /// A bug of ours: a state that the program should never be in.
+    #[error("{reason}; this is a bug of visualize: please report it with the command that you ran")]
+    Internal {
+        /// What was found.
+        reason: String,
+    },
     /// The user asked to stop; finished work is kept.
     #[error("interrupted")]
     Interrupted,
@@ -117,6 +123,13 @@ impl Error {
             path: path.as_ref().to_owned(),
             reason: reason.into(),
             hint: None,
+        }
+    }
+
+    /// A state that the program should never be in.
+    pub fn internal(reason: impl Into<String>) -> Self {
+        Self::Internal {
+            reason: reason.into(),
         }
     }
 
@@ -186,7 +199,10 @@ impl Error {
             | Self::Limit { .. } => 2,
             Self::Interrupted => 130,
             Self::Device { .. } => 2,
-            Self::Tensor { .. } | Self::Video { .. } | Self::Network { .. } => 1,
+            Self::Tensor { .. }
+            | Self::Video { .. }
+            | Self::Network { .. }
+            | Self::Internal { .. } => 1,
             Self::Io { source, .. } => match source.kind() {
                 std::io::ErrorKind::NotFound
                 | std::io::ErrorKind::PermissionDenied

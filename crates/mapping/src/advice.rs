@@ -9,13 +9,13 @@ use crate::prompts::shorten;
 /// A pulse below this angle in radians is hardly seen.
 const WEAK_PULSE: f64 = 0.02;
 
-/// Shortest stretch without hits that is worth a word, in seconds.
+/// Shortest passage without hits that is worth a word, in seconds.
 const QUIET_SECS: f64 = 8.0;
 
 /// A prompt that is replaced sooner than this is hardly seen, in seconds.
 const SHORT_SECS: f64 = 1.0;
 
-/// A leg on which the picture has to move faster than the music commands by this factor is worth a word.
+/// A segment on which the picture has to move faster than the music asks for by this factor is worth a word.
 const HASTY: f64 = 1.5;
 
 /// Letters of a prompt in a message.
@@ -31,7 +31,7 @@ pub fn advice(
     let mut advice = Vec::new();
     advice.extend(unsure_beats(analysis));
     advice.extend(short_prompts(timeline));
-    advice.extend(stretches_without_hits(timeline, analysis));
+    advice.extend(passages_without_hits(timeline, analysis));
     if let Some((plan, calibration)) = measured {
         advice.extend(hasty_legs(plan, calibration));
     }
@@ -40,10 +40,10 @@ pub fn advice(
 
 /// Prompts that lie too far apart for the time and the music between them.
 fn hasty_legs(plan: &Plan<'_>, calibration: &Calibration) -> Vec<String> {
-    let legs = plan.legs().iter().zip(&calibration.stretches);
-    let hasty = legs.filter_map(|(leg, stretch)| {
-        let factor = stretch.length() / leg.commanded.max(1e-9);
-        let [from, to] = plan.prompts_of(leg)?;
+    let segments = plan.segments().iter().zip(&calibration.segments);
+    let hasty = segments.filter_map(|(segment, measured)| {
+        let factor = measured.length() / segment.target_length.max(1e-9);
+        let [from, to] = plan.prompts_of(segment)?;
         (factor >= HASTY).then(|| {
             let [left, right] = [from, to].map(|idx| shorten(plan.text_of(idx), PROMPT_LETTERS));
             format!(
@@ -51,8 +51,8 @@ fn hasty_legs(plan: &Plan<'_>, calibration: &Calibration) -> Vec<String> {
                  {}: give them a longer section, or one in between",
                 from + 1,
                 to + 1,
-                format_secs(leg.span.start, 1),
-                format_secs(leg.span.end, 1),
+                format_secs(segment.span.start, 1),
+                format_secs(segment.span.end, 1),
             )
         })
     });
@@ -93,7 +93,7 @@ fn short_prompts(timeline: &Timeline) -> Option<String> {
 }
 
 /// Stretches in which only drift moves the picture.
-fn stretches_without_hits(timeline: &Timeline, analysis: &Analysis) -> Vec<String> {
+fn passages_without_hits(timeline: &Timeline, analysis: &Analysis) -> Vec<String> {
     let start_secs = samples_to_secs(timeline.song.start_sample, timeline.song.sample_rate_hz);
     let has_pulse = timeline
         .frames
@@ -102,7 +102,7 @@ fn stretches_without_hits(timeline: &Timeline, analysis: &Analysis) -> Vec<Strin
     if !has_pulse {
         return Vec::new(); // silence, no onsets at all, or the pulse was turned off
     }
-    let mut stretches = Vec::new();
+    let mut passages = Vec::new();
     for run in timeline
         .frames
         .chunk_by(|a, b| (a.pulse < WEAK_PULSE) == (b.pulse < WEAK_PULSE))
@@ -113,7 +113,7 @@ fn stretches_without_hits(timeline: &Timeline, analysis: &Analysis) -> Vec<Strin
         let [start, end] = [first.frame_idx, last.frame_idx + 1]
             .map(|idx| start_secs + timeline.frame_rate.frame_time_secs(idx));
         if first.pulse < WEAK_PULSE && end - start >= QUIET_SECS {
-            stretches.push(format!(
+            passages.push(format!(
                 "{} ({} to {}): no strong onsets, only drift moves there",
                 bars(analysis, start, end),
                 format_secs(start, 1),
@@ -121,7 +121,7 @@ fn stretches_without_hits(timeline: &Timeline, analysis: &Analysis) -> Vec<Strin
             ));
         }
     }
-    stretches
+    passages
 }
 
 /// The whole bars between two times, in words.
@@ -138,7 +138,7 @@ fn bars(analysis: &Analysis, start_secs: f64, end_secs: f64) -> String {
     match (inside.first(), inside.last()) {
         (Some(first), Some(last)) if last > first => format!("bars {first} to {last}"),
         (Some(first), _) => format!("bar {first}"),
-        _ => "a quiet stretch".to_owned(),
+        _ => "a quiet passage".to_owned(),
     }
 }
 
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stretch_without_hits_is_named_with_its_bars() {
+    fn a_passage_without_hits_is_named_with_its_bars() {
         let song = Song::default().analysis();
         let advice = advice_for("a\nb", &song);
         assert_eq!(advice.len(), 1, "{advice:?}");

@@ -6,19 +6,19 @@ use super::test_songs::{Song, config};
 use timeline::{Frame, NoiseKind, Timeline};
 
 use super::*;
-use crate::calibration::{self, Calibration, Scale, Stretch, Table};
+use crate::calibration::{self, Calibration, MeasuredSegment, Scale, Table};
 use crate::prompts::Script;
 
-/// What probes could tell of a leg on which the picture jumps in the middle, and moves evenly else; `prompt_length` is
+/// What probes could tell of a segment on which the picture jumps in the middle, and moves evenly else; `prompt_length` is
 /// the jump's height.
-fn stretch(leg: &Leg, prompt_length: f64) -> Stretch {
+fn measured(segment: &Segment, prompt_length: f64) -> MeasuredSegment {
     let scale = Scale {
         prompt_length,
         seed_length: 0.08,
         hit_lengths: [0.03, 0.12],
     };
-    let (start, end) = (leg.span.start, leg.span.end);
-    let drift = 0.08 * leg.n_seeds(scale) as f64;
+    let (start, end) = (segment.span.start, segment.span.end);
+    let drift = 0.08 * segment.n_seeds(scale) as f64;
     let (mut secs, mut lengths) = (Vec::new(), Vec::new());
     for (share, jumped) in [
         (0.0, 0.0),
@@ -31,7 +31,7 @@ fn stretch(leg: &Leg, prompt_length: f64) -> Stretch {
         secs.push(start + share * (end - start));
         lengths.push(share * drift + jumped * prompt_length);
     }
-    Stretch {
+    MeasuredSegment {
         key: String::new(),
         scale,
         secs,
@@ -44,11 +44,11 @@ fn script(text: &str) -> Script {
 }
 
 fn calibrated(plan: &Plan<'_>, prompt_length: impl Fn(usize) -> f64) -> Calibration {
-    let legs = plan.legs().iter().enumerate();
+    let segments = plan.segments().iter().enumerate();
     Calibration {
         schema_version: calibration::SCHEMA_VERSION,
-        stretches: legs
-            .map(|(idx, leg)| stretch(leg, prompt_length(idx)))
+        segments: segments
+            .map(|(idx, segment)| measured(segment, prompt_length(idx)))
             .collect(),
     }
 }
@@ -64,7 +64,7 @@ fn film(text: &str, analysis: &Analysis, config: &MappingConfig) -> Timeline {
 const TEXT: &str = "a\n[0:10] b\n[0:25] c {seed=42}\n[0:45] d";
 
 #[test]
-fn prompts_keep_their_appointments() {
+fn prompts_keep_their_prompt_cues() {
     let song = Song::default().analysis();
     let film = film(TEXT, &song, &config(24));
     for (secs, prompt) in [(10, 1), (25, 2), (45, 3)] {
@@ -103,19 +103,19 @@ fn a_calibrated_film_agrees_at_common_times_and_never_turns_back() {
 }
 
 #[test]
-fn the_picture_moves_as_fast_as_the_music_commands() {
+fn the_picture_moves_as_fast_as_the_music_asks_for() {
     let song = Song::default().analysis();
     let script = script(TEXT);
     let config = config(24);
     let plan = Plan::new(&song, &script, &config).unwrap();
     let calibration = calibrated(&plan, |_| 0.4);
     let film = plan.timeline(Some(&calibration));
-    let steps = film.commanded_steps().unwrap();
-    for (leg, stretch) in plan.legs().iter().zip(&calibration.stretches) {
+    let steps = film.target_steps().unwrap();
+    for (segment, measured) in plan.segments().iter().zip(&calibration.segments) {
         // Visible length up to a time on the course: the table the other way round.
-        let table = Table::new(stretch).unwrap();
+        let table = Table::new(measured).unwrap();
         let length = |secs: f64| {
-            let (mut low, mut high) = (0.0, stretch.length());
+            let (mut low, mut high) = (0.0, measured.length());
             for _ in 0..60 {
                 let middle = 0.5 * (low + high);
                 if table.secs(middle) < secs {
@@ -126,19 +126,19 @@ fn the_picture_moves_as_fast_as_the_music_commands() {
             }
             low
         };
-        let first = (leg.span.start * 24.0).ceil() as usize;
-        let last = ((leg.span.end * 24.0) as usize).min(film.frames.len() - 1);
+        let first = (segment.span.start * 24.0).ceil() as usize;
+        let last = ((segment.span.end * 24.0) as usize).min(film.frames.len() - 1);
         // Where the course is, by the noise, which goes evenly with the music's own position.
-        let n = leg.n_seeds(stretch.scale) as f64;
+        let n = segment.n_seeds(measured.scale) as f64;
         let origin = film.frames[first].noise_position.floor();
         for idx in (first + 1..last).step_by(7) {
             let place = |idx: usize| {
                 let share = (film.frames[idx].noise_position - origin) / n;
-                let (mut low, mut high) = (leg.span.start, leg.span.end);
+                let (mut low, mut high) = (segment.span.start, segment.span.end);
                 for _ in 0..60 {
                     let middle = 0.5 * (low + high);
                     let position = plan.motion_position(middle);
-                    if leg.share(position) < share {
+                    if segment.share(position) < share {
                         low = middle
                     } else {
                         high = middle
@@ -189,7 +189,7 @@ fn speed_has_no_step_where_legs_meet() {
         ..Song::default()
     };
     let film = film(TEXT, &song.analysis(), &config(24));
-    let steps = film.commanded_steps().unwrap();
+    let steps = film.target_steps().unwrap();
     for secs in [10, 25, 45] {
         let around = &steps[secs * 24 - 12..secs * 24 + 12];
         let mean = around.iter().sum::<f64>() / 24.0;

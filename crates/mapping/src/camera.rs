@@ -94,7 +94,7 @@ impl Camera {
         let closer = self.zoom.amplitude * (0.5 - 0.5 * (TAU * turns).cos() + hit);
         let (turns, hit) = at(&self.rotate);
         let rotation = self.rotate.amplitude * ((TAU * turns).sin() + hit);
-        // A lying eight, and hits from above.
+        // A figure eight, and hits from above.
         let (turns, hit) = at(&self.pan);
         let pan_x = self.pan.amplitude * (TAU * turns).sin();
         let pan_y = self.pan.amplitude * (0.5 * (2.0 * TAU * turns).sin() + hit);

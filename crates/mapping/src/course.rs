@@ -1,9 +1,9 @@
 //! The course of a calibrated film: where prompts and noise are at each time of the song, before their speed is set.
 //!
-//! It is made of [`Leg`]s, from one appointment of the prompts to the next. On each, the noise goes a whole number of seeds,
-//! as many as it takes for the picture to move as far as the music commands: where the prompts alone move it a lot, few;
-//! where they move it little, or the music is loud, many. Seeds are named by their leg's start, and a leg knows its
-//! neighbours by what the music says only: an edited prompt changes the legs that show it, and no other.
+//! It is made of [`Segment`]s, from one prompt cue of the prompts to the next. On each, the noise goes a whole number of seeds,
+//! as many as it takes for the picture to move as far as the music asks for: where the prompts alone move it a lot, few;
+//! where they move it little, or the music is loud, many. Seeds are named by their segment's start, and a segment knows its
+//! neighbours by what the music says only: an edited prompt changes the segments that show it, and no other.
 
 use std::ops::Range;
 
@@ -13,25 +13,25 @@ use crate::calibration::Scale;
 /// bundled model's pictures then move from prompt to prompt in about five seconds of loud music.
 pub(super) const LENGTH_PER_SEED: f64 = 0.18;
 
-/// Legs on which the picture shall move less than this go one seed, whatever its length is.
+/// Segments on which the picture shall move less than this go one seed, whatever its length is.
 const SHORT_LENGTH: f64 = 0.18;
 
-/// Fewest seeds of other legs. With these, no knot belongs to both ends.
+/// Fewest seeds of other segments. With these, no knot belongs to both ends.
 const MIN_SEEDS: usize = 3;
 
 /// Least visible length of a seed that is relied on: a bound on the number of seeds.
 const LEAST_SEED_LENGTH: f64 = 0.02;
 
-/// Distance in names between seeds of legs that begin a millisecond apart.
+/// Distance in names between seeds of segments that begin a millisecond apart.
 const SEEDS_PER_MS: u64 = 64;
 
-/// A part of the course between two appointments of the prompts.
+/// A part of the course between two prompt_cues of the prompts.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Leg {
+pub struct Segment {
     /// From where to where, in seconds of the song.
     pub span: Range<f64>,
     /// How far the picture shall move on it, as a sum of perceptual distances.
-    pub commanded: f64,
+    pub target_length: f64,
     /// Noise positions at both ends by the music alone, in seeds; only their difference matters.
     pub(super) music: Range<f64>,
     /// Seeds of the knots at both ends.
@@ -41,10 +41,10 @@ pub struct Leg {
     is_short: bool,
 }
 
-impl Leg {
-    /// Legs between `borders`, each `(time in seconds, noise position by the music, own seed)`.
+impl Segment {
+    /// Segments between `borders`, each `(time in seconds, noise position by the music, own seed)`.
     ///
-    /// `stretch` is the velocity that the music commands for each of the noise position's own. A closed course needs three
+    /// `stretch` is the velocity that the music asks for for each of the noise position's own. A closed course needs three
     /// seeds or more.
     pub(super) fn all(
         borders: &[(f64, f64, Option<u64>)],
@@ -56,44 +56,48 @@ impl Leg {
             let ms = (secs * 1000.0).round().max(0.0) as u64;
             own.unwrap_or(first_seed.wrapping_add(SEEDS_PER_MS * ms))
         };
-        let n_legs = borders.len().saturating_sub(1);
-        let mut legs: Vec<Self> = borders
+        let n_segments = borders.len().saturating_sub(1);
+        let mut segments: Vec<Self> = borders
             .windows(2)
             .map(|pair| {
-                let commanded = LENGTH_PER_SEED * stretch * (pair[1].1 - pair[0].1);
+                let target_length = LENGTH_PER_SEED * stretch * (pair[1].1 - pair[0].1);
                 Self {
                     span: pair[0].0..pair[1].0,
-                    commanded,
+                    target_length,
                     music: pair[0].1..pair[1].1,
                     ends: [seed(&pair[0]), seed(&pair[1])],
                     beside: [0, 0],
-                    is_short: commanded < SHORT_LENGTH && !(is_loop && n_legs < MIN_SEEDS),
+                    is_short: target_length < SHORT_LENGTH && !(is_loop && n_segments < MIN_SEEDS),
                 }
             })
             .collect();
-        if is_loop && let Some(first) = legs.first().map(|leg| leg.ends[0]) {
-            legs.last_mut()
+        if is_loop && let Some(first) = segments.first().map(|segment| segment.ends[0]) {
+            segments
+                .last_mut()
                 .into_iter()
-                .for_each(|leg| leg.ends[1] = first);
+                .for_each(|segment| segment.ends[1] = first);
         }
-        for idx in 0..n_legs {
+        for idx in 0..n_segments {
             let [before, behind] = if is_loop {
-                [Some((idx + n_legs - 1) % n_legs), Some((idx + 1) % n_legs)]
+                [
+                    Some((idx + n_segments - 1) % n_segments),
+                    Some((idx + 1) % n_segments),
+                ]
             } else {
                 [idx.checked_sub(1), Some(idx + 1)]
             }
             .map(|other| {
                 other
-                    .and_then(|other| legs.get(other))
-                    .filter(|leg| leg.is_short)
+                    .and_then(|other| segments.get(other))
+                    .filter(|segment| segment.is_short)
             });
-            let [start, end] = legs[idx].ends;
-            legs[idx].beside = [
-                before.map_or(start.wrapping_sub(1), |leg| leg.ends[0]),
-                behind.map_or(end.wrapping_add(1), |leg| leg.ends[1]),
+            let [start, end] = segments[idx].ends;
+            segments[idx].beside = [
+                before.map_or(start.wrapping_sub(1), |segment| segment.ends[0]),
+                behind.map_or(end.wrapping_add(1), |segment| segment.ends[1]),
             ];
         }
-        legs
+        segments
     }
 
     /// Whether the noise goes the same number of seeds whatever its scale is.
@@ -101,12 +105,12 @@ impl Leg {
         self.is_short
     }
 
-    /// How many seeds the noise goes on this leg. Prompts and noise move the picture as at a right angle to each other.
+    /// How many seeds the noise goes on this segment. Prompts and noise move the picture as at a right angle to each other.
     pub fn n_seeds(&self, scale: Scale) -> usize {
         if self.is_short {
             return 1;
         }
-        let squares = self.commanded.powi(2) - scale.prompt_length.powi(2);
+        let squares = self.target_length.powi(2) - scale.prompt_length.powi(2);
         let n_seeds = squares.max(0.0).sqrt() / scale.seed_length.max(LEAST_SEED_LENGTH);
         (n_seeds.round() as usize).max(MIN_SEEDS)
     }
@@ -123,7 +127,7 @@ impl Leg {
         knots
     }
 
-    /// Share of the leg's way by the music that is done at a noise position by the music, 0..=1.
+    /// Share of the segment's way by the music that is done at a noise position by the music, 0..=1.
     pub(super) fn share(&self, position: f64) -> f64 {
         let length = self.music.end - self.music.start;
         if length > 1e-12 {
@@ -156,26 +160,26 @@ mod tests {
 
     #[test]
     fn the_noise_goes_as_far_as_the_prompts_leave_to_it() {
-        let legs = Leg::all(&BORDERS, 0, 1.0, false);
-        assert_eq!(legs[0].n_seeds(scale(0.4)), 1);
-        assert_eq!(legs[1].n_seeds(scale(0.5)), 9); // sqrt(0.9² - 0.5²) / 0.08
-        assert_eq!(legs[1].n_seeds(scale(0.1)), 11);
-        assert_eq!(legs[1].n_seeds(scale(9.0)), MIN_SEEDS);
+        let segments = Segment::all(&BORDERS, 0, 1.0, false);
+        assert_eq!(segments[0].n_seeds(scale(0.4)), 1);
+        assert_eq!(segments[1].n_seeds(scale(0.5)), 9); // sqrt(0.9² - 0.5²) / 0.08
+        assert_eq!(segments[1].n_seeds(scale(0.1)), 11);
+        assert_eq!(segments[1].n_seeds(scale(9.0)), MIN_SEEDS);
     }
 
     #[test]
     fn neighbours_agree_on_the_knots_around_their_border() {
-        let legs = Leg::all(&BORDERS, 0, 1.0, false);
+        let segments = Segment::all(&BORDERS, 0, 1.0, false);
         for n_seeds in [[1, 3, 9, 4], [1, 12, 3, 7]] {
-            let knots: Vec<u64> = legs
+            let knots: Vec<u64> = segments
                 .iter()
                 .zip(n_seeds)
-                .flat_map(|(leg, n)| leg.knots(n))
+                .flat_map(|(segment, n)| segment.knots(n))
                 .collect();
             let mut at = 0;
             for (idx, n) in n_seeds.iter().enumerate().take(3) {
                 at += n;
-                let (left, right) = (&legs[idx], &legs[idx + 1]);
+                let (left, right) = (&segments[idx], &segments[idx + 1]);
                 assert_eq!(knots[at], left.ends[1]);
                 assert_eq!(knots[at - 1], right.beside[0], "{idx}");
                 assert_eq!(knots[at + 1], left.beside[1], "{idx}");
@@ -186,10 +190,10 @@ mod tests {
 
     #[test]
     fn a_ring_closes() {
-        let legs = Leg::all(&BORDERS[..2], 7, 1.0, true);
-        assert_eq!(legs[0].ends, [7, 7]);
-        assert_eq!(legs[0].n_seeds(scale(0.0)), MIN_SEEDS);
-        assert_eq!(legs[0].knots(3), [7, 8, 6]);
-        assert_eq!(legs[0].beside, [6, 8]);
+        let segments = Segment::all(&BORDERS[..2], 7, 1.0, true);
+        assert_eq!(segments[0].ends, [7, 7]);
+        assert_eq!(segments[0].n_seeds(scale(0.0)), MIN_SEEDS);
+        assert_eq!(segments[0].knots(3), [7, 8, 6]);
+        assert_eq!(segments[0].beside, [6, 8]);
     }
 }

@@ -137,7 +137,7 @@ fn shown_beats(analysis: &Analysis, config: &MappingConfig) -> Vec<f64> {
     }
 }
 
-/// The frame rate with `frames_per_beat` frames on each beat of the longest stretch of one tempo: a fraction of numbers as
+/// The frame rate with `frames_per_beat` frames on each beat of the longest passage of one tempo: a fraction of numbers as
 /// small as keep the grid on the beats to its end. `times` are the beats, in seconds, ascending.
 ///
 /// # Errors
@@ -148,7 +148,7 @@ pub fn beat_lock(times: &[f64], frames_per_beat: u32) -> Result<BeatLock> {
         value: format!("beat:{frames_per_beat}"),
         allowed,
     };
-    let steady = steady_stretch(times);
+    let steady = steady_passage(times);
     let (first_secs, period_secs) = regression(steady).ok_or_else(|| {
         refused(
             "no steady beat was found in the song; give frames per second, such as 24".to_owned(),
@@ -174,7 +174,7 @@ pub fn beat_lock(times: &[f64], frames_per_beat: u32) -> Result<BeatLock> {
 }
 
 /// The longest run of beats with the song's usual interval.
-fn steady_stretch(times: &[f64]) -> &[f64] {
+fn steady_passage(times: &[f64]) -> &[f64] {
     let intervals: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
     let median = statistics::median(&intervals).unwrap_or_default();
     let (mut start, mut best) = (0, 0..0);
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changing_tempo_locks_the_longest_stretch() {
+    fn a_changing_tempo_locks_the_longest_passage() {
         let lock = beat_lock(&jump(), 10).unwrap();
         let rate = per_second(lock.frame_rate);
         assert!((rate - 10.0 * 140.0 / 60.0).abs() < 1e-3, "{rate}");

@@ -12,6 +12,8 @@
 //! | `config.rs` | [`MappingConfig`] and its [`Knobs`] |
 //! | `fps.rs` | [`Fps`]: frames per second or per beat |
 //! | `plan.rs` | [`timeline`]: the stage itself; [`Plan`]: the same in two steps, with a calibration between them |
+//! | `frames.rs` | the plan's frames: what each shows |
+//! | `probes.rs` | what the plan has drawn to measure how far the picture moves |
 //! | `excerpt.rs` | the part of the song that the film shows |
 //! | `energy.rs` | loudness and onset strength to an energy, 0..=1 over the song |
 //! | `integral.rs` | a rate on the hop grid and its exact integral |
@@ -21,7 +23,7 @@
 //! | `camera.rs` | how the finished frame is looked at |
 //! | `music.rs` | motion by energy, sections and onsets |
 //! | `looping.rs` | motion that closes |
-//! | `course.rs` | [`Leg`]s of a calibrated film, from appointment to appointment |
+//! | `course.rs` | [`Segment`]s of a calibrated film, from prompt cue to prompt cue |
 //! | `walk.rs` | how fast it walks them |
 //! | `classic.rs` | the well-known walk, as a baseline |
 //! | `motion.rs`, `moment.rs` | one of these three, and where it is at a time |
@@ -39,6 +41,7 @@ mod energy;
 mod events;
 mod excerpt;
 mod fps;
+mod frames;
 mod integral;
 mod looping;
 mod moment;
@@ -46,6 +49,7 @@ mod motion;
 mod music;
 mod plan;
 mod plot;
+mod probes;
 mod prompt_path;
 pub mod prompts;
 mod pulse;
@@ -54,7 +58,7 @@ mod walk;
 
 pub use advice::advice;
 pub use config::{Knobs, Looping, Mapping, MappingConfig};
-pub use course::Leg;
+pub use course::Segment;
 pub use fps::{BeatLock, Fps, beat_lock};
 pub use plan::{Plan, timeline};
 pub use plot::plot;

@@ -86,8 +86,8 @@ impl Loop {
     }
 
     /// When the prompts begin or cease to move, in seconds of the song, in order.
-    pub fn appointments(&self) -> Vec<f64> {
-        self.prompts.appointments()
+    pub fn prompt_cues(&self) -> Vec<f64> {
+        self.prompts.prompt_cues()
     }
 
     /// Noise velocity of the music over that of the ring.

@@ -40,15 +40,15 @@ impl Motion {
     }
 
     /// When the prompts begin or cease to move, in seconds of the song, in order; none in the classic walk.
-    pub fn appointments(&self) -> Vec<f64> {
+    pub fn prompt_cues(&self) -> Vec<f64> {
         match self {
-            Self::Music(music) => music.prompts.appointments(),
-            Self::Loop(looped) => looped.appointments(),
+            Self::Music(music) => music.prompts.prompt_cues(),
+            Self::Loop(looped) => looped.prompt_cues(),
             Self::Classic(_) => Vec::new(),
         }
     }
 
-    /// Noise velocity that the music commands for each that the path has: other than 1 where a loop was stretched.
+    /// Noise velocity that the music asks for for each that the path has: other than 1 where a loop was stretched.
     pub fn stretch(&self) -> f64 {
         match self {
             Self::Loop(looped) => looped.stretch(),

@@ -46,7 +46,7 @@ impl PromptPath {
     }
 
     /// When the prompts begin or cease to move, in seconds, in order: each arrival, and the end of each dwell.
-    pub fn appointments(&self) -> Vec<f64> {
+    pub fn prompt_cues(&self) -> Vec<f64> {
         let mut times = Vec::new();
         for pair in self.arrivals.windows(2) {
             times.push(pair[0]);

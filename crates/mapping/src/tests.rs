@@ -10,6 +10,9 @@ use timeline::{Frame, NoiseKind, PromptText, Timeline};
 use super::*;
 use crate::prompts::Script;
 
+mod loops;
+mod saved;
+
 fn plan(text: &str, analysis: &Analysis, config: &MappingConfig) -> Timeline {
     let script = Script::parse("p", text.as_bytes()).unwrap();
     let timeline = timeline(analysis, &script, config).unwrap_or_else(|error| panic!("{error}"));
@@ -283,186 +286,6 @@ fn settings_out_of_range_are_refused() {
     }
 }
 
-fn saved(timeline: &Timeline) -> (tempfile::TempDir, std::path::PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("timeline.json");
-    timeline.save(&path).unwrap();
-    (folder, path)
-}
-
-#[test]
-fn a_saved_timeline_is_read_back_exactly() {
-    let song = Song::default().analysis();
-    let film = plan("a\nb \\{x\\} \"quoted\"\nc", &song, &config(24));
-    let (_folder, path) = saved(&film);
-    assert_eq!(Timeline::load(&path).unwrap(), film);
-    let text = std::fs::read_to_string(&path).unwrap();
-    assert!(text.lines().count() > film.frames.len(), "one frame a line");
-    assert!(text.lines().all(|line| line.len() < 400));
-}
-
-#[test]
-fn faults_of_an_edited_timeline_are_named() {
-    let song = Song::default().analysis();
-    let film = plan("a\nb", &song, &config(24));
-    type Edit = fn(&mut Timeline);
-    let edits: [(Edit, &str); 12] = [
-        (|t| t.schema_version = 99, "schema_version is 99"),
-        (
-            |t| t.frames[12].prompt_mix = 1.5,
-            "frames[12].prompt_mix is 1.5",
-        ),
-        (|t| t.frames[3].prompt_to = 2, "frames[3].prompt_to is 2"),
-        (|t| t.frames[4].pts = 9, "frames[4].pts is 9"),
-        (
-            |t| t.frames[5].noise_position = 1e6,
-            "frames[5].noise_position",
-        ),
-        (|t| t.frames[5].pulse = f64::NAN, "frames[5].pulse is NaN"),
-        (
-            |t| {
-                t.frames.remove(7);
-            },
-            "frames has 1439",
-        ),
-        (|t| t.prompts.clear(), "prompts is empty"),
-        (
-            |t| t.prompts[1].arrival_secs = -1.0,
-            "prompts[1].arrival_secs",
-        ),
-        (
-            |t| {
-                t.noise.kind = NoiseKind::Circle;
-                t.noise.seeds = vec![3, 3];
-            },
-            "noise: a circle takes",
-        ),
-        (|t| t.song.n_samples = 0, "song.n_samples"),
-        (|t| t.render.n_steps = 0, "render.n_steps"),
-    ];
-    for (edit, fault) in edits {
-        let mut edited = film.clone();
-        edit(&mut edited);
-        let found = edited.validate().unwrap_err();
-        assert!(found.contains(fault), "{found}");
-    }
-}
-
-#[test]
-fn a_broken_file_is_refused_with_its_place() {
-    let song = Song::default().analysis();
-    let (_folder, path) = saved(&plan("a\nb", &song, &config(24)));
-    let text = std::fs::read_to_string(&path).unwrap();
-    let line = 1 + text
-        .lines()
-        .position(|line| line.contains("\"frame_idx\": 100,"))
-        .unwrap();
-    std::fs::write(
-        &path,
-        text.replace("\"frame_idx\": 100,", "\"frame_idx\": 1x0,"),
-    )
-    .unwrap();
-    let error = Timeline::load(&path).unwrap_err();
-    assert!(
-        error.to_string().contains(&format!("line {line}")),
-        "{error}"
-    );
-    for broken in [&text[..text.len() / 2], "", "[]", "{\"schema_version\": 1}"] {
-        std::fs::write(&path, broken).unwrap();
-        assert!(matches!(Timeline::load(&path), Err(Error::Input { .. })));
-    }
-    std::fs::write(&path, text.replace("\"prompt_to\": 1", "\"prompt_to\": 7")).unwrap();
-    let error = Timeline::load(&path).unwrap_err();
-    assert!(error.to_string().contains("prompt_to is 7"), "{error}");
-    assert!(matches!(
-        Timeline::load("nowhere.json"),
-        Err(Error::Io { .. })
-    ));
-    let film = plan("a", &song, &config(24));
-    assert!(matches!(
-        film.save("no/such/folder/t.json"),
-        Err(Error::Io { .. })
-    ));
-}
-
-#[test]
-fn a_loop_has_no_seam() {
-    let song = Song::default().analysis();
-    for (looping, noise, n_frames) in [
-        (Looping::Beats(16), NoiseKind::Spline, 8 * 24),
-        (Looping::Beats(16), NoiseKind::Circle, 8 * 24),
-        (Looping::Whole, NoiseKind::Spline, 30 * 24),
-    ] {
-        let film = plan(
-            "a\nb\nc",
-            &song,
-            &MappingConfig {
-                looping,
-                noise,
-                start_secs: 30.0,
-                ..config(24)
-            },
-        );
-        assert_eq!(film.frames.len(), n_frames);
-        assert_eq!(
-            film.prompts.first().map(|p| &p.words),
-            film.prompts.last().map(|p| &p.words)
-        );
-        let mut steps = film.commanded_steps().unwrap();
-        let [first, last] = [0, n_frames as u64 - 1].map(|idx| film.inputs(idx).unwrap());
-        let seam = timeline::step(&last, &first);
-        steps.sort_by(f64::total_cmp);
-        let median = steps[steps.len() / 2];
-        assert!(seam <= median, "{looping:?} {noise:?}: {seam} {median}");
-        assert!(
-            seam > 0.05 * median,
-            "the last frame isn't the first: {seam} {median}"
-        );
-    }
-}
-
-#[test]
-fn a_loop_is_a_whole_number_of_frames_long() {
-    let song = Song::default().analysis();
-    for beats in [1, 3, 16] {
-        let looping = Looping::Beats(beats);
-        let film = plan(
-            "a\nb",
-            &song,
-            &MappingConfig {
-                looping,
-                start_secs: 0.7,
-                ..config(25)
-            },
-        );
-        assert!(
-            (film.song.start_sample as f64 / 44100.0 - 2.0).abs() < 1e-3,
-            "starts on a bar"
-        );
-        let secs = film.frame_rate.frame_time_secs(film.frames.len() as u64);
-        assert!((secs - film.duration_secs).abs() < 1e-4);
-        assert!((secs - 0.5 * f64::from(beats)).abs() <= 0.02 + 1e-9);
-    }
-    let script = Script::built_in().unwrap();
-    for (looping, mapping) in [
-        (Looping::Beats(0), Mapping::Music),
-        (Looping::Beats(10_000), Mapping::Music),
-        (Looping::Whole, Mapping::Classic),
-    ] {
-        let error = timeline(
-            &song,
-            &script,
-            &MappingConfig {
-                looping,
-                mapping,
-                ..config(24)
-            },
-        )
-        .unwrap_err();
-        assert!(matches!(error, Error::Config { .. }), "{error}");
-    }
-}
-
 #[test]
 fn a_plan_can_be_drawn() {
     let song = Song::default().analysis();
@@ -499,7 +322,7 @@ fn a_steady_song_moves_steadily() {
         ..Song::default()
     };
     let film = plan("a\nb\nc\nd", &song.analysis(), &config(24));
-    let mut steps = film.commanded_steps().unwrap();
+    let mut steps = film.target_steps().unwrap();
     let n = steps.len() as f64;
     let mean = steps.iter().sum::<f64>() / n;
     let deviation = (steps.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / n).sqrt();

@@ -1,21 +1,21 @@
-//! How a calibrated film walks its course: at each time, as far along it as the music commands by then.
+//! How a calibrated film walks its course: at each time, as far along it as the music asks for by then.
 
-use super::course::{LENGTH_PER_SEED, Leg};
+use super::course::{LENGTH_PER_SEED, Segment};
 use crate::calibration::{Calibration, Table};
 
-/// Share of a leg in which its pace departs from 1, at each end that another leg joins.
+/// Share of a segment in which its pace departs from 1, at each end that another segment joins.
 const RAMP: f64 = 0.2;
 
-/// The legs that a film shows, with what was measured on them.
+/// The segments that a film shows, with what was measured on them.
 #[derive(Clone, Debug)]
 pub(super) struct Walk {
     paths: Vec<Path>,
 }
 
-/// A leg and how it is walked.
+/// A segment and how it is walked.
 #[derive(Clone, Debug)]
 struct Path {
-    leg: Leg,
+    segment: Segment,
     first_knot: f64,
     n_seeds: f64,
     hit_lengths: [f64; 2],
@@ -26,38 +26,38 @@ struct Path {
 /// A place on the course.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Step {
-    /// Index of the leg.
-    pub leg: usize,
+    /// Index of the segment.
+    pub segment: usize,
     /// When the uncalibrated course is there, in seconds of the song.
     pub course_secs: f64,
-    /// How fast the picture shall move for each seed per second that the music commands.
+    /// How fast the picture shall move for each seed per second that the music asks for.
     pub pace: f64,
 }
 
 impl Walk {
-    /// From the film's legs and the stretches measured on them, in the same order. `first_knot` is the noise position at
-    /// the first leg's start.
+    /// From the film's segments and the segments measured on them, in the same order. `first_knot` is the noise position at
+    /// the first segment's start.
     pub fn new(
-        legs: &[Leg],
+        segments: &[Segment],
         calibration: &Calibration,
         first_knot: usize,
         is_joined: [bool; 2],
     ) -> Self {
         let mut knot = first_knot;
-        let mut paths = Vec::with_capacity(legs.len());
-        for (idx, (leg, stretch)) in legs.iter().zip(&calibration.stretches).enumerate() {
-            let n_seeds = leg.n_seeds(stretch.scale);
+        let mut paths = Vec::with_capacity(segments.len());
+        for (idx, (segment, measured)) in segments.iter().zip(&calibration.segments).enumerate() {
+            let n_seeds = segment.n_seeds(measured.scale);
             let joined = [
                 idx > 0 || is_joined[0],
-                idx + 1 < legs.len() || is_joined[1],
+                idx + 1 < segments.len() || is_joined[1],
             ];
             paths.push(Path {
                 first_knot: knot as f64,
                 n_seeds: n_seeds as f64,
-                hit_lengths: stretch.scale.hit_lengths,
-                table: Table::new(stretch),
-                pace: Pace::new(stretch.length() / leg.commanded.max(1e-9), joined),
-                leg: leg.clone(),
+                hit_lengths: measured.scale.hit_lengths,
+                table: Table::new(measured),
+                pace: Pace::new(measured.length() / segment.target_length.max(1e-9), joined),
+                segment: segment.clone(),
             });
             knot += n_seeds;
         }
@@ -68,37 +68,37 @@ impl Walk {
     pub fn at(&self, secs: f64, position: f64) -> Option<Step> {
         let idx = self
             .paths
-            .partition_point(|path| path.leg.span.start <= secs);
-        let leg = idx.saturating_sub(1);
-        let path = self.paths.get(leg)?;
-        let share = path.leg.share(position);
-        let length = path.leg.commanded * path.pace.done(share);
+            .partition_point(|path| path.segment.span.start <= secs);
+        let segment = idx.saturating_sub(1);
+        let path = self.paths.get(segment)?;
+        let share = path.segment.share(position);
+        let length = path.segment.target_length * path.pace.done(share);
         let course_secs = path.table.as_ref().map_or(secs, |table| table.secs(length));
         Some(Step {
-            leg,
-            course_secs: course_secs.clamp(path.leg.span.start, path.leg.span.end),
+            segment,
+            course_secs: course_secs.clamp(path.segment.span.start, path.segment.span.end),
             pace: LENGTH_PER_SEED * path.pace.rate(share),
         })
     }
 
-    /// The noise position at a place on a leg's course, of which the music alone makes `position`.
-    pub fn noise_position(&self, leg: usize, position: f64) -> Option<f64> {
-        let path = self.paths.get(leg)?;
-        Some(path.first_knot + path.n_seeds * path.leg.share(position))
+    /// The noise position at a place on a segment's course, of which the music alone makes `position`.
+    pub fn noise_position(&self, segment: usize, position: f64) -> Option<f64> {
+        let path = self.paths.get(segment)?;
+        Some(path.first_knot + path.n_seeds * path.segment.share(position))
     }
 
-    /// How far a pulse of a radian moves the picture at a mix of a leg's prompts.
-    pub fn hit_length(&self, leg: usize, prompt_mix: f64) -> Option<f64> {
-        let [from, to] = self.paths.get(leg)?.hit_lengths;
+    /// How far a pulse of a radian moves the picture at a mix of a segment's prompts.
+    pub fn hit_length(&self, segment: usize, prompt_mix: f64) -> Option<f64> {
+        let [from, to] = self.paths.get(segment)?.hit_lengths;
         Some(from + prompt_mix * (to - from))
     }
 }
 
-/// How a leg's length differs from what is commanded, spread over it: none at ends where other legs go on, so that the
+/// How a segment's length differs from its target, spread over it: none at ends where other segments go on, so that the
 /// speed has no step there.
 #[derive(Clone, Copy, Debug)]
 struct Pace {
-    /// Length over commanded length, minus 1.
+    /// Length over target length, minus 1.
     excess: f64,
     ramp: f64,
     is_joined: [bool; 2],
@@ -107,7 +107,7 @@ struct Pace {
 impl Pace {
     fn new(ratio: f64, is_joined: [bool; 2]) -> Self {
         let n_ramps = is_joined.iter().filter(|joined| **joined).count() as f64;
-        // On a leg that is too short by far, narrow ramps keep the pace above half the ratio everywhere.
+        // On a segment that is too short by far, narrow ramps keep the pace above half the ratio everywhere.
         let widest = if n_ramps > 0.0 {
             2.0 / n_ramps * (0.5 * ratio) / (1.0 - 0.5 * ratio).max(0.5)
         } else {
@@ -126,7 +126,7 @@ impl Pace {
         1.0 / (1.0 - 0.5 * self.ramp * n_ramps)
     }
 
-    /// Speed over commanded speed at a share of the leg, 0..=1.
+    /// Speed over target speed at a share of the segment, 0..=1.
     fn rate(&self, share: f64) -> f64 {
         let [start, end] = [share, 1.0 - share].map(|x| (x / self.ramp.max(1e-9)).clamp(0.0, 1.0));
         let ramps = [start, end].map(|x| x * x * (3.0 - 2.0 * x));
@@ -137,7 +137,7 @@ impl Pace {
         1.0 + self.excess * self.height() * window
     }
 
-    /// Length walked over commanded length at a share of the leg; 0 at its start, the ratio at its end.
+    /// Length walked over target length at a share of the segment; 0 at its start, the ratio at its end.
     fn done(&self, share: f64) -> f64 {
         // What ramps take away up to here; the integral of smoothstep is x³ - x⁴/2.
         let lost = |x: f64| {

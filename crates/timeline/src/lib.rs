@@ -24,7 +24,9 @@ mod timeline;
 mod view;
 
 pub use run_folder::RunFolder;
-pub use settings::{DiffusionConfig, Encoding, Kernels, LoraConfig, RenderConfig, Size};
+pub use settings::{
+    DiffusionConfig, Encoding, Kernels, LoraConfig, RenderConfig, Size, VideoCodec,
+};
 pub use steps::step;
 pub use timeline::{
     Frame, FrameInputs, MAX_GUIDANCE_SCALE, NoiseKind, NoiseMix, NoisePath, Prompt, PromptText,

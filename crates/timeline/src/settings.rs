@@ -68,7 +68,7 @@ pub struct DiffusionConfig {
     /// How convolutions, linear layers and attention are computed on the CPU.
     pub kernels: Kernels,
     /// A frame that has moved less than this since the last one that was drawn repeats it; 0 = every frame is drawn. In the
-    /// measure of [`Timeline::commanded_steps`](crate::Timeline::commanded_steps).
+    /// measure of [`Timeline::target_steps`](crate::Timeline::target_steps).
     pub skip_still: f64,
     /// LoRA files and their weights.
     pub loras: Vec<LoraConfig>,
@@ -97,21 +97,42 @@ pub struct LoraConfig {
     pub scale: f64,
 }
 
+/// Codec of the picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VideoCodec {
+    /// H.264, High profile (ITU-T H.264).
+    #[default]
+    H264,
+}
+
+impl std::fmt::Display for VideoCodec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::H264 => "h264",
+        })
+    }
+}
+
 /// How frames are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Encoding {
+    /// Codec of the picture.
+    #[serde(default)]
+    pub codec: VideoCodec,
     /// H.264 quantisation parameter of every macroblock, 12 (best) to 51; 6 more halve the precision.
     pub qp: u8,
-    /// Frames from one keyframe to the next, 1 or more; also the length of a chunk.
-    pub gop_len: u32,
+    /// Frames in a chunk, 1 or more: it begins with the only keyframe, and is what a killed run can lose.
+    pub chunk_len: u32,
 }
 
 impl Default for Encoding {
     fn default() -> Self {
         Self {
+            codec: VideoCodec::default(),
             qp: 12, // coarser ones let each keyframe be seen as a jump, which no calibration can even out
-            gop_len: 48,
+            chunk_len: 48,
         }
     }
 }

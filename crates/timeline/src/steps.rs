@@ -13,14 +13,14 @@ const CAMERA_STEP: f64 = 15.0;
 impl Timeline {
     /// How far the plan moves from each frame to the next, one value less than frames: what a viewer should see move.
     ///
-    /// In a calibrated film, a perceptual distance: the root of the squared length that [`Frame::speed`] commands and the
+    /// In a calibrated film, a perceptual distance: the root of the squared length that [`Frame::speed`] asks for and the
     /// squared ones of hits ([`Frame::hit`]) and camera. In others the root of the squared turn of the noise (in radians, drift and pulse
     /// together), the squared change of the prompts' shares and the squared move of the camera, which knows nothing of how far
     /// two prompts lie apart on the screen.
     ///
     /// # Errors
     /// As [`inputs`](Self::inputs).
-    pub fn commanded_steps(&self) -> Result<Vec<f64>> {
+    pub fn target_steps(&self) -> Result<Vec<f64>> {
         let calibrated: Option<Vec<f64>> = self
             .frames
             .windows(2)
@@ -52,7 +52,7 @@ impl Timeline {
     }
 }
 
-/// How far two frames lie apart, the camera aside; see [`Timeline::commanded_steps`].
+/// How far two frames lie apart, the camera aside; see [`Timeline::target_steps`].
 pub fn step(a: &FrameInputs, b: &FrameInputs) -> f64 {
     let texts = [&a.prompt_from, &a.prompt_to, &b.prompt_from, &b.prompt_to];
     let mut squares = 0.0;

@@ -8,7 +8,7 @@ use super::steps::step;
 use super::timeline::{FrameInputs, Timeline};
 
 /// Inputs in order, where a frame that lies less than `threshold` from the last one that was kept gets that one's inputs, but
-/// for its own camera; the measure is that of [`Timeline::commanded_steps`](super::Timeline::commanded_steps). Slow motion
+/// for its own camera; the measure is that of [`Timeline::target_steps`](super::Timeline::target_steps). Slow motion
 /// adds up until a frame is kept, and a frame that differs in anything else is kept.
 fn hold_still(frames: Vec<FrameInputs>, threshold: f64) -> Vec<FrameInputs> {
     let mut held: Vec<FrameInputs> = Vec::with_capacity(frames.len());
@@ -25,7 +25,7 @@ fn hold_still(frames: Vec<FrameInputs>, threshold: f64) -> Vec<FrameInputs> {
 
 impl Timeline {
     /// Frames `frames` with every reference resolved, as they are drawn: with `skip_still`, a frame that hardly moves has the
-    /// inputs of the one that it repeats. The first frame behind each keyframe is kept, so that no frame depends on which
+    /// inputs of the one that it repeats. The first frame of each chunk is kept, so that no frame depends on which
     /// range is asked for.
     ///
     /// # Errors
@@ -38,13 +38,14 @@ impl Timeline {
         if threshold <= 0.0 {
             return resolved(frames);
         }
-        let gop_len = u64::from(self.encoding.gop_len.max(1));
+        let chunk_len = u64::from(self.encoding.chunk_len.max(1));
         let mut inputs = Vec::new();
-        for keyframe in (frames.start / gop_len..frames.end.div_ceil(gop_len)).map(|i| i * gop_len)
+        for first in
+            (frames.start / chunk_len..frames.end.div_ceil(chunk_len)).map(|i| i * chunk_len)
         {
-            let end = frames.end.min(keyframe + gop_len);
-            let held = hold_still(resolved(keyframe..end)?, threshold);
-            let n_before = frames.start.saturating_sub(keyframe) as usize;
+            let end = frames.end.min(first + chunk_len);
+            let held = hold_still(resolved(first..end)?, threshold);
+            let n_before = frames.start.saturating_sub(first) as usize;
             inputs.extend(held.into_iter().skip(n_before));
         }
         Ok(inputs)

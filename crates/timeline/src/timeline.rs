@@ -146,9 +146,9 @@ pub struct Frame {
     pub prompt_mix: f64,
     /// Position on the noise path, in seeds.
     pub noise_position: f64,
-    /// Rate of the prompt position that the music commands, in prompts per second.
+    /// Rate of the prompt position that the music asks for, in prompts per second.
     pub prompt_velocity: f64,
-    /// Rate of the noise position that the music commands, in seeds per second; in a film that isn't calibrated, the
+    /// Rate of the noise position that the music asks for, in seeds per second; in a film that isn't calibrated, the
     /// position's own.
     pub noise_velocity: f64,
     /// How fast the picture shall change, hits aside, as a perceptual distance per second; absent in a film that isn't

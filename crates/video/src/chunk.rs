@@ -6,8 +6,8 @@
 //! |---|---|
 //! | 8 | `VISCHUNK` |
 //! | 4 | length of the header, big-endian |
-//! | | the header, JSON: id, first frame, configuration, parameter sets, length of each sample |
-//! | | the samples: H.264 NAL units, each behind its length in 4 bytes |
+//! | | the header, JSON: id, first frame, configuration, the codec's header, length of each sample |
+//! | | the samples, each an encoded frame as the film stores it |
 //! | 32 | SHA-256 of everything before |
 //!
 //! Its name is `FIRST-END-ID.chunk`. A file that was torn or has rotted fails its checksum and counts as missing.
@@ -23,31 +23,32 @@ use common::{Error, Result};
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use timeline::VideoCodec;
 
+use super::codec::{CodecHeader, Encoder, Sample, encoder_name};
 use super::config::EncodeConfig;
-use super::encode::{ENCODER, Encoder, ParameterSets, Sample};
 
 const MAGIC: &[u8; 8] = b"VISCHUNK";
-const SCHEMA_VERSION: u32 = 1;
+const SCHEMA_VERSION: u32 = 2;
 const EXTENSION: &str = "chunk";
 const CHECKSUM_LEN: u64 = 32;
 /// A day at 240 frames a second has a header of 20 bytes a frame; anything longer is no header.
 const MAX_HEADER_LEN: u32 = 1 << 29;
 
-/// The id of a chunk: SHA-256, in lowercase hex, of the encoder and of everything that `inputs` serialises to.
+/// The id of a chunk: SHA-256, in lowercase hex, of the codec's encoder and of everything that `inputs` serialises to.
 ///
 /// Inputs are the resolved frames, the render and encode configuration and the hash of the weights. They must serialise
 /// in a fixed order (structs, sequences and B-tree maps do).
 ///
 /// # Errors
 /// When `inputs` can't be serialised as JSON.
-pub fn chunk_id(inputs: &impl Serialize) -> Result<String> {
+pub fn chunk_id(codec: VideoCodec, inputs: &impl Serialize) -> Result<String> {
     let mut hasher = HashWriter(Sha256::new());
-    serde_json::to_writer(&mut hasher, &(SCHEMA_VERSION, ENCODER, inputs)).map_err(|e| {
-        Error::Video {
+    serde_json::to_writer(&mut hasher, &(SCHEMA_VERSION, encoder_name(codec), inputs)).map_err(
+        |e| Error::Video {
             reason: format!("can't identify a chunk: {e}"),
-        }
-    })?;
+        },
+    )?;
     Ok(hex(&hasher.0.finalize()))
 }
 
@@ -71,10 +72,8 @@ pub struct ChunkInfo {
     pub first_frame: u64,
     /// How it was encoded.
     pub config: EncodeConfig,
-    /// Sequence parameter set, without a start code.
-    pub sps: Vec<u8>,
-    /// Picture parameter set, without a start code.
-    pub pps: Vec<u8>,
+    /// What a decoder must know besides the frames.
+    pub codec_header: CodecHeader,
     /// Its frames in order.
     pub samples: Vec<SampleInfo>,
 }
@@ -93,8 +92,7 @@ struct Header {
     id: String,
     first_frame: u64,
     config: EncodeConfig,
-    sps: Vec<u8>,
-    pps: Vec<u8>,
+    codec_header: CodecHeader,
     samples: Vec<SampleInfo>,
 }
 
@@ -159,7 +157,7 @@ impl ChunkWriter {
     /// # Errors
     /// [`Error::Video`] without frames, [`Error::Limit`] when the disk is full, [`Error::Io`] for other failed writes.
     pub fn finish(self) -> Result<ChunkInfo> {
-        let Some(ParameterSets { sps, pps }) = self.encoder.parameter_sets().cloned() else {
+        let Some(codec_header) = self.encoder.header() else {
             return Err(Error::Video {
                 reason: "a chunk needs at least one frame".to_owned(),
             });
@@ -169,8 +167,7 @@ impl ChunkWriter {
             id: self.id,
             first_frame: self.first_frame,
             config: self.config,
-            sps,
-            pps,
+            codec_header,
             samples: self.samples,
         };
         let json = serde_json::to_vec(&header).map_err(|e| Error::Video {
@@ -320,8 +317,7 @@ fn info(path: PathBuf, header: Header) -> ChunkInfo {
         id: header.id,
         first_frame: header.first_frame,
         config: header.config,
-        sps: header.sps,
-        pps: header.pps,
+        codec_header: header.codec_header,
         samples: header.samples,
     }
 }
@@ -358,142 +354,4 @@ impl<R: Read> Read for HashReader<R> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::{self, config, picture};
-
-    fn read_all(path: &Path) -> Vec<Vec<u8>> {
-        let mut reader = ChunkReader::open(path).unwrap();
-        let (mut all, mut data) = (Vec::new(), Vec::new());
-        while reader.read_sample(&mut data).unwrap() {
-            all.push(data.clone());
-        }
-        all
-    }
-
-    #[test]
-    fn a_chunk_comes_back_whole() {
-        let folder = tempfile::tempdir().unwrap();
-        let config = EncodeConfig {
-            gop_len: 5,
-            ..config(64, 48)
-        };
-        for first in [48, 49] {
-            let written = testing::chunk(folder.path(), "3f9a", first..first + 12, &config);
-            assert_eq!(written.frames(), first..first + 12);
-            let name = written.path.file_name().unwrap().to_str().unwrap();
-            assert_eq!(name, format!("0000{first}-0000{}-3f9a.chunk", first + 12));
-            assert_eq!(parse_file_name(name), Some((first..first + 12, "3f9a")));
-            let reader = ChunkReader::open(&written.path).unwrap();
-            assert_eq!(reader.info(), &written);
-            let keyframes: Vec<usize> = (0..12)
-                .filter(|i| written.samples[*i].is_keyframe)
-                .collect();
-            assert_eq!(keyframes, [0, 5, 10]);
-            let lengths: Vec<u32> = read_all(&written.path)
-                .iter()
-                .map(|s| s.len() as u32)
-                .collect();
-            assert_eq!(
-                lengths,
-                written
-                    .samples
-                    .iter()
-                    .map(|s| s.n_bytes)
-                    .collect::<Vec<_>>()
-            );
-        }
-    }
-
-    #[test]
-    fn the_same_pictures_give_the_same_bytes() {
-        let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let config = config(96, 64);
-        let first = testing::chunk(a.path(), "aa", 0..20, &config);
-        let again = testing::chunk(b.path(), "aa", 0..20, &config);
-        assert_eq!(
-            std::fs::read(first.path).unwrap(),
-            std::fs::read(again.path).unwrap()
-        );
-    }
-
-    #[test]
-    fn lone_keyframes_in_a_row_differ_in_their_id() {
-        // idr_pic_id follows the parity of the frame index; the picture is the same.
-        let folder = tempfile::tempdir().unwrap();
-        let config = config(64, 64);
-        let first_sample = |first_frame: u64| {
-            let mut writer = ChunkWriter::new(folder.path(), "aa", first_frame, &config).unwrap();
-            writer.push(&picture(config.size, 7)).unwrap();
-            read_all(&writer.finish().unwrap().path).remove(0)
-        };
-        assert_eq!(first_sample(0), first_sample(2));
-        assert_eq!(first_sample(1), first_sample(3));
-        assert_ne!(first_sample(0), first_sample(1));
-    }
-
-    #[test]
-    fn every_kind_of_damage_is_noticed() {
-        let folder = tempfile::tempdir().unwrap();
-        let good = testing::chunk(folder.path(), "aa", 0..3, &config(64, 64)).path;
-        let bytes = std::fs::read(&good).unwrap();
-        let bad = folder.path().join("000000-000003-bb.chunk");
-        let refused = |bytes: &[u8], what: &str| {
-            std::fs::write(&bad, bytes).unwrap();
-            let error = ChunkReader::open(&bad).expect_err(what);
-            assert!(matches!(error, Error::Input { .. }), "{what}: {error}");
-        };
-        for length in (0..bytes.len()).step_by(37).chain([bytes.len() - 1]) {
-            refused(&bytes[..length], &format!("cut to {length}"));
-        }
-        for place in (0..bytes.len()).step_by(29).chain([bytes.len() - 1]) {
-            let mut flipped = bytes.clone();
-            flipped[place] ^= 0x10;
-            refused(&flipped, &format!("bit at {place}"));
-        }
-        refused(&[&bytes[..], b"x"].concat(), "longer");
-        refused(&[0xff; 100], "not a chunk");
-        let huge = [&MAGIC[..], &u32::MAX.to_be_bytes(), &[b' '; 100]].concat();
-        refused(&huge, "huge header");
-    }
-
-    #[test]
-    fn ids_follow_their_inputs() {
-        let id = chunk_id(&("frames", 1.5, 7)).unwrap();
-        assert_eq!(id.len(), 64);
-        assert_eq!(id, chunk_id(&("frames", 1.5, 7)).unwrap());
-        assert_ne!(id, chunk_id(&("frames", 1.5, 8)).unwrap());
-    }
-
-    #[test]
-    fn mistakes_of_the_caller_are_errors() {
-        let folder = tempfile::tempdir().unwrap();
-        let small = config(64, 64);
-        for id in ["", "../x", "a b"] {
-            assert!(ChunkWriter::new(folder.path(), id, 0, &small).is_err());
-        }
-        assert!(ChunkWriter::new(folder.path(), "aa", 0, &config(63, 64)).is_err());
-        let mut writer = ChunkWriter::new(folder.path(), "aa", 0, &small).unwrap();
-        assert!(writer.push(&RgbImage::new(64, 62)).is_err());
-        assert!(writer.finish().is_err());
-        let mut writer = ChunkWriter::new(folder.path().join("missing"), "aa", 0, &small).unwrap();
-        writer.push(&picture(small.size, 0)).unwrap();
-        let error = writer.finish().unwrap_err();
-        assert!(error.to_string().contains("missing"), "{error}");
-    }
-
-    #[test]
-    fn other_names_are_not_chunks() {
-        for name in [
-            "a.chunk",
-            "000000-000048-aa",
-            "0-48-aa.chunk",
-            "000048-000048-aa.chunk",
-            ".000000-000048-aa.chunk.x.partial",
-            "000000-99999999999999999999999-aa.chunk",
-            "",
-        ] {
-            assert_eq!(parse_file_name(name), None, "{name}");
-        }
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 use common::units::FrameRate;
 use common::{Error, Result};
 use serde::{Deserialize, Serialize};
-use timeline::Size;
+use timeline::{Encoding, Size, VideoCodec};
 
 /// Smallest side of a film in pixels: one macroblock.
 pub const MIN_SIDE: u32 = 16;
@@ -22,6 +22,8 @@ pub struct EncodeConfig {
     pub size: Size,
     /// Frames per second.
     pub frame_rate: FrameRate,
+    /// How pictures are compressed.
+    pub codec: VideoCodec,
     /// Quantisation parameter of every macroblock, [`MIN_QP`] (best) to [`MAX_QP`]; 6 more halve the precision.
     pub qp: u8,
     /// Frames from one keyframe to the next, 1 or more.
@@ -29,18 +31,14 @@ pub struct EncodeConfig {
 }
 
 impl EncodeConfig {
-    /// Default of [`EncodeConfig::qp`]: about 47 dB on smooth pictures.
-    pub const DEFAULT_QP: u8 = 22;
-    /// Default of [`EncodeConfig::gop_len`]; also the number of frames in a chunk.
-    pub const DEFAULT_GOP_LEN: u32 = 48;
-
-    /// Default quality for films of this size and rate.
-    pub fn new(size: Size, frame_rate: FrameRate) -> Self {
+    /// A film of this size and rate, compressed as `encoding` says; a chunk is a group of pictures.
+    pub fn new(size: Size, frame_rate: FrameRate, encoding: Encoding) -> Self {
         Self {
             size,
             frame_rate,
-            qp: Self::DEFAULT_QP,
-            gop_len: Self::DEFAULT_GOP_LEN,
+            codec: encoding.codec,
+            qp: encoding.qp,
+            gop_len: encoding.chunk_len,
         }
     }
 
@@ -95,7 +93,7 @@ impl EncodeConfig {
         }
         if self.gop_len == 0 || self.gop_len > 65_535 {
             return Err(Error::Config {
-                name: "gop",
+                name: "chunk",
                 value: self.gop_len.to_string(),
                 allowed: "give 1 to 65535 frames".to_owned(),
             });
@@ -112,6 +110,7 @@ mod tests {
         EncodeConfig::new(
             Size { width, height },
             FrameRate::new(fps, 1).expect("a valid rate"),
+            Encoding::default(),
         )
     }
 

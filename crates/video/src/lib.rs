@@ -2,12 +2,13 @@
 
 mod attachment;
 mod chunk;
+mod codec;
 mod colour;
 mod config;
 mod cover;
 mod decode;
-mod encode;
 mod film;
+mod h264;
 mod mismatch;
 mod moov;
 mod mux;
@@ -21,6 +22,7 @@ mod testing;
 
 pub use attachment::attachment;
 pub use chunk::{ChunkInfo, ChunkReader, ChunkWriter, SampleInfo, chunk_id};
+pub use codec::CodecHeader;
 pub use colour::Yuv420;
 pub use config::{EncodeConfig, MAX_QP, MAX_SIDES, MIN_QP, MIN_SIDE};
 pub use cover::{Coverage, cover, grid_pieces};

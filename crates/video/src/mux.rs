@@ -14,7 +14,7 @@ use mp4_atom::SttsEntry;
 
 use super::chunk::{ChunkInfo, ChunkReader};
 use super::mismatch::mismatch;
-use super::moov::{Movie, TrackTable, avc1, frame_ticks};
+use super::moov::{Movie, TrackTable, frame_ticks};
 use super::sound_entry::sound_entry;
 use super::spool::{INTERVALS_PER_SEC, Spool, count_in};
 use super::tags::Tags;
@@ -70,7 +70,7 @@ pub fn mux(
         path: path.to_owned(),
         n_frames,
         duration_secs: picture_secs.max(sound_secs),
-        video_codec: "h264".to_owned(),
+        video_codec: movie.config.codec.to_string(),
         audio_codec: codec_name(soundtrack.codec()).to_owned(),
     })
 }
@@ -102,9 +102,8 @@ fn plan<'a>(
             )));
         }
         let (size, rate) = (chunk.config.size, chunk.config.frame_rate);
-        let (sps, pps) = (&chunk.sps, &chunk.pps);
         let is_alike = (size, rate) == (first.config.size, first.config.frame_rate)
-            && (sps, pps) == (&first.sps, &first.pps);
+            && chunk.codec_header == first.codec_header;
         if !is_alike {
             return Err(mismatch(&format!(
                 "{} was encoded otherwise than the first chunk",
@@ -122,7 +121,9 @@ fn plan<'a>(
         .filter_map(|(number, sample)| sample.is_keyframe.then_some(number))
         .collect();
     let mut video = TrackTable {
-        codec: avc1(&first.config, &first.sps, &first.pps)
+        codec: first
+            .codec_header
+            .sample_entry(&first.config)
             .map_err(|e| mismatch(&format!("its parameter sets: {e}")))?,
         timescale,
         sizes: samples().map(|sample| sample.n_bytes).collect(),
@@ -243,263 +244,4 @@ fn copy_all(
 }
 
 #[cfg(test)]
-mod tests {
-    use common::units::FrameRate;
-
-    use super::*;
-    use crate::film::Film;
-    use crate::sample_table::samples;
-    use crate::testing::{self, FakeSound, config};
-    use crate::{EncodeConfig, FilmReader, probe};
-
-    fn tags() -> Tags {
-        Tags {
-            title: "Nachtlied".to_owned(),
-            encoder: "visualize test".to_owned(),
-            comment: "made up".to_owned(),
-            facts: [("seed".to_owned(), "7".to_owned())].into(),
-        }
-    }
-
-    /// Chunks of 10, 1, 1 and 8 frames.
-    fn chunks(folder: &Path, config: &EncodeConfig) -> Vec<ChunkInfo> {
-        [0..10, 10..11, 11..12, 12..20]
-            .map(|frames| testing::chunk(folder, "aa", frames, config))
-            .to_vec()
-    }
-
-    /// Bytes of all samples of a track, by its tables.
-    fn track_bytes(path: &Path, handler: &[u8; 4]) -> Vec<Vec<u8>> {
-        let film = Film::read(path).unwrap();
-        let bytes = std::fs::read(path).unwrap();
-        let (trak, _) = film.track(handler).unwrap();
-        samples(&trak.mdia.minf.stbl, film.n_bytes)
-            .map(|sample| {
-                let sample = sample.unwrap();
-                bytes[sample.offset as usize..][..sample.n_bytes as usize].to_vec()
-            })
-            .collect()
-    }
-
-    #[test]
-    fn a_film_says_what_was_put_in() {
-        let folder = tempfile::tempdir().unwrap();
-        let config = EncodeConfig {
-            frame_rate: FrameRate::new(30_000, 1001).unwrap(),
-            ..config(96, 64)
-        };
-        let chunks = chunks(folder.path(), &config);
-        for sound in FakeSound::each(0.65) {
-            let name = codec_name(&sound.codec);
-            let path = folder.path().join(format!("{name}.mp4"));
-            let video = mux(&chunks, &sound, &tags(), None, &path).unwrap();
-            assert_eq!((video.n_frames, &*video.audio_codec), (20, name));
-
-            let probe = probe(&path).unwrap();
-            assert_eq!(probe.tags, tags());
-            assert!(probe.has_fast_start);
-            let picture = probe.video.unwrap();
-            assert_eq!((&*picture.codec, picture.profile), ("h264", 100));
-            assert_eq!((picture.n_frames, picture.n_keyframes), (20, 4));
-            assert_eq!(picture.size, config.size);
-            assert_eq!(picture.frame_rate, Some(config.frame_rate));
-            assert_eq!(
-                (picture.colour, picture.is_full_range),
-                (Some([1, 1, 1]), false)
-            );
-            assert!((picture.end_secs - 20.0 * 1001.0 / 30_000.0).abs() < 1e-12);
-            let heard = probe.audio.unwrap();
-            assert_eq!(heard.codec, name);
-            assert_eq!(heard.sample_rate_hz, sound.sample_rate_hz);
-            assert_eq!(heard.skip_samples, sound.skip_samples);
-            assert_eq!(heard.n_samples, sound.n_samples);
-            assert_eq!(heard.n_packets as usize, sound.all_packets().len());
-            assert_eq!(probe.av_offset_start_secs, Some(0.0));
-            let end = probe.av_offset_end_secs.unwrap();
-            assert!(end <= 0.0 && -end < config.frame_rate.frame_secs(), "{end}");
-
-            let packets: Vec<_> = sound.all_packets().into_iter().map(|p| p.data).collect();
-            assert_eq!(track_bytes(&path, b"soun"), packets);
-        }
-    }
-
-    #[test]
-    fn frames_are_copied_and_play_across_chunks() {
-        let folder = tempfile::tempdir().unwrap();
-        let config = config(96, 64);
-        let chunks = chunks(folder.path(), &config);
-        let sound = FakeSound::each(0.8).remove(0);
-        let path = folder.path().join("film.mp4");
-        mux(&chunks, &sound, &tags(), None, &path).unwrap();
-
-        let mut copied = Vec::new();
-        for chunk in &chunks {
-            let mut reader = ChunkReader::open(&chunk.path).unwrap();
-            let mut data = Vec::new();
-            while reader.read_sample(&mut data).unwrap() {
-                copied.push(data.clone());
-            }
-        }
-        assert_eq!(track_bytes(&path, b"vide"), copied);
-
-        let reader = FilmReader::open(&path).unwrap();
-        let frames: Vec<_> = reader.frames().unwrap().map(Result::unwrap).collect();
-        assert_eq!(frames.len(), 20);
-        for (i, frame) in frames.iter().enumerate() {
-            assert_eq!(frame.frame_idx, i as u64);
-            assert!((frame.time_secs - i as f64 / 24.0).abs() < 1e-12);
-            let wanted = testing::picture(config.size, i as u64);
-            let psnr = testing::psnr(&wanted, &frame.picture.to_rgb().unwrap());
-            assert!(psnr > 36.0, "frame {i}: {psnr:.1} dB");
-        }
-    }
-
-    #[test]
-    fn the_same_input_gives_the_same_bytes() {
-        let folder = tempfile::tempdir().unwrap();
-        let chunks = chunks(folder.path(), &config(64, 64));
-        let sound = FakeSound::each(0.8).remove(1);
-        let path = folder.path().join("film.mp4");
-        let mut films = (0..2).map(|_| {
-            mux(&chunks, &sound, &tags(), None, &path).unwrap();
-            std::fs::read(&path).unwrap()
-        });
-        assert_eq!(films.next(), films.next());
-        let partial = folder.path().read_dir().unwrap().flatten();
-        let partial = partial.filter(|e| e.file_name().to_string_lossy().contains("partial"));
-        assert_eq!(partial.count(), 0);
-    }
-
-    #[test]
-    fn what_does_not_fit_together_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let good = chunks(folder.path(), &config(64, 64));
-        let other = testing::chunk(folder.path(), "bb", 12..20, &config(64, 48));
-        let sound = || FakeSound::each(0.8).remove(2);
-        let path = folder.path().join("film.mp4");
-        let refused = |chunks: &[ChunkInfo], sound: &FakeSound, words: &str| {
-            let error = mux(chunks, sound, &tags(), None, &path)
-                .unwrap_err()
-                .to_string();
-            assert!(error.contains(words), "{error}");
-            assert!(!path.exists());
-        };
-        refused(&[], &sound(), "no frames");
-        refused(&good[1..], &sound(), "frames 0 to 10");
-        refused(
-            &[&good[..2], &good[3..]].concat(),
-            &sound(),
-            "frames 11 to 12",
-        );
-        refused(
-            &[&good[..3], &[other]].concat(),
-            &sound(),
-            "encoded otherwise",
-        );
-        refused(
-            &good,
-            &FakeSound {
-                n_samples: 0,
-                ..sound()
-            },
-            "samples",
-        );
-        let mut endless = sound();
-        endless.packet_samples = u32::MAX;
-        endless.n_samples = 1 << 40;
-        refused(&good, &endless, "month");
-        std::fs::write(&good[2].path, b"damaged").unwrap();
-        refused(&good, &sound(), "damaged");
-        let missing = folder.path().join("missing").join("film.mp4");
-        let error = mux(&good, &sound(), &tags(), None, missing).unwrap_err();
-        assert_eq!(error.exit_code(), 2);
-    }
-
-    struct FullDisk {
-        room: usize,
-    }
-
-    impl Write for FullDisk {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            if self.room == 0 {
-                return Err(std::io::ErrorKind::StorageFull.into());
-            }
-            let n_written = bytes.len().min(self.room);
-            self.room -= n_written;
-            Ok(n_written)
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn a_full_disk_is_noticed_wherever_it_happens() {
-        let folder = tempfile::tempdir().unwrap();
-        let chunks = chunks(folder.path(), &config(64, 64));
-        let sound = FakeSound::each(0.8).remove(0);
-        let path = folder.path().join("film.mp4");
-        let n_bytes = mux(&chunks, &sound, &tags(), None, &path)
-            .map(|_| std::fs::metadata(&path).unwrap().len() as usize)
-            .unwrap();
-        for room in (0..n_bytes).step_by(997).chain([n_bytes - 1, n_bytes]) {
-            let mut spool = Spool::of(&sound, folder.path()).unwrap();
-            let tags = tags();
-            let movie = plan(&chunks, &sound, &tags, &mut spool).unwrap();
-            let mut samples = Samples {
-                chunks: chunks.iter(),
-                reader: None,
-                packets: BufReader::new(spool.file),
-            };
-            let failed = |e| write_error(&path, Some(n_bytes as u64))(e);
-            let head = movie.head().unwrap();
-            let result = samples.write(&head, &movie, &mut FullDisk { room }, &failed);
-            match result {
-                Ok(()) => assert_eq!(room, n_bytes),
-                Err(error) => {
-                    assert!(room < n_bytes);
-                    assert!(matches!(error, Error::Limit { .. }), "{error}");
-                    assert!(error.to_string().contains("MB"), "{error}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn offsets_beyond_4_gib_are_wide() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut chunks = chunks(folder.path(), &config(64, 64));
-        let sound = FakeSound::each(0.8).remove(0);
-        let mut spool = Spool::of(&sound, folder.path()).unwrap();
-        for sample in &mut chunks[0].samples {
-            sample.n_bytes = 500_000_000; // 10 of them
-        }
-        let tags = tags();
-        let movie = plan(&chunks, &sound, &tags, &mut spool).unwrap();
-        let head = movie.head().unwrap();
-        let path = folder.path().join("sparse.mp4");
-        std::fs::write(&path, &head).unwrap();
-        let n_bytes = head.len() as u64 + movie.n_sample_bytes();
-        let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
-        file.set_len(n_bytes).unwrap();
-        let film = Film::read(&path).unwrap();
-        let mut places = Vec::new();
-        for handler in [b"vide", b"soun"] {
-            let stbl = &film.track(handler).unwrap().0.mdia.minf.stbl;
-            assert!(stbl.co64.is_some() && stbl.stco.is_none());
-            for sample in samples(stbl, n_bytes) {
-                let sample = sample.unwrap();
-                places.push((sample.offset, u64::from(sample.n_bytes)));
-            }
-        }
-        // Samples fill the rest of the file, without a gap.
-        places.sort_unstable();
-        let mut next = head.len() as u64;
-        for (offset, length) in places {
-            assert_eq!(offset, next);
-            next += length;
-        }
-        assert_eq!(next, n_bytes);
-    }
-}
+mod tests;

@@ -3,7 +3,7 @@
 use audio::{Packet, Soundtrack, SoundtrackCodec};
 use common::units::FrameRate;
 use image::{Rgb, RgbImage};
-use timeline::Size;
+use timeline::{Encoding, Size};
 
 use super::chunk::{ChunkInfo, ChunkWriter};
 use super::config::EncodeConfig;
@@ -13,6 +13,10 @@ pub(super) fn config(width: u32, height: u32) -> EncodeConfig {
     EncodeConfig::new(
         Size { width, height },
         FrameRate::new(24, 1).expect("a valid rate"),
+        Encoding {
+            qp: 22,
+            ..Encoding::default()
+        },
     )
 }
 

@@ -3,7 +3,7 @@ use std::ops::Range;
 use common::Result;
 use picture::perception::Percept;
 
-use super::{Scale, Stretch};
+use super::{MeasuredSegment, Scale};
 
 /// Draws pictures of the course at times in seconds of the song, in the same order.
 pub type Draw<'a> = dyn FnMut(&[f64]) -> Result<Vec<Percept>> + 'a;
@@ -14,13 +14,13 @@ const PROBES_PER_SEC: f64 = 4.0;
 /// Most probes for each frame of a film.
 const MAX_SHARE: f64 = 1.0 / 3.0;
 
-/// Share of the probes that legs get alike, however long they are: each has a way from prompt to prompt.
-const LEG_SHARE: f64 = 0.5;
+/// Share of the probes that segments get alike, however long they are: each has a way from prompt to prompt.
+const SEGMENT_SHARE: f64 = 0.5;
 
 /// Probes that a short film may take, unless it has fewer frames.
 const LEAST_PROBES: f64 = 24.0;
 
-/// Probes that a short film may take for each leg, up to [`MAX_SHARE`]: a loop is seen for hours, and a few probes would leave its
+/// Probes that a short film may take for each segment, up to [`MAX_SHARE`]: a loop is seen for hours, and a few probes would leave its
 /// jumps in.
 const LEAST_PER_LEG: f64 = 20.0;
 
@@ -43,7 +43,7 @@ const EVEN_ENOUGH: f64 = 1.5;
 /// as far apart however long the way between them is.
 const FINE: f64 = 0.025;
 
-/// Longest part of a stretch whose pictures are held in memory at once, in probes.
+/// Longest part of a segment whose pictures are held in memory at once, in probes.
 const MAX_HELD: usize = 96;
 
 /// Shortest distance between two probes in seconds: a fraction of a frame at any usual rate.
@@ -56,32 +56,32 @@ const LEAST_SPEED: f64 = 1e-5;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Budget {
     per_sec: f64,
-    per_leg: f64,
+    per_segment: f64,
 }
 
 impl Budget {
-    /// For a course of a length in seconds and a number of legs, and a film of so many frames.
+    /// For a course of a length in seconds and a number of segments, and a film of so many frames.
     ///
     /// A sixth of the frames at 24 a second, and as many at every rate from 12 a second on, so that films of these rates
     /// agree; below, and where a film shows a small part of its course, a third of the frames. A probe is a sketch, which
     /// takes about half of a frame's time: at 24 a second, probes add less than a tenth to a film's. Films of less than six
-    /// seconds may take 24 all the same, and loops and other films with short legs 20 for each, up to a third of their frames.
-    pub fn new(course_secs: f64, n_legs: usize, n_frames: u64) -> Self {
+    /// seconds may take 24 all the same, and loops and other films with short segments 20 for each, up to a third of their frames.
+    pub fn new(course_secs: f64, n_segments: usize, n_frames: u64) -> Self {
         let affordable = MAX_SHARE * n_frames as f64;
         let most = affordable.min(PROBES_PER_SEC * course_secs);
         // A third of the frames at 24 a second; no more at higher rates.
-        let needed = (LEAST_PER_LEG * n_legs as f64).min(2.0 * PROBES_PER_SEC * course_secs);
+        let needed = (LEAST_PER_LEG * n_segments as f64).min(2.0 * PROBES_PER_SEC * course_secs);
         let needed = needed.min(affordable);
         let all = most.max(LEAST_PROBES.min(n_frames as f64)).max(needed);
         Self {
-            per_sec: (1.0 - LEG_SHARE) * all / course_secs.max(1e-9),
-            per_leg: LEG_SHARE * all / n_legs.max(1) as f64,
+            per_sec: (1.0 - SEGMENT_SHARE) * all / course_secs.max(1e-9),
+            per_segment: SEGMENT_SHARE * all / n_segments.max(1) as f64,
         }
     }
 
-    /// Most probes for a leg of the course, which has a span in seconds.
+    /// Most probes for a segment of the course, which has a span in seconds.
     pub fn of(&self, span: &Range<f64>) -> usize {
-        let n = self.per_leg + self.per_sec * (span.end - span.start);
+        let n = self.per_segment + self.per_sec * (span.end - span.start);
         (n as usize).max(3)
     }
 }
@@ -98,19 +98,19 @@ pub struct ScaleTurn {
     pub seed_angle: f64,
 }
 
-/// The scale of a stretch from pictures of its first and last prompt: the first on a noise, on the same turned by
+/// The scale of a segment from pictures of its first and last prompt: the first on a noise, on the same turned by
 /// `turn`, the last on that noise, the first on another noise, the last on that, and on the same turned.
 pub fn measure_scale(pictures: &[Percept; SCALE_PICTURES], turn: ScaleTurn) -> Scale {
     let [from, from_turned, to_there, from_there, to, to_turned] = pictures;
     let hits = [from.distance(from_turned), to.distance(to_turned)].map(|d| d / turn.angle);
     Scale {
-        prompt_length: nano(0.5 * (from.distance(to_there) + from_there.distance(to))),
-        seed_length: nano(0.5 * turn.seed_angle * (hits[0] + hits[1])),
-        hit_lengths: hits.map(nano),
+        prompt_length: round_nano(0.5 * (from.distance(to_there) + from_there.distance(to))),
+        seed_length: round_nano(0.5 * turn.seed_angle * (hits[0] + hits[1])),
+        hit_lengths: hits.map(round_nano),
     }
 }
 
-/// Parts of a leg that [`walked`] looks at, and steps in each.
+/// Parts of a segment that [`walked`] looks at, and steps in each.
 const N_PARTS: usize = 2;
 const PART_STEPS: usize = 4;
 
@@ -150,8 +150,8 @@ impl Scale {
         let factor = seen / self.seed_length.max(1e-9);
         let factor = factor.clamp(1.0 / MOST_CORRECTED, MOST_CORRECTED);
         Self {
-            seed_length: nano(factor * self.seed_length),
-            hit_lengths: self.hit_lengths.map(|length| nano(factor * length)),
+            seed_length: round_nano(factor * self.seed_length),
+            hit_lengths: self.hit_lengths.map(|length| round_nano(factor * length)),
             ..self
         }
     }
@@ -159,7 +159,7 @@ impl Scale {
 
 /// A value to nine decimals: read back from JSON exactly, so that a film is the same whether its calibration was just
 /// measured or was found.
-fn nano(value: f64) -> f64 {
+fn round_nano(value: f64) -> f64 {
     (value * 1e9).round() / 1e9
 }
 
@@ -177,7 +177,7 @@ pub fn measure(
     n_probes: usize,
     n_even: usize,
     draw: &mut Draw<'_>,
-) -> Result<Stretch> {
+) -> Result<MeasuredSegment> {
     let n_parts = n_probes.div_ceil(MAX_HELD).max(1);
     let part_secs = (span.end - span.start) / n_parts as f64;
     let border = |part: usize| {
@@ -187,10 +187,10 @@ pub fn measure(
             span.start + part as f64 * part_secs
         }
     };
-    let mut stretch = Stretch {
+    let mut segment = MeasuredSegment {
         key,
         scale,
-        secs: vec![nano(span.start)],
+        secs: vec![round_nano(span.start)],
         lengths: vec![0.0],
     };
     for part in 0..n_parts {
@@ -199,11 +199,11 @@ pub fn measure(
         for pair in probes.windows(2) {
             let [a, b] = pair else { continue };
             let gap = a.gap.max(LEAST_SPEED * (b.secs - a.secs));
-            stretch.lengths.push(nano(stretch.length() + gap));
-            stretch.secs.push(nano(b.secs));
+            segment.lengths.push(round_nano(segment.length() + gap));
+            segment.secs.push(round_nano(b.secs));
         }
     }
-    Ok(stretch)
+    Ok(segment)
 }
 
 struct Probe {

@@ -3,11 +3,11 @@
 //! Equal steps between prompts and seeds are wildly unequal steps on the screen: one pair of prompts crawls, the next one
 //! jumps where the motif switches. So the plan is first a *course*: where prompts and noise are at each time of the song,
 //! without hits. Probe frames on the course measure its visible length ([`picture::perception`]), and the table of that
-//! length over time lets the mapping walk the same course at the speed that the music commands. (Arc-length
+//! length over time lets the mapping walk the same course at the speed that the music asks for. (Arc-length
 //! parametrisation; DiffMorpher, CVPR 2024, does it with LPIPS and even steps.)
 //!
-//! A course is measured in [`Stretch`]es, from one arrival of a prompt to the next, each by itself: after an edit, only those
-//! stretches are measured and moved again that show what was edited. Probes first lie evenly, then each goes into the middle
+//! A course is measured in [`MeasuredSegment`]es, from one arrival of a prompt to the next, each by itself: after an edit, only those
+//! segments are measured and moved again that show what was edited. Probes first lie evenly, then each goes into the middle
 //! of the largest gap, until no gap is larger than 1.5 times the median or the probes are used up.
 //!
 //! This module knows neither music nor models: it asks for pictures at times.
@@ -38,18 +38,18 @@ pub struct Calibration {
     /// Version of this type's serialised form.
     pub schema_version: u32,
     /// The measured parts of the course, in order of time, without gaps.
-    pub stretches: Vec<Stretch>,
+    pub segments: Vec<MeasuredSegment>,
 }
 
-/// A part of the course, from one appointment of the prompts to the next.
+/// A part of the course, from one prompt cue of the prompts to the next.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Stretch {
+pub struct MeasuredSegment {
     /// Hash of everything that determines the pictures on it, in lowercase hex.
     pub key: String,
     /// How far prompts and seeds move the picture.
     pub scale: Scale,
-    /// Times of the probes in seconds of the song, strictly increasing; the first and last are the stretch's ends.
+    /// Times of the probes in seconds of the song, strictly increasing; the first and last are the segment's ends.
     pub secs: Vec<f64>,
     /// How far the picture has moved up to each probe, as a sum of [`distances`](picture::perception::Percept::distance);
     /// strictly increasing from 0.
@@ -60,7 +60,7 @@ pub struct Stretch {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scale {
-    /// Distance between the pictures of the stretch's first and last prompt on the same noise.
+    /// Distance between the pictures of the segment's first and last prompt on the same noise.
     pub prompt_length: f64,
     /// Visible length of a seed.
     pub seed_length: f64,
@@ -72,12 +72,12 @@ impl Default for Calibration {
     fn default() -> Self {
         Self {
             schema_version: SCHEMA_VERSION,
-            stretches: Vec::new(),
+            segments: Vec::new(),
         }
     }
 }
 
-impl Stretch {
+impl MeasuredSegment {
     /// From where to where it reaches, in seconds of the song.
     pub fn span(&self) -> Range<f64> {
         let end = |secs: Option<&f64>| secs.copied().unwrap_or_default();

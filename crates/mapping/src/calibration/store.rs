@@ -6,7 +6,7 @@ use common::partial_file::{PartialFile, write_error};
 use common::{Error, Result};
 use sha2::{Digest, Sha256};
 
-use super::{Calibration, SCHEMA_VERSION, Stretch};
+use super::{Calibration, MeasuredSegment, SCHEMA_VERSION};
 
 /// First letters of the name of a calibration's file.
 const PREFIX: &str = "calibration-";
@@ -14,9 +14,9 @@ const PREFIX: &str = "calibration-";
 /// Most bytes of a calibration's file that are read: an hour's takes half a megabyte.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// All stretches that the calibrations in a folder hold. Files that can't be read, or are of another version, hold none:
+/// All segments that the calibrations in a folder hold. Files that can't be read, or are of another version, hold none:
 /// they are measured anew.
-pub fn load_pool(folder: &Path) -> Vec<Stretch> {
+pub fn load_pool(folder: &Path) -> Vec<MeasuredSegment> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
     paths.retain(|path| {
@@ -33,18 +33,18 @@ pub fn load_pool(folder: &Path) -> Vec<Stretch> {
         .iter()
         .filter_map(read)
         .filter(|calibration| calibration.schema_version == SCHEMA_VERSION)
-        .flat_map(|calibration| calibration.stretches)
+        .flat_map(|calibration| calibration.segments)
         .collect()
 }
 
-/// Saves a calibration under a name made of its stretches' keys.
+/// Saves a calibration under a name made of its segments' keys.
 ///
 /// # Errors
 /// [`Error::Io`] if the folder can't be written to.
 pub fn save(calibration: &Calibration, folder: &Path) -> Result<PathBuf> {
     let mut hash = Sha256::new();
-    for stretch in &calibration.stretches {
-        hash.update(stretch.key.as_bytes());
+    for segment in &calibration.segments {
+        hash.update(segment.key.as_bytes());
     }
     let mut name = hex(&hash.finalize());
     name.truncate(16);

@@ -1,6 +1,6 @@
-use super::Stretch;
+use super::MeasuredSegment;
 
-/// The inverse of a stretch's length over time: a monotone cubic through the probes, smooth to the first derivative
+/// The inverse of a segment's length over time: a monotone cubic through the probes, smooth to the first derivative
 /// (Fritsch and Carlson 1980; slopes by Fritsch and Butland 1984).
 #[derive(Clone, Debug)]
 pub struct Table {
@@ -11,9 +11,9 @@ pub struct Table {
 }
 
 impl Table {
-    /// From a measured stretch; `None` where it doesn't increase, or its lists don't fit.
-    pub fn new(stretch: &Stretch) -> Option<Self> {
-        let (lengths, secs) = (stretch.lengths.clone(), stretch.secs.clone());
+    /// From a measured segment; `None` where it doesn't increase, or its lists don't fit.
+    pub fn new(segment: &MeasuredSegment) -> Option<Self> {
+        let (lengths, secs) = (segment.lengths.clone(), segment.secs.clone());
         let is_increasing = |values: &[f64]| {
             values.iter().all(|v| v.is_finite()) && values.windows(2).all(|pair| pair[0] < pair[1])
         };
@@ -28,7 +28,7 @@ impl Table {
         })
     }
 
-    /// The time in seconds of the song at which the picture has moved by `length`; the stretch's ends beyond it.
+    /// The time in seconds of the song at which the picture has moved by `length`; the segment's ends beyond it.
     pub fn secs(&self, length: f64) -> f64 {
         let idx = self.lengths.partition_point(|l| *l <= length);
         let idx = idx.clamp(1, self.lengths.len() - 1);
@@ -69,8 +69,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn stretch(secs: &[f64], lengths: &[f64]) -> Stretch {
-        Stretch {
+    fn segment(secs: &[f64], lengths: &[f64]) -> MeasuredSegment {
+        MeasuredSegment {
             key: String::new(),
             scale: Scale::default(),
             secs: secs.to_vec(),
@@ -84,7 +84,7 @@ mod tests {
             secs.push(secs.last().unwrap() + s);
             lengths.push(lengths.last().unwrap() + l);
         }
-        Table::new(&stretch(&secs, &lengths)).unwrap()
+        Table::new(&segment(&secs, &lengths)).unwrap()
     }
 
     proptest! {
@@ -122,7 +122,7 @@ mod tests {
             (&[1.0, 0.0], &[0.0, 1.0]),
             (&[0.0, 1.0], &[0.0, f64::NAN]),
         ] {
-            assert!(Table::new(&stretch(secs, lengths)).is_none());
+            assert!(Table::new(&segment(secs, lengths)).is_none());
         }
     }
 }

@@ -30,7 +30,7 @@ fn draw(times: &[f64]) -> Result<Vec<Percept>> {
         .collect())
 }
 
-fn measured(n_probes: usize) -> Stretch {
+fn measured(n_probes: usize) -> MeasuredSegment {
     measure(
         String::new(),
         Scale::default(),
@@ -62,9 +62,9 @@ fn unevenness(mut steps: Vec<f64>) -> f64 {
 #[test]
 fn a_jump_is_spread_over_many_frames() {
     let before = unevenness(steps(|share| 10.0 * share));
-    let stretch = measured(24); // a tenth of the frames
-    let table = Table::new(&stretch).unwrap();
-    let after = unevenness(steps(|share| table.secs(share * stretch.length())));
+    let segment = measured(24); // a tenth of the frames
+    let table = Table::new(&segment).unwrap();
+    let after = unevenness(steps(|share| table.secs(share * segment.length())));
     assert!(before > 20.0, "{before}");
     assert!(after < 4.0, "{before} {after}");
 }
@@ -72,10 +72,10 @@ fn a_jump_is_spread_over_many_frames() {
 #[test]
 fn probes_gather_at_the_jump_and_are_never_too_many() {
     for n in [2, 3, 10, 24, 60, 250] {
-        let stretch = measured(n);
-        assert!(stretch.secs.len() <= n + 1, "{n}: {}", stretch.secs.len());
-        assert_eq!(stretch.span(), 0.0..10.0);
-        assert!(Table::new(&stretch).is_some());
+        let segment = measured(n);
+        assert!(segment.secs.len() <= n + 1, "{n}: {}", segment.secs.len());
+        assert_eq!(segment.span(), 0.0..10.0);
+        assert!(Table::new(&segment).is_some());
     }
     let near = |secs: &&f64| (**secs - 10.0 * JUMP_AT).abs() < 0.1;
     assert!(measured(24).secs.iter().filter(near).count() >= 5);
@@ -106,10 +106,10 @@ fn an_even_course_takes_few_probes() {
 #[test]
 fn a_still_picture_has_a_table() {
     let mut draw = |times: &[f64]| Ok(vec![Percept::of(&RgbImage::new(16, 16)); times.len()]);
-    let stretch = measure(String::new(), Scale::default(), 3.0..4.0, 9, 3, &mut draw).unwrap();
-    assert!(stretch.length() < 2e-5);
-    let table = Table::new(&stretch).unwrap();
-    assert!((table.secs(0.5 * stretch.length()) - 3.5).abs() < 1e-6);
+    let segment = measure(String::new(), Scale::default(), 3.0..4.0, 9, 3, &mut draw).unwrap();
+    assert!(segment.length() < 2e-5);
+    let table = Table::new(&segment).unwrap();
+    assert!((table.secs(0.5 * segment.length()) - 3.5).abs() < 1e-6);
 }
 
 #[test]
@@ -134,17 +134,17 @@ fn what_was_saved_is_found_again_and_nothing_else() {
     assert!(load_pool(folder.path()).is_empty());
     let mut calibration = Calibration {
         schema_version: SCHEMA_VERSION,
-        stretches: vec![Stretch {
+        segments: vec![MeasuredSegment {
             key: "ab".to_owned(),
             ..measured(9)
         }],
     };
     let path = save(&calibration, folder.path()).unwrap();
     assert_eq!(save(&calibration, folder.path()).unwrap(), path);
-    assert_eq!(load_pool(folder.path()), calibration.stretches);
+    assert_eq!(load_pool(folder.path()), calibration.segments);
 
     calibration.schema_version += 1;
-    calibration.stretches[0].key = "cd".to_owned();
+    calibration.segments[0].key = "cd".to_owned();
     assert_ne!(save(&calibration, folder.path()).unwrap(), path);
     std::fs::write(folder.path().join("calibration-0.json"), "{\"schema").unwrap();
     let keys: Vec<String> = load_pool(folder.path())
@@ -166,7 +166,7 @@ proptest! {
         let of = |n_frames| spans.each_ref().map(|span| Budget::new(secs, 2, n_frames).of(span));
         let n = of(n_frames).iter().sum::<usize>() as f64;
         prop_assert!(n <= (n_frames as f64 / 3.0).max(24.0));
-        // Twenty for each of the two legs, or a sixth.
+        // Twenty for each of the two segments, or a sixth.
         prop_assert!(num < 24 || n <= (n_frames as f64 / 6.0).max(40.0));
         if num >= 24 {
             prop_assert_eq!(of(n_frames), of(2 * n_frames));

@@ -12,35 +12,22 @@ use openh264::encoder::{
     RateControlMode, SpsPpsStrategy, UsageType, VuiConfig,
 };
 
+use super::codec::{CodecHeader, Sample};
 use super::colour::Converter;
 use super::config::{EncodeConfig, MAX_QP};
 
-/// Names the encoder and its fixed settings; part of every chunk's id, so change it when either changes.
+/// Names the encoder and its fixed settings; part of every chunk's id. A test fails when bytes change and this does not.
 pub(super) const ENCODER: &str = "openh264 0.9 constant-qp high low-complexity left-chroma 1";
 
 /// Coarser by this much after a frame that was too large: half the precision.
 const QP_STEP: u8 = 6;
-
-/// One frame of H.264 as an MP4 sample: NAL units, each behind its length in 4 bytes (ISO/IEC 14496-15).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Sample {
-    pub(super) data: Vec<u8>,
-    pub(super) is_keyframe: bool,
-}
-
-/// Sequence and picture parameter set, without start codes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ParameterSets {
-    pub(super) sps: Vec<u8>,
-    pub(super) pps: Vec<u8>,
-}
 
 /// Encodes the pictures of one chunk.
 pub(super) struct Encoder {
     inner: openh264::encoder::Encoder,
     config: EncodeConfig,
     converter: Converter,
-    parameter_sets: Option<ParameterSets>,
+    parameter_sets: Option<CodecHeader>,
     next_frame: u64,
     /// Whether `inner` has encoded nothing yet.
     is_fresh: bool,
@@ -96,8 +83,8 @@ impl Encoder {
     }
 
     /// The parameter sets, known once a picture has been encoded.
-    pub(super) fn parameter_sets(&self) -> Option<&ParameterSets> {
-        self.parameter_sets.as_ref()
+    pub(super) fn header(&self) -> Option<CodecHeader> {
+        self.parameter_sets.clone()
     }
 }
 
@@ -124,10 +111,10 @@ fn openh264_encoder(config: &EncodeConfig) -> Result<openh264::encoder::Encoder,
     openh264::encoder::Encoder::with_api_config(OpenH264API::from_source(), settings)
 }
 
-/// Takes a frame's slices and, where they are there, its parameter sets from the encoder's byte stream.
+/// Takes a frame's slices, each behind its length in 4 bytes (ISO/IEC 14496-15), and, where they are there, its parameter sets from the encoder's byte stream.
 fn read_stream(
     stream: &EncodedBitStream,
-    parameter_sets: &mut Option<ParameterSets>,
+    parameter_sets: &mut Option<CodecHeader>,
 ) -> Result<Sample> {
     let mut sample = Sample {
         data: Vec::new(),
@@ -156,7 +143,7 @@ fn read_stream(
         });
     }
     if let (Some(sps), Some(pps)) = (sps, pps) {
-        let sets = ParameterSets { sps, pps };
+        let sets = CodecHeader::H264 { sps, pps };
         if parameter_sets.get_or_insert_with(|| sets.clone()) != &sets {
             return Err(Error::Video {
                 reason: "openh264 changed its parameter sets within a chunk".to_owned(),
@@ -186,8 +173,10 @@ fn failed(error: openh264::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use common::hex::hex;
     use rand_chacha::ChaCha8Rng;
     use rand_chacha::rand_core::{Rng, SeedableRng};
+    use sha2::{Digest, Sha256};
 
     use super::*;
     use crate::testing::{config, picture};
@@ -207,12 +196,12 @@ mod tests {
                 }
                 let sample = encoder.encode(&rgb).unwrap();
                 assert_eq!(sample.is_keyframe, i == 0 || i == 2, "frame {i}");
-                let ParameterSets { sps, pps } = encoder.parameter_sets().unwrap();
+                let CodecHeader::H264 { sps, pps } = encoder.header().unwrap();
                 let stream = [
                     &[0, 0, 1],
                     &sps[..],
                     &[0, 0, 1],
-                    pps,
+                    &pps,
                     &[0, 0, 1],
                     &sample.data[4..],
                 ];
@@ -231,9 +220,26 @@ mod tests {
             };
             let mut encoder = Encoder::new(&config, first_frame).unwrap();
             encoder.encode(&picture(config.size, 0)).unwrap();
-            encoder.parameter_sets().cloned().unwrap()
+            encoder.header().unwrap()
         };
         assert_eq!(sets(22, 0), sets(40, 0));
         assert_eq!(sets(22, 0), sets(22, 1));
+    }
+
+    /// Chunks with equal ids must have equal bytes: whoever changes the bytes changes [`ENCODER`] too.
+    #[test]
+    fn the_encoders_name_stands_for_its_bytes() {
+        let config = config(64, 48);
+        let mut encoder = Encoder::new(&config, 0).unwrap();
+        let mut hash = Sha256::new();
+        for idx in 0..5 {
+            let sample = encoder.encode(&picture(config.size, idx)).unwrap();
+            hash.update(sample.data);
+        }
+        let known = (
+            "openh264 0.9 constant-qp high low-complexity left-chroma 1",
+            "BYTES",
+        );
+        assert_eq!((ENCODER, hex(&hash.finalize()).as_str()), known);
     }
 }

@@ -1,0 +1,92 @@
+//! Codecs of the picture: one enum through encoder, chunk, film and probe. H.264 is the only one.
+
+use common::Result;
+use image::RgbImage;
+use serde::{Deserialize, Serialize};
+use timeline::VideoCodec;
+
+use super::config::EncodeConfig;
+use super::{h264, moov};
+
+/// An encoded frame as the film stores it: a sample of ISO/IEC 14496-12.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Sample {
+    pub(super) data: Vec<u8>,
+    pub(super) is_keyframe: bool,
+}
+
+/// What a decoder must know besides the frames; the same for all chunks of a film.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CodecHeader {
+    /// Sequence and picture parameter set (ITU-T H.264, 7.3.2), without start codes.
+    H264 {
+        /// Sequence parameter set.
+        sps: Vec<u8>,
+        /// Picture parameter set.
+        pps: Vec<u8>,
+    },
+}
+
+impl CodecHeader {
+    /// The codec.
+    pub fn codec(&self) -> VideoCodec {
+        match self {
+            Self::H264 { .. } => VideoCodec::H264,
+        }
+    }
+
+    /// The film's description of the samples (`stsd`, ISO/IEC 14496-12, 8.5.2).
+    pub(super) fn sample_entry(
+        &self,
+        config: &EncodeConfig,
+    ) -> Result<mp4_atom::Codec, mp4_atom::Error> {
+        match self {
+            Self::H264 { sps, pps } => moov::avc1(config, sps, pps),
+        }
+    }
+}
+
+/// Encodes the pictures of one chunk.
+pub(super) enum Encoder {
+    H264(Box<h264::Encoder>),
+}
+
+impl Encoder {
+    /// An encoder whose next picture is frame `first_frame` of the film and a keyframe.
+    ///
+    /// # Errors
+    /// [`Error::Config`](common::Error::Config) for a configuration that the codec can't hold.
+    pub(super) fn new(config: &EncodeConfig, first_frame: u64) -> Result<Self> {
+        match config.codec {
+            VideoCodec::H264 => Ok(Self::H264(Box::new(h264::Encoder::new(
+                config,
+                first_frame,
+            )?))),
+        }
+    }
+
+    /// Encodes the next picture.
+    ///
+    /// # Errors
+    /// [`Error::Video`](common::Error::Video) for a picture of another size, or when the encoder fails.
+    pub(super) fn encode(&mut self, picture: &RgbImage) -> Result<Sample> {
+        match self {
+            Self::H264(encoder) => encoder.encode(picture),
+        }
+    }
+
+    /// Known once a picture has been encoded.
+    pub(super) fn header(&self) -> Option<CodecHeader> {
+        match self {
+            Self::H264(encoder) => encoder.header(),
+        }
+    }
+}
+
+/// Names a codec's encoder and its fixed settings; part of every chunk's id.
+pub(super) fn encoder_name(codec: VideoCodec) -> &'static str {
+    match codec {
+        VideoCodec::H264 => h264::ENCODER,
+    }
+}
