@@ -40,7 +40,8 @@ def write(out, weights):
         print(f"{name}: {(out / name / file).stat().st_size / 1e6:.2f} MB")
     (out / "scheduler").mkdir(exist_ok=True)
     (out / "scheduler/scheduler_config.json").write_text(json.dumps(SCHEDULER, indent=1) + "\n")
-    (out / "model_index.json").write_text(json.dumps(INDEX, indent=1) + "\n")
+    index = INDEX | {"vae": ["diffusers" if configs["vae"]["_class_name"] == "AutoencoderKL" else "f16c16", configs["vae"]["_class_name"]]}
+    (out / "model_index.json").write_text(json.dumps(index, indent=1) + "\n")
     size = sum(p.stat().st_size for p in out.rglob("*") if p.is_file())
     print(f"all: {size / 1e6:.2f} MB")
     assert size < MAX_BYTES, "larger than the program may carry"

@@ -92,8 +92,8 @@ def main():
         if step % PAINT_EVERY == 0:
             pool.paint()
         true = pool.crops(rng, args.batch, args.crop).contiguous(memory_format=torch.channels_last)
-        z = model.encode(true)
-        wide = (z.float().square().mean((0, 2, 3)) - 1).clamp(min=0).mean()
+        z = model.encode(true).float()
+        wide = (z.square().mean((0, 2, 3)) - 1).clamp(min=0).mean()
         if step > 200 and rng.random() < MOVED:
             z, true = moved(z, true, rng)
             made, name = model.decode(z).float(), "moved"
