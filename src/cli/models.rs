@@ -100,7 +100,7 @@ fn info(store: &ModelStore, what: &str, size: Option<Size>, output: OutputArgs) 
                     "on the hub; visualize models pull {id} loads {}",
                     format_bytes(n_bytes)
                 );
-                (ModelFolder::Outline(Arc::new(outline)), place)
+                (ModelFolder::HeadersOnly(Arc::new(outline)), place)
             }
         };
         rows.push(("place", place));
