@@ -14,6 +14,7 @@
 //!
 //! Kernels with `exact:` in front compute every product of f32.
 
+use std::hint::black_box;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -24,7 +25,7 @@ use visualize::diffusion::vae::{Decoder, VaeConfig};
 use visualize::diffusion::weights::Weights;
 use visualize::diffusion::{ModelDefaults, ModelSource, Renderer, StableDiffusion};
 use visualize::kernels::{
-    AttentionShape, Conv2d, ConvShape, Extras, GroupNorm, Input, Isa, Linear, Method, Shape,
+    AttentionShape, Conv2d, ConvShape, Epilogue, GroupNorm, Input, Isa, Linear, Method, Shape,
     attention, channel_sums, normalize,
 };
 use visualize::timeline::{FrameInputs, NoiseMix, PromptText, RenderConfig, Size};
@@ -107,10 +108,9 @@ fn conv(
     let n_weights = in_channels * out_channels * kernel * kernel;
     let conv = Conv2d::new(shape, method, &values(n_weights), &values(out_channels));
     let (sizes, x) = image(in_channels, side);
-    let mut out = vec![0.0; shape.output(sizes).len()];
     Box::new(move || {
         let input = Input::plain(&x, sizes);
-        conv.forward(&input, &Extras::default(), &mut out);
+        black_box(conv.forward(&input, &Epilogue::default()));
         Ok(())
     })
 }
@@ -127,9 +127,8 @@ fn linear(
         false => Linear::new(method.isa(), (width_in, width_out), &weight, &bias),
     };
     let x = values(tokens * width_in);
-    let mut out = vec![0.0; tokens * width_out];
     Box::new(move || {
-        linear.forward(&x, None, None, &mut out);
+        black_box(linear.forward(&x, None, None));
         Ok(())
     })
 }
@@ -143,10 +142,9 @@ fn self_attention((n_tokens, n_heads, head_width): (usize, usize, usize), method
         head_width,
     };
     let x = values(n_tokens * n_heads * head_width);
-    let mut out = vec![0.0; x.len()];
     let scale = (head_width as f32).sqrt().recip();
     Box::new(move || {
-        attention(method.isa(), shape, (&x, &x, &x), scale, false, &mut out);
+        black_box(attention(method.isa(), shape, (&x, &x, &x), scale, false));
         Ok(())
     })
 }
@@ -159,7 +157,6 @@ fn norm(channels: usize, side: usize) -> Run {
         bias: values(channels),
     };
     let (shape, x) = image(channels, side);
-    let mut out = vec![0.0; x.len()];
     Box::new(move || {
         let plain = Input::plain(&x, shape);
         let affine = norm.affine(&channel_sums(Isa::best(), &plain), shape.plane());
@@ -168,7 +165,7 @@ fn norm(channels: usize, side: usize) -> Run {
             silu: true,
             ..plain
         };
-        normalize(Isa::best(), &input, &mut out);
+        black_box(normalize(Isa::best(), &input));
         Ok(())
     })
 }

@@ -68,11 +68,11 @@ impl ModelDefaults {
         }
     }
 
-    /// Whether the model can draw at `size`, which `flag` gives.
+    /// Whether the model can draw at `size`, the value of `setting`.
     ///
     /// # Errors
     /// [`Error::Config`] with the nearest size that it can.
-    pub fn check_size(&self, flag: &'static str, size: Size) -> Result<()> {
+    pub fn check_size(&self, setting: &'static str, size: Size) -> Result<()> {
         let multiple = self.size_multiple.max(1);
         let is_fine = |side: u32| side > 0 && side.is_multiple_of(multiple);
         if is_fine(size.width) && is_fine(size.height) {
@@ -93,7 +93,7 @@ impl ModelDefaults {
             format!("{below} or {above}")
         };
         Err(Error::Config {
-            name: flag,
+            name: setting,
             value: size.to_string(),
             allowed: format!(
                 "this model draws multiples of {multiple} pixels; the nearest is {nearest}"

@@ -15,7 +15,7 @@ use super::lora::Lora;
 use super::memory::MemoryNeed;
 use super::model::ModelFolder;
 use super::part::Part;
-use super::pipeline::ModelSizes;
+use super::sizes::ModelSizes;
 use super::source::ModelSource;
 use super::unet::UNetConfig;
 use super::vae::{Decoder, VaeConfig};
@@ -28,9 +28,9 @@ use super::weights::{Located, SafetensorsFile, Weights};
 pub enum Description {
     /// Something to draw with.
     Model(Box<ModelDescription>),
-    /// A change of a model: `--lora`.
+    /// A change of a model: the setting `lora`.
     Lora(LoraDescription),
-    /// An autoencoder alone: `--vae`.
+    /// An autoencoder alone: the setting `vae`.
     Vae(VaeDescription),
 }
 
@@ -58,9 +58,9 @@ pub struct ModelDescription {
     pub scheduler: String,
     /// What the network predicts: `epsilon`, `v_prediction` or `sample`.
     pub prediction_type: String,
-    /// Denoising steps unless `--steps` says otherwise.
+    /// Denoising steps unless the setting `steps` says otherwise.
     pub n_steps: u32,
-    /// Guidance scale unless `--guidance` says otherwise; 1 = none.
+    /// Guidance scale unless the setting `guidance` says otherwise; 1 = none.
     pub guidance_scale: f64,
     /// Bytes of its weights in the files.
     pub n_bytes: u64,

@@ -1,7 +1,7 @@
 use candle_core::{DType, Device};
 use common::{Error, Result};
 
-/// The device that `--device` names, and in words what was chosen and why.
+/// The device that the setting `device` names, and a description of what was chosen and why.
 ///
 /// `auto` takes an NVIDIA GPU, else an Apple one, as far as this program was built for them and they are there, else the
 /// CPU. A device that is named is used or refused, never replaced.
@@ -39,7 +39,7 @@ pub fn choose_device(name: &str) -> Result<(Device, String)> {
     }
 }
 
-/// The element type of the weights that `--dtype` names: `auto`, `f32`, `f16` or `bf16`. `auto` is f32 on the CPU and f16 on
+/// The element type of the weights that the setting `dtype` names: `auto`, `f32`, `f16` or `bf16`. `auto` is f32 on the CPU and f16 on
 /// GPUs.
 ///
 /// # Errors

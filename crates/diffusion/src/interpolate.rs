@@ -1,8 +1,8 @@
-//! Between two tensors: straight for embeddings, along the sphere for noise.
+//! Interpolation between two tensors: linear for embeddings, spherical for noise.
 
 use candle_core::{DType, Result, Tensor};
 
-/// Where two directions are more parallel than this, a straight line replaces the arc.
+/// Cosine of the angle above which [`slerp`] is replaced by [`lerp`].
 pub const PARALLEL: f64 = 0.9995;
 
 /// `a` at 0, `b` at 1, straight between them.

@@ -5,11 +5,11 @@
 //! | [`model`], [`ModelSource`], [`weights`] | the files of a model, and tensors by name |
 //! | [`hub`], [`ModelStore`], `layout` | models from the Hugging Face hub and its cache; which files are used |
 //! | [`text`] | prompts to embeddings |
-//! | [`noise`], [`interpolate`] | seeds to noise, ways between two embeddings or noises |
+//! | [`noise`], [`interpolate`] | seeds to noise; interpolation between two embeddings or noises |
 //! | [`unet`], [`schedulers`], [`sampler`] | noise to latents |
 //! | `vocabulary` | the words that a model knows |
-//! | [`vae`], `finish` | latents to pictures of the film's size |
-//! | `pipeline` | all of it: [`StableDiffusion`], a [`Renderer`] |
+//! | [`vae`], `postprocess` | latents to pictures of the film's size |
+//! | `pipeline`, `sizes` | all of it: [`StableDiffusion`], a [`Renderer`] |
 
 mod bundled;
 mod checkpoint;
@@ -19,7 +19,6 @@ mod device;
 mod digests;
 mod families;
 mod family;
-mod finish;
 pub mod hub;
 pub mod interpolate;
 mod layers;
@@ -32,10 +31,12 @@ pub mod noise;
 mod ops;
 mod part;
 mod pipeline;
+mod postprocess;
 mod renderer;
 mod required;
 pub mod sampler;
 pub mod schedulers;
+mod sizes;
 mod source;
 mod store;
 pub mod text;
@@ -54,11 +55,13 @@ pub use device::{choose_device, choose_dtype, compute_dtype};
 pub use digests::DigestCache;
 pub use family::Family;
 pub use memory::MemoryNeed;
-pub use model::{EmbeddedFolder, ModelFolder, Outline};
+pub use model::{EmbeddedFolder, HeadersOnly, ModelFolder};
 pub use part::Part;
-pub use pipeline::{ModelSizes, StableDiffusion};
+pub use pipeline::StableDiffusion;
 pub use renderer::Renderer;
 pub use required::required_tensors;
+pub use schedulers::MAX_STEPS;
+pub use sizes::ModelSizes;
 pub use source::ModelSource;
 pub use store::{ModelStore, hub_id};
 pub use vocabulary::{Names, Vocabulary};

@@ -3,7 +3,7 @@ use serde::Serialize;
 use timeline::Size;
 
 use super::part::Part;
-use super::pipeline::ModelSizes;
+use super::sizes::ModelSizes;
 use super::source::ModelSource;
 use super::unet::UNetConfig;
 use super::vae::VaeConfig;
@@ -17,11 +17,11 @@ const MAX_DECODED: u64 = 1 << 20;
 /// Pictures of the decoder's finest level that exist at once: a layer's input and output, the residual that is added, and
 /// what is copied on the way.
 const N_DECODED: u64 = 4;
-/// Layers of a denoiser's level whose outputs exist at once, beside those that wait for the way up.
+/// Layers of a denoiser's level whose outputs exist at once, besides the skip connections.
 const N_DENOISED: u64 = 6;
 
-/// Memory that drawing one frame on the CPU needs, about: the larger of the text models' and the denoiser's phase, since
-/// text models leave before the denoiser comes. A GPU computes in half precision and needs about half.
+/// Memory that drawing one frame on the CPU needs, about: the larger of the text encoders' and the denoiser's phase, since
+/// text encoders are unloaded before the denoiser is loaded. A GPU computes in half precision and needs about half.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct MemoryNeed {
     /// Size of the drawing.

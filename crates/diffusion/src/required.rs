@@ -15,7 +15,7 @@ use super::weights::Weights;
 /// # Errors
 /// [`Error::Weights`](common::Error::Weights) naming the key that is wrong or not supported.
 pub fn required_tensors(part: Part, config: &ConfigFile) -> Result<BTreeMap<String, Vec<usize>>> {
-    let weights = Weights::note_only();
+    let weights = Weights::recording();
     match part {
         Part::TextEncoder | Part::TextEncoder2 => {
             ClipTextModel::load(&weights, ClipConfig::read(config)?)?;
@@ -29,5 +29,5 @@ pub fn required_tensors(part: Part, config: &ConfigFile) -> Result<BTreeMap<Stri
             Decoder::load(&weights, config)?;
         }
     }
-    Ok(weights.noted())
+    Ok(weights.recorded_shapes())
 }

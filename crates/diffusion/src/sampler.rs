@@ -6,7 +6,32 @@ use common::{Error, Result};
 use super::schedulers::{Scheduler, Step};
 use super::unet::{Conditioning, UNet};
 
-/// What draws a batch towards its prompts.
+/// A network that predicts the noise in latents, or what its model was trained to predict instead.
+pub trait Denoiser: Sync {
+    /// The prediction for `latents`, `[b, c, h, w]`, at one timestep for each of the batch: as large as the latents.
+    ///
+    /// # Errors
+    /// When the device or the memory fails, or shapes don't fit.
+    fn predict(
+        &self,
+        latents: &Tensor,
+        timesteps: &[f64],
+        conditioning: &Conditioning,
+    ) -> Result<Tensor>;
+}
+
+impl Denoiser for UNet {
+    fn predict(
+        &self,
+        latents: &Tensor,
+        timesteps: &[f64],
+        conditioning: &Conditioning,
+    ) -> Result<Tensor> {
+        self.forward(latents, timesteps, conditioning)
+    }
+}
+
+/// Classifier-free guidance of a batch.
 #[derive(Clone, Debug)]
 pub struct Guidance {
     /// The prompts.
@@ -34,7 +59,7 @@ pub struct Call<'a> {
 /// # Errors
 /// When the device or the memory fails, or shapes don't fit.
 pub fn sample(
-    unet: &UNet,
+    denoiser: &dyn Denoiser,
     scheduler: &mut dyn Scheduler,
     noise: &Tensor,
     guidance: &Guidance,
@@ -53,7 +78,7 @@ pub fn sample(
             .scale_model_input(&latents, call_idx)
             .and_then(|input| input.to_dtype(both.context.dtype()))
             .map_err(failed())?;
-        let prediction = guidance.predict(unet, &input, timestep, &both)?;
+        let prediction = guidance.predict(denoiser, &input, timestep, &both)?;
         let noise = match scheduler.needs_noise(call_idx) {
             true => Some(step_noise(call_idx)?),
             false => None,
@@ -92,20 +117,20 @@ impl Guidance {
     /// The guided prediction in f32 (Ho and Salimans 2022, arXiv 2207.12598).
     fn predict(
         &self,
-        unet: &UNet,
+        denoiser: &dyn Denoiser,
         input: &Tensor,
         timestep: f64,
         both: &Conditioning,
     ) -> Result<Tensor> {
         let n = input.dim(0).map_err(Error::tensor("denoising"))?;
         let Some((_, scales)) = &self.uncond else {
-            let prediction = unet.forward(input, &vec![timestep; n], both)?;
+            let prediction = denoiser.predict(input, &vec![timestep; n], both)?;
             return prediction
                 .to_dtype(DType::F32)
                 .map_err(Error::tensor("denoising"));
         };
         let twice = Tensor::cat(&[input, input], 0).map_err(Error::tensor("denoising"))?;
-        let prediction = unet.forward(&twice, &vec![timestep; 2 * n], both)?;
+        let prediction = denoiser.predict(&twice, &vec![timestep; 2 * n], both)?;
         let combine = || -> TensorResult<Tensor> {
             let prediction = prediction.to_dtype(DType::F32)?;
             let (uncond, cond) = (prediction.narrow(0, 0, n)?, prediction.narrow(0, n, n)?);

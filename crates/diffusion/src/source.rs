@@ -130,7 +130,7 @@ impl ModelSource {
         Ok(source)
     }
 
-    /// The model that `--model` names: `bundled`, a folder in diffusers layout, or a single-file checkpoint.
+    /// The model that the setting `model` names: `bundled`, a folder in diffusers layout, or a single-file checkpoint.
     ///
     /// # Errors
     /// [`Error::Weights`] for anything else.

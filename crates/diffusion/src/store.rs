@@ -5,7 +5,7 @@ use common::{Error, Result};
 use timeline::{DiffusionConfig, LoraConfig, RenderConfig};
 
 use super::digests::DigestCache;
-use super::hub::{self, Addition, HubFile, HubId, HubSettings};
+use super::hub::{self, AddOn, HubFile, HubId, HubSettings};
 use super::model::ModelFolder;
 use super::source::ModelSource;
 
@@ -29,8 +29,8 @@ impl ModelStore {
         }
     }
 
-    /// The model that `--model` names: everything that [`ModelSource::open`] knows, or a model of the hub, which is loaded
-    /// if the cache doesn't have it. What is on disk under the same name goes before the hub.
+    /// The model that the setting `model` names: everything that [`ModelSource::open`] knows, or a model of the hub, which is downloaded
+    /// if the cache doesn't have it. What is on disk under the same name takes precedence over the hub.
     ///
     /// # Errors
     /// As [`ModelSource::open`] and [`hub::fetch`].
@@ -44,7 +44,7 @@ impl ModelStore {
         Ok(ModelSource::new(folder).with_name(snapshot.id.to_string()))
     }
 
-    /// The model that `--model` names with everything that the settings put on top of it, and those settings with the
+    /// The model that the setting `model` names with everything that the settings put on top of it, and those settings with the
     /// commits of what came from the hub, so that they always mean the same.
     ///
     /// # Errors
@@ -58,11 +58,11 @@ impl ModelStore {
         let model = self.open(name, watch)?;
         let (mut named, mut local) = (settings.clone(), settings.clone());
         if let Some(vae) = &settings.vae {
-            let (name, path) = self.addition(vae, Addition::Vae, watch)?;
+            let (name, path) = self.add_on(vae, AddOn::Vae, watch)?;
             (named.vae, local.vae) = (Some(name), Some(path));
         }
         let loras = settings.loras.iter().map(|lora| {
-            let (name, path) = self.addition(&lora.path, Addition::Lora, watch)?;
+            let (name, path) = self.add_on(&lora.path, AddOn::Lora, watch)?;
             let at = |path| LoraConfig {
                 path,
                 scale: lora.scale,
@@ -82,11 +82,11 @@ impl ModelStore {
         Ok(model)
     }
 
-    /// What `--vae` or `--lora` names: how to name it from now on, and where it is. What is on disk goes before the hub.
-    fn addition(
+    /// What the settings `vae` and `lora` name: how to name it from now on, and where it is. What is on disk takes precedence over the hub.
+    fn add_on(
         &self,
         name: &Path,
-        addition: Addition,
+        add_on: AddOn,
         watch: hub::Watch<'_>,
     ) -> Result<(PathBuf, PathBuf)> {
         let here = || (name.to_owned(), name.to_owned());
@@ -99,7 +99,7 @@ impl ModelStore {
             Ok(wanted) if !is_path => wanted,
             _ => return Ok(here()),
         };
-        let (at_commit, path) = hub::fetch_addition(&self.hub, &wanted, addition, watch)
+        let (at_commit, path) = hub::fetch_add_on(&self.hub, &wanted, add_on, watch)
             .map_err(|error| beside_disk(text, error))?;
         Ok((PathBuf::from(at_commit.to_string()), path))
     }

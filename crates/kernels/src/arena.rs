@@ -9,8 +9,8 @@ thread_local! {
     static KEPT: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Calls `f` with buffers of at least the wanted lengths, in values. They hold finite or stale numbers: whoever reads a
-/// value has written it before, or doesn't care.
+/// Calls `f` with buffers of at least the wanted lengths, in values. They hold numbers of
+/// earlier calls: write a value before you read it, unless any number will do.
 ///
 /// Calls may be nested: each depth has memory of its own.
 pub(super) fn with_scratch<const N: usize, T>(

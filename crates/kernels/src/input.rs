@@ -1,6 +1,7 @@
 //! What a kernel reads: one or two batches of planes, normalised and activated on the way.
 
 use super::math::silu;
+use super::output::Slot;
 use super::simd::Simd;
 
 /// Sizes of a batch of images, in the order of its memory.
@@ -40,7 +41,7 @@ pub struct Input<'a> {
     pub shape: Shape,
     /// The first channels of each image, `[batch][channels of this part][height][width]`.
     pub first: &'a [f32],
-    /// The channels behind them, in the same layout; may be empty. This saves a concatenation.
+    /// The channels after them, in the same layout; may be empty. This saves a concatenation.
     pub second: &'a [f32],
     /// Scale and shift of each image's channel, `[batch][channels]`: a normalisation that is applied on the way.
     pub affine: Option<&'a [[f32; 2]]>,
@@ -74,24 +75,32 @@ impl<'a> Input<'a> {
         &values[at * plane..][..plane]
     }
 
-    /// Copies part of a plane of `channel` in `image` to `to`, normalised and activated.
+    /// Copies part of a plane of `channel` in `image` to `to`, which is as long, normalised and activated.
     #[inline(always)]
-    pub(super) fn copy<S: Simd>(
+    pub(super) fn copy<S: Simd, T: Slot>(
         &self,
         s: S,
         (image, channel): (usize, usize),
         from: &[f32],
-        to: &mut [f32],
+        to: &mut [T],
     ) {
+        assert_eq!(from.len(), to.len(), "values to copy");
         let affine = self
             .affine
             .map(|a| a[image * self.shape.channels + channel]);
         let map = Affine::new(s, affine.unwrap_or([1.0, 0.0]));
         match (affine, self.silu) {
-            (None, false) => to.copy_from_slice(from),
-            (Some(_), false) => map.apply::<false>(s, from, to),
-            (_, true) => map.apply::<true>(s, from, to),
+            (None, false) => copy(from, to),
+            (Some(_), false) => map.apply::<_, false>(s, from, to),
+            (_, true) => map.apply::<_, true>(s, from, to),
         }
+    }
+}
+
+#[inline(always)]
+fn copy<T: Slot>(from: &[f32], to: &mut [T]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = T::new(*from);
     }
 }
 
@@ -112,7 +121,7 @@ impl<S: Simd> Affine<S> {
     }
 
     #[inline(always)]
-    fn apply<const SILU: bool>(&self, s: S, from: &[f32], to: &mut [f32]) {
+    fn apply<T: Slot, const SILU: bool>(&self, s: S, from: &[f32], to: &mut [T]) {
         let mut vectors = to.chunks_exact_mut(S::LANES);
         let mut sources = from.chunks_exact(S::LANES);
         for (to, from) in (&mut vectors).zip(&mut sources) {

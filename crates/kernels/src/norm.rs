@@ -1,8 +1,11 @@
 //! Group normalisation: statistics in one pass, the result as an affine map per channel.
 
+use std::mem::MaybeUninit;
+
 use rayon::prelude::*;
 
 use super::input::{Input, Shape};
+use super::output::write_all;
 use super::simd::{Isa, Kernel, Simd};
 
 /// Sum and sum of squares of each image's channel, `[batch][channels]`.
@@ -49,8 +52,8 @@ pub(super) fn add_up(sums: &[[f64; 2]]) -> [f64; 2] {
     sums.iter().fold([0.0; 2], |[a, b], [c, d]| [a + c, b + d])
 }
 
-/// Values in one stretch: short enough that f32 sums lose nothing that matters.
-const STRETCH: usize = 4096;
+/// Values in one span: short enough that f32 sums lose nothing that matters.
+const SPAN: usize = 4096;
 
 /// Sums over each plane, which [`GroupNorm::affine`] takes.
 pub fn channel_sums(isa: Isa, input: &Input) -> ChannelSums {
@@ -60,7 +63,7 @@ pub fn channel_sums(isa: Isa, input: &Input) -> ChannelSums {
     let planes = 0..batch * channels;
     planes
         .into_par_iter()
-        .with_min_len(STRETCH.div_ceil(input.shape.plane()))
+        .with_min_len(SPAN.div_ceil(input.shape.plane()))
         .map(|index| isa.run(Sums(input.plane(index / channels, index % channels))))
         .collect()
 }
@@ -74,17 +77,17 @@ impl Kernel for Sums<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) -> [f64; 2] {
         let mut total = [0.0; 2];
-        for stretch in self.0.chunks(STRETCH) {
-            let [sum, squares] = stretch_sums(s, stretch);
+        for span in self.0.chunks(SPAN) {
+            let [sum, squares] = span_sums(s, span);
             total = [total[0] + sum, total[1] + squares];
         }
         total
     }
 }
 
-/// Sum and sum of squares of at most [`STRETCH`] values.
+/// Sum and sum of squares of at most [`SPAN`] values.
 #[inline(always)]
-pub(super) fn stretch_sums<S: Simd>(s: S, values: &[f32]) -> [f64; 2] {
+pub(super) fn span_sums<S: Simd>(s: S, values: &[f32]) -> [f64; 2] {
     let zero = s.splat(0.0);
     let mut sums = [[zero; 2]; 4];
     let mut quads = values.chunks_exact(4 * S::LANES);
@@ -105,12 +108,23 @@ pub(super) fn stretch_sums<S: Simd>(s: S, values: &[f32]) -> [f64; 2] {
     [f64::from(s.sum(sum)), f64::from(s.sum(squares))]
 }
 
-/// Writes `act(scale x + shift)` to `out`: a normalisation on its own, where no convolution follows.
-pub fn normalize(isa: Isa, input: &Input, out: &mut [f32]) {
+/// `act(scale x + shift)`: a normalisation on its own, where no convolution follows.
+pub fn normalize(isa: Isa, input: &Input) -> Vec<f32> {
+    if input.shape.is_empty() {
+        return Vec::new();
+    }
+    #[expect(unsafe_code, reason = "the output isn't cleared before")]
+    // SAFETY: the length is a multiple of the plane's, and `Input::copy` stores a whole plane.
+    unsafe {
+        write_all(input.shape.len(), |out| write(isa, input, out))
+    }
+}
+
+fn write(isa: Isa, input: &Input, out: &mut [MaybeUninit<f32>]) {
     let Shape { channels, .. } = input.shape;
     let plane = input.shape.plane();
     out.par_chunks_exact_mut(plane)
-        .with_min_len(STRETCH.div_ceil(plane))
+        .with_min_len(SPAN.div_ceil(plane))
         .enumerate()
         .for_each(|(index, to)| {
             let (image, channel) = (index / channels, index % channels);
@@ -127,7 +141,7 @@ struct Copy<'a> {
     input: &'a Input<'a>,
     image: usize,
     channel: usize,
-    to: &'a mut [f32],
+    to: &'a mut [MaybeUninit<f32>],
 }
 
 impl Kernel for Copy<'_> {

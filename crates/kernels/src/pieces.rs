@@ -1,7 +1,9 @@
-//! Cutting an output into pieces that threads fill side by side.
+//! Cutting an output into pieces that threads compute side by side.
 
-/// Part of an output: the same stretch of several channels' planes.
-pub(super) struct Piece<'a> {
+use std::mem::MaybeUninit;
+
+/// Part of an output: a span of consecutive values in each of several channels' planes.
+pub(super) struct Piece<'a, T = MaybeUninit<f32>> {
     /// First of its images in the batch.
     pub image: usize,
     /// First of its channels.
@@ -10,8 +12,8 @@ pub(super) struct Piece<'a> {
     pub n_channels: usize,
     /// First of its values in each plane.
     pub start: usize,
-    /// The stretch in each of its channels, image by image.
-    pub rows: Vec<&'a mut [f32]>,
+    /// The span in each of its channels, image by image.
+    pub rows: Vec<&'a mut [T]>,
 }
 
 /// Sizes of the pieces.
@@ -25,24 +27,25 @@ pub(super) struct Size {
     pub values: usize,
 }
 
-/// Cuts `[batch][n_channels][plane]` into pieces of at most `size`, ordered by image, then stretch, then channels.
-pub(super) fn cut(
-    out: &mut [f32],
+/// Cuts `[batch][n_channels][plane]` into pieces of at most `size`, ordered by image, then span, then channels. Every value
+/// is in exactly one of them.
+pub(super) fn cut<T>(
+    out: &mut [T],
     (n_channels, plane): (usize, usize),
     size: Size,
-) -> Vec<Piece<'_>> {
-    let n_stretches = plane.div_ceil(size.values);
+) -> Vec<Piece<'_, T>> {
+    let n_spans = plane.div_ceil(size.values);
     let n_groups = n_channels.div_ceil(size.channels);
     let n_images = out.len() / (n_channels * plane);
     let mut pieces = Vec::new();
     for image in (0..n_images).step_by(size.images) {
-        for stretch in 0..n_stretches {
+        for span in 0..n_spans {
             for group in 0..n_groups {
                 pieces.push(Piece {
                     image,
                     first_channel: group * size.channels,
                     n_channels: size.channels.min(n_channels - group * size.channels),
-                    start: stretch * size.values,
+                    start: span * size.values,
                     rows: Vec::with_capacity(size.images * size.channels.min(n_channels)),
                 });
             }
@@ -50,8 +53,8 @@ pub(super) fn cut(
     }
     for (index, plane) in out.chunks_exact_mut(plane).enumerate() {
         let (image, channel) = (index / n_channels, index % n_channels);
-        for (stretch, row) in plane.chunks_mut(size.values).enumerate() {
-            let first = (image / size.images * n_stretches + stretch) * n_groups;
+        for (span, row) in plane.chunks_mut(size.values).enumerate() {
+            let first = (image / size.images * n_spans + span) * n_groups;
             pieces[first + channel / size.channels].rows.push(row);
         }
     }

@@ -1,14 +1,30 @@
 //! Channels to squares of pixels.
 
-/// Lays every `side * side` planes of `x`, `[.., side * side, height, width]`, out as one plane `[.., height * side, width * side]`
-/// of `out`: plane `side * i + j` has row `i`, column `j` of each square (Shi et al. 2016, "Real-Time Single Image and Video
+use std::mem::MaybeUninit;
+
+use super::output::write_all;
+
+/// Lays every `side * side` planes of `x`, `[.., side * side, height, width]`, out as one plane `[.., height * side, width * side]`:
+/// plane `side * i + j` has row `i`, column `j` of each square (Shi et al. 2016, "Real-Time Single Image and Video
 /// Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural Network"; the order of `torch.nn.PixelShuffle`).
-pub fn pixel_shuffle(side: usize, (height, width): (usize, usize), x: &[f32], out: &mut [f32]) {
-    assert_eq!(x.len(), out.len(), "output of a pixel shuffle");
-    let plane = height * width;
-    if out.is_empty() {
-        return;
+pub fn pixel_shuffle(side: usize, (height, width): (usize, usize), x: &[f32]) -> Vec<f32> {
+    if x.is_empty() {
+        return Vec::new();
     }
+    assert!(
+        x.len().is_multiple_of(side * side * height * width),
+        "input of a pixel shuffle"
+    );
+    #[expect(unsafe_code, reason = "the output isn't cleared before")]
+    // SAFETY: the squares' planes are whole, as checked above, and so are the rows of the output; column by column of the
+    // squares, all values of a row are stored.
+    unsafe {
+        write_all(x.len(), |out| write(side, (height, width), x, out))
+    }
+}
+
+fn write(side: usize, (height, width): (usize, usize), x: &[f32], out: &mut [MaybeUninit<f32>]) {
+    let plane = height * width;
     for (planes, out) in x
         .chunks_exact(side * side * plane)
         .zip(out.chunks_exact_mut(side * side * plane))
@@ -18,7 +34,7 @@ pub fn pixel_shuffle(side: usize, (height, width): (usize, usize), x: &[f32], ou
             for j in 0..side {
                 let from = &planes[(side * i + j) * plane + y * width..][..width];
                 for (to, from) in row[j..].iter_mut().step_by(side).zip(from) {
-                    *to = *from;
+                    to.write(*from);
                 }
             }
         }
@@ -37,8 +53,7 @@ mod tests {
         {
             let len = batch * channels * side * side * height * width;
             let x: Vec<f32> = (0..len).map(|i| i as f32).collect();
-            let mut out = vec![f32::NAN; len];
-            pixel_shuffle(side, (height, width), &x, &mut out);
+            let out = pixel_shuffle(side, (height, width), &x);
             let mut expected = Vec::with_capacity(len);
             for image in 0..batch * channels {
                 for y in 0..height * side {

@@ -1,23 +1,42 @@
 //! Pictures to tokens and back.
 
+use std::mem::MaybeUninit;
+
 use rayon::prelude::*;
+
+use super::output::write_all;
 
 /// Rows and columns of a block: what is read and written of it stays in the first-level cache.
 const BLOCK: usize = 16;
 /// Columns of the input that a thread takes at least.
 const MIN_COLUMNS: usize = 2 * BLOCK;
 
-/// Writes every `[rows][columns]` of `x` as `[columns][rows]` to `out`, plus `residual`, which is as large.
-pub fn transpose(
+/// Every `[rows][columns]` of `x` as `[columns][rows]`, plus `residual`, which is as large.
+pub fn transpose((rows, columns): (usize, usize), x: &[f32], residual: Option<&[f32]>) -> Vec<f32> {
+    if x.is_empty() {
+        return Vec::new();
+    }
+    assert!(
+        x.len().is_multiple_of(rows * columns),
+        "input of a transposition"
+    );
+    if let Some(residual) = residual {
+        assert_eq!(residual.len(), x.len(), "residual of a transposition");
+    }
+    #[expect(unsafe_code, reason = "the output isn't cleared before")]
+    // SAFETY: the images are whole, as checked above; blocks cover each one's rows, and their parts each row. Where a value
+    // to be stored isn't there, indexing panics.
+    unsafe {
+        write_all(x.len(), |out| write((rows, columns), x, residual, out))
+    }
+}
+
+fn write(
     (rows, columns): (usize, usize),
     x: &[f32],
     residual: Option<&[f32]>,
-    out: &mut [f32],
+    out: &mut [MaybeUninit<f32>],
 ) {
-    assert_eq!(x.len(), out.len(), "output of a transposition");
-    if out.is_empty() {
-        return;
-    }
     for (image, (x, out)) in x
         .chunks_exact(rows * columns)
         .zip(out.chunks_exact_mut(rows * columns))
@@ -33,15 +52,16 @@ pub fn transpose(
                     let end = rows.min(begin + BLOCK);
                     for (column, to) in out.chunks_exact_mut(rows).enumerate() {
                         let to = &mut to[begin..end];
-                        let from = x[begin * columns + first + column..].iter();
-                        for (to, from) in to.iter_mut().zip(from.step_by(columns)) {
-                            *to = *from;
-                        }
-                        if let Some(residual) = residual {
-                            let residual = &residual[(first + column) * rows + begin..];
-                            for (to, more) in to.iter_mut().zip(residual) {
-                                *to += more;
+                        let from = &x[begin * columns + first + column..];
+                        let Some(residual) = residual else {
+                            for (row, to) in to.iter_mut().enumerate() {
+                                to.write(from[row * columns]);
                             }
+                            continue;
+                        };
+                        let residual = &residual[(first + column) * rows..][begin..end];
+                        for (row, (to, more)) in to.iter_mut().zip(residual).enumerate() {
+                            to.write(from[row * columns] + more);
                         }
                     }
                 }
@@ -59,9 +79,9 @@ mod tests {
             let len = batch * rows * columns;
             let x: Vec<f32> = (0..len).map(|i| i as f32).collect();
             let residual: Vec<f32> = (0..len).map(|i| (i % 7) as f32).collect();
-            let (mut plain, mut added) = (vec![f32::NAN; len], vec![f32::NAN; len]);
-            transpose((rows, columns), &x, None, &mut plain);
-            transpose((rows, columns), &x, Some(&residual), &mut added);
+            let plain = transpose((rows, columns), &x, None);
+            let added = transpose((rows, columns), &x, Some(&residual));
+            assert_eq!((plain.len(), added.len()), (len, len));
             for i in 0..len {
                 let (image, at) = (i / (rows * columns), i % (rows * columns));
                 let (row, column) = (at % rows, at / rows);

@@ -1,4 +1,4 @@
-//! What of a repository is loaded: configurations, tokenizers, and one variant of the weights of each part that is used.
+//! Which files of a repository are downloaded: configurations, tokenizers, and one variant of the weights of each part that is used.
 
 use std::collections::BTreeSet;
 

@@ -225,7 +225,7 @@ impl<'a> Client<'a> {
                 "check the network (HTTPS_PROXY, HF_ENDPOINT), or copy the model's folder here and give its path"
             }
             false => {
-                "check the network; what was loaded is kept, and the same command goes on there"
+                "check the network; what was downloaded is kept, and the same command resumes there"
             }
         };
         Error::network(url, format!("can't be reached: {error}")).with_hint(hint)
@@ -276,7 +276,7 @@ impl<'a> Client<'a> {
                 "the hub has no such model, or keeps it private (401)".to_owned(),
                 token_hint,
             ),
-            (_, 403) => refuse("the hub forbids to load it (403)".to_owned(), token_hint),
+            (_, 403) => refuse("the hub forbids the download (403)".to_owned(), token_hint),
             (_, 404) => refuse(
                 format!("not found (404): {url}"),
                 "check the name and the revision",
@@ -288,7 +288,7 @@ impl<'a> Client<'a> {
                     said("x-error-message")
                 ),
             )
-            .with_hint("try again later; what was loaded is kept"),
+            .with_hint("try again later; what was downloaded is kept"),
         }
     }
 }

@@ -21,7 +21,7 @@ pub struct Removed {
 }
 
 /// All complete models in the cache that this program can draw with, sorted by id. Others, such as language models and
-/// half-loaded ones, are passed over. A model appears once for each commit.
+/// partly downloaded ones, are passed over. A model appears once for each commit.
 ///
 /// # Errors
 /// [`Error::Weights`] where no cache is known.
@@ -47,11 +47,11 @@ pub fn list(settings: &HubSettings) -> Result<Vec<Snapshot>> {
     Ok(found)
 }
 
-/// Removes a model from the cache: all of it, half-loaded files too, or one commit where the id names a revision. Contents
+/// Removes a model from the cache: all of it, partly downloaded files too, or one commit where the id names a revision. Contents
 /// that another commit uses stay.
 ///
 /// # Errors
-/// [`Error::Weights`] if the cache doesn't have it, [`Error::Limit`] while another process loads it, [`Error::Io`] if it
+/// [`Error::Weights`] if the cache doesn't have it, [`Error::Limit`] while another process downloads it, [`Error::Io`] if it
 /// can't be removed.
 pub fn remove(settings: &HubSettings, id: &HubId) -> Result<Removed> {
     let cache = settings.cache()?;
@@ -93,7 +93,7 @@ fn lock_all(repository: &CachedRepository, id: &HubId) -> Result<Vec<File>> {
         };
         if file.try_lock().is_err() {
             return Err(Error::Limit {
-                reason: format!("{id} is being loaded by another process"),
+                reason: format!("{id} is being downloaded by another process"),
                 hint: Some("wait for it to end".to_owned()),
             });
         }

@@ -1,20 +1,20 @@
 //! Models from the Hugging Face hub, in the cache that Python's `huggingface_hub` keeps on the same disk.
 //!
-//! What the cache has is used without asking the network. What is missing is loaded: configurations, tokenizers and one
-//! variant of the weights of each part that is used, in half precision where that exists; never pickled files. Size and
-//! SHA-256 are checked before a file gets its name, and a transfer that was cut goes on where it stopped.
+//! What the cache has is used without asking the network. What is missing is downloaded: configurations, tokenizers and
+//! one variant of the weights of each part that is used, in half precision where that exists; never pickled files. Size
+//! and SHA-256 are checked before a file gets its name, and an interrupted download resumes where it stopped.
 //!
 //! | file | what |
 //! |---|---|
 //! | [`HubId`] | `owner/name@revision` |
 //! | [`HubSettings`] | environment variables |
 //! | [`CachedRepository`] | the cache's layout |
-//! | [`fetch_addition`] | autoencoders and LoRAs in repositories of their own |
+//! | [`fetch_add_on`] | autoencoders and LoRAs in repositories of their own |
 //! | [`list`], [`remove`] | what the cache holds |
 //! | `choice` | which files of a repository are needed |
 //! | `http`, `transfer` | the protocol; one file with resume and check |
 
-mod addition;
+mod add_on;
 mod cache;
 mod choice;
 mod http;
@@ -27,7 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use addition::{Addition, HubFile, fetch_addition};
+pub use add_on::{AddOn, HubFile, fetch_add_on};
 pub use cache::{CachedRepository, files_of};
 pub use id::HubId;
 pub use inventory::{Removed, list, remove};
@@ -41,10 +41,10 @@ use serde::Serialize;
 use transfer::Transfer;
 
 use crate::family::Family;
-use crate::model::{ModelFolder, Outline};
+use crate::model::{HeadersOnly, ModelFolder};
 use crate::weights::SafetensorsFile;
 
-/// Longest configuration file that is looked at without loading the model, in bytes.
+/// Longest configuration file that is read without downloading the model, in bytes.
 const MAX_CONFIG_LEN: u64 = 8 << 20;
 /// Bytes of a weight file that are asked for to see its header.
 const FIRST_HEADER_LEN: u64 = 1 << 18;
@@ -53,25 +53,25 @@ const FIRST_HEADER_LEN: u64 = 1 << 18;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum DownloadEvent<'a> {
-    /// What is going to be loaded; comes before the first large file.
+    /// What is going to be downloaded; comes before the first large file.
     Begin {
-        /// The model, at the commit that is loaded.
+        /// The model, at the commit that is downloaded.
         id: &'a HubId,
         /// Files that are missing.
         n_files: usize,
         /// Their bytes.
         n_bytes: u64,
     },
-    /// Bytes that are there, of all missing files together.
+    /// Progress over all missing files together.
     Bytes {
-        /// The file that is being loaded.
+        /// The file that is being downloaded.
         name: &'a str,
-        /// Bytes loaded.
+        /// Bytes downloaded.
         n_done: u64,
         /// Bytes altogether.
         n_bytes: u64,
     },
-    /// Another process is loading this file; its end is waited for.
+    /// Another process is downloading this file; this one waits for it.
     Waiting {
         /// The file.
         name: &'a str,
@@ -80,7 +80,7 @@ pub enum DownloadEvent<'a> {
     Done,
 }
 
-/// Called with what happens; an error from it ends the loading, and what was loaded is kept.
+/// Called with what happens; an error from it ends the download, and what was downloaded is kept.
 pub type Watch<'w> = &'w mut dyn FnMut(DownloadEvent<'_>) -> Result<()>;
 
 /// A model of the hub that is complete on disk.
@@ -111,14 +111,14 @@ pub fn cached(settings: &HubSettings, id: &HubId) -> Result<Option<Snapshot>> {
 /// Whether a snapshot has everything that its family needs.
 fn complete(snapshot: &Path) -> Result<bool> {
     let files = files_of(snapshot);
-    // Python's library loads file by file: without its configuration a tokenizer would fill prompts up wrongly.
+    // Python's library downloads file by file: without its configuration a tokenizer would fill prompts up wrongly.
     if !files.contains(INDEX) || !files.contains("tokenizer/tokenizer_config.json") {
         return Ok(false);
     }
     Ok(choose(&files, family(snapshot)?).is_ok())
 }
 
-/// The model in the cache, loaded from the hub as far as it isn't there.
+/// The model in the cache; what is missing there is downloaded from the hub.
 ///
 /// # Errors
 /// [`Error::Weights`] when the hub doesn't give it or it can't be drawn with, [`Error::Network`] when the transfer fails,
@@ -131,7 +131,7 @@ pub fn fetch(settings: &HubSettings, id: &HubId, watch: Watch<'_>) -> Result<Sna
         let cache = settings.cache()?.display().to_string();
         return Err(Error::weights(
             id.to_string(),
-            format!("is not complete in {cache}, and HF_HUB_OFFLINE forbids to load it"),
+            format!("is not complete in {cache}, and HF_HUB_OFFLINE forbids downloading it"),
         )
         .with_hint(format!(
             "where there is a network: visualize models pull {id}"
@@ -140,24 +140,24 @@ pub fn fetch(settings: &HubSettings, id: &HubId, watch: Watch<'_>) -> Result<Sna
     Download::new(settings, id)?.run(watch)
 }
 
-/// What can be known of a model without loading it: configurations and headers, a few megabytes; and the bytes that
-/// [`fetch`] would load. Nothing is written.
+/// What can be known of a model without downloading it: configurations and headers, a few megabytes; and the bytes that
+/// [`fetch`] would download. Nothing is written.
 ///
 /// # Errors
 /// As [`fetch`].
-pub fn peek(settings: &HubSettings, id: &HubId) -> Result<(Outline, u64)> {
+pub fn peek(settings: &HubSettings, id: &HubId) -> Result<(HeadersOnly, u64)> {
     if settings.is_offline {
-        let reason = "is not in the cache, and HF_HUB_OFFLINE forbids to ask the hub";
+        let reason = "is not in the cache, and HF_HUB_OFFLINE forbids asking the hub";
         return Err(Error::weights(id.to_string(), reason));
     }
-    Download::new(settings, id)?.outline()
+    Download::new(settings, id)?.headers_only()
 }
 
 fn family(snapshot: &Path) -> Result<Family> {
     Family::of(&ModelFolder::Snapshot(snapshot.to_owned()).config(INDEX)?)
 }
 
-/// A model that is being loaded.
+/// A model that is being downloaded.
 struct Download<'a> {
     client: Client<'a>,
     id: &'a HubId,
@@ -166,7 +166,7 @@ struct Download<'a> {
     repository: CachedRepository,
 }
 
-/// A file that is to be loaded.
+/// A file that is to be downloaded.
 struct Wanted {
     name: String,
     url: String,
@@ -192,12 +192,12 @@ impl<'a> Download<'a> {
             return Err(self.no_pipeline());
         }
         let index = self.wanted([INDEX.to_owned()])?;
-        self.load(&index, &mut |_| Ok(()))?;
+        self.download(&index, &mut |_| Ok(()))?;
         let snapshot = self.repository.snapshot(&self.commit);
         let needed =
             choose(&self.files, family(&snapshot)?).map_err(|unusable| self.unusable(unusable))?;
         let wanted = self.wanted(needed)?;
-        self.load(&wanted, watch)?;
+        self.download(&wanted, watch)?;
         // Only now: a revision that is known has all of its files.
         self.repository
             .set_commit(self.id.revision(), &self.commit)?;
@@ -207,18 +207,18 @@ impl<'a> Download<'a> {
         })
     }
 
-    fn outline(&self) -> Result<(Outline, u64)> {
+    fn headers_only(&self) -> Result<(HeadersOnly, u64)> {
         if !self.files.contains(INDEX) {
             return Err(self.no_pipeline());
         }
         let url = |name: &str| self.client.url(self.id, &self.commit, name);
         let text = |name: &str| self.client.start_of(&url(name), MAX_CONFIG_LEN, self.id);
-        let mut outline = Outline {
+        let mut found = HeadersOnly {
             name: self.id.at(&self.commit).to_string(),
             texts: [(INDEX.to_owned(), text(INDEX)?)].into(),
             weights: BTreeMap::new(),
         };
-        let index = ModelFolder::Outline(Arc::new(outline.clone())).config(INDEX)?;
+        let index = ModelFolder::HeadersOnly(Arc::new(found.clone())).config(INDEX)?;
         let needed =
             choose(&self.files, Family::of(&index)?).map_err(|unusable| self.unusable(unusable))?;
         let mut n_bytes = 0u64;
@@ -227,12 +227,12 @@ impl<'a> Download<'a> {
             n_bytes = n_bytes.saturating_add(metadata.n_bytes);
             if name.ends_with(".safetensors") {
                 let file = self.header(name, &metadata)?;
-                outline.weights.insert(name.clone(), Arc::new(file));
+                found.weights.insert(name.clone(), Arc::new(file));
             } else if !name.starts_with("tokenizer") {
-                outline.texts.insert(name.clone(), text(name)?);
+                found.texts.insert(name.clone(), text(name)?);
             }
         }
-        Ok((outline, n_bytes))
+        Ok((found, n_bytes))
     }
 
     /// A weight file's header. Most are shorter than what is asked for first.
@@ -244,7 +244,7 @@ impl<'a> Download<'a> {
         if end > start.len() as u64 {
             start = self.client.start_of(&url, end, self.id)?;
         }
-        SafetensorsFile::outline(&path, &start, metadata.n_bytes)
+        SafetensorsFile::headers_only(&path, &start, metadata.n_bytes)
     }
 
     /// Those of `names` that the snapshot lacks.
@@ -266,7 +266,7 @@ impl<'a> Download<'a> {
             .collect()
     }
 
-    fn load(&self, wanted: &[Wanted], watch: Watch<'_>) -> Result<()> {
+    fn download(&self, wanted: &[Wanted], watch: Watch<'_>) -> Result<()> {
         let n_bytes = wanted
             .iter()
             .try_fold(0u64, |sum, file| sum.checked_add(file.metadata.n_bytes))
@@ -293,14 +293,14 @@ impl<'a> Download<'a> {
                     },
                 })
             };
-            self.load_file(file, &mut tell)?;
+            self.download_file(file, &mut tell)?;
             n_before += file.metadata.n_bytes;
         }
         watch(DownloadEvent::Done)
     }
 
-    /// `tell` hears whether another process is waited for, and how many bytes are there.
-    fn load_file(
+    /// `tell` is called with whether another process is waited for, and with the bytes that are there.
+    fn download_file(
         &self,
         file: &Wanted,
         tell: &mut dyn FnMut(bool, u64) -> Result<()>,

@@ -146,7 +146,7 @@ impl Transfer<'_> {
             self.metadata.n_bytes
         );
         Error::network(self.url, reason)
-            .with_hint("what was loaded is kept; the same command continues there")
+            .with_hint("what was downloaded is kept; the same command resumes there")
     }
 }
 

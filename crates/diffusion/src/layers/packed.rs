@@ -5,7 +5,7 @@ use candle_core::{
 };
 use kernels::{Isa, Method};
 
-use super::{Around, Joined, LayerNorm};
+use super::{Concat, Fusion, LayerNorm};
 use crate::ops;
 
 /// How an attention is computed.
@@ -39,17 +39,10 @@ pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: Heads) -> TensorResu
         n_heads,
         head_width,
     };
-    let mut out = kernels::unwritten(q.elem_count());
     let scale = (head_width as f64).powf(-0.5) as f32;
     let values = (Values::of(&q)?, Values::of(&k)?, Values::of(&v)?);
-    kernels::attention(
-        method.isa(),
-        shape,
-        (&values.0, &values.1, &values.2),
-        scale,
-        causal,
-        &mut out,
-    );
+    let qkv: (&[f32], &[f32], &[f32]) = (&values.0, &values.1, &values.2);
+    let out = kernels::attention(method.isa(), shape, qkv, scale, causal);
     Tensor::from_vec(out, (batch, n_queries, width), &Device::Cpu)
 }
 
@@ -77,13 +70,7 @@ fn transposed(x: &Tensor, residual: Option<&Tensor>) -> TensorResult<Tensor> {
     let residual = residual.map(Tensor::contiguous).transpose()?;
     let (batch, rows, columns) = x.dims3()?;
     let residual = Values::of_option(residual.as_ref())?;
-    let mut out = kernels::unwritten(x.elem_count());
-    kernels::transpose(
-        (rows, columns),
-        &Values::of(&x)?,
-        residual.as_deref(),
-        &mut out,
-    );
+    let out = kernels::transpose((rows, columns), &Values::of(&x)?, residual.as_deref());
     Tensor::from_vec(out, (batch, columns, rows), &Device::Cpu)
 }
 
@@ -94,8 +81,10 @@ pub fn pixel_shuffle(x: &Tensor, side: usize) -> TensorResult<Tensor> {
         return candle_nn::ops::pixel_shuffle(x, side);
     }
     let x = x.contiguous()?;
-    let mut out = kernels::unwritten(x.elem_count());
-    kernels::pixel_shuffle(side, (height, width), &Values::of(&x)?, &mut out);
+    if side == 0 || !channels.is_multiple_of(side * side) {
+        candle_core::bail!("{channels} channels don't fill squares of {side} x {side} pixels");
+    }
+    let out = kernels::pixel_shuffle(side, (height, width), &Values::of(&x)?);
     let shape = (batch, channels / (side * side), height * side, width * side);
     Tensor::from_vec(out, shape, &Device::Cpu)
 }
@@ -223,8 +212,8 @@ fn pack_linear(
 
 pub(super) fn run_conv(
     conv: &PackedConv,
-    x: Joined<'_>,
-    around: Around<'_>,
+    x: Concat<'_>,
+    fusion: Fusion<'_>,
 ) -> TensorResult<Tensor> {
     let made;
     let conv = match conv {
@@ -245,8 +234,8 @@ pub(super) fn run_conv(
     };
     let first = x.first.contiguous()?;
     let second = x.second.map(Tensor::contiguous).transpose()?;
-    let channel_bias = around.channel_bias.map(Tensor::contiguous).transpose()?;
-    let residual = around.residual.map(Tensor::contiguous).transpose()?;
+    let channel_bias = fusion.channel_bias.map(Tensor::contiguous).transpose()?;
+    let residual = fusion.residual.map(Tensor::contiguous).transpose()?;
 
     let mut shape = shape_of(&first)?;
     if let Some(second) = &second {
@@ -257,32 +246,30 @@ pub(super) fn run_conv(
         second: second.as_deref().unwrap_or_default(),
         ..kernels::Input::plain(&first, shape)
     };
-    let norm = around.norm.and_then(|norm| norm.kernel.as_ref());
-    let computed = match around.affine {
+    let norm = fusion.norm.and_then(|norm| norm.kernel.as_ref());
+    let computed = match fusion.affine {
         Some(_) => None,
         None => {
             norm.map(|norm| norm.affine(&kernels::channel_sums(Isa::best(), &input), shape.plane()))
         }
     };
-    let known = around.affine.map(|affine| affine.0.as_slice());
+    let known = fusion.affine.map(|affine| affine.0.as_slice());
     let input = kernels::Input {
         affine: known.or(computed.as_deref()),
-        silu: around.affine.is_some() || around.norm.is_some(),
+        silu: fusion.affine.is_some() || fusion.norm.is_some(),
         ..input
     };
     let (channel_bias, residual) = (
         Values::of_option(channel_bias.as_ref())?,
         Values::of_option(residual.as_ref())?,
     );
-    let extras = kernels::Extras {
+    let epilogue = kernels::Epilogue {
         channel_bias: channel_bias.as_deref(),
         residual: residual.as_deref(),
-        relu: around.relu,
-        sums: false,
+        relu: fusion.relu,
     };
     let shape = conv.shape().output(shape);
-    let mut out = kernels::unwritten(shape.len());
-    conv.forward(&input, &extras, &mut out);
+    let out = conv.forward(&input, &epilogue);
     Tensor::from_vec(
         out,
         (shape.batch, shape.channels, shape.height, shape.width),
@@ -326,10 +313,9 @@ pub(super) fn run_linear(
     if let Some(last) = shape.last_mut() {
         *last = linear.width_out();
     }
-    let mut out = kernels::unwritten(shape.iter().product());
     let residual = Values::of_option(residual.as_ref())?;
     let norm = norm.and_then(|norm| norm.kernel.as_ref());
-    linear.forward(&Values::of(&x)?, norm, residual.as_deref(), &mut out);
+    let out = linear.forward(&Values::of(&x)?, norm, residual.as_deref());
     Tensor::from_vec(out, shape, &Device::Cpu)
 }
 

@@ -1,7 +1,7 @@
 use common::{Error, Result};
 use serde::Deserialize;
 
-use super::prediction::{Bounds, Prediction};
+use super::prediction::{Prediction, Thresholding};
 use crate::model::ConfigFile;
 
 /// The algorithms, by diffusers' class names.
@@ -23,19 +23,34 @@ pub enum Kind {
     Lcm,
 }
 
-/// Class names of the files, short names of the command line.
-const KINDS: [(Kind, &str, &str); 7] = [
-    (Kind::Ddim, "DDIMScheduler", "ddim"),
-    (Kind::Pndm, "PNDMScheduler", "pndm"),
-    (Kind::Euler, "EulerDiscreteScheduler", "euler"),
+/// The algorithms by the class names of the files.
+const CLASSES: [(&str, Kind); 7] = [
+    ("DDIMScheduler", Kind::Ddim),
+    ("PNDMScheduler", Kind::Pndm),
+    ("EulerDiscreteScheduler", Kind::Euler),
+    ("EulerAncestralDiscreteScheduler", Kind::EulerAncestral),
+    ("DPMSolverMultistepScheduler", Kind::DpmSolver),
+    ("UniPCMultistepScheduler", Kind::UniPc),
+    ("LCMScheduler", Kind::Lcm),
+];
+
+/// The schedulers by the short names that users give; the first of a kind is the kind's own.
+const CHOICES: [(&str, Choice); 12] = [
+    ("ddim", Choice::of(Kind::Ddim)),
+    ("pndm", Choice::of(Kind::Pndm)),
+    ("euler", Choice::of(Kind::Euler)),
+    ("euler_karras", Choice::of(Kind::Euler).karras()),
+    ("euler_a", Choice::of(Kind::EulerAncestral)),
+    ("dpmpp_2m", Choice::of(Kind::DpmSolver)),
+    ("dpmpp_2m_karras", Choice::of(Kind::DpmSolver).karras()),
+    ("dpmpp_2m_sde", Choice::of(Kind::DpmSolver).sde()),
     (
-        Kind::EulerAncestral,
-        "EulerAncestralDiscreteScheduler",
-        "euler_a",
+        "dpmpp_2m_sde_karras",
+        Choice::of(Kind::DpmSolver).sde().karras(),
     ),
-    (Kind::DpmSolver, "DPMSolverMultistepScheduler", "dpmpp_2m"),
-    (Kind::UniPc, "UniPCMultistepScheduler", "unipc"),
-    (Kind::Lcm, "LCMScheduler", "lcm"),
+    ("unipc", Choice::of(Kind::UniPc)),
+    ("unipc_karras", Choice::of(Kind::UniPc).karras()),
+    ("lcm", Choice::of(Kind::Lcm)),
 ];
 
 /// How timesteps are spread over the training schedule (Lin et al. 2023, arXiv 2305.08891, table 2).
@@ -83,24 +98,24 @@ pub enum DpmAlgorithm {
     Noise,
     /// Of the predicted picture (arXiv 2211.01095).
     #[serde(rename = "dpmsolver++", alias = "deis")]
-    Picture,
+    Data,
     /// Of the predicted noise, with fresh noise at every step.
     #[serde(rename = "sde-dpmsolver")]
     NoiseSde,
     /// Of the predicted picture, with fresh noise at every step.
     #[serde(rename = "sde-dpmsolver++")]
-    PictureSde,
+    DataSde,
 }
 
 impl DpmAlgorithm {
     /// Whether every step wants fresh noise.
     pub fn is_stochastic(self) -> bool {
-        matches!(self, Self::NoiseSde | Self::PictureSde)
+        matches!(self, Self::NoiseSde | Self::DataSde)
     }
 
     /// Whether the picture is integrated, and not the noise.
-    pub fn is_on_pictures(self) -> bool {
-        matches!(self, Self::Picture | Self::PictureSde)
+    pub fn predicts_x0(self) -> bool {
+        matches!(self, Self::Data | Self::DataSde)
     }
 }
 
@@ -128,7 +143,7 @@ pub struct SchedulerConfig {
     /// Added to every timestep of leading spacing.
     pub steps_offset: usize,
     /// How the predicted picture's values are bounded.
-    pub bounds: Bounds,
+    pub thresholding: Thresholding,
     /// Whether the last step ends at no noise at all, or at the first training step's.
     pub set_alpha_to_one: bool,
     /// How sigmas are spread.
@@ -146,7 +161,7 @@ pub struct SchedulerConfig {
     /// What DPM-Solver integrates.
     pub algorithm: DpmAlgorithm,
     /// Whether UniPC works on predicted pictures, and not on predicted noise.
-    pub predicts_pictures: bool,
+    pub predicts_x0: bool,
     /// Whether PNDM begins with linear multistep steps, and not with Runge-Kutta steps.
     pub skip_prk_steps: bool,
     /// Order of the multistep solvers.
@@ -170,13 +185,13 @@ pub struct SchedulerConfig {
 impl Kind {
     /// The short name, such as `euler_a`.
     pub fn name(self) -> &'static str {
-        let row = KINDS.iter().find(|(kind, ..)| *kind == self);
-        row.map_or("", |(_, _, name)| name)
+        let row = CHOICES.iter().find(|(_, choice)| choice.kind == self);
+        row.map_or("", |(name, _)| name)
     }
 
     pub(super) fn of_class(class: &str) -> Option<Self> {
-        let row = KINDS.iter().find(|(_, name, _)| *name == class);
-        row.map(|(kind, ..)| *kind)
+        let row = CLASSES.iter().find(|(name, _)| *name == class);
+        row.map(|(_, kind)| *kind)
     }
 
     /// Keys that change what the class computes and that no supported family sets, with the one value that is supported.
@@ -205,47 +220,55 @@ pub struct Choice {
     is_sde: bool,
 }
 
+impl Choice {
+    const fn of(kind: Kind) -> Self {
+        Self {
+            kind,
+            is_karras: false,
+            is_sde: false,
+        }
+    }
+
+    const fn karras(self) -> Self {
+        Self {
+            is_karras: true,
+            ..self
+        }
+    }
+
+    const fn sde(self) -> Self {
+        Self {
+            is_sde: true,
+            ..self
+        }
+    }
+}
+
 impl std::str::FromStr for Choice {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let wrong = || Error::Config {
+        let row = CHOICES.iter().find(|(name, _)| *name == text);
+        let row = row.ok_or_else(|| Error::Config {
             name: "scheduler",
             value: text.to_owned(),
             allowed: format!("use one of {}", SchedulerConfig::NAMES.join(", ")),
-        };
-        if !SchedulerConfig::NAMES.contains(&text) {
-            return Err(wrong());
-        }
-        let name = text.trim_end_matches("_karras");
-        let is_sde = name.ends_with("_sde");
-        let name = name.trim_end_matches("_sde");
-        let row = KINDS.iter().find(|(_, _, short)| *short == name);
-        let (kind, ..) = row.ok_or_else(wrong)?;
-        Ok(Self {
-            kind: *kind,
-            is_karras: text.ends_with("_karras"),
-            is_sde,
-        })
+        });
+        row.map(|(_, choice)| *choice)
     }
 }
 
 impl SchedulerConfig {
     /// Short names of the schedulers.
-    pub const NAMES: [&'static str; 12] = [
-        "ddim",
-        "pndm",
-        "euler",
-        "euler_karras",
-        "euler_a",
-        "dpmpp_2m",
-        "dpmpp_2m_karras",
-        "dpmpp_2m_sde",
-        "dpmpp_2m_sde_karras",
-        "unipc",
-        "unipc_karras",
-        "lcm",
-    ];
+    pub const NAMES: [&'static str; CHOICES.len()] = {
+        let mut names = [""; CHOICES.len()];
+        let mut idx = 0;
+        while idx < names.len() {
+            names[idx] = CHOICES[idx].0;
+            idx += 1;
+        }
+        names
+    };
 
     /// What a short name says beside the class.
     pub(super) fn apply(&mut self, choice: Choice, file: &ConfigFile) {
@@ -256,8 +279,8 @@ impl SchedulerConfig {
             self.sigma_spacing = SigmaSpacing::Timesteps;
         }
         self.algorithm = match choice.is_sde {
-            true => DpmAlgorithm::PictureSde,
-            false => DpmAlgorithm::Picture,
+            true => DpmAlgorithm::DataSde,
+            false => DpmAlgorithm::Data,
         };
     }
 
@@ -290,7 +313,7 @@ impl SchedulerConfig {
                 self.solver_order
             ));
         }
-        if !self.algorithm.is_on_pictures() && self.final_sigma == FinalSigma::Zero {
+        if !self.algorithm.predicts_x0() && self.final_sigma == FinalSigma::Zero {
             return wrong(
                 "algorithm_type dpmsolver and sde-dpmsolver need final_sigmas_type = sigma_min",
             );
@@ -308,7 +331,7 @@ impl SchedulerConfig {
             ));
         }
         let ends_at_zero = self.final_sigma == FinalSigma::Zero;
-        if ends_at_zero && !self.predicts_pictures {
+        if ends_at_zero && !self.predicts_x0 {
             return wrong("predict_x0 = false needs final_sigmas_type = sigma_min");
         }
         if ends_at_zero && !self.lower_order_final && self.solver_order > 1 {

@@ -2,7 +2,7 @@ use candle_core::{Result as TensorResult, Tensor};
 use common::Result;
 
 use super::config::SchedulerConfig;
-use super::prediction::{Bounds, Prediction};
+use super::prediction::{Prediction, Thresholding};
 use super::schedule::{AlphaTable, discrete_timesteps};
 use super::{Scheduler, Step, at};
 
@@ -13,7 +13,7 @@ pub struct Ddim {
     timesteps: Vec<f64>,
     timestep_ratio: f64,
     prediction: Prediction,
-    bounds: Bounds,
+    thresholding: Thresholding,
 }
 
 impl Ddim {
@@ -24,7 +24,7 @@ impl Ddim {
             timesteps: discrete_timesteps(config, n_steps),
             timestep_ratio: (config.num_train_timesteps / n_steps) as f64,
             prediction: config.prediction,
-            bounds: config.bounds,
+            thresholding: config.thresholding,
         })
     }
 }
@@ -42,14 +42,14 @@ impl Scheduler for Ddim {
         _noise: Option<&Tensor>,
     ) -> TensorResult<Step> {
         let timestep = at(&self.timesteps, call_idx);
-        let from = self.alphas.mix(timestep);
-        let to = self.alphas.mix(timestep - self.timestep_ratio);
-        let picture = self.prediction.picture(prediction, latents, from)?;
-        let picture = self.bounds.apply(&picture)?;
+        let from = self.alphas.level(timestep);
+        let to = self.alphas.level(timestep - self.timestep_ratio);
+        let picture = self.prediction.denoised(prediction, latents, from)?;
+        let picture = self.thresholding.apply(&picture)?;
         let noise = self.prediction.noise(prediction, latents, from)?;
         Ok(Step {
             latents: to.sample(&picture, &noise)?,
-            foreseen: Some(picture),
+            denoised: Some(picture),
         })
     }
 }

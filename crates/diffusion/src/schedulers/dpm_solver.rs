@@ -2,7 +2,7 @@ use candle_core::{Result as TensorResult, Tensor};
 use common::Result;
 
 use super::config::{DpmAlgorithm, FinalSigma, SchedulerConfig};
-use super::prediction::{Bounds, Mix, Prediction};
+use super::prediction::{AlphaSigma, Prediction, Thresholding};
 use super::sigmas::SigmaRun;
 use super::{Scheduler, Step, at, required, weighted_sum};
 
@@ -15,13 +15,13 @@ const SHORT_RUN: usize = 15;
 pub struct DpmSolver {
     run: SigmaRun,
     prediction: Prediction,
-    bounds: Bounds,
+    thresholding: Thresholding,
     algorithm: DpmAlgorithm,
     order: usize,
     is_heun: bool,
     is_short: bool,
     last_is_first_order: bool,
-    /// What was foreseen at the calls before, of the kind that is integrated, newest last.
+    /// Converted predictions of the calls before, newest last.
     history: Vec<Tensor>,
 }
 
@@ -33,7 +33,7 @@ impl DpmSolver {
         Ok(Self {
             run,
             prediction: config.prediction,
-            bounds: config.bounds,
+            thresholding: config.thresholding,
             algorithm: config.algorithm,
             order: config.solver_order,
             is_heun: config.solver_type == "heun",
@@ -45,18 +45,18 @@ impl DpmSolver {
         })
     }
 
-    /// The picture or the noise that is integrated.
-    fn foreseen(&self, out: &Tensor, latents: &Tensor, mix: Mix) -> TensorResult<Tensor> {
-        if self.algorithm.is_on_pictures() {
-            let picture = self.prediction.picture(out, latents, mix)?;
-            return self.bounds.apply(&picture);
+    /// A prediction as what is integrated: the denoised latents or the noise.
+    fn converted(&self, out: &Tensor, latents: &Tensor, level: AlphaSigma) -> TensorResult<Tensor> {
+        if self.algorithm.predicts_x0() {
+            let picture = self.prediction.denoised(out, latents, level)?;
+            return self.thresholding.apply(&picture);
         }
-        let noise = self.prediction.noise(out, latents, mix)?;
-        if self.bounds == Bounds::None {
+        let noise = self.prediction.noise(out, latents, level)?;
+        if self.thresholding == Thresholding::None {
             return Ok(noise);
         }
-        let picture = Prediction::Epsilon.picture(&noise, latents, mix)?;
-        mix.noise(latents, &self.bounds.apply(&picture)?)
+        let picture = Prediction::Epsilon.denoised(&noise, latents, level)?;
+        level.noise(latents, &self.thresholding.apply(&picture)?)
     }
 
     /// Order of the step after a call.
@@ -70,11 +70,11 @@ impl DpmSolver {
         most.min(self.order).min(call_idx + 1)
     }
 
-    /// What was foreseen and its first `order - 1` difference quotients, in units of the step `h` ahead.
+    /// The newest converted prediction and its first `order - 1` difference quotients, in units of the step `h` ahead.
     fn differences(&self, call_idx: usize, order: usize, h: f64) -> TensorResult<Vec<Tensor>> {
         // Length of the step that ended at a call, relative to the one ahead.
         let ratio = |idx: usize| {
-            let lambda = |idx: usize| Mix::of_sigma(at(&self.run.sigmas, idx)).lambda();
+            let lambda = |idx: usize| AlphaSigma::of_sigma(at(&self.run.sigmas, idx)).lambda();
             (lambda(idx) - lambda(idx.saturating_sub(1))) / h
         };
         let newest_first: Vec<&Tensor> = self.history.iter().rev().take(order).collect();
@@ -97,11 +97,11 @@ impl DpmSolver {
     }
 
     /// The step from one noise level to the next, as factors.
-    fn factors(&self, from: Mix, to: Mix, order: usize) -> Factors {
+    fn factors(&self, from: AlphaSigma, to: AlphaSigma, order: usize) -> Factors {
         let h = to.lambda() - from.lambda(); // infinite where the last sigma is 0
         let (latents, scale, k) = match self.algorithm {
-            DpmAlgorithm::Picture => (to.sigma / from.sigma, to.alpha, -h),
-            DpmAlgorithm::PictureSde => (to.sigma / from.sigma * (-h).exp(), to.alpha, -2.0 * h),
+            DpmAlgorithm::Data => (to.sigma / from.sigma, to.alpha, -h),
+            DpmAlgorithm::DataSde => (to.sigma / from.sigma * (-h).exp(), to.alpha, -2.0 * h),
             DpmAlgorithm::Noise => (to.alpha / from.alpha, to.sigma, h),
             DpmAlgorithm::NoiseSde => (to.alpha / from.alpha, 2.0 * to.sigma, h),
         };
@@ -115,9 +115,9 @@ impl DpmSolver {
             latents,
             differences: [-scale * grown, scale * first, scale * second],
             noise: match self.algorithm {
-                DpmAlgorithm::PictureSde => to.sigma * (-grown).max(0.0).sqrt(),
+                DpmAlgorithm::DataSde => to.sigma * (-grown).max(0.0).sqrt(),
                 DpmAlgorithm::NoiseSde => to.sigma * (2.0 * h).exp_m1().max(0.0).sqrt(),
-                DpmAlgorithm::Picture | DpmAlgorithm::Noise => 0.0,
+                DpmAlgorithm::Data | DpmAlgorithm::Noise => 0.0,
             },
         }
     }
@@ -150,10 +150,10 @@ impl Scheduler for DpmSolver {
         call_idx: usize,
         noise: Option<&Tensor>,
     ) -> TensorResult<Step> {
-        let from = Mix::of_sigma(at(&self.run.sigmas, call_idx));
-        let to = Mix::of_sigma(at(&self.run.sigmas, call_idx + 1));
-        let foreseen = self.foreseen(prediction, latents, from)?;
-        self.history.push(foreseen.clone());
+        let from = AlphaSigma::of_sigma(at(&self.run.sigmas, call_idx));
+        let to = AlphaSigma::of_sigma(at(&self.run.sigmas, call_idx + 1));
+        let converted = self.converted(prediction, latents, from)?;
+        self.history.push(converted.clone());
         if self.history.len() > self.order {
             self.history.remove(0);
         }
@@ -167,7 +167,7 @@ impl Scheduler for DpmSolver {
         }
         Ok(Step {
             latents: next,
-            foreseen: self.algorithm.is_on_pictures().then_some(foreseen),
+            denoised: self.algorithm.predicts_x0().then_some(converted),
         })
     }
 }

@@ -83,10 +83,10 @@ impl Scheduler for Euler {
         let (from, to) = (at(sigmas, call_idx), at(sigmas, call_idx + 1));
         let picture = self
             .prediction
-            .picture_of_exploded(prediction, latents, from)?;
+            .denoised_from_sigma(prediction, latents, from)?;
         Ok(Step {
             latents: euler_step(latents, &picture, from, to)?,
-            foreseen: Some(picture),
+            denoised: Some(picture),
         })
     }
 }

@@ -60,7 +60,7 @@ impl Scheduler for EulerAncestral {
         let (from, to) = (at(sigmas, call_idx), at(sigmas, call_idx + 1));
         let picture = self
             .prediction
-            .picture_of_exploded(prediction, latents, from)?;
+            .denoised_from_sigma(prediction, latents, from)?;
         let sigma_up = (to.powi(2) * (from.powi(2) - to.powi(2)) / from.powi(2))
             .max(0.0)
             .sqrt();
@@ -71,7 +71,7 @@ impl Scheduler for EulerAncestral {
         }
         Ok(Step {
             latents,
-            foreseen: Some(picture),
+            denoised: Some(picture),
         })
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::config::{
     Choice, DpmAlgorithm, FinalSigma, Kind, SchedulerConfig, SigmaSpacing, Spacing,
 };
-use super::prediction::{Bounds, Prediction};
+use super::prediction::{Prediction, Thresholding};
 use crate::model::ConfigFile;
 
 impl SchedulerConfig {
@@ -85,7 +85,7 @@ impl Fields<'_> {
             prediction: self.or("prediction_type", Prediction::Epsilon)?,
             spacing: self.or("timestep_spacing", spacing)?,
             steps_offset: self.or("steps_offset", 0)?,
-            bounds: self.bounds(kind)?,
+            thresholding: self.thresholding(kind)?,
             set_alpha_to_one: self.or("set_alpha_to_one", kind != Kind::Pndm)?,
             sigma_spacing: self.sigma_spacing(kind)?,
             is_log_linear: self.is_log_linear(kind)?,
@@ -95,10 +95,10 @@ impl Fields<'_> {
             sigma_min: self.or("sigma_min", None)?,
             sigma_max: self.or("sigma_max", None)?,
             algorithm: match kind {
-                Kind::DpmSolver => self.or("algorithm_type", DpmAlgorithm::Picture)?,
-                _ => DpmAlgorithm::Picture,
+                Kind::DpmSolver => self.or("algorithm_type", DpmAlgorithm::Data)?,
+                _ => DpmAlgorithm::Data,
             },
-            predicts_pictures: self.or("predict_x0", true)?,
+            predicts_x0: self.or("predict_x0", true)?,
             skip_prk_steps: self.or("skip_prk_steps", false)?,
             solver_order: self.or("solver_order", 2)?,
             solver_type: self.solver_type(kind)?,
@@ -112,18 +112,18 @@ impl Fields<'_> {
     }
 
     /// Dynamic thresholding wins over clipping; not every class knows both.
-    fn bounds(&self, kind: Kind) -> Result<Bounds> {
+    fn thresholding(&self, kind: Kind) -> Result<Thresholding> {
         let is_clipping = matches!(kind, Kind::Ddim | Kind::Lcm);
         let is_thresholding = is_clipping || matches!(kind, Kind::DpmSolver | Kind::UniPc);
         Ok(if is_thresholding && self.or("thresholding", false)? {
-            Bounds::Dynamic {
+            Thresholding::Dynamic {
                 ratio: self.or("dynamic_thresholding_ratio", 0.995)?,
                 max: self.or("sample_max_value", 1.0)?,
             }
         } else if is_clipping && self.or("clip_sample", kind == Kind::Ddim)? {
-            Bounds::Clip(self.or("clip_sample_range", 1.0)?)
+            Thresholding::Clip(self.or("clip_sample_range", 1.0)?)
         } else {
-            Bounds::None
+            Thresholding::None
         })
     }
 

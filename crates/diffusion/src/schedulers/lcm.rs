@@ -2,7 +2,7 @@ use candle_core::{Result as TensorResult, Tensor};
 use common::Result;
 
 use super::config::SchedulerConfig;
-use super::prediction::{Bounds, Prediction};
+use super::prediction::{Prediction, Thresholding};
 use super::schedule::AlphaTable;
 use super::{Scheduler, Step, at, required};
 
@@ -16,7 +16,7 @@ pub struct Lcm {
     timesteps: Vec<f64>,
     timestep_scaling: f64,
     prediction: Prediction,
-    bounds: Bounds,
+    thresholding: Thresholding,
 }
 
 impl Lcm {
@@ -33,7 +33,7 @@ impl Lcm {
             timesteps: timesteps.collect(),
             timestep_scaling: config.timestep_scaling,
             prediction: config.prediction,
-            bounds: config.bounds,
+            thresholding: config.thresholding,
         })
     }
 }
@@ -55,9 +55,9 @@ impl Scheduler for Lcm {
         noise: Option<&Tensor>,
     ) -> TensorResult<Step> {
         let timestep = at(&self.timesteps, call_idx);
-        let mix = self.alphas.mix(timestep);
-        let picture = self.prediction.picture(prediction, latents, mix)?;
-        let picture = self.bounds.apply(&picture)?;
+        let level = self.alphas.level(timestep);
+        let picture = self.prediction.denoised(prediction, latents, level)?;
+        let picture = self.thresholding.apply(&picture)?;
         // Near the picture's end, the network's answer counts less and the latents more.
         let scaled = timestep * self.timestep_scaling;
         let c_skip = SIGMA_DATA.powi(2) / (scaled.powi(2) + SIGMA_DATA.powi(2));
@@ -65,14 +65,14 @@ impl Scheduler for Lcm {
         let picture = ((picture * c_out)? + (latents * c_skip)?)?;
         let latents = match self.needs_noise(call_idx) {
             true => {
-                let next = self.alphas.mix(at(&self.timesteps, call_idx + 1));
+                let next = self.alphas.level(at(&self.timesteps, call_idx + 1));
                 next.sample(&picture, required(noise)?)?
             }
             false => picture.clone(),
         };
         Ok(Step {
             latents,
-            foreseen: Some(picture),
+            denoised: Some(picture),
         })
     }
 }

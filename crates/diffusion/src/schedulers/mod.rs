@@ -21,20 +21,20 @@ mod unipc;
 use candle_core::{Result as TensorResult, Tensor};
 
 pub use config::{Choice, DpmAlgorithm, FinalSigma, Kind, SchedulerConfig, SigmaSpacing, Spacing};
-pub use prediction::{Bounds, Mix, Prediction};
+pub use prediction::{AlphaSigma, Prediction, Thresholding};
 
 use common::{Error, Result};
 
-/// Most steps of a run.
-pub const MAX_STEPS: usize = 1000;
+/// Most denoising steps of a frame.
+pub const MAX_STEPS: u32 = 1000;
 
 /// What a step returns.
 #[derive(Clone, Debug)]
 pub struct Step {
     /// The latents with less noise.
     pub latents: Tensor,
-    /// The picture's latents as they are foreseen now; not every algorithm has a single such guess.
-    pub foreseen: Option<Tensor>,
+    /// The clean latents as the network estimates them at this step ("x0"); not every algorithm forms this estimate.
+    pub denoised: Option<Tensor>,
 }
 
 /// A run of an algorithm.
@@ -43,7 +43,7 @@ pub trait Scheduler {
     /// which for PNDM is larger than the number of steps.
     fn timesteps(&self) -> &[f64];
 
-    /// Noise levels before each call and after the last, for the algorithms that think in them.
+    /// Noise levels before each call and after the last, for the algorithms that are defined by them.
     fn sigmas(&self) -> Option<&[f64]> {
         None
     }
@@ -100,7 +100,7 @@ impl SchedulerConfig {
             Kind::DpmSolver | Kind::UniPc => self.num_train_timesteps - 1,
             _ => self.num_train_timesteps,
         }
-        .min(MAX_STEPS);
+        .min(MAX_STEPS as usize);
         let least = match self.kind {
             Kind::Pndm => pndm::Pndm::min_steps(self),
             _ => 1,

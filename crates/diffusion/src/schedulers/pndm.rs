@@ -75,7 +75,7 @@ impl Pndm {
         let (b, b_previous) = (1.0 - a, 1.0 - a_previous);
         let noise = self
             .prediction
-            .noise(out, latents, self.alphas.mix(timestep.max(0.0)))?;
+            .noise(out, latents, self.alphas.level(timestep.max(0.0)))?;
         let denominator = a * b_previous.sqrt() + (a * b * a_previous).sqrt();
         (latents * (a_previous / a).sqrt())? - (noise * ((a_previous - a) / denominator))?
     }
@@ -185,7 +185,7 @@ impl Scheduler for Pndm {
         };
         Ok(Step {
             latents,
-            foreseen: None,
+            denoised: None,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! What a network's answer says about the picture and the noise in a sample.
+//! What a network's prediction says about the clean latents and the noise in a sample.
 
 use candle_core::{DType, Device, Result as TensorResult, Tensor};
 use serde::Deserialize;
@@ -9,7 +9,7 @@ pub enum Prediction {
     /// The noise.
     #[serde(rename = "epsilon")]
     Epsilon,
-    /// The picture.
+    /// The clean latents.
     #[serde(rename = "sample")]
     Sample,
     /// The velocity (Salimans and Ho 2022, arXiv 2202.00512).
@@ -17,17 +17,17 @@ pub enum Prediction {
     Velocity,
 }
 
-/// Shares of picture and noise in `alpha * picture + sigma * noise`, whose variances add up to 1.
+/// A noise level: the factors of clean latents and noise in `alpha * clean + sigma * noise`, whose squares add up to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Mix {
-    /// Of the picture.
+pub struct AlphaSigma {
+    /// Of the clean latents.
     pub alpha: f64,
     /// Of the noise.
     pub sigma: f64,
 }
 
-impl Mix {
-    /// The shares at a cumulative product of the training schedule.
+impl AlphaSigma {
+    /// The factors at a cumulative product of the training schedule.
     pub fn of_alpha_cumprod(alpha_cumprod: f64) -> Self {
         Self {
             alpha: alpha_cumprod.sqrt(),
@@ -35,7 +35,7 @@ impl Mix {
         }
     }
 
-    /// The shares where noise is `sigma` times as strong as the picture.
+    /// The factors where noise is `sigma` times as strong as the clean latents.
     pub fn of_sigma(sigma: f64) -> Self {
         let alpha = 1.0 / (sigma * sigma + 1.0).sqrt();
         Self {
@@ -49,38 +49,43 @@ impl Mix {
         self.alpha.ln() - self.sigma.ln()
     }
 
-    /// The sample made of a picture and noise.
+    /// The sample made of clean latents and noise.
     pub fn sample(self, picture: &Tensor, noise: &Tensor) -> TensorResult<Tensor> {
         (picture * self.alpha)? + (noise * self.sigma)?
     }
 
-    /// The noise in a sample of this picture.
+    /// The noise in a sample of these clean latents.
     pub fn noise(self, sample: &Tensor, picture: &Tensor) -> TensorResult<Tensor> {
         (sample - (picture * self.alpha)?)? / self.sigma
     }
 }
 
 impl Prediction {
-    /// The picture's latents that follow from a prediction about a sample.
-    pub fn picture(self, out: &Tensor, sample: &Tensor, mix: Mix) -> TensorResult<Tensor> {
+    /// The denoised latents that follow from a prediction about a sample.
+    pub fn denoised(
+        self,
+        out: &Tensor,
+        sample: &Tensor,
+        level: AlphaSigma,
+    ) -> TensorResult<Tensor> {
         match self {
-            Self::Epsilon => (sample - (out * mix.sigma)?)? / mix.alpha,
-            Self::Velocity => (sample * mix.alpha)? - (out * mix.sigma)?,
+            Self::Epsilon => (sample - (out * level.sigma)?)? / level.alpha,
+            Self::Velocity => (sample * level.alpha)? - (out * level.sigma)?,
             Self::Sample => Ok(out.clone()),
         }
     }
 
     /// The noise that follows from a prediction about a sample.
-    pub fn noise(self, out: &Tensor, sample: &Tensor, mix: Mix) -> TensorResult<Tensor> {
+    pub fn noise(self, out: &Tensor, sample: &Tensor, level: AlphaSigma) -> TensorResult<Tensor> {
         match self {
             Self::Epsilon => Ok(out.clone()),
-            Self::Velocity => (out * mix.alpha)? + (sample * mix.sigma)?,
-            Self::Sample => mix.noise(sample, out),
+            Self::Velocity => (out * level.alpha)? + (sample * level.sigma)?,
+            Self::Sample => level.noise(sample, out),
         }
     }
 
-    /// The picture's latents that follow from a prediction about `sample = picture + sigma * noise`.
-    pub fn picture_of_exploded(
+    /// The denoised latents that follow from a prediction about a sample that isn't scaled: `clean + sigma * noise`.
+    pub fn denoised_from_sigma(
         self,
         out: &Tensor,
         sample: &Tensor,
@@ -95,9 +100,9 @@ impl Prediction {
     }
 }
 
-/// How a predicted picture's values are bounded.
+/// How the values of denoised latents are limited.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Bounds {
+pub enum Thresholding {
     /// Not at all.
     None,
     /// Cut off at plus and minus this.
@@ -112,8 +117,8 @@ pub enum Bounds {
     },
 }
 
-impl Bounds {
-    /// The bounded picture, `[b, ...]`.
+impl Thresholding {
+    /// The limited latents, `[b, ...]`.
     pub fn apply(self, picture: &Tensor) -> TensorResult<Tensor> {
         let (ratio, max) = match self {
             Self::None => return Ok(picture.clone()),
@@ -158,12 +163,12 @@ mod tests {
 
     #[test]
     fn only_bright_pictures_are_pulled_in() {
-        let bounds = Bounds::Dynamic {
+        let thresholding = Thresholding::Dynamic {
             ratio: 1.0,
             max: 8.0,
         };
         let pictures = Tensor::new(&[[0.5f32, -0.25], [4.0, -2.0]], &Device::Cpu).unwrap();
-        let bounded: Vec<Vec<f32>> = bounds.apply(&pictures).unwrap().to_vec2().unwrap();
+        let bounded: Vec<Vec<f32>> = thresholding.apply(&pictures).unwrap().to_vec2().unwrap();
         assert_eq!(bounded, [[0.5, -0.25], [1.0, -0.5]]);
     }
 }

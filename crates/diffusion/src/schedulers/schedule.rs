@@ -3,7 +3,7 @@
 use common::{Error, Result};
 
 use super::config::{SchedulerConfig, Spacing};
-use super::prediction::Mix;
+use super::prediction::AlphaSigma;
 
 /// Products of `1 - beta` up to each timestep: how much of the picture's variance is left.
 ///
@@ -113,9 +113,9 @@ impl AlphaTable {
         value.copied().unwrap_or_default()
     }
 
-    /// Shares of picture and noise at a timestep.
-    pub fn mix(&self, timestep: f64) -> Mix {
-        Mix::of_alpha_cumprod(self.at(timestep))
+    /// The noise level of a timestep.
+    pub fn level(&self, timestep: f64) -> AlphaSigma {
+        AlphaSigma::of_alpha_cumprod(self.at(timestep))
     }
 }
 

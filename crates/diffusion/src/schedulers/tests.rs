@@ -38,30 +38,34 @@ fn config(class: &str, more: serde_json::Value) -> SchedulerConfig {
     SchedulerConfig::read(&file, None).unwrap()
 }
 
-/// Shares of picture and noise in the latents before a call.
-fn mix_before(scheduler: &dyn Scheduler, config: &SchedulerConfig, call_idx: usize) -> (Mix, f64) {
+/// The noise level of the latents before a call, and the latents' scale relative to it.
+fn level_before(
+    scheduler: &dyn Scheduler,
+    config: &SchedulerConfig,
+    call_idx: usize,
+) -> (AlphaSigma, f64) {
     match scheduler.sigmas() {
         Some(sigmas) => {
-            let mix = Mix::of_sigma(sigmas[call_idx]);
+            let level = AlphaSigma::of_sigma(sigmas[call_idx]);
             // Euler's latents are `picture + sigma * noise`, the others' have variance 1.
-            let is_exploded = matches!(config.kind, Kind::Euler | Kind::EulerAncestral);
-            (mix, if is_exploded { 1.0 / mix.alpha } else { 1.0 })
+            let is_unscaled = matches!(config.kind, Kind::Euler | Kind::EulerAncestral);
+            (level, if is_unscaled { 1.0 / level.alpha } else { 1.0 })
         }
         None => {
             let timestep = scheduler.timesteps()[call_idx] as usize;
             let alphas = config.alphas_cumprod().unwrap();
-            (Mix::of_alpha_cumprod(alphas[timestep]), 1.0)
+            (AlphaSigma::of_alpha_cumprod(alphas[timestep]), 1.0)
         }
     }
 }
 
-/// Runs from `noise` with the prediction that `picture(mix, sample)` implies.
+/// Runs from `noise` with the prediction that `picture(level, sample)` implies.
 fn run(
     config: &SchedulerConfig,
     n_steps: usize,
     noise: &[f64],
     fresh: &mut dyn FnMut() -> Vec<f64>,
-    picture: &dyn Fn(Mix, f64) -> f64,
+    picture: &dyn Fn(AlphaSigma, f64) -> f64,
 ) -> Vec<f64> {
     let tensor = |values: &[f64]| {
         Tensor::new(values, &Device::Cpu)
@@ -72,18 +76,18 @@ fn run(
     let mut scheduler = config.start(n_steps).unwrap();
     let mut latents = (tensor(noise) * scheduler.init_noise_sigma()).unwrap();
     for call_idx in 0..scheduler.timesteps().len() {
-        let (mix, scale) = mix_before(scheduler.as_ref(), config, call_idx);
+        let (level, scale) = level_before(scheduler.as_ref(), config, call_idx);
         let samples: Vec<f64> = latents.squeeze(0).unwrap().to_vec1().unwrap();
         let predictions: Vec<f64> = samples
             .iter()
             .map(|sample| {
                 let sample = sample / scale;
-                let x = picture(mix, sample);
-                let noise = (sample - mix.alpha * x) / mix.sigma;
+                let x = picture(level, sample);
+                let noise = (sample - level.alpha * x) / level.sigma;
                 match config.prediction {
                     Prediction::Epsilon => noise,
                     Prediction::Sample => x,
-                    Prediction::Velocity => mix.alpha * noise - mix.sigma * x,
+                    Prediction::Velocity => level.alpha * noise - level.sigma * x,
                 }
             })
             .collect();
@@ -95,15 +99,15 @@ fn run(
 }
 
 /// The expected picture in a sample of the Gaussian.
-fn posterior_mean(mix: Mix, sample: f64) -> f64 {
-    let variance = mix.alpha.powi(2) * DEVIATION.powi(2) + mix.sigma.powi(2);
-    MEAN + mix.alpha * DEVIATION.powi(2) / variance * (sample - mix.alpha * MEAN)
+fn posterior_mean(level: AlphaSigma, sample: f64) -> f64 {
+    let variance = level.alpha.powi(2) * DEVIATION.powi(2) + level.sigma.powi(2);
+    MEAN + level.alpha * DEVIATION.powi(2) / variance * (sample - level.alpha * MEAN)
 }
 
-/// The probability flow's exact end from a sample at `mix`: it keeps the standard score.
-fn exact_end(mix: Mix, sample: f64) -> f64 {
-    let deviation = (mix.alpha.powi(2) * DEVIATION.powi(2) + mix.sigma.powi(2)).sqrt();
-    MEAN + DEVIATION * (sample - mix.alpha * MEAN) / deviation
+/// The probability flow's exact end from a sample at `level`: it keeps the standard score.
+fn exact_end(level: AlphaSigma, sample: f64) -> f64 {
+    let deviation = (level.alpha.powi(2) * DEVIATION.powi(2) + level.sigma.powi(2)).sqrt();
+    MEAN + DEVIATION * (sample - level.alpha * MEAN) / deviation
 }
 
 fn no_noise() -> Vec<f64> {
@@ -139,10 +143,10 @@ fn error_on_gaussian(config: &SchedulerConfig, n_steps: usize) -> f64 {
     let noise = [-1.5, 0.4, 1.1];
     let ends = run(config, n_steps, &noise, &mut no_noise, &posterior_mean);
     let scheduler = config.start(n_steps).unwrap();
-    let (mix, scale) = mix_before(scheduler.as_ref(), config, 0);
+    let (level, scale) = level_before(scheduler.as_ref(), config, 0);
     let errors = noise.iter().zip(&ends).map(|(noise, end)| {
         let sample = noise * scheduler.init_noise_sigma() / scale;
-        (end - exact_end(mix, sample)).abs()
+        (end - exact_end(level, sample)).abs()
     });
     errors.fold(0.0, f64::max)
 }

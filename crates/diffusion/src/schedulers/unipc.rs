@@ -2,7 +2,7 @@ use candle_core::{Result as TensorResult, Tensor};
 use common::Result;
 
 use super::config::SchedulerConfig;
-use super::prediction::{Bounds, Mix, Prediction};
+use super::prediction::{AlphaSigma, Prediction, Thresholding};
 use super::sigmas::SigmaRun;
 use super::{Scheduler, Step, at, weighted_sum};
 
@@ -12,13 +12,13 @@ use super::{Scheduler, Step, at, weighted_sum};
 pub struct UniPc {
     run: SigmaRun,
     prediction: Prediction,
-    bounds: Bounds,
-    is_on_pictures: bool,
+    thresholding: Thresholding,
+    predicts_x0: bool,
     max_order: usize,
     is_bh1: bool,
     lower_order_final: bool,
     disable_corrector: Vec<usize>,
-    /// Pictures (or noises) foreseen at the calls before, newest last.
+    /// Converted predictions of the calls before, newest last.
     history: Vec<Tensor>,
     /// Latents that the last predictor began from, and its order.
     last: Option<(Tensor, usize)>,
@@ -30,8 +30,8 @@ impl UniPc {
         Ok(Self {
             run: SigmaRun::multistep(config, n_steps)?,
             prediction: config.prediction,
-            bounds: config.bounds,
-            is_on_pictures: config.predicts_pictures,
+            thresholding: config.thresholding,
+            predicts_x0: config.predicts_x0,
             max_order: config.solver_order,
             is_bh1: config.solver_type == "bh1",
             lower_order_final: config.lower_order_final,
@@ -41,23 +41,23 @@ impl UniPc {
         })
     }
 
-    fn mix(&self, idx: usize) -> Mix {
-        Mix::of_sigma(at(&self.run.sigmas, idx))
+    fn level(&self, idx: usize) -> AlphaSigma {
+        AlphaSigma::of_sigma(at(&self.run.sigmas, idx))
     }
 
-    /// What is integrated: the picture, or the noise.
-    fn foreseen(&self, out: &Tensor, latents: &Tensor, mix: Mix) -> TensorResult<Tensor> {
-        match self.is_on_pictures {
+    /// A prediction as what is integrated: the denoised latents or the noise.
+    fn converted(&self, out: &Tensor, latents: &Tensor, level: AlphaSigma) -> TensorResult<Tensor> {
+        match self.predicts_x0 {
             true => {
-                let picture = self.prediction.picture(out, latents, mix)?;
-                self.bounds.apply(&picture)
+                let picture = self.prediction.denoised(out, latents, level)?;
+                self.thresholding.apply(&picture)
             }
-            false => self.prediction.noise(out, latents, mix),
+            false => self.prediction.noise(out, latents, level),
         }
     }
 
-    /// The step of the given order from noise level `from` to the next. The predictor (`seen` is none) knows what was
-    /// foreseen up to `from`; the corrector also what is foreseen behind the step.
+    /// The step of the given order from noise level `from` to the next. The predictor (`seen` is none) uses the
+    /// converted predictions up to `from`; the corrector also that after the step.
     fn advance(
         &self,
         latents: &Tensor,
@@ -68,21 +68,21 @@ impl UniPc {
         let [before @ .., newest] = self.history.as_slice() else {
             return Err(candle_core::Error::msg("no prediction yet"));
         };
-        let (start, end) = (self.mix(from), self.mix(from + 1));
+        let (start, end) = (self.level(from), self.level(from + 1));
         let h = end.lambda() - start.lambda();
-        let hh = if self.is_on_pictures { -h } else { h };
-        let (kept, scale) = match self.is_on_pictures {
+        let hh = if self.predicts_x0 { -h } else { h };
+        let (kept, scale) = match self.predicts_x0 {
             true => (end.sigma / start.sigma, end.alpha),
             false => (end.alpha / start.alpha, end.sigma),
         };
         let phi_1 = hh.exp_m1();
         let first = ((latents * kept)? - (newest * (scale * phi_1))?)?;
 
-        // Slopes to the calls before, newest first, then to the one behind the step.
+        // Slopes to the calls before, newest first, then to the one after the step.
         let mut ratios = Vec::with_capacity(order);
         let mut slopes = Vec::with_capacity(order);
         for (back, earlier) in before.iter().rev().take(order - 1).enumerate() {
-            let ratio = (self.mix(from.saturating_sub(back + 1)).lambda() - start.lambda()) / h;
+            let ratio = (self.level(from.saturating_sub(back + 1)).lambda() - start.lambda()) / h;
             slopes.push(((earlier - newest)? / ratio)?);
             ratios.push(ratio);
         }
@@ -161,15 +161,15 @@ impl Scheduler for UniPc {
         call_idx: usize,
         _noise: Option<&Tensor>,
     ) -> TensorResult<Step> {
-        let foreseen = self.foreseen(prediction, latents, self.mix(call_idx))?;
+        let converted = self.converted(prediction, latents, self.level(call_idx))?;
         let mut latents = latents.clone();
         if let Some((start, order)) = &self.last
             && !self.disable_corrector.contains(&call_idx.saturating_sub(1))
         {
-            latents = self.advance(start, call_idx.saturating_sub(1), *order, Some(&foreseen))?;
+            latents = self.advance(start, call_idx.saturating_sub(1), *order, Some(&converted))?;
         }
 
-        self.history.push(foreseen.clone());
+        self.history.push(converted.clone());
         if self.history.len() > self.max_order {
             self.history.remove(0);
         }
@@ -183,7 +183,7 @@ impl Scheduler for UniPc {
         self.last = Some((latents, order));
         Ok(Step {
             latents: next,
-            foreseen: self.is_on_pictures.then_some(foreseen),
+            denoised: self.predicts_x0.then_some(converted),
         })
     }
 }

@@ -270,14 +270,14 @@ impl ClipLayer {
     }
 
     fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
-        let project = |proj: &Linear| proj.forward_around(x, Some(&self.layer_norm1), None);
+        let project = |proj: &Linear| proj.forward_fused(x, Some(&self.layer_norm1), None);
         let q = project(&self.q_proj)?;
         let k = project(&self.k_proj)?;
         let v = project(&self.v_proj)?;
         let seen = attention(&q, &k, &v, self.heads)?;
-        let x = self.out_proj.forward_around(&seen, None, Some(x))?;
-        let inner = self.fc1.forward_around(&x, Some(&self.layer_norm2), None)?;
+        let x = self.out_proj.forward_fused(&seen, None, Some(x))?;
+        let inner = self.fc1.forward_fused(&x, Some(&self.layer_norm2), None)?;
         self.fc2
-            .forward_around(&(self.activation)(&inner)?, None, Some(&x))
+            .forward_fused(&(self.activation)(&inner)?, None, Some(&x))
     }
 }

@@ -16,7 +16,7 @@ use super::part::Part;
 use super::source::ModelSource;
 use super::weights::Weights;
 
-/// What the UNet is told of a prompt.
+/// A prompt as the UNet is conditioned on it.
 #[derive(Clone, Debug)]
 pub struct TextEmbedding {
     /// `[1, tokens, d]`; the number of tokens is a multiple of the text model's length.

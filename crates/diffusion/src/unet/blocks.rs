@@ -3,7 +3,7 @@ use common::Result;
 
 use super::resnet::{Downsample, Norm, ResnetBlock};
 use super::transformer::{Transformer, TransformerSizes};
-use crate::layers::{Joined, UpsampleConv};
+use crate::layers::{Concat, UpsampleConv};
 use crate::weights::Weights;
 
 /// What the blocks of a level have in common.
@@ -11,7 +11,7 @@ use crate::weights::Weights;
 pub struct LevelSizes {
     /// Channels of the level.
     pub channels: usize,
-    /// Transformer blocks behind each residual layer; empty in blocks without attention.
+    /// Transformer blocks after each residual layer; empty in blocks without attention.
     pub transformer_layers: Vec<usize>,
     /// Number of heads.
     pub n_heads: usize,
@@ -177,11 +177,11 @@ impl UpBlock {
             let skip = skips.pop().ok_or_else(|| {
                 candle_core::Error::msg("the up path has more layers than the down path")
             })?;
-            let joined = Joined {
+            let concat = Concat {
                 first: &x,
                 second: Some(&skip),
             };
-            x = resnet.forward(joined, Some(time))?;
+            x = resnet.forward(concat, Some(time))?;
             if let Some(transformer) = transformer {
                 x = transformer.forward(&x, context)?;
             }

@@ -16,11 +16,11 @@ use common::{Error, Result};
 
 use self::blocks::{DownBlock, LevelSizes, MidBlock, UpBlock};
 use self::embeddings::{TextTimeEmbedding, TimestepEmbedding};
-use super::layers::{Around, Conv2d, GroupNorm};
+use super::layers::{Conv2d, Fusion, GroupNorm};
 use super::ops;
 use super::weights::Weights;
 
-/// What a UNet is told besides the latents.
+/// What the UNet is conditioned on, besides the timestep.
 #[derive(Clone, Debug)]
 pub struct Conditioning {
     /// Text embeddings, `[b, tokens, d]`.
@@ -208,11 +208,11 @@ impl UNet {
             probe(&format!("up_{idx}"), &x);
         }
         let norm = Some(&self.conv_norm_out);
-        let around = Around {
+        let fusion = Fusion {
             norm,
-            ..Around::default()
+            ..Fusion::default()
         };
-        self.conv_out.forward_around((&x).into(), around)
+        self.conv_out.forward_fused((&x).into(), fusion)
     }
 
     /// The time embedding after the SiLU that every residual layer begins with.

@@ -1,7 +1,7 @@
 use candle_core::{Result as TensorResult, Tensor};
 use common::Result;
 
-use crate::layers::{Around, Conv2d, ConvSizes, GroupNorm, Joined, Linear};
+use crate::layers::{Concat, Conv2d, ConvSizes, Fusion, GroupNorm, Linear};
 use crate::weights::Weights;
 
 /// `ResnetBlock2D`: two convolutions with a shortcut, and the time embedding added between them.
@@ -57,7 +57,7 @@ impl ResnetBlock {
     /// `x` is `[b, c_in, h, w]`, perhaps in two parts, `time` the time embedding after SiLU, `[b, time_width]`.
     pub fn forward<'a>(
         &self,
-        x: impl Into<Joined<'a>>,
+        x: impl Into<Concat<'a>>,
         time: Option<&Tensor>,
     ) -> TensorResult<Tensor> {
         let x = x.into();
@@ -65,22 +65,22 @@ impl ResnetBlock {
             (Some(proj), Some(time)) => Some(proj.forward(time)?), // [b, c_out]
             _ => None,
         };
-        let first = Around {
+        let first = Fusion {
             norm: Some(&self.norm1),
             channel_bias: shift.as_ref(),
-            ..Around::default()
+            ..Fusion::default()
         };
-        let h = self.conv1.forward_around(x, first)?;
+        let h = self.conv1.forward_fused(x, first)?;
         let shortcut = match &self.conv_shortcut {
-            Some(conv) => conv.forward_around(x, Around::default())?,
+            Some(conv) => conv.forward_fused(x, Fusion::default())?,
             None => x.first.clone(),
         };
-        let second = Around {
+        let second = Fusion {
             norm: Some(&self.norm2),
             residual: Some(&shortcut),
-            ..Around::default()
+            ..Fusion::default()
         };
-        self.conv2.forward_around((&h).into(), second)
+        self.conv2.forward_fused((&h).into(), second)
     }
 }
 

@@ -128,16 +128,16 @@ impl Attention {
         context: Option<&Tensor>,
         norm: &LayerNorm,
     ) -> TensorResult<Tensor> {
-        let q = self.to_q.forward_around(x, Some(norm), None)?;
+        let q = self.to_q.forward_fused(x, Some(norm), None)?;
         let (k, v) = match context {
             Some(context) => (self.to_k.forward(context)?, self.to_v.forward(context)?),
             None => (
-                self.to_k.forward_around(x, Some(norm), None)?,
-                self.to_v.forward_around(x, Some(norm), None)?,
+                self.to_k.forward_fused(x, Some(norm), None)?,
+                self.to_v.forward_fused(x, Some(norm), None)?,
             ),
         };
         let seen = attention(&q, &k, &v, self.heads)?;
-        self.to_out.forward_around(&seen, None, Some(x))
+        self.to_out.forward_fused(&seen, None, Some(x))
     }
 }
 
@@ -158,7 +158,7 @@ impl FeedForward {
     }
 
     fn forward(&self, x: &Tensor, norm: &LayerNorm) -> TensorResult<Tensor> {
-        let inner = self.proj.forward_around(x, Some(norm), None)?;
-        self.out.forward_around(&inner, None, Some(x))
+        let inner = self.proj.forward_fused(x, Some(norm), None)?;
+        self.out.forward_fused(&inner, None, Some(x))
     }
 }

@@ -6,7 +6,7 @@
 
 use candle_core::{Result, Tensor};
 
-use crate::layers::{Around, ChannelAffine, Conv2d, GroupNorm, UpsampleConv};
+use crate::layers::{ChannelAffine, Conv2d, Fusion, GroupNorm, UpsampleConv};
 use crate::unet::ResnetBlock;
 
 /// Rows that a 3x3 convolution needs on both sides.
@@ -91,11 +91,11 @@ fn conv_rows(
 ) -> Result<Tensor> {
     let first = begin.saturating_sub(HALO);
     let last = (end + HALO).min(height);
-    let around = Around {
+    let fusion = Fusion {
         affine: Some(affine),
-        ..Around::default()
+        ..Fusion::default()
     };
-    let rows = conv.forward_around((&get(first, last)?).into(), around)?;
+    let rows = conv.forward_fused((&get(first, last)?).into(), fusion)?;
     rows.narrow(2, begin - first, end - begin)?.contiguous()
 }
 

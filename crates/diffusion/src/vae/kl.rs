@@ -4,7 +4,7 @@ use common::Result;
 use super::bands::{self, Rows};
 use super::config::AutoencoderKlConfig;
 use crate::layers::{
-    Around, Conv2d, GroupNorm, Heads, Linear, UpsampleConv, attention, pixel_shuffle, to_picture,
+    Conv2d, Fusion, GroupNorm, Heads, Linear, UpsampleConv, attention, pixel_shuffle, to_picture,
     to_tokens,
 };
 use crate::unet::{Downsample, Norm, ResnetBlock};
@@ -76,11 +76,11 @@ impl KlDecoder {
             x = block.forward(x)?;
         }
         let norm = Some(&self.conv_norm_out);
-        let around = Around {
+        let fusion = Fusion {
             norm,
-            ..Around::default()
+            ..Fusion::default()
         };
-        self.shuffled(self.conv_out.forward_around((&x).into(), around)?)
+        self.shuffled(self.conv_out.forward_fused((&x).into(), fusion)?)
     }
 
     /// Channels laid out as squares of pixels, where the model has that.
@@ -123,7 +123,7 @@ impl KlDecoder {
     }
 }
 
-/// Encoder half of `AutoencoderKL`, with its 1x1 convolution behind.
+/// Encoder half of `AutoencoderKL`, with its 1x1 convolution after.
 #[derive(Debug)]
 pub struct KlEncoder {
     conv_in: Conv2d,

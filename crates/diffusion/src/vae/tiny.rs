@@ -3,7 +3,7 @@ use common::Result;
 
 use super::bands;
 use super::config::AutoencoderTinyConfig;
-use crate::layers::{Around, Conv2d, ConvSizes, UpsampleConv};
+use crate::layers::{Conv2d, ConvSizes, Fusion, UpsampleConv};
 use crate::ops;
 use crate::weights::Weights;
 
@@ -140,7 +140,7 @@ impl TinyNet {
         for layer in &self.layers {
             let (_, _, height, width) = x.dims4()?;
             x = match layer {
-                Layer::Conv { conv, relu } => conv.forward_around((&x).into(), around(*relu))?,
+                Layer::Conv { conv, relu } => conv.forward_fused((&x).into(), fusion(*relu))?,
                 Layer::Block(block) => block.forward(&x)?,
                 Layer::Doubled(conv) => conv.forward(&x, 2 * height, 2 * width)?,
                 Layer::Enlarged { factor, conv } => {
@@ -169,19 +169,19 @@ impl TinyBlock {
 
     fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
         let [first, second, third] = &self.convs;
-        let h = first.forward_around(x.into(), around(true))?;
-        let h = second.forward_around((&h).into(), around(true))?;
-        let around = Around {
+        let h = first.forward_fused(x.into(), fusion(true))?;
+        let h = second.forward_fused((&h).into(), fusion(true))?;
+        let fusion = Fusion {
             residual: Some(x),
-            ..around(true)
+            ..fusion(true)
         };
-        third.forward_around((&h).into(), around)
+        third.forward_fused((&h).into(), fusion)
     }
 }
 
-fn around(relu: bool) -> Around<'static> {
-    Around {
+fn fusion(relu: bool) -> Fusion<'static> {
+    Fusion {
         relu,
-        ..Around::default()
+        ..Fusion::default()
     }
 }

@@ -70,7 +70,7 @@ impl SafetensorsFile {
     ///
     /// # Errors
     /// As [`SafetensorsFile::parse`].
-    pub fn outline(path: &Path, start: &[u8], len: u64) -> Result<Self> {
+    pub fn headers_only(path: &Path, start: &[u8], len: u64) -> Result<Self> {
         let (entries, metadata) = read_header(path, start, len)?;
         Ok(Self {
             path: path.to_owned(),
@@ -80,7 +80,7 @@ impl SafetensorsFile {
         })
     }
 
-    /// Length of what must be at hand for [`SafetensorsFile::outline`], from the first 8 bytes of a file of `len` bytes.
+    /// Length of what must be at hand for [`SafetensorsFile::headers_only`], from the first 8 bytes of a file of `len` bytes.
     ///
     /// # Errors
     /// [`Error::Weights`] for a length that no header has.

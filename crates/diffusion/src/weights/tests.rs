@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use super::*;
 use proptest::prelude::*;
 
@@ -114,7 +116,7 @@ fn a_weight_that_f16_cannot_hold_is_named() {
 }
 
 #[test]
-fn an_outline_knows_tensors_and_has_no_elements() {
+fn headers_alone_know_tensors_and_has_no_elements() {
     let header = r#"{"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}"#;
     let whole = file(header, &f32_bytes(&[1.0, 2.0]));
     let path = Path::new("unet.safetensors");
@@ -123,10 +125,10 @@ fn an_outline_knows_tensors_and_has_no_elements() {
         SafetensorsFile::header_end(path, &whole[..8], len).unwrap(),
         start.len() as u64
     );
-    let outline = SafetensorsFile::outline(path, start, len).unwrap();
-    assert_eq!(outline.entries()["w"].shape, [2]);
-    assert!(SafetensorsFile::outline(path, &start[..20], len).is_err());
-    let map = TensorMap::from_files(path, &[Arc::new(outline)]).unwrap();
+    let file = SafetensorsFile::headers_only(path, start, len).unwrap();
+    assert_eq!(file.entries()["w"].shape, [2]);
+    assert!(SafetensorsFile::headers_only(path, &start[..20], len).is_err());
+    let map = TensorMap::from_files(path, &[Arc::new(file)]).unwrap();
     assert!(
         Weights::new(map, &Device::Cpu, DType::F32)
             .tensor("w", 2)

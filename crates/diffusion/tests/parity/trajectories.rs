@@ -191,7 +191,7 @@ fn compare_trajectory(
     );
 
     let mut states = vec![(noise * scheduler.init_noise_sigma()).unwrap()];
-    let (mut predictions, mut foreseen) = (Vec::new(), Vec::new());
+    let (mut predictions, mut denoised) = (Vec::new(), Vec::new());
     let latents = run.latents(
         noise,
         &row(&context),
@@ -200,7 +200,7 @@ fn compare_trajectory(
         &mut |call| {
             predictions.push(call.prediction.clone());
             states.push(call.step.latents.clone());
-            foreseen.extend(call.step.foreseen.clone());
+            denoised.extend(call.step.denoised.clone());
         },
     );
     report.compare(
@@ -214,7 +214,7 @@ fn compare_trajectory(
         &Tensor::stack(&predictions, 0).unwrap(),
     );
     if expected.has(&key("x0")) {
-        report.compare(expected, &key("x0"), &Tensor::stack(&foreseen, 0).unwrap());
+        report.compare(expected, &key("x0"), &Tensor::stack(&denoised, 0).unwrap());
     }
     report.compare(
         expected,

@@ -7,7 +7,7 @@
 //! Operands are made of *steps* over `k`, 32 values deep; *words* hold the bfloat16 of `k` in their lower half and of
 //! `k + 16` in the upper one. Any order of `k` will do, and this one needs no shuffles.
 
-#[cfg_attr(not(target_arch = "x86_64"), path = "nowhere.rs")]
+#[cfg_attr(not(target_arch = "x86_64"), path = "unsupported.rs")]
 mod tile;
 
 pub(super) use tile::{Amx, Tiles};
@@ -40,7 +40,7 @@ pub(super) struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    /// Steps one behind the other, each of four tiles.
+    /// Steps one after the other, each of four tiles.
     pub(super) fn packed(words: &'a [f32]) -> Self {
         Self {
             words,
@@ -60,7 +60,7 @@ impl<'a> Columns<'a> {
         }
     }
 
-    /// Words from a step's beginning to behind its last.
+    /// Words from a step's beginning to after its last.
     fn reach(&self) -> usize {
         // Saturated, it is longer than any slice.
         let rows = self.pitch.saturating_mul(TILE - 1).saturating_add(TILE);
@@ -114,7 +114,7 @@ pub(super) fn words(lower: f32, upper: f32) -> [f32; 2] {
     })
 }
 
-/// Writes the words of a product's `row`, steps one behind the other, to `packed`, which is zero before.
+/// Writes the words of a product's `row`, steps one after the other, to `packed`, which is zero before.
 pub(super) fn pack_row(values: &[f32], row: usize, packed: &mut [f32]) {
     for (step, values) in packed
         .chunks_exact_mut(STEP_WORDS)

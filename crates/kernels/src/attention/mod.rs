@@ -4,10 +4,13 @@
 //! Scores are computed with the queries along the vectors, `scores[key][query]`: the softmax then runs down the columns
 //! without a sum across lanes.
 
-mod split;
+mod bf16x3;
 mod vectors;
 
+use std::mem::MaybeUninit;
+
 use super::math::exp2;
+use super::output::write_all;
 use super::simd::{Isa, Simd};
 
 /// Sizes of an attention; sequences are `[batch][tokens][n_heads * head_width]`.
@@ -15,9 +18,9 @@ use super::simd::{Isa, Simd};
 pub struct AttentionShape {
     /// Sequences.
     pub batch: usize,
-    /// Tokens that look.
+    /// Query tokens of a sequence.
     pub n_queries: usize,
-    /// Tokens that are looked at.
+    /// Key and value tokens of a sequence.
     pub n_keys: usize,
     /// Heads.
     pub n_heads: usize,
@@ -32,15 +35,15 @@ impl AttentionShape {
     }
 }
 
-/// Writes `softmax(scale q kᵀ) v` of every head to `out`. With `causal`, a query sees the keys up to its own index only.
+/// `softmax(scale q kᵀ) v` of every head, as large as `q`; without keys, zeros. With `causal`, a query sees the keys up to
+/// its own index only.
 pub fn attention(
     isa: Isa,
     shape: AttentionShape,
     (q, k, v): (&[f32], &[f32], &[f32]),
     scale: f32,
     causal: bool,
-    out: &mut [f32],
-) {
+) -> Vec<f32> {
     let AttentionShape {
         batch,
         n_queries,
@@ -50,9 +53,8 @@ pub fn attention(
     assert_eq!(q.len(), batch * n_queries * shape.width(), "queries");
     assert_eq!(k.len(), batch * n_keys * shape.width(), "keys");
     assert_eq!(v.len(), k.len(), "values");
-    assert_eq!(out.len(), q.len(), "output of an attention");
-    if out.is_empty() || n_keys == 0 {
-        return out.fill(0.0);
+    if q.is_empty() || n_keys == 0 {
+        return vec![0.0; q.len()];
     }
     let call = Call {
         shape,
@@ -63,13 +65,19 @@ pub fn attention(
         scale: scale * std::f32::consts::LOG2_E,
         causal,
     };
-    match isa.amx().filter(|_| split::pays(&shape)) {
-        Some(amx) => split::forward(call, (isa, amx), out),
+    let write = |out: &mut [MaybeUninit<f32>]| match isa.amx().filter(|_| bf16x3::is_faster(&shape))
+    {
+        Some(amx) => bf16x3::forward(call, (isa, amx), out),
         None => vectors::forward(call, isa, out),
+    };
+    #[expect(unsafe_code, reason = "the output isn't cleared before")]
+    // SAFETY: `tiles` hands each head of each query to exactly one tile, and `Tile::store` stores all of its values.
+    unsafe {
+        write_all(q.len(), write)
     }
 }
 
-/// An attention at work.
+/// The inputs of an attention.
 #[derive(Clone, Copy)]
 struct Call<'a> {
     shape: AttentionShape,
@@ -95,7 +103,7 @@ struct Tile<'a> {
     head: usize,
     first: usize,
     /// Each query's output.
-    out: Vec<&'a mut [f32]>,
+    out: Vec<&'a mut [MaybeUninit<f32>]>,
 }
 
 impl Tile<'_> {
@@ -107,8 +115,8 @@ impl Tile<'_> {
         }
     }
 
-    /// Hides the keys behind each query: `scores` are those of the keys from `first` on, `[keys][n_columns]`.
-    fn hide(&self, first: usize, n_columns: usize, scores: &mut [f32]) {
+    /// Masks the keys after each query: `scores` are those of the keys from `first` on, `[keys][n_columns]`.
+    fn mask(&self, first: usize, n_columns: usize, scores: &mut [f32]) {
         for (row, scores) in scores.chunks_exact_mut(n_columns).enumerate() {
             let n_before = (first + row).saturating_sub(self.first);
             scores[..n_before.min(n_columns)].fill(f32::MIN);
@@ -116,19 +124,22 @@ impl Tile<'_> {
     }
 
     /// Writes the sums over the values, `[head_width][n_columns]`, divided by those of the exponentials.
-    fn store(&mut self, softmax: &Softmax, sums: &[f32]) {
+    fn store(&mut self, softmax: &OnlineSoftmax, sums: &[f32]) {
         for (column, out) in self.out.iter_mut().enumerate() {
             let inverse = 1.0 / softmax.totals[column];
-            let sums = sums[column..].iter().step_by(softmax.totals.len());
-            for (to, sum) in out.iter_mut().zip(sums) {
-                *to = sum * inverse;
+            for (row, to) in out.iter_mut().enumerate() {
+                to.write(sums[row * softmax.totals.len() + column] * inverse);
             }
         }
     }
 }
 
 /// Cuts the output into tiles of at most `n_columns` queries.
-fn tiles<'a>(shape: &AttentionShape, n_columns: usize, out: &'a mut [f32]) -> Vec<Tile<'a>> {
+fn tiles<'a>(
+    shape: &AttentionShape,
+    n_columns: usize,
+    out: &'a mut [MaybeUninit<f32>],
+) -> Vec<Tile<'a>> {
     let n_tiles = shape.n_queries.div_ceil(n_columns);
     let mut tiles = Vec::with_capacity(shape.batch * n_tiles * shape.n_heads);
     for image in 0..shape.batch {
@@ -155,41 +166,41 @@ fn tiles<'a>(shape: &AttentionShape, n_columns: usize, out: &'a mut [f32]) -> Ve
 }
 
 /// The running softmax of a tile's queries.
-struct Softmax<'a> {
-    /// Greatest score so far.
-    greatest: &'a mut [f32],
+struct OnlineSoftmax<'a> {
+    /// Maximum of the scores so far.
+    max: &'a mut [f32],
     /// Sum of the exponentials relative to it.
     totals: &'a mut [f32],
 }
 
-impl<'a> Softmax<'a> {
+impl<'a> OnlineSoftmax<'a> {
     /// Of as many queries as half of `state` is long.
     fn new(state: &'a mut [f32]) -> Self {
-        let (greatest, totals) = state.split_at_mut(state.len() / 2);
-        greatest.fill(f32::MIN);
+        let (max, totals) = state.split_at_mut(state.len() / 2);
+        max.fill(f32::MIN);
         totals.fill(0.0);
-        Self { greatest, totals }
+        Self { max, totals }
     }
 
-    /// Takes the scores of a block, `[keys][n_columns]`, of a vector of queries into account, and brings `sums`,
-    /// `[..][n_columns]`, and the total to the new scale. Returns the greatest.
+    /// Updates the maxima of a vector of queries with the scores of a block, `[keys][n_columns]`, and rescales `sums`,
+    /// `[..][n_columns]`, and the totals to them. Returns the maxima.
     #[inline(always)]
-    fn rise<S: Simd>(&mut self, s: S, column: usize, scores: &[f32], sums: &mut [f32]) -> S::V {
+    fn update<S: Simd>(&mut self, s: S, column: usize, scores: &[f32], sums: &mut [f32]) -> S::V {
         let n_columns = self.totals.len();
-        let before = s.load(&self.greatest[column..]);
-        let mut greatest = before;
+        let before = s.load(&self.max[column..]);
+        let mut max = before;
         for scores in scores.chunks_exact(n_columns) {
-            greatest = s.max(greatest, s.load(&scores[column..]));
+            max = s.max(max, s.load(&scores[column..]));
         }
-        let factor = exp2(s, s.sub(before, greatest));
+        let factor = exp2(s, s.sub(before, max));
         let total = s.mul(s.load(&self.totals[column..]), factor);
         s.store(total, &mut self.totals[column..]);
-        s.store(greatest, &mut self.greatest[column..]);
+        s.store(max, &mut self.max[column..]);
         for sums in sums.chunks_exact_mut(n_columns) {
             let to = &mut sums[column..];
             s.store(s.mul(s.load(to), factor), to);
         }
-        greatest
+        max
     }
 
     /// Adds a sum of exponentials.

@@ -1,12 +1,14 @@
 //! Attention on vectors of f32: both products are the inner loop of the convolutions.
 
+use std::mem::MaybeUninit;
+
 use rayon::prelude::*;
 
-use super::{AttentionShape, Call, Softmax, Tile, tiles};
+use super::{AttentionShape, Call, OnlineSoftmax, Tile, tiles};
 use crate::arena::with_scratch;
 use crate::math::exp2;
+use crate::microkernel::{Block, COLUMNS, ROWS, STEP};
 use crate::simd::{Isa, Kernel, Simd};
-use crate::tile::{Block, COLUMNS, ROWS, STEP};
 
 /// Keys of a block.
 const KEYS: usize = 256;
@@ -17,7 +19,7 @@ fn packed_len(shape: &AttentionShape) -> usize {
 }
 
 /// Computes the attention.
-pub(super) fn forward(call: Call, isa: Isa, out: &mut [f32]) {
+pub(super) fn forward(call: Call, isa: Isa, out: &mut [MaybeUninit<f32>]) {
     let shape = call.shape;
     let AttentionShape {
         batch,
@@ -61,7 +63,7 @@ pub(super) fn forward(call: Call, isa: Isa, out: &mut [f32]) {
                         queries,
                         scores,
                         sums: &mut sums[..head_width.next_multiple_of(ROWS) * COLUMNS],
-                        softmax: Softmax::new(&mut state[..2 * COLUMNS]),
+                        softmax: OnlineSoftmax::new(&mut state[..2 * COLUMNS]),
                         tile,
                     });
                 });
@@ -103,7 +105,7 @@ struct Attend<'a, 'b> {
     scores: &'a mut [f32],
     /// `[head_width][COLUMNS]`: sums over the values.
     sums: &'a mut [f32],
-    softmax: Softmax<'a>,
+    softmax: OnlineSoftmax<'a>,
     tile: Tile<'b>,
 }
 
@@ -150,14 +152,14 @@ impl Kernel for Attend<'_, '_> {
             }
             let scores = &mut self.scores[..n_block * COLUMNS];
             if self.call.causal {
-                self.tile.hide(first, COLUMNS, scores);
+                self.tile.mask(first, COLUMNS, scores);
             }
             for column in (0..n_columns).step_by(S::LANES) {
-                let greatest = self.softmax.rise(s, column, scores, self.sums);
+                let max = self.softmax.update(s, column, scores, self.sums);
                 let mut total = s.splat(0.0);
                 for scores in scores.chunks_exact_mut(COLUMNS) {
                     let to = &mut scores[column..];
-                    let e = exp2(s, s.sub(s.load(to), greatest));
+                    let e = exp2(s, s.sub(s.load(to), max));
                     s.store(e, to);
                     total = s.add(total, e);
                 }

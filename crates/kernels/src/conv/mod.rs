@@ -1,18 +1,19 @@
 //! Convolutions: 3×3 with a border of one zero, and 1×1.
 
+mod bf16x3;
 mod direct;
-mod split;
 mod winograd;
 
+use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
 use super::input::{Input, Shape};
-use super::norm::{ChannelSums, Sums};
+use super::microkernel::ROWS;
+use super::output::write_all;
 use super::pieces::Piece;
 use super::simd::{Isa, Simd};
-use super::tile::ROWS;
 
 /// How products are computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,7 +31,7 @@ impl Method {
     /// The instruction set that computes by it.
     pub fn isa(self) -> Isa {
         match self {
-            Self::Exact => Isa::without_splits(),
+            Self::Exact => Isa::without_bf16x3(),
             Self::Fast => Isa::best(),
         }
     }
@@ -91,20 +92,18 @@ impl ConvShape {
 /// Whether [`Method::Fast`] keeps a 3×3 convolution's weights transformed, which takes 4 times as much memory again, for
 /// pictures of any usual size; larger convolutions do so for large pictures.
 pub fn is_always_winograd(in_channels: usize, out_channels: usize) -> bool {
-    in_channels >= ROWS && winograd::is_light(in_channels, out_channels)
+    in_channels >= ROWS && winograd::has_few_weights(in_channels, out_channels)
 }
 
 /// What is done to the output while it is stored, in this order.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Extras<'a> {
+pub struct Epilogue<'a> {
     /// Added to every value of an image's channel, `[batch][out_channels]`: the time embedding.
     pub channel_bias: Option<&'a [f32]>,
     /// Added value by value; as large as the output.
     pub residual: Option<&'a [f32]>,
-    /// Whether negative values become zero.
+    /// Whether ReLU is applied: negative values become zero.
     pub relu: bool,
-    /// Whether sums over the output's planes are wanted, for the normalisation that follows.
-    pub sums: bool,
 }
 
 /// A convolution with its weights packed for the kernels.
@@ -114,7 +113,7 @@ pub struct Conv2d {
     isa: Isa,
     method: Method,
     bias: Vec<f32>,
-    /// `[out_channels / ROWS][in_channels][taps][ROWS]`; where values are split, see [`split::pack`].
+    /// `[out_channels / ROWS][in_channels][taps][ROWS]`; where values are split, see [`bf16x3::pack`].
     plain: Vec<f32>,
     /// `[out_channels / ROWS][4][in_channels][4][ROWS]`: of a doubled input, see [`direct`]; made when it is first needed.
     folded: OnceLock<Vec<f32>>,
@@ -138,8 +137,8 @@ impl Conv2d {
     ) -> Self {
         let mut bias = bias.to_vec();
         bias.resize(shape.out_channels.next_multiple_of(ROWS), 0.0);
-        let plain = match isa.splits() && split::pays(&shape) {
-            true => split::pack(&shape, weight),
+        let plain = match isa.uses_bf16x3() && bf16x3::is_faster(&shape) {
+            true => bf16x3::pack(&shape, weight),
             false => direct::pack(&shape, weight),
         };
         Self {
@@ -170,30 +169,38 @@ impl Conv2d {
         self.shape
     }
 
-    /// Writes the convolution of `input` to `out`, whose shape is [`ConvShape::output`], and returns the sums over its
-    /// planes if they are wanted, nothing else.
-    pub fn forward(&self, input: &Input, extras: &Extras, out: &mut [f32]) -> ChannelSums {
-        let isa = self.isa;
-        let shape = self.shape.output(input.shape);
-        assert_eq!(out.len(), shape.len(), "output of a convolution");
+    /// The convolution of `input`; its shape is [`ConvShape::output`].
+    pub fn forward(&self, input: &Input, epilogue: &Epilogue) -> Vec<f32> {
         assert_eq!(
             input.shape.channels, self.shape.in_channels,
             "channels of a convolution"
         );
-        if out.is_empty() {
-            return Vec::new();
+        let len = self.shape.output(input.shape).len();
+        #[expect(unsafe_code, reason = "the output isn't cleared before")]
+        // SAFETY: every way to compute it cuts the output into pieces that hold all of it, and stores the rows of each
+        // piece from the first value to the last.
+        unsafe {
+            write_all(len, |out| self.write(input, epilogue, out))
         }
-        if let Some(amx) = isa.amx().filter(|_| split::pays(&self.shape)) {
-            return split::forward(self, (isa, amx), input, extras, out);
+    }
+
+    /// Stores the convolution in `out`.
+    fn write(&self, input: &Input, epilogue: &Epilogue, out: &mut [MaybeUninit<f32>]) {
+        let isa = self.isa;
+        if out.is_empty() {
+            return;
+        }
+        if let Some(amx) = isa.amx().filter(|_| bf16x3::is_faster(&self.shape)) {
+            return bf16x3::forward(self, (isa, amx), input, epilogue, out);
         }
         match self.method {
-            Method::Fast if winograd::pays(&self.shape, input.shape) => {
-                winograd::forward(self, isa, input, extras, out)
+            Method::Fast if winograd::is_faster(&self.shape, input.shape) => {
+                winograd::forward(self, isa, input, epilogue, out)
             }
-            Method::Fast if winograd::deep::pays(&self.shape, input.shape) => {
-                winograd::deep::forward(self, isa, input, extras, out)
+            Method::Fast if winograd::deep::is_faster(&self.shape, input.shape) => {
+                winograd::deep::forward(self, isa, input, epilogue, out)
             }
-            _ => direct::forward(self, isa, input, extras, out),
+            _ => direct::forward(self, isa, input, epilogue, out),
         }
     }
 
@@ -205,65 +212,39 @@ impl Conv2d {
     }
 
     /// What is added to a channel of an image.
-    fn channel_bias(&self, extras: &Extras, image: usize, channel: usize) -> f32 {
-        let more = extras
+    fn channel_bias(&self, epilogue: &Epilogue, image: usize, channel: usize) -> f32 {
+        let more = epilogue
             .channel_bias
             .map(|b| b[image * self.shape.out_channels + channel]);
         self.bias[channel] + more.unwrap_or(0.0)
     }
 }
 
-/// Runs `compute` on every piece, side by side, and adds up the sums over each plane if they are wanted.
-fn for_pieces<'a>(
-    isa: Isa,
-    pieces: Vec<Piece<'a>>,
-    (shape, is_summed): (Shape, bool),
-    compute: impl Fn(&mut Piece<'a>) + Send + Sync,
-) -> ChannelSums {
-    if !is_summed {
-        let pieces = pieces.into_par_iter().with_max_len(1);
-        pieces.for_each(|mut piece| compute(&mut piece));
-        return Vec::new();
-    }
-    let sums: Vec<_> = pieces
-        .into_par_iter()
-        .with_max_len(1)
-        .map(|mut piece| {
-            compute(&mut piece);
-            let sums: Vec<_> = piece.rows.iter().map(|row| isa.run(Sums(row))).collect();
-            (piece.image, piece.first_channel, piece.n_channels, sums)
-        })
-        .collect();
-    let mut total = vec![[0.0; 2]; shape.batch * shape.channels];
-    for (image, first_channel, n_channels, sums) in sums {
-        for (i, sum) in sums.into_iter().enumerate() {
-            let channel = first_channel + i % n_channels;
-            let total = &mut total[(image + i / n_channels) * shape.channels + channel];
-            *total = [total[0] + sum[0], total[1] + sum[1]];
-        }
-    }
-    total
+/// Runs `compute` on every piece, side by side.
+fn for_pieces<'a>(pieces: Vec<Piece<'a>>, compute: impl Fn(&mut Piece<'a>) + Send + Sync) {
+    let pieces = pieces.into_par_iter().with_max_len(1);
+    pieces.for_each(|mut piece| compute(&mut piece));
 }
 
-/// What a channel's sums go through on their way to the output.
+/// [`Epilogue`] and bias of one channel of one image.
 #[derive(Clone, Copy)]
-struct Finish<S: Simd> {
+struct ChannelEpilogue<S: Simd> {
     bias: S::V,
     relu: bool,
 }
 
-impl<S: Simd> Finish<S> {
+impl<S: Simd> ChannelEpilogue<S> {
     #[inline(always)]
-    fn new(s: S, conv: &Conv2d, extras: &Extras, image: usize, channel: usize) -> Self {
+    fn new(s: S, conv: &Conv2d, epilogue: &Epilogue, image: usize, channel: usize) -> Self {
         Self {
-            bias: s.splat(conv.channel_bias(extras, image, channel)),
-            relu: extras.relu,
+            bias: s.splat(conv.channel_bias(epilogue, image, channel)),
+            relu: epilogue.relu,
         }
     }
 
     /// Stores a vector of sums, or its part that fits `to`; `residual` is as long.
     #[inline(always)]
-    fn store(&self, s: S, sums: S::V, residual: Option<&[f32]>, to: &mut [f32]) {
+    fn store(&self, s: S, sums: S::V, residual: Option<&[f32]>, to: &mut [MaybeUninit<f32>]) {
         let mut value = s.add(sums, self.bias);
         if let Some(residual) = residual {
             value = s.add(value, s.load_partial(residual));
@@ -276,7 +257,13 @@ impl<S: Simd> Finish<S> {
 
     /// Stores a row of sums.
     #[inline(always)]
-    fn store_row(&self, s: S, sums: &[f32], residual: Option<&[f32]>, out: &mut [f32]) {
+    fn store_row(
+        &self,
+        s: S,
+        sums: &[f32],
+        residual: Option<&[f32]>,
+        out: &mut [MaybeUninit<f32>],
+    ) {
         for x in (0..out.len()).step_by(S::LANES) {
             let residual = residual.map(|residual| &residual[x..]);
             self.store(s, s.load_partial(&sums[x..]), residual, &mut out[x..]);

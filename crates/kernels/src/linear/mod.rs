@@ -1,10 +1,13 @@
 //! Affine maps of tokens, `[tokens][width]`, normalised on the way in, gated or added on the way out.
 
+mod bf16x3;
 mod panels;
-mod split;
 
+use std::mem::MaybeUninit;
+
+use super::output::write_all;
 use super::simd::{Isa, Simd};
-use super::{amx, tile};
+use super::{amx, microkernel};
 
 /// Layer normalisation (Ba et al., 2016) over a token's values.
 #[derive(Clone, Debug)]
@@ -24,7 +27,7 @@ pub struct Linear {
     width_in: usize,
     width_out: usize,
     is_gated: bool,
-    /// Panels of columns, see [`panels::pack`] and [`split::pack`]; if gated, the values' panels, then the gates'.
+    /// Panels of columns, see [`panels::pack`] and [`bf16x3::pack`]; if gated, the values' panels, then the gates'.
     weight: Vec<f32>,
     /// As many as there are columns in the panels.
     bias: Vec<f32>,
@@ -59,17 +62,17 @@ impl Linear {
     }
 
     fn pack(isa: Isa, (width_in, width_out): (usize, usize), parts: &[(&[f32], &[f32])]) -> Self {
-        let (columns, depth) = match isa.splits() {
+        let (columns, depth) = match isa.uses_bf16x3() {
             true => (amx::SIDE, width_in.next_multiple_of(amx::DEPTH)),
-            false => (tile::COLUMNS, width_in),
+            false => (microkernel::COLUMNS, width_in),
         };
         let n_columns = width_out.next_multiple_of(columns);
         let mut packed = vec![0.0; parts.len() * n_columns * depth];
         let mut packed_bias = vec![0.0; parts.len() * n_columns];
         for (part, (weight, bias)) in parts.iter().enumerate() {
             let to = &mut packed[part * n_columns * depth..][..n_columns * depth];
-            match isa.splits() {
-                true => split::pack(width_in, weight, to),
+            match isa.uses_bf16x3() {
+                true => bf16x3::pack(width_in, weight, to),
                 false => panels::pack(width_in, weight, to),
             }
             packed_bias[part * n_columns..][..bias.len()].copy_from_slice(bias);
@@ -94,21 +97,38 @@ impl Linear {
         self.width_out
     }
 
-    /// Writes the map of `x`, `[tokens][width_in]`, to `out`, `[tokens][width_out]`; `residual` is as large as `out`.
+    /// The map of `x`, `[tokens][width_in]`: `[tokens][width_out]`. `residual` is as large as the output.
     pub fn forward(
         &self,
         x: &[f32],
         norm: Option<&LayerNorm>,
         residual: Option<&[f32]>,
-        out: &mut [f32],
-    ) {
-        let n_tokens = out.len() / self.width_out;
+    ) -> Vec<f32> {
+        let n_tokens = x.len() / self.width_in;
         assert_eq!(x.len(), n_tokens * self.width_in, "input of a linear layer");
+        #[expect(unsafe_code, reason = "the output isn't cleared before")]
+        // SAFETY: the output is cut into rows of tokens, and these into panels of columns; each panel of each row is stored
+        // from the first value to the last.
+        unsafe {
+            write_all(n_tokens * self.width_out, |out| {
+                self.write(x, norm, residual, out);
+            })
+        }
+    }
+
+    /// Stores the map of `x` in `out`.
+    fn write(
+        &self,
+        x: &[f32],
+        norm: Option<&LayerNorm>,
+        residual: Option<&[f32]>,
+        out: &mut [MaybeUninit<f32>],
+    ) {
         if out.is_empty() {
             return;
         }
         match self.isa.amx() {
-            Some(amx) => split::forward(self, amx, x, norm, residual, out),
+            Some(amx) => bf16x3::forward(self, amx, x, norm, residual, out),
             None => panels::forward(self, x, norm, residual, out),
         }
     }

@@ -3,13 +3,15 @@
 //! Blocks of [`ROWS`] tokens are transposed, so that the inner loop of the convolutions serves here too: tokens take the
 //! part of its rows, the weights that of its pixels.
 
+use std::mem::MaybeUninit;
+
 use rayon::prelude::*;
 
 use super::{LayerNorm, Linear, moments};
 use crate::arena::with_scratch;
 use crate::math::gelu;
+use crate::microkernel::{Block, COLUMNS, ROWS};
 use crate::simd::{Isa, Kernel, Simd};
-use crate::tile::{Block, COLUMNS, ROWS};
 
 /// Most tokens of a piece.
 const PIECE_TOKENS: usize = 64;
@@ -30,13 +32,13 @@ pub(super) fn pack(width_in: usize, weight: &[f32], packed: &mut [f32]) {
     }
 }
 
-/// Writes the map of `x` to `out`.
+/// Stores the map of `x` in `out`.
 pub(super) fn forward(
     linear: &Linear,
     x: &[f32],
     norm: Option<&LayerNorm>,
     residual: Option<&[f32]>,
-    out: &mut [f32],
+    out: &mut [MaybeUninit<f32>],
 ) {
     let offsets = offsets(linear);
     let call = Call {
@@ -70,7 +72,7 @@ pub(super) struct Call<'a> {
 
 impl Call<'_> {
     /// Threads divide the tokens.
-    fn share_tokens(self, isa: Isa, out: &mut [f32]) {
+    fn share_tokens(self, isa: Isa, out: &mut [MaybeUninit<f32>]) {
         let (width_in, width_out) = (self.linear.width_in, self.linear.width_out);
         let n_tokens = out.len() / width_out;
         let even = n_tokens.div_ceil(N_PIECES).next_multiple_of(ROWS);
@@ -94,7 +96,7 @@ impl Call<'_> {
 
     /// Where weights are many, threads divide them, and not the tokens: each weight is then read once for
     /// [`MANY_TOKENS`] tokens.
-    pub(super) fn share_weights(self, isa: Isa, out: &mut [f32]) {
+    pub(super) fn share_weights(self, isa: Isa, out: &mut [MaybeUninit<f32>]) {
         let (width_in, width_out) = (self.linear.width_in, self.linear.width_out);
         let n_group = width_out.div_ceil(COLUMNS).div_ceil(N_PIECES) * COLUMNS;
         for (chunk, out) in out.chunks_mut(MANY_TOKENS * width_out).enumerate() {
@@ -110,7 +112,7 @@ impl Call<'_> {
                         let first = block * ROWS;
                         self.pack(isa, first_token + first, n_tokens - first, packed);
                     });
-                let mut groups: Vec<Vec<&mut [f32]>> = Vec::new();
+                let mut groups: Vec<Vec<&mut [MaybeUninit<f32>]>> = Vec::new();
                 groups.resize_with(width_out.div_ceil(n_group), || Vec::with_capacity(n_tokens));
                 for token in out.chunks_exact_mut(width_out) {
                     for (group, row) in groups.iter_mut().zip(token.chunks_mut(n_group)) {
@@ -141,7 +143,13 @@ impl Call<'_> {
     }
 
     /// Computes a part of the output, whose first token and column are `first`; `packed` begins with that token.
-    fn compute(self, isa: Isa, first: (usize, usize), packed: &[f32], rows: Vec<&mut [f32]>) {
+    fn compute(
+        self,
+        isa: Isa,
+        first: (usize, usize),
+        packed: &[f32],
+        rows: Vec<&mut [MaybeUninit<f32>]>,
+    ) {
         with_scratch([2 * ROWS * COLUMNS], |[sums]| {
             isa.run(Compute {
                 call: self,
@@ -170,7 +178,7 @@ impl Kernel for Pack<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let width = self.width;
-        // Rows behind the last token repeat it; their sums are dropped.
+        // Rows after the last token repeat it; their sums are dropped.
         let mut rows: [&[f32]; ROWS] = [&[]; ROWS];
         for (row, x) in rows.iter_mut().enumerate() {
             *x = &self.x[row.min(self.n_rows - 1) * width..][..width];
@@ -208,7 +216,7 @@ struct Compute<'a, 'b> {
     /// `[2][ROWS][COLUMNS]`: values and gates.
     sums: &'a mut [f32],
     /// Each token's part of the output.
-    rows: Vec<&'b mut [f32]>,
+    rows: Vec<&'b mut [MaybeUninit<f32>]>,
 }
 
 impl Kernel for Compute<'_, '_> {

@@ -6,7 +6,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Kernel, Simd};
+use super::{Kernel, Simd, Slot};
 
 /// Proof that AVX2 and FMA were detected.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +19,7 @@ impl Avx2 {
 }
 
 // SAFETY of every block below: the intrinsics need AVX2 or FMA and nothing beyond them, and `self` exists only where
-// both were detected. Loads and stores first check that the slice holds 8 values.
+// both were detected. Loads and stores first check that the slice holds 8 values; a `Slot` may be written as an f32.
 impl Simd for Avx2 {
     type V = __m256;
     const LANES: usize = 8;
@@ -44,9 +44,9 @@ impl Simd for Avx2 {
         unsafe { _mm256_loadu_ps(from.as_ptr()) }
     }
     #[inline(always)]
-    fn store(self, v: __m256, to: &mut [f32]) {
+    fn store<T: Slot>(self, v: __m256, to: &mut [T]) {
         let to = &mut to[..8];
-        unsafe { _mm256_storeu_ps(to.as_mut_ptr(), v) }
+        unsafe { _mm256_storeu_ps(to.as_mut_ptr().cast(), v) }
     }
     #[inline(always)]
     fn add(self, a: __m256, b: __m256) -> __m256 {

@@ -6,7 +6,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Kernel, Simd};
+use super::{Kernel, Simd, Slot};
 
 /// Proof that AVX-512F was detected.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +19,7 @@ impl Avx512 {
 }
 
 // SAFETY of every block below: the intrinsics need AVX-512F and nothing beyond it, and `self` exists only where
-// AVX-512F was detected. Loads and stores first check that the slice holds 16 values.
+// AVX-512F was detected. Loads and stores first check that the slice holds 16 values; a `Slot` may be written as an f32.
 impl Simd for Avx512 {
     type V = __m512;
     const LANES: usize = 16;
@@ -44,9 +44,9 @@ impl Simd for Avx512 {
         unsafe { _mm512_loadu_ps(from.as_ptr()) }
     }
     #[inline(always)]
-    fn store(self, v: __m512, to: &mut [f32]) {
+    fn store<T: Slot>(self, v: __m512, to: &mut [T]) {
         let to = &mut to[..16];
-        unsafe { _mm512_storeu_ps(to.as_mut_ptr(), v) }
+        unsafe { _mm512_storeu_ps(to.as_mut_ptr().cast(), v) }
     }
     #[inline(always)]
     fn add(self, a: __m512, b: __m512) -> __m512 {
@@ -160,12 +160,12 @@ impl Simd for Avx512 {
         unsafe { _mm512_maskz_loadu_ps(mask, from.as_ptr()) }
     }
     #[inline(always)]
-    fn store_partial(self, v: __m512, to: &mut [f32]) {
+    fn store_partial<T: Slot>(self, v: __m512, to: &mut [T]) {
         let mask = u16::MAX
             .checked_shr(16u32.saturating_sub(to.len() as u32))
             .unwrap_or(0);
         // The mask keeps the store inside the slice: masked-off lanes aren't touched.
-        unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), mask, v) }
+        unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr().cast(), mask, v) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Instruction sets, chosen at run time, behind one trait.
+//! Instruction sets, chosen at run time, after one trait.
 //!
 //! A kernel is written once, generic over [`Simd`], and compiled for every instruction set by [`Isa::run`]. `unsafe`
 //! stays in the files that name intrinsics. Memory is only touched through slices, so a kernel itself is safe code.
@@ -14,6 +14,7 @@ mod portable;
 use std::sync::OnceLock;
 
 use super::amx::Amx;
+use super::output::Slot;
 
 /// Vectors of f32 and the operations that the kernels need.
 ///
@@ -35,7 +36,7 @@ pub(super) trait Simd: Copy + Send + Sync + 'static {
     /// The first `LANES` values. Panics if there are fewer.
     fn load(self, from: &[f32]) -> Self::V;
     /// Writes the first `LANES` values. Panics if there are fewer.
-    fn store(self, v: Self::V, to: &mut [f32]);
+    fn store<T: Slot>(self, v: Self::V, to: &mut [T]);
     /// `a + b`
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a - b`
@@ -53,7 +54,7 @@ pub(super) trait Simd: Copy + Send + Sync + 'static {
     /// `2^n`, where lane bits are those of `1.5 2^23 + n`: the sum that rounds a small number to a whole one.
     fn exp2_of_biased(self, biased: Self::V) -> Self::V;
 
-    /// Asks the processor to bring a value's cache line near, where it can be asked.
+    /// Prefetches a value's cache line, where the processor can.
     #[inline(always)]
     fn prefetch(self, _value: &f32) {}
 
@@ -110,11 +111,11 @@ pub(super) trait Simd: Copy + Send + Sync + 'static {
 
     /// Writes as many lanes as `to` has room for.
     #[inline(always)]
-    fn store_partial(self, v: Self::V, to: &mut [f32]) {
+    fn store_partial<T: Slot>(self, v: Self::V, to: &mut [T]) {
         if to.len() >= Self::LANES {
             return self.store(v, to);
         }
-        let mut lanes = [0.0; 16];
+        let mut lanes = [T::new(0.0); 16];
         self.store(v, &mut lanes);
         to.copy_from_slice(&lanes[..to.len()]);
     }
@@ -187,17 +188,17 @@ impl Isa {
         })
     }
 
-    /// The fastest one that multiplies f32 as they are.
-    pub fn without_splits() -> Self {
+    /// The fastest one that doesn't split f32 into bfloat16.
+    pub fn without_bf16x3() -> Self {
         static FASTEST: OnceLock<Isa> = OnceLock::new();
         *FASTEST.get_or_init(|| {
-            let fastest = Self::available().into_iter().find(|isa| !isa.splits());
+            let fastest = Self::available().into_iter().find(|isa| !isa.uses_bf16x3());
             fastest.unwrap_or(Self(Choice::Portable(portable::Portable)))
         })
     }
 
     /// Whether large products are of values split into two bfloat16, which keep 16 bits of 24.
-    pub fn splits(self) -> bool {
+    pub fn uses_bf16x3(self) -> bool {
         self.amx().is_some()
     }
 

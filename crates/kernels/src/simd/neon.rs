@@ -6,7 +6,7 @@
 
 use std::arch::aarch64::*;
 
-use super::{Kernel, Simd};
+use super::{Kernel, Simd, Slot};
 
 /// Proof that NEON was detected.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +19,7 @@ impl Neon {
 }
 
 // SAFETY of every block below: the intrinsics need NEON and nothing beyond it, and `self` exists only where NEON was
-// detected. Loads and stores first check that the slice holds 4 values.
+// detected. Loads and stores first check that the slice holds 4 values; a `Slot` may be written as an f32.
 impl Simd for Neon {
     type V = float32x4_t;
     const LANES: usize = 4;
@@ -44,9 +44,9 @@ impl Simd for Neon {
         unsafe { vld1q_f32(from.as_ptr()) }
     }
     #[inline(always)]
-    fn store(self, v: float32x4_t, to: &mut [f32]) {
+    fn store<T: Slot>(self, v: float32x4_t, to: &mut [T]) {
         let to = &mut to[..4];
-        unsafe { vst1q_f32(to.as_mut_ptr(), v) }
+        unsafe { vst1q_f32(to.as_mut_ptr().cast(), v) }
     }
     #[inline(always)]
     fn add(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {

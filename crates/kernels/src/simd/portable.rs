@@ -1,6 +1,6 @@
 //! Any processor: 4 lanes in an array, which compilers turn into the baseline's vector instructions.
 
-use super::{Kernel, Simd};
+use super::{Kernel, Simd, Slot};
 
 /// Needs no proof.
 #[derive(Clone, Copy, Debug)]
@@ -31,8 +31,8 @@ impl Simd for Portable {
         lanes(|i| from[i])
     }
     #[inline(always)]
-    fn store(self, v: [f32; 4], to: &mut [f32]) {
-        to[..4].copy_from_slice(&v);
+    fn store<T: Slot>(self, v: [f32; 4], to: &mut [T]) {
+        to[..4].copy_from_slice(&v.map(T::new));
     }
     #[inline(always)]
     fn add(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {

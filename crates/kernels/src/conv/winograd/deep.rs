@@ -1,22 +1,23 @@
-//! The same where weights are many and tiles few, as in the inner levels of large networks.
+//! Winograd's convolution where weights are many and tiles few, as in the inner levels of large networks.
 //!
-//! Transformed weights are four times as many as plain ones, and would come from memory for a handful of tiles. So the
-//! plain ones are read, and transformed a cache's worth at a time: [`CHUNK`] input channels of [`GROUP`] output channels.
+//! Transformed weights are four times as many as plain ones, and would have to be read from memory for few tiles. So
+//! the plain ones are read, and transformed in portions that fit a cache: [`CHUNK`] input channels of [`GROUP`] output channels.
 //! All inputs are transformed beforehand, side by side.
 //!
 //! Where an image has no more than [`FEW`] tiles, they would fill one vector at most: tiles then take the part of the inner
 //! loop's rows, and output channels that of its columns.
 
+use std::mem::MaybeUninit;
+
 use rayon::prelude::*;
 
 use super::{Layout, Multiply, PATCH, PLACES, Pad, TILE, TransformInput, n_tiles};
 use crate::arena::with_scratch;
-use crate::conv::{Conv2d, ConvShape, Extras, for_pieces};
+use crate::conv::{Conv2d, ConvShape, Epilogue, for_pieces};
 use crate::input::{Input, Shape};
-use crate::norm::ChannelSums;
+use crate::microkernel::{Block, COLUMNS, ROWS, STEP};
 use crate::pieces::{Piece, Size, cut};
 use crate::simd::{Isa, Kernel, Simd};
-use crate::tile::{Block, COLUMNS, ROWS, STEP};
 
 /// Input channels whose weights are transformed at a time.
 const CHUNK: usize = 64;
@@ -26,24 +27,24 @@ const GROUP: usize = 4 * ROWS;
 const FEW: usize = 2 * ROWS;
 /// Tiles whose inputs are transformed at a time, about: from several images if they are small.
 const MAX_TILES: usize = 2 * COLUMNS;
-/// Input channels to fetch ahead of the one whose weights are transformed.
+/// Input channels to prefetch ahead of the one whose weights are transformed.
 const AHEAD: usize = 12;
 /// Output channels whose weights are transformed together: two blocks fill the widest vector.
 const PAIR: usize = 2 * ROWS;
-/// Pairs of channels from which on this pays: with tiles for vectors,
+/// Pairs of an input and an output channel above which this is the faster way, where tiles fill vectors.
 pub(super) const MIN_WEIGHTS: usize = 1 << 18;
-/// where a vector holds all tiles,
+/// The same where one vector holds all tiles.
 const MIN_WEIGHTS_OF_FEW: usize = 16_000;
-/// and where they don't fill it, and the direct convolution does little for nothing.
+/// The same where the tiles don't fill a vector, and the direct convolution wastes little.
 const MIN_WEIGHTS_OF_FEWEST: usize = 40_000;
-/// Values between two places of transformed weights: one line more than there are, so that the places don't compete for
-/// the same lines.
+/// Values between two places of transformed weights: one cache line more than there are, so that the places don't map to
+/// the same cache sets.
 const PLACE_WEIGHTS: usize = CHUNK * ROWS + STEP;
 /// The same where tiles are few.
 const WIDE_PLACE_WEIGHTS: usize = CHUNK * COLUMNS + STEP;
 
 /// Whether it is faster than the direct convolution.
-pub(in super::super) fn pays(shape: &ConvShape, input: Shape) -> bool {
+pub(in super::super) fn is_faster(shape: &ConvShape, input: Shape) -> bool {
     // Of one image: a frame must not change with the number of its neighbours in the batch.
     let n_tiles = n_tiles(shape.output(input));
     let least = if n_tiles <= ROWS {
@@ -64,9 +65,9 @@ pub(in super::super) fn forward(
     conv: &Conv2d,
     isa: Isa,
     input: &Input,
-    extras: &Extras,
-    out: &mut [f32],
-) -> ChannelSums {
+    epilogue: &Epilogue,
+    out: &mut [MaybeUninit<f32>],
+) {
     let shape = conv.shape.output(input.shape);
     let layout = layout(shape);
     let size = Size {
@@ -94,12 +95,11 @@ pub(in super::super) fn forward(
         PLACES * layout.place_pitch(layout.n_channels),
         TILE * TILE * (layout.n_chunk + STEP),
     ];
-    let mut total: ChannelSums = Vec::new();
     while !pieces.is_empty() {
         let later = pieces.split_off(n_groups.min(pieces.len()));
         let now = std::mem::replace(&mut pieces, later);
         let first_image = now.first().map_or(0, |piece| piece.image);
-        let sums = with_scratch([n_chunks * chunk_len], |[transformed]| {
+        with_scratch([n_chunks * chunk_len], |[transformed]| {
             transformed
                 .par_chunks_exact_mut(chunk_len)
                 .take(n_chunks)
@@ -108,7 +108,7 @@ pub(in super::super) fn forward(
                     transform_chunk(isa, layout, input, first_image, chunk, to)
                 });
             let transformed = &*transformed;
-            for_pieces(isa, now, (shape, extras.sums), |piece| {
+            for_pieces(now, |piece| {
                 with_scratch(lens, |[weights, sums, products, tiles]| {
                     isa.run(Group {
                         conv,
@@ -120,18 +120,13 @@ pub(in super::super) fn forward(
                         sums,
                         products,
                         tiles,
-                        extras,
+                        epilogue,
                         piece,
                     });
                 });
-            })
+            });
         });
-        total.resize(sums.len(), [0.0; 2]);
-        for (total, sum) in total.iter_mut().zip(sums) {
-            *total = [total[0] + sum[0], total[1] + sum[1]];
-        }
     }
-    total
 }
 
 /// Whole images, as many as [`MAX_TILES`] allow, in one chunk of tiles.
@@ -208,7 +203,7 @@ struct Group<'a, 'b> {
     products: &'a mut [f32],
     /// See [`Multiply`].
     tiles: &'a mut [f32],
-    extras: &'a Extras<'a>,
+    epilogue: &'a Epilogue<'a>,
     piece: &'a mut Piece<'b>,
 }
 
@@ -305,11 +300,11 @@ impl Kernel for Group<'_, '_> {
             transformed: &[],
             products: self.products,
             tiles: self.tiles,
-            extras: self.extras,
+            epilogue: self.epilogue,
             piece: self.piece,
         };
         for row in 0..n_rows {
-            multiply.finish(s, row, row * n_chunk, pitch);
+            multiply.transform_channel(s, row, row * n_chunk, pitch);
         }
     }
 }

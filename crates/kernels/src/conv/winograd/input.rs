@@ -1,10 +1,10 @@
-//! The way in: padded rows, and `Bᵀ d B` of their tiles.
+//! The input transform: padded rows, and `Bᵀ d B` of their tiles.
 
 use super::layout::Layout;
 use super::{PATCH, TILE};
 use crate::input::{Input, Shape};
+use crate::microkernel::STEP;
 use crate::simd::{Kernel, Simd};
-use crate::tile::STEP;
 
 /// Copies one channel's rows of a piece, activated, between zeros.
 pub(super) struct Pad<'a> {

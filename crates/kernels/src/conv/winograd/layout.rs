@@ -2,7 +2,7 @@
 
 use super::{GROUP, TILE};
 use crate::input::Shape;
-use crate::tile::{COLUMNS, ROWS, STEP};
+use crate::microkernel::{COLUMNS, ROWS, STEP};
 
 /// Pieces to cut at least, where there is enough to cut.
 const N_PIECES: usize = 4;
@@ -78,8 +78,8 @@ impl Layout {
         self.n_images * self.n_rows * self.width
     }
 
-    /// Values of one place, for `n_channels`: an odd number of cache lines, so that the places don't compete for the
-    /// same lines.
+    /// Values of one place, for `n_channels`: an odd number of cache lines, so that the places don't map to the
+    /// same cache sets.
     pub fn place_pitch(&self, n_channels: usize) -> usize {
         ((n_channels * self.n_chunk / STEP) | 1) * STEP
     }

@@ -56,13 +56,14 @@ use layout::{Layout, n_tiles};
 use output::Multiply;
 use weights::transform_weights;
 
-use super::{Conv2d, ConvShape, Extras, for_pieces};
+use std::mem::MaybeUninit;
+
+use super::{Conv2d, ConvShape, Epilogue, for_pieces};
 use crate::arena::with_scratch;
 use crate::input::{Input, Shape};
-use crate::norm::ChannelSums;
+use crate::microkernel::{ROWS, STEP};
 use crate::pieces::{Size, cut};
 use crate::simd::Isa;
-use crate::tile::{ROWS, STEP};
 
 /// Rows and columns of a tile's output.
 const TILE: usize = 4;
@@ -74,19 +75,19 @@ const PLACES: usize = PATCH * PATCH;
 const GROUP: usize = 8 * ROWS;
 
 /// Whether the weights are few enough to be read often.
-pub(super) fn is_light(in_channels: usize, out_channels: usize) -> bool {
+pub(super) fn has_few_weights(in_channels: usize, out_channels: usize) -> bool {
     in_channels.saturating_mul(out_channels) <= deep::MIN_WEIGHTS
 }
 
 /// Whether it is faster than the direct convolution.
-pub(super) fn pays(shape: &ConvShape, input: Shape) -> bool {
+pub(super) fn is_faster(shape: &ConvShape, input: Shape) -> bool {
     // Of one image: a frame must not change with the number of its neighbours in the batch.
     // Doubled rows are written value by value: too slow for few channels.
     let least = if shape.upsample { 4 * ROWS } else { ROWS };
     (shape.kernel, shape.stride) == (3, 1)
         && shape.in_channels >= least
         && n_tiles(shape.output(input)) >= STEP
-        && !deep::pays(shape, input)
+        && !deep::is_faster(shape, input)
 }
 
 /// Computes the convolution.
@@ -94,9 +95,9 @@ pub(super) fn forward(
     conv: &Conv2d,
     isa: Isa,
     input: &Input,
-    extras: &Extras,
-    out: &mut [f32],
-) -> ChannelSums {
+    epilogue: &Epilogue,
+    out: &mut [MaybeUninit<f32>],
+) {
     let shape = conv.shape.output(input.shape);
     let layout = Layout::new(shape, input.shape.channels);
     let size = Size {
@@ -112,14 +113,14 @@ pub(super) fn forward(
         .collect();
     let is_one_chunk = layout.n_chunk >= layout.n_tiles();
     let lens = [
-        // The transforms read up to 2 vectors of each phase behind the last row.
+        // The transforms read up to 2 vectors of each phase after the last row.
         layout.padded_len() * if is_one_chunk { 1 } else { n_channels } + 8 * STEP,
         PLACES * 2 * STEP,
         PLACES * layout.place_pitch(n_channels),
         PLACES * layout.place_pitch(GROUP.min(shape.channels.next_multiple_of(ROWS))),
         TILE * TILE * (layout.n_chunk + STEP),
     ];
-    for_pieces(isa, pieces, (shape, extras.sums), |piece| {
+    for_pieces(pieces, |piece| {
         with_scratch(lens, |[padded, patches, transformed, products, tiles]| {
             for first in (0..layout.n_tiles()).step_by(layout.n_chunk) {
                 for channel in 0..n_channels {
@@ -152,7 +153,7 @@ pub(super) fn forward(
                     transformed,
                     products,
                     tiles,
-                    extras,
+                    epilogue,
                     piece,
                 });
             }

@@ -1,11 +1,11 @@
-//! The way out: sums over channels, and `Aᵀ m A` of each tile.
+//! The output transform: sums over channels, and `Aᵀ m A` of each tile.
 
 use super::layout::Layout;
 use super::{GROUP, PATCH, PLACES, TILE};
-use crate::conv::{Conv2d, Extras, Finish};
+use crate::conv::{ChannelEpilogue, Conv2d, Epilogue};
+use crate::microkernel::{Block, ROWS, STEP};
 use crate::pieces::Piece;
 use crate::simd::{Kernel, Simd};
-use crate::tile::{Block, ROWS, STEP};
 
 /// `Aᵀ m`
 #[inline(always)]
@@ -35,7 +35,7 @@ pub(super) struct Multiply<'a, 'b> {
     pub products: &'a mut [f32],
     /// `[TILE][TILE][n_chunk + STEP]`: the outputs of one channel, sorted by their place in the tile.
     pub tiles: &'a mut [f32],
-    pub extras: &'a Extras<'a>,
+    pub epilogue: &'a Epilogue<'a>,
     pub piece: &'a mut Piece<'b>,
 }
 
@@ -71,7 +71,7 @@ impl Kernel for Multiply<'_, '_> {
                 }
             }
             for row in 0..n_rows {
-                self.finish(s, first + row, row * self.layout.n_chunk, place_pitch);
+                self.transform_channel(s, first + row, row * self.layout.n_chunk, place_pitch);
             }
         }
     }
@@ -80,7 +80,13 @@ impl Kernel for Multiply<'_, '_> {
 impl Multiply<'_, '_> {
     /// `Aᵀ m A` of one channel's tiles, then their rows with bias and residual.
     #[inline(always)]
-    pub fn finish<S: Simd>(&mut self, s: S, channel: usize, from: usize, place_pitch: usize) {
+    pub fn transform_channel<S: Simd>(
+        &mut self,
+        s: S,
+        channel: usize,
+        from: usize,
+        place_pitch: usize,
+    ) {
         let layout = self.layout;
         let n_tiles = layout.n_chunk.min(layout.n_tiles() - self.first);
         let pitch = layout.n_chunk + STEP;
@@ -136,17 +142,17 @@ impl Multiply<'_, '_> {
             .rows
             .get_mut(image * self.piece.n_channels + channel)
         else {
-            return; // behind the last image
+            return; // after the last image
         };
         let Some(to) = to.get_mut(start..start + width) else {
-            return; // behind the last row
+            return; // after the last row
         };
         let (image, channel) = (self.piece.image + image, self.piece.first_channel + channel);
-        let finish = Finish::new(s, self.conv, self.extras, image, channel);
+        let epilogue = ChannelEpilogue::new(s, self.conv, self.epilogue, image, channel);
         let n_channels = self.conv.shape.out_channels;
         let plane = (image * n_channels + channel) * layout.output.plane() + self.piece.start;
         let residual = self
-            .extras
+            .epilogue
             .residual
             .map(|all| &all[plane + start..][..width]);
         let values = s.interleave4(columns);
@@ -156,7 +162,7 @@ impl Multiply<'_, '_> {
                 break;
             }
             let residual = residual.map(|residual| &residual[x..]);
-            finish.store(s, values[part], residual, &mut to[x..]);
+            epilogue.store(s, values[part], residual, &mut to[x..]);
         }
     }
 }

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::{PATCH, PLACES};
 use crate::conv::{Conv2d, ConvShape};
-use crate::tile::ROWS;
+use crate::microkernel::ROWS;
 
 /// `[out_channels / ROWS][PLACES][in_channels][ROWS]` of `G g Gᵀ`.
 pub(super) fn transform_weights(conv: &Conv2d) -> Vec<f32> {

@@ -1,4 +1,6 @@
-//! Affine maps on split values.
+//! Affine maps on AMX, each f32 as two bfloat16.
+
+use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
@@ -14,8 +16,8 @@ use crate::simd::{Kernel, Simd};
 const CHUNK_WORDS: usize = 1 << 18;
 /// Most tokens of them.
 const CHUNK_TOKENS: usize = 1024;
-/// Most steps that are summed in one go: of more values of a token, few tokens would fit the chunk.
-const GO_STEPS: usize = 40;
+/// Most steps that are summed in one pass: with more values of a token, few tokens would fit the chunk.
+const PASS_STEPS: usize = 40;
 /// Blocks of tokens that take turns with a panel: their sums, and the panel, stay near.
 const GROUP: usize = 4;
 /// Sums of a group: values and gates.
@@ -43,35 +45,35 @@ pub(super) fn pack(width_in: usize, weight: &[f32], packed: &mut [f32]) {
         });
 }
 
-/// Writes the map of `x` to `out`.
+/// Stores the map of `x` in `out`.
 pub(super) fn forward(
     linear: &Linear,
     amx: Amx,
     x: &[f32],
     norm: Option<&LayerNorm>,
     residual: Option<&[f32]>,
-    out: &mut [f32],
+    out: &mut [MaybeUninit<f32>],
 ) {
     let (width_in, width_out) = (linear.width_in, linear.width_out);
     let n_steps = width_in.div_ceil(DEPTH);
-    let n_gos = n_steps.div_ceil(GO_STEPS);
-    let n_go = n_steps.div_ceil(n_gos);
-    let n_block = n_go * STEP_WORDS;
+    let n_passes = n_steps.div_ceil(PASS_STEPS);
+    let n_pass = n_steps.div_ceil(n_passes);
+    let n_block = n_pass * STEP_WORDS;
     let n_chunk = (CHUNK_WORDS / n_block).clamp(GROUP, CHUNK_TOKENS / SIDE) * SIDE;
     for (chunk, out) in out.chunks_mut(n_chunk * width_out).enumerate() {
         let first_token = chunk * n_chunk;
         let n_tokens = out.len() / width_out;
         let n_blocks = n_tokens.div_ceil(SIDE);
         let mut pieces = pieces(out, (n_tokens, width_out));
-        let n_sums = match n_gos {
+        let n_sums = match n_passes {
             1 => GROUP_SUMS,
             _ => GROUP_SUMS * pieces.iter().map(Piece::n_groups).max().unwrap_or_default(),
         };
         with_scratch(
             [n_blocks * n_block, pieces.len() * n_sums],
             |[packed, sums]| {
-                for first_step in (0..n_steps).step_by(n_go) {
-                    let steps = Steps::packed(n_go.min(n_steps - first_step));
+                for first_step in (0..n_steps).step_by(n_pass) {
+                    let steps = Steps::packed(n_pass.min(n_steps - first_step));
                     let n_block = steps.len() * STEP_WORDS;
                     let blocks = packed.par_chunks_exact_mut(n_block).take(n_blocks);
                     blocks.enumerate().for_each(|(block, packed)| {
@@ -116,7 +118,7 @@ struct Piece<'a> {
     /// First of its columns.
     first_column: usize,
     /// Its columns of each token.
-    rows: Vec<&'a mut [f32]>,
+    rows: Vec<&'a mut [MaybeUninit<f32>]>,
 }
 
 impl Piece<'_> {
@@ -128,7 +130,7 @@ impl Piece<'_> {
 }
 
 /// Cuts `[n_tokens][width]` between panels, and between blocks of tokens where panels are few.
-fn pieces(out: &mut [f32], (n_tokens, width): (usize, usize)) -> Vec<Piece<'_>> {
+fn pieces(out: &mut [MaybeUninit<f32>], (n_tokens, width): (usize, usize)) -> Vec<Piece<'_>> {
     let n_panels = width.div_ceil(SIDE);
     let n_columns = n_panels.div_ceil(N_PIECES) * SIDE;
     let n_groups = width.div_ceil(n_columns);
@@ -153,7 +155,7 @@ fn pieces(out: &mut [f32], (n_tokens, width): (usize, usize)) -> Vec<Piece<'_>> 
     pieces
 }
 
-/// Splits a block of tokens, normalised; rows behind the last token are zeros.
+/// Splits a block of tokens, normalised; rows after the last token are zeros.
 struct Pack<'a> {
     norm: Option<&'a LayerNorm>,
     width: usize,
@@ -192,7 +194,7 @@ impl Kernel for Pack<'_> {
     }
 }
 
-/// A token's values from `k` on; zeros behind the last.
+/// A token's values from `k` on; zeros after the last.
 #[inline(always)]
 fn normalized<S: Simd>(s: S, x: &[f32], k: usize, affine: Option<(&LayerNorm, [f32; 2])>) -> S::V {
     let k = k.min(x.len());
@@ -200,7 +202,7 @@ fn normalized<S: Simd>(s: S, x: &[f32], k: usize, affine: Option<(&LayerNorm, [f
     let Some((norm, [mean, inverse])) = affine else {
         return values;
     };
-    // Scale and shift are zeros behind the last, too.
+    // Scale and shift are zeros after the last, too.
     let centered = s.mul(s.sub(values, s.splat(mean)), s.splat(inverse));
     let scale = s.load_partial(&norm.weight[k..]);
     s.mul_add(centered, scale, s.load_partial(&norm.bias[k..]))
@@ -258,7 +260,7 @@ impl Kernel for Compute<'_, '_> {
 }
 
 impl Compute<'_, '_> {
-    /// Writes the block of the tokens from `first` on and a panel of weights to `sums`, from `at` on; adds it behind the first steps.
+    /// Writes the block of the tokens from `first` on and a panel of weights to `sums`, from `at` on; adds it after the first steps.
     #[inline(always)]
     fn multiply(&mut self, tiles: &Tiles, first: usize, panel: usize, at: usize) {
         let n_block = self.steps.len() * STEP_WORDS;

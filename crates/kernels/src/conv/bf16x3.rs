@@ -1,24 +1,25 @@
-//! 1×1 convolutions on split values: output channels are the rows of a product, pixels its columns.
+//! 1×1 convolutions on AMX, each f32 as two bfloat16: output channels are the rows of a product, pixels its columns.
+
+use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
 use super::super::amx::{Amx, Columns, DEPTH, SIDE, STEP_WORDS, Steps, TILE, pack_row};
 use super::super::arena::with_scratch;
 use super::super::input::Input;
-use super::super::norm::ChannelSums;
 use super::super::pieces::{Piece, Size, cut};
 use super::super::simd::{Isa, Kernel, Simd};
-use super::{Conv2d, ConvShape, Extras, Finish, for_pieces};
+use super::{ChannelEpilogue, Conv2d, ConvShape, Epilogue, for_pieces};
 
 /// Words of pixels that are worked off together: half of a common second-level cache.
-const STRETCH_WORDS: usize = 1 << 18;
+const SPAN_WORDS: usize = 1 << 18;
 /// Most pixels of them.
-const STRETCH: usize = 1024;
+const SPAN: usize = 1024;
 /// Pieces to cut at least, where there is enough to cut.
 const N_PIECES: usize = 16;
 
 /// Whether it is faster than the direct convolution.
-pub(super) fn pays(shape: &ConvShape) -> bool {
+pub(super) fn is_faster(shape: &ConvShape) -> bool {
     shape.kernel == 1 && shape.in_channels >= DEPTH / 2
 }
 
@@ -38,32 +39,32 @@ pub(super) fn forward(
     conv: &Conv2d,
     (isa, amx): (Isa, Amx),
     input: &Input,
-    extras: &Extras,
-    out: &mut [f32],
-) -> ChannelSums {
+    epilogue: &Epilogue,
+    out: &mut [MaybeUninit<f32>],
+) {
     let shape = conv.shape.output(input.shape);
     let n_steps = conv.shape.in_channels.div_ceil(DEPTH);
-    // An odd number of blocks: rows of several channels then don't compete for the same places in a cache.
-    let fitting = (STRETCH_WORDS / (n_steps * DEPTH)).clamp(SIDE, STRETCH) / SIDE;
-    let stretch = ((fitting.min(shape.plane().div_ceil(SIDE)) - 1) | 1) * SIDE;
-    let layout = Layout { stretch, n_steps };
-    let n_stretches = shape.plane().div_ceil(stretch);
+    // An odd number of blocks: rows of several channels then don't map to the same cache sets.
+    let fitting = (SPAN_WORDS / (n_steps * DEPTH)).clamp(SIDE, SPAN) / SIDE;
+    let span = ((fitting.min(shape.plane().div_ceil(SIDE)) - 1) | 1) * SIDE;
+    let layout = Layout { span, n_steps };
+    let n_spans = shape.plane().div_ceil(span);
     let n_blocks = shape.channels.div_ceil(SIDE);
-    let n_groups = N_PIECES.div_ceil(shape.batch * n_stretches).min(n_blocks);
+    let n_groups = N_PIECES.div_ceil(shape.batch * n_spans).min(n_blocks);
     let size = Size {
         images: 1,
         channels: n_blocks.div_ceil(n_groups) * SIDE,
-        values: stretch,
+        values: span,
     };
     let pieces = cut(out, (shape.channels, shape.plane()), size);
     let starts = (0..n_steps).map(|step| step * layout.step_len());
     let steps = Steps::new(starts.collect());
-    let fill = |stretch: usize, step: usize, to: &mut [f32]| {
-        with_scratch([layout.stretch, layout.stretch], |pair| {
+    let fill = |span: usize, step: usize, to: &mut [f32]| {
+        with_scratch([layout.span, layout.span], |pair| {
             isa.run(Fill {
                 input,
-                image: stretch / n_stretches,
-                first: stretch % n_stretches * layout.stretch,
+                image: span / n_spans,
+                first: span % n_spans * layout.span,
                 first_channel: step * DEPTH,
                 pair,
                 to,
@@ -71,7 +72,7 @@ pub(super) fn forward(
         });
     };
     let compute = |packed: &[f32], piece: &mut Piece| {
-        with_scratch([SIDE * layout.stretch], |[sums]| {
+        with_scratch([SIDE * layout.span], |[sums]| {
             isa.run(Compute {
                 conv,
                 amx,
@@ -80,24 +81,24 @@ pub(super) fn forward(
                 steps: &steps,
                 packed,
                 sums,
-                extras,
+                epilogue,
                 piece,
             });
         });
     };
-    let stretch_of = |piece: &Piece| piece.image * n_stretches + piece.start / layout.stretch;
+    let span_of = |piece: &Piece| piece.image * n_spans + piece.start / layout.span;
     let len = n_steps * layout.step_len();
     if n_groups == 1 {
-        return for_pieces(isa, pieces, (shape, extras.sums), |piece| {
+        return for_pieces(pieces, |piece| {
             with_scratch([len], |[packed]| {
                 let all = packed.chunks_exact_mut(layout.step_len()).enumerate();
-                all.for_each(|(step, to)| fill(stretch_of(piece), step, to));
+                all.for_each(|(step, to)| fill(span_of(piece), step, to));
                 compute(packed, piece);
             });
         });
     }
     // Few pieces: pixels are packed first, channels side by side, then shared by groups of output channels.
-    let n_all = shape.batch * n_stretches;
+    let n_all = shape.batch * n_spans;
     with_scratch([n_all * len], |[packed]| {
         packed
             .par_chunks_exact_mut(layout.step_len())
@@ -105,35 +106,35 @@ pub(super) fn forward(
             .enumerate()
             .for_each(|(index, to)| fill(index / n_steps, index % n_steps, to));
         let packed = &*packed;
-        for_pieces(isa, pieces, (shape, extras.sums), |piece| {
-            compute(&packed[stretch_of(piece) * len..][..len], piece);
+        for_pieces(pieces, |piece| {
+            compute(&packed[span_of(piece) * len..][..len], piece);
         })
     })
 }
 
-/// How a stretch of pixels is laid out: `[steps][part][pair of channels][stretch]` words.
+/// How a span of pixels is laid out: `[steps][part][pair of channels][span]` words.
 #[derive(Clone, Copy)]
 struct Layout {
-    stretch: usize,
+    span: usize,
     n_steps: usize,
 }
 
 impl Layout {
     fn step_len(&self) -> usize {
-        DEPTH * self.stretch
+        DEPTH * self.span
     }
 }
 
-/// Splits a stretch of one step's channels; zeros behind the last channel.
+/// Splits a span of one step's channels; zeros after the last channel.
 struct Fill<'a, 'b> {
     input: &'a Input<'a>,
     image: usize,
     /// First of the pixels.
     first: usize,
     first_channel: usize,
-    /// Room for a stretch of two channels.
+    /// Room for a span of two channels.
     pair: [&'b mut [f32]; 2],
-    /// `[part][pair][stretch]`
+    /// `[part][pair][span]`
     to: &'b mut [f32],
 }
 
@@ -143,9 +144,9 @@ impl Kernel for Fill<'_, '_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Self { input, to, .. } = self;
-        let stretch = to.len() / DEPTH;
-        let n_pixels = stretch.min(input.shape.plane() - self.first);
-        let (high, low) = to.split_at_mut(TILE * stretch);
+        let span = to.len() / DEPTH;
+        let n_pixels = span.min(input.shape.plane() - self.first);
+        let (high, low) = to.split_at_mut(TILE * span);
         let [lower, upper] = self.pair;
         for pair in 0..TILE {
             for (half, row) in [&mut *lower, &mut *upper].into_iter().enumerate() {
@@ -156,10 +157,10 @@ impl Kernel for Fill<'_, '_> {
                     input.copy(s, (self.image, channel), from, &mut row[..n_pixels]);
                 }
             }
-            for at in (0..stretch).step_by(S::LANES) {
+            for at in (0..span).step_by(S::LANES) {
                 let [high_words, low_words] = s.words(s.load(&lower[at..]), s.load(&upper[at..]));
-                s.store(high_words, &mut high[pair * stretch + at..]);
-                s.store(low_words, &mut low[pair * stretch + at..]);
+                s.store(high_words, &mut high[pair * span + at..]);
+                s.store(low_words, &mut low[pair * span + at..]);
             }
         }
     }
@@ -175,9 +176,9 @@ struct Compute<'a, 'b> {
     steps: &'a Steps,
     /// See [`Layout`].
     packed: &'a [f32],
-    /// `[SIDE][stretch]`
+    /// `[SIDE][span]`
     sums: &'a mut [f32],
-    extras: &'a Extras<'a>,
+    epilogue: &'a Epilogue<'a>,
     piece: &'a mut Piece<'b>,
 }
 
@@ -187,7 +188,7 @@ impl Kernel for Compute<'_, '_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let tiles = self.amx.tiles();
-        let Layout { stretch, n_steps } = self.layout;
+        let Layout { span, n_steps } = self.layout;
         let Some(n_pixels) = self.piece.rows.first().map(|row| row.len()) else {
             return;
         };
@@ -195,19 +196,19 @@ impl Kernel for Compute<'_, '_> {
             let first_channel = self.piece.first_channel + block * SIDE;
             let weights = &self.conv.plain[first_channel / SIDE * n_steps * STEP_WORDS..];
             for at in (0..n_pixels).step_by(SIDE) {
-                let columns = Columns::in_rows(&self.packed[at..], stretch);
-                let sums = (&mut self.sums[at..], stretch);
+                let columns = Columns::in_rows(&self.packed[at..], span);
+                let sums = (&mut self.sums[at..], span);
                 tiles.multiply(weights, columns, self.steps, false, sums);
             }
             for (row, to) in rows.iter_mut().enumerate() {
                 let channel = first_channel + row;
                 let image = self.piece.image;
-                let finish = Finish::new(s, self.conv, self.extras, image, channel);
-                let residual = self.extras.residual.map(|all| {
+                let epilogue = ChannelEpilogue::new(s, self.conv, self.epilogue, image, channel);
+                let residual = self.epilogue.residual.map(|all| {
                     let at = image * self.conv.shape.out_channels + channel;
                     &all[at * self.plane + self.piece.start..][..n_pixels]
                 });
-                finish.store_row(s, &self.sums[row * stretch..][..n_pixels], residual, to);
+                epilogue.store_row(s, &self.sums[row * span..][..n_pixels], residual, to);
             }
         }
     }

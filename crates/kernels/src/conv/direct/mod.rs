@@ -13,18 +13,21 @@
 //! A doubled input has equal neighbours, so each of the 4 phases of the output sees only 2×2 distinct values: the 9
 //! weights are added up to 4 for each phase. That saves 5 of 9 products.
 
+mod layout;
+
+use std::mem::MaybeUninit;
+
 use rayon::prelude::*;
 
-use super::super::arena::with_scratch;
-use super::super::input::{Input, Shape};
-use super::super::norm::ChannelSums;
-use super::super::pieces::{Piece, Size, cut};
-use super::super::simd::{Isa, Kernel, Simd};
-use super::super::tile::{Block, COLUMNS, ROWS, STEP};
-use super::{Conv2d, ConvShape, Extras, Finish, for_pieces};
+use crate::arena::with_scratch;
+use crate::input::{Input, Shape};
+use crate::microkernel::{Block, COLUMNS, ROWS, STEP};
+use crate::pieces::{Piece, Size, cut};
+use crate::simd::{Isa, Kernel, Simd};
+use layout::Layout;
 
-/// Values that a strip's planes may take, over all channels: half of a common second-level cache.
-const STRIP_VALUES: usize = 1 << 17;
+use super::{ChannelEpilogue, Conv2d, ConvShape, Epilogue, for_pieces};
+
 /// Pieces to cut at least, where there is enough to cut.
 const N_PIECES: usize = 16;
 
@@ -63,146 +66,49 @@ fn fold(shape: &ConvShape, plain: &[f32]) -> Vec<f32> {
     folded
 }
 
-/// How a convolution's input is laid out in strips.
-#[derive(Clone, Copy)]
-struct Layout {
-    shape: ConvShape,
-    input: Shape,
-    /// Rows of the grid in a strip; the grid is the output's, or the input's where that is doubled. For 1×1: values.
-    n_rows: usize,
-    /// Columns of the grid. For 1×1: 1.
-    width: usize,
-    /// Values from one row to the next.
-    pitch: usize,
-    /// Values from one channel to the next.
-    plane: usize,
-    /// Strips of a piece: 1, but for 1×1.
-    n_strips: usize,
-}
-
-impl Layout {
-    fn new(shape: ConvShape, input: Shape) -> Self {
-        let output = shape.output(input);
-        let (height, width, border) = match (shape.kernel, shape.stride) {
-            (1, _) => (input.plane(), 1, 0),
-            (_, 1) => (input.height, input.width, 2),
-            _ => (output.height, output.width, 1),
-        };
-        let pitch = width + border;
-        let n_planes = shape.stride * shape.stride;
-        let fitting = STRIP_VALUES / (shape.in_channels * pitch * n_planes);
-        let (n_rows, n_strips) = if shape.kernel == 1 {
-            let n_panels = height.div_ceil(COLUMNS);
-            (COLUMNS, n_panels.min((fitting / COLUMNS).clamp(1, 8)))
-        } else {
-            // Even strips of at least 4 rows.
-            let fitting = fitting.saturating_sub(border).max(4);
-            (height.div_ceil(height.div_ceil(fitting)), 1)
-        };
-        // An odd number of cache lines: rows of several channels then don't compete for the same places.
-        let n_values = n_planes * (n_rows + border) * pitch;
-        let plane = if shape.kernel == 1 {
-            COLUMNS
-        } else {
-            (n_values.div_ceil(STEP) | 1) * STEP
-        };
-        Self {
-            shape,
-            input,
-            n_rows,
-            width,
-            pitch,
-            plane,
-            n_strips,
-        }
-    }
-
-    /// Where `k` begins in a strip.
-    fn offsets(&self) -> Vec<usize> {
-        let taps: Vec<usize> = match (self.shape.kernel, self.shape.stride, self.shape.upsample) {
-            (1, ..) => vec![0],
-            (_, 1, false) => (0..9).map(|tap| tap / 3 * self.pitch + tap % 3).collect(),
-            (_, 1, true) => (0..4).map(|tap| tap / 2 * self.pitch + tap % 2).collect(),
-            _ => (0..9).map(|tap| self.split_at(tap / 3, tap % 3)).collect(),
-        };
-        let channels = (0..self.shape.in_channels).map(|channel| channel * self.plane);
-        channels
-            .flat_map(|at| taps.iter().map(move |tap| at + tap))
-            .collect()
-    }
-
-    /// Place of a padded row and column among planes that are split by parity.
-    fn split_at(&self, row: usize, column: usize) -> usize {
-        let plane = (row % 2 * 2 + column % 2) * (self.n_rows + 1) * self.pitch;
-        plane + row / 2 * self.pitch + column / 2
-    }
-
-    /// Values of the output's plane in one piece.
-    fn stretch(&self) -> usize {
-        let n_values = self.n_strips * self.n_rows * self.width;
-        if self.shape.upsample {
-            4 * n_values
-        } else {
-            n_values
-        }
-    }
-
-    /// Room for the sums of one block of output channels.
-    fn sums_len(&self) -> usize {
-        let n_phases = if self.shape.upsample { 4 } else { 1 };
-        n_phases * ROWS * (self.n_strips * self.n_rows * self.pitch).next_multiple_of(STEP)
-    }
-
-    /// Values of a strip.
-    fn strip_len(&self) -> usize {
-        self.shape.in_channels * self.plane
-    }
-}
-
-/// Channels to fetch ahead of the one that is copied.
+/// Channels to prefetch ahead of the one that is copied.
 const AHEAD: usize = 4;
-/// Room behind the last strip, where its last block reads on.
-const BEHIND: usize = 2 * COLUMNS;
+/// Values after the last strip that its last block may read.
+const OVERREAD: usize = 2 * COLUMNS;
 
 /// Computes the convolution.
 pub(super) fn forward(
     conv: &Conv2d,
     isa: Isa,
     input: &Input,
-    extras: &Extras,
-    out: &mut [f32],
-) -> ChannelSums {
+    epilogue: &Epilogue,
+    out: &mut [MaybeUninit<f32>],
+) {
     let shape = conv.shape.output(input.shape);
     let layout = Layout::new(conv.shape, input.shape);
     let weights = match conv.shape.upsample {
         true => conv.folded.get_or_init(|| fold(&conv.shape, &conv.plain)),
         false => &conv.plain,
     };
-    let n_stretches = shape.plane().div_ceil(layout.stretch());
+    let n_spans = shape.plane().div_ceil(layout.span());
     let n_blocks = conv.shape.out_channels.div_ceil(ROWS);
-    let n_groups = N_PIECES.div_ceil(shape.batch * n_stretches).min(n_blocks);
+    let n_groups = N_PIECES.div_ceil(shape.batch * n_spans).min(n_blocks);
     let size = Size {
         images: 1,
         channels: n_blocks.div_ceil(n_groups) * ROWS,
-        values: layout.stretch(),
+        values: layout.span(),
     };
     let pieces = cut(out, (shape.channels, shape.plane()), size);
     let offsets = layout.offsets();
     let n_channels = conv.shape.in_channels;
     let (n_strips, len) = (layout.n_strips, layout.strip_len());
-    // Fills one channel of a strip of the stretch `stretch` of all images.
-    let fill =
-        |stretch: usize, strip: usize, channel: usize, padded: &mut [f32], to: &mut [f32]| {
-            isa.run(Fill {
-                layout,
-                input,
-                image: stretch / n_stretches,
-                first_row: (stretch % n_stretches * n_strips + strip) * layout.n_rows,
-                channel,
-                padded,
-                to,
-            });
-        };
+    // Fills one channel of a strip of the span `span` of all images.
+    let fill = |span: usize, strip: usize, channel: usize, padded: &mut [f32], to: &mut [f32]| {
+        isa.run(Fill {
+            layout,
+            input,
+            image: span / n_spans,
+            first_row: (span % n_spans * n_strips + strip) * layout.n_rows,
+            channel,
+            padded,
+            to,
+        });
+    };
     let compute = |strips: &[f32], piece: &mut Piece| {
         with_scratch([layout.sums_len()], |[sums]| {
             isa.run(Compute {
@@ -212,24 +118,24 @@ pub(super) fn forward(
                 offsets: &offsets,
                 strips,
                 sums,
-                extras,
+                epilogue,
                 piece,
             });
         });
     };
-    let stretch_of = |piece: &Piece| piece.image * n_stretches + piece.start / layout.stretch();
+    let span_of = |piece: &Piece| piece.image * n_spans + piece.start / layout.span();
     if n_groups == 1 {
-        return for_pieces(isa, pieces, (shape, extras.sums), |piece| {
+        return for_pieces(pieces, |piece| {
             with_scratch(
-                [n_strips * len + BEHIND, 2 * layout.pitch],
+                [n_strips * len + OVERREAD, 2 * layout.pitch],
                 |[strips, padded]| {
-                    let stretch = stretch_of(piece);
+                    let span = span_of(piece);
                     // Strip by strip within a channel: the input is read in long runs.
                     for channel in 0..n_channels {
                         for strip in 0..n_strips {
                             let at = strip * len + channel * layout.plane;
                             fill(
-                                stretch,
+                                span,
                                 strip,
                                 channel,
                                 padded,
@@ -243,8 +149,8 @@ pub(super) fn forward(
         });
     }
     // Few pieces: strips are filled first, channels side by side, then shared by groups of output channels.
-    let n_all = shape.batch * n_stretches * n_strips;
-    with_scratch([n_all * len + BEHIND], |[strips]| {
+    let n_all = shape.batch * n_spans * n_strips;
+    with_scratch([n_all * len + OVERREAD], |[strips]| {
         strips[..n_all * len]
             .par_chunks_exact_mut(layout.plane)
             .with_min_len(8)
@@ -256,8 +162,8 @@ pub(super) fn forward(
                 });
             });
         let strips = &*strips;
-        for_pieces(isa, pieces, (shape, extras.sums), |piece| {
-            compute(&strips[stretch_of(piece) * n_strips * len..], piece);
+        for_pieces(pieces, |piece| {
+            compute(&strips[span_of(piece) * n_strips * len..], piece);
         })
     })
 }
@@ -346,7 +252,7 @@ struct Compute<'a, 'b> {
     offsets: &'a [usize],
     strips: &'a [f32],
     sums: &'a mut [f32],
-    extras: &'a Extras<'a>,
+    epilogue: &'a Epilogue<'a>,
     piece: &'a mut Piece<'b>,
 }
 
@@ -357,10 +263,10 @@ impl Kernel for Compute<'_, '_> {
     fn run<S: Simd>(self, s: S) {
         let layout = self.layout;
         let n_phases = if layout.shape.upsample { 4 } else { 1 };
-        let Some(stretch) = self.piece.rows.first().map(|row| row.len()) else {
+        let Some(span) = self.piece.rows.first().map(|row| row.len()) else {
             return;
         };
-        let n_rows = stretch / n_phases / layout.width;
+        let n_rows = span / n_phases / layout.width;
         let n_columns = (n_rows - 1) * layout.pitch + layout.width;
         let pitch = n_columns.next_multiple_of(STEP);
         // 1×1: a strip is a panel; else there is one.
@@ -394,16 +300,16 @@ impl Kernel for Compute<'_, '_> {
             for (row, to) in rows.iter_mut().enumerate() {
                 let channel = first_channel + row;
                 let image = self.piece.image;
-                let finish = Finish::new(s, self.conv, self.extras, image, channel);
+                let epilogue = ChannelEpilogue::new(s, self.conv, self.epilogue, image, channel);
                 let plane = layout.shape.output(layout.input).plane();
                 let from = (image * layout.shape.out_channels + channel) * plane + self.piece.start;
-                let residual = self.extras.residual.map(|all| &all[from..][..stretch]);
+                let residual = self.epilogue.residual.map(|all| &all[from..][..span]);
                 let sums = |phase: usize| &sums[(phase * ROWS + row) * pitch..][..n_columns];
                 if layout.shape.upsample {
                     let phases = std::array::from_fn(sums);
-                    store_phases(s, &layout, phases, finish, residual, to);
+                    store_phases(s, &layout, phases, epilogue, residual, to);
                 } else {
-                    store(s, &layout, sums(0), finish, residual, to);
+                    store(s, &layout, sums(0), epilogue, residual, to);
                 }
             }
         }
@@ -416,17 +322,17 @@ fn store<S: Simd>(
     s: S,
     layout: &Layout,
     sums: &[f32],
-    finish: Finish<S>,
+    epilogue: ChannelEpilogue<S>,
     residual: Option<&[f32]>,
-    to: &mut [f32],
+    to: &mut [MaybeUninit<f32>],
 ) {
     if layout.pitch == layout.width {
-        return finish.store_row(s, sums, residual, to);
+        return epilogue.store_row(s, sums, residual, to);
     }
     let width = layout.width;
     for (i, to) in to.chunks_exact_mut(width).enumerate() {
         let residual = residual.map(|r| &r[i * width..][..width]);
-        finish.store_row(s, &sums[i * layout.pitch..][..width], residual, to);
+        epilogue.store_row(s, &sums[i * layout.pitch..][..width], residual, to);
     }
 }
 
@@ -436,21 +342,25 @@ fn store_phases<S: Simd>(
     s: S,
     layout: &Layout,
     phases: [&[f32]; 4],
-    finish: Finish<S>,
+    epilogue: ChannelEpilogue<S>,
     residual: Option<&[f32]>,
-    to: &mut [f32],
+    to: &mut [MaybeUninit<f32>],
 ) {
     let width = 2 * layout.width;
     for (i, to) in to.chunks_exact_mut(width).enumerate() {
         let row = |x: usize| &phases[i % 2 * 2 + x][i / 2 * layout.pitch..][..layout.width];
-        for ((to, even), odd) in to.chunks_exact_mut(2).zip(row(0)).zip(row(1)) {
-            to[0] = *even;
-            to[1] = *odd;
-        }
+        let (even, odd) = (row(0), row(1));
         let residual = residual.map(|residual| &residual[i * width..][..width]);
         for (idx, to) in to.chunks_mut(S::LANES).enumerate() {
+            let first = idx * S::LANES / 2;
+            let mut lanes = [0.0; 16];
+            let (pairs, _) = lanes.as_chunks_mut::<2>();
+            let columns = even[first..].iter().zip(&odd[first..]);
+            for (pair, (even, odd)) in pairs.iter_mut().take(S::LANES / 2).zip(columns) {
+                *pair = [*even, *odd];
+            }
             let residual = residual.map(|residual| &residual[idx * S::LANES..]);
-            finish.store(s, s.load_partial(to), residual, to);
+            epilogue.store(s, s.load(&lanes), residual, to);
         }
     }
 }

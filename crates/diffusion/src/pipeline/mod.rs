@@ -1,3 +1,7 @@
+//! A latent diffusion model as a [`Renderer`]: prompts and noise in, frames out.
+
+mod conditioning;
+
 use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor};
@@ -8,38 +12,35 @@ use rayon::prelude::*;
 use serde_json::Value;
 use timeline::{FrameInputs, Kernels, NoiseMix, PromptText, RenderConfig, Size};
 
+use self::conditioning::{MAX_CACHED_PROMPTS, Pass};
 use super::defaults::ModelDefaults;
 use super::device::compute_dtype;
 use super::family::Family;
-use super::interpolate::lerp;
-use super::model::ConfigFile;
 use super::part::Part;
 use super::sampler::{self, Guidance};
 use super::schedulers::SchedulerConfig;
+use super::sizes::ModelSizes;
 use super::source::ModelSource;
-use super::text::{
-    ClipConfig, ClipTextModel, HiddenState, PromptReader, TextEmbedding, TextEncoders,
-};
-use super::unet::{Conditioning, UNet, UNetConfig, guidance_embedding};
+use super::text::{HiddenState, PromptReader, TextEmbedding, TextEncoders};
+use super::unet::{UNet, UNetConfig};
 use super::vae::{Decoder, VaeConfig};
 use super::weights::Weights;
-use super::{Renderer, finish, noise};
+use super::{Renderer, noise, postprocess};
 
-/// Prompts whose embeddings are kept; SDXL's take 0.6 MB each.
-const MAX_CACHED_PROMPTS: usize = 256;
-/// Text models with more parameters than this leave the memory whenever they aren't needed.
+/// Text encoders with more parameters than this are unloaded whenever they aren't needed.
 const MAX_RESIDENT_TEXT_PARAMETERS: u64 = 50_000_000;
 
 /// Latents with a shorter side than this are too small to be sketched.
 const MIN_SKETCHED: usize = 16;
 
-/// A latent diffusion model that draws frames: text models, denoiser and decoder of one folder.
+/// A latent diffusion model that draws frames: text encoders, denoiser and decoder of one folder.
 pub struct StableDiffusion {
     model: ModelSource,
     prompts: PromptReader,
     text: Option<TextEncoders>,
     networks: Option<Networks>,
-    text_stays: bool,
+    /// Whether the text encoders stay in memory together with the denoiser.
+    keep_text_encoders: bool,
     unet_config: UNetConfig,
     vae_config: VaeConfig,
     scheduler: SchedulerConfig,
@@ -65,8 +66,9 @@ struct Networks {
 impl StableDiffusion {
     /// Loads a model, to be run on `device` with weights in `dtype`, see [`compute_dtype`].
     ///
-    /// Small models are read at once. Of large ones only the files' headers are checked here; the text models are read for
-    /// the first prompts and leave before the denoiser comes. [`StableDiffusion::prepare`] lets that happen only once.
+    /// Small models are read at once. Of large ones only the files' headers are checked here; the text encoders are
+    /// loaded for the first prompts, and unloaded before the denoiser is loaded. With [`StableDiffusion::prepare`] that happens
+    /// only once.
     ///
     /// # Errors
     /// [`Error::Weights`] if a file is missing, unsound or of a kind that isn't supported, [`Error::Config`] for settings
@@ -98,7 +100,7 @@ impl StableDiffusion {
             prompts: PromptReader::load(model)?,
             text: None,
             networks: None,
-            text_stays: sizes.n_text_parameters <= MAX_RESIDENT_TEXT_PARAMETERS,
+            keep_text_encoders: sizes.n_text_parameters <= MAX_RESIDENT_TEXT_PARAMETERS,
             unet_config,
             vae_config,
             scheduler,
@@ -117,7 +119,7 @@ impl StableDiffusion {
             dtype,
             cache: Vec::new(),
         };
-        if loaded.text_stays {
+        if loaded.keep_text_encoders {
             loaded.text()?;
             loaded.load_networks()?;
         }
@@ -135,11 +137,11 @@ impl StableDiffusion {
                 self.embedding(text, n_chunks, false)?;
             }
         }
-        self.let_text_go();
+        self.unload_text_encoders();
         Ok(())
     }
 
-    /// The text models, read if they aren't there.
+    /// The text encoders, loaded if they aren't yet.
     fn text(&mut self) -> Result<&TextEncoders> {
         if self.text.is_none() {
             let hidden_state = match self.family {
@@ -160,13 +162,13 @@ impl StableDiffusion {
         self.text.as_ref().ok_or_else(unloaded)
     }
 
-    fn let_text_go(&mut self) {
-        if !self.text_stays {
+    fn unload_text_encoders(&mut self) {
+        if !self.keep_text_encoders {
             self.text = None;
         }
     }
 
-    /// Reads the denoiser and the decoder if they aren't there.
+    /// Loads the denoiser and the decoder if they aren't loaded yet.
     fn load_networks(&mut self) -> Result<()> {
         if self.networks.is_none() {
             let weights = |part, dtype| -> Result<Weights> {
@@ -239,123 +241,6 @@ impl StableDiffusion {
         self.networks()?.decoder.decode(&latents)
     }
 
-    fn guidance(&mut self, frames: &[&FrameInputs], pass: Pass) -> Result<Guidance> {
-        let text = |prompt: &PromptText| prompt.text.clone();
-        let mut cond = self.conditioning(frames, pass.n_chunks, text)?;
-        if let Some(width) = self.unet_config.time_cond_proj_dim {
-            let scales: Vec<f64> = frames.iter().map(|frame| frame.guidance_scale).collect();
-            let embedding = guidance_embedding(&scales, width, &self.device)
-                .and_then(|embedding| embedding.to_dtype(compute_dtype(&self.device, self.dtype)))
-                .map_err(Error::tensor("embedding the guidance scale"))?;
-            cond.guidance = Some(embedding);
-        }
-        let uncond = match pass.guided {
-            true => {
-                let negative = |prompt: &PromptText| prompt.negative.clone();
-                let uncond = self.conditioning(frames, pass.n_chunks, negative)?;
-                Some((
-                    uncond,
-                    frames.iter().map(|frame| frame.guidance_scale).collect(),
-                ))
-            }
-            false => None,
-        };
-        Ok(Guidance { cond, uncond })
-    }
-
-    /// Embeddings of one of both texts of each frame's prompts, on the way from the first prompt to the second.
-    fn conditioning(
-        &mut self,
-        frames: &[&FrameInputs],
-        n_chunks: usize,
-        words: impl Fn(&PromptText) -> String,
-    ) -> Result<Conditioning> {
-        let failed = || Error::tensor("mixing the prompts");
-        let is_negative = words(&PromptText {
-            text: "+".to_owned(),
-            negative: "-".to_owned(),
-        }) == "-";
-        let mut contexts = Vec::with_capacity(frames.len());
-        let mut pooled = Vec::new();
-        for frame in frames {
-            let from = self.embedding(&words(&frame.prompt_from), n_chunks, is_negative)?;
-            let to = self.embedding(&words(&frame.prompt_to), n_chunks, is_negative)?;
-            let t = frame.prompt_mix;
-            contexts.push(lerp(&from.context, &to.context, t).map_err(failed())?);
-            if let (Some(from), Some(to)) = (&from.pooled, &to.pooled) {
-                pooled.push(lerp(from, to, t).map_err(failed())?);
-            }
-        }
-        let has_pooled = self.unet_config.addition_embed_type.is_some();
-        Ok(Conditioning {
-            context: Tensor::cat(&contexts, 0).map_err(failed())?,
-            pooled: has_pooled
-                .then(|| Tensor::cat(&pooled, 0))
-                .transpose()
-                .map_err(failed())?,
-            time_ids: self.time_ids().repeat(frames.len()),
-            guidance: None,
-        })
-    }
-
-    /// SDXL's size conditioning: an uncropped original of the size that is drawn.
-    fn time_ids(&self) -> [f64; 6] {
-        let (height, width) = (
-            f64::from(self.draw_size.height),
-            f64::from(self.draw_size.width),
-        );
-        [height, width, 0.0, 0.0, height, width]
-    }
-
-    /// The embedding of a text, from the cache if it is there.
-    fn embedding(
-        &mut self,
-        text: &str,
-        n_chunks: usize,
-        is_negative: bool,
-    ) -> Result<TextEmbedding> {
-        let zeroed = is_negative && text.is_empty() && self.zero_empty_negative;
-        let key = (text.to_owned(), n_chunks);
-        let cached = self.cache.iter().find(|(known, _)| *known == key);
-        let embedding = match cached {
-            Some((_, embedding)) => embedding.clone(),
-            None => {
-                let embedding = self.text()?.embed(text, n_chunks)?;
-                if self.cache.len() >= MAX_CACHED_PROMPTS {
-                    self.cache.remove(0);
-                }
-                self.cache.push((key, embedding.clone()));
-                embedding
-            }
-        };
-        if !zeroed {
-            return Ok(embedding);
-        }
-        let zeros = |x: &Tensor| {
-            x.zeros_like()
-                .map_err(Error::tensor("encoding the prompts"))
-        };
-        Ok(TextEmbedding {
-            context: zeros(&embedding.context)?,
-            pooled: embedding.pooled.as_ref().map(zeros).transpose()?,
-        })
-    }
-
-    /// How a frame has to be run. Only frames of the same kind share a pass, so that a frame's neighbours in the batch
-    /// don't change its pixels.
-    fn pass(&self, frame: &FrameInputs) -> Result<Pass> {
-        let guided = frame.guidance_scale > 1.0 && self.unet_config.time_cond_proj_dim.is_none();
-        let prompts = [&frame.prompt_from, &frame.prompt_to];
-        let mut n_chunks = 1;
-        for prompt in prompts {
-            n_chunks = n_chunks.max(self.prompts.n_chunks(&prompt.text)?);
-            if guided {
-                n_chunks = n_chunks.max(self.prompts.n_chunks(&prompt.negative)?);
-            }
-        }
-        Ok(Pass { n_chunks, guided })
-    }
-
     /// Draws frames pass by pass and job by job, and puts the pictures back in order.
     fn draw(
         &mut self,
@@ -375,7 +260,7 @@ impl StableDiffusion {
                 jobs.push((indices.to_vec(), frames, guidance));
             }
         }
-        self.let_text_go();
+        self.unload_text_encoders();
         self.load_networks()?;
         let renderer = &*self;
         let drawn: Vec<Vec<(usize, RgbImage)>> = jobs
@@ -396,18 +281,11 @@ impl StableDiffusion {
     }
 }
 
-/// What frames of one pass have in common.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Pass {
-    n_chunks: usize,
-    guided: bool,
-}
-
 impl Renderer for StableDiffusion {
     fn render(&mut self, frames: &[FrameInputs]) -> Result<Vec<RgbImage>> {
         self.draw(frames, |renderer, batch, guidance| {
             let latents = renderer.latents(batch, guidance)?;
-            finish::frames(&renderer.decoded(&latents)?, renderer.film_size)
+            postprocess::frames(&renderer.decoded(&latents)?, renderer.film_size)
         })
     }
 
@@ -429,7 +307,7 @@ impl Renderer for StableDiffusion {
                 width: width as u32,
                 height: height as u32,
             };
-            finish::frames(&pictures, size)
+            postprocess::frames(&pictures, size)
         })
     }
 }
@@ -443,86 +321,7 @@ fn method(kernels: Kernels) -> Method {
 }
 
 fn unloaded() -> Error {
-    Error::Device {
-        reason: "a network was used before it was loaded".to_owned(),
-        hint: None,
-    }
-}
-
-/// Number of parameters of a model's parts, as its networks need them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ModelSizes {
-    /// Of the text models.
-    pub n_text_parameters: u64,
-    /// Of the denoiser.
-    pub n_unet_parameters: u64,
-    /// Of the decoder.
-    pub n_decoder_parameters: u64,
-    /// Of convolutions of the denoiser and the decoder that are kept transformed, too: see [`Method::Fast`].
-    pub n_winograd_parameters: u64,
-}
-
-impl ModelSizes {
-    /// Checks that a model has every tensor that its configuration asks for, and counts them. Only headers are read.
-    ///
-    /// # Errors
-    /// [`Error::Weights`] naming the tensor or key that is wrong.
-    pub fn check(model: &ModelSource) -> Result<Self> {
-        let weights = |part| Ok(Weights::check_only(model.tensors(part)?));
-        let mut n_text_parameters = 0;
-        let mut context_width = 0;
-        for part in [Part::TextEncoder, Part::TextEncoder2] {
-            if model.has(part) {
-                let weights = weights(part)?;
-                let config = ClipConfig::read(&model.config(part)?)?;
-                context_width += config.hidden_size;
-                ClipTextModel::load(&weights, config)?;
-                n_text_parameters += weights.n_checked();
-            }
-        }
-        let unet = weights(Part::UNet)?;
-        let unet_file = model.config(Part::UNet)?;
-        let unet_config = UNetConfig::read(&unet_file)?;
-        let vae = weights(Part::Vae)?;
-        let vae_config = VaeConfig::read(&model.config(Part::Vae)?)?;
-        check_joints(&unet_file, &unet_config, &vae_config, context_width)?;
-        UNet::load(&unet, unet_config)?;
-        Decoder::load(&vae, vae_config)?;
-        Ok(Self {
-            n_text_parameters,
-            n_unet_parameters: unet.n_checked(),
-            n_decoder_parameters: vae.n_checked(),
-            n_winograd_parameters: unet.n_winograd() + vae.n_winograd(),
-        })
-    }
-}
-
-/// What one part gives, the next must take.
-fn check_joints(
-    file: &ConfigFile,
-    unet: &UNetConfig,
-    vae: &VaeConfig,
-    context_width: usize,
-) -> Result<()> {
-    let wrong = |reason: String| Err(Error::weights(&file.path, reason));
-    let n_channels = vae.latent_channels();
-    for (key, channels) in [
-        ("in_channels", unet.in_channels),
-        ("out_channels", unet.out_channels),
-    ] {
-        if channels != n_channels {
-            return wrong(format!(
-                "{key} = {channels} is not supported: the autoencoder has {n_channels} (inpainting and editing models have more)"
-            ));
-        }
-    }
-    let levels = (0..unet.n_levels()).filter_map(|idx| unet.cross_attention_dim.level(idx));
-    match levels.into_iter().find(|width| *width != context_width) {
-        Some(width) => wrong(format!(
-            "cross_attention_dim = {width} doesn't fit the text models, whose width is {context_width}"
-        )),
-        None => Ok(()),
-    }
+    Error::internal("a network was used before it was loaded")
 }
 
 #[cfg(test)]

@@ -1,14 +1,16 @@
 //! Where a model's files come from: a folder in diffusers layout, or one that is part of the binary.
 
+mod config_file;
+
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use common::{Error, Result};
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
+
+pub use config_file::{ConfigFile, parse_json};
 
 use super::digests::DigestCache;
 use super::layout::{FP16_FIRST, PLAIN_FIRST, WeightFiles, in_part, pickled_weights, weight_files};
@@ -28,12 +30,12 @@ pub enum ModelFolder {
     /// Files compiled into the binary.
     Embedded(EmbeddedFolder),
     /// Configurations and the headers of weights of a model that isn't on this machine.
-    Outline(Arc<Outline>),
+    HeadersOnly(Arc<HeadersOnly>),
 }
 
 /// What can be known of a model without its weights.
 #[derive(Clone, Debug)]
-pub struct Outline {
+pub struct HeadersOnly {
     /// What the model is called in messages.
     pub name: String,
     /// Configuration files by name.
@@ -57,7 +59,7 @@ impl ModelFolder {
         match self {
             Self::Disk(folder) | Self::Snapshot(folder) => folder.join(name),
             Self::Embedded(folder) => Path::new(folder.name).join(name),
-            Self::Outline(outline) => Path::new(&outline.name).join(name),
+            Self::HeadersOnly(headers) => Path::new(&headers.name).join(name),
         }
     }
 
@@ -66,8 +68,8 @@ impl ModelFolder {
         match self {
             Self::Disk(folder) | Self::Snapshot(folder) => folder.join(name).is_file(),
             Self::Embedded(folder) => folder.get(name).is_some(),
-            Self::Outline(outline) => {
-                outline.texts.contains_key(name) || outline.weights.contains_key(name)
+            Self::HeadersOnly(headers) => {
+                headers.texts.contains_key(name) || headers.weights.contains_key(name)
             }
         }
     }
@@ -83,7 +85,7 @@ impl ModelFolder {
                 .get(name)
                 .map(Bytes::Static)
                 .ok_or_else(|| Error::weights(self.path_of(name), "is missing")),
-            Self::Outline(outline) => match outline.texts.get(name) {
+            Self::HeadersOnly(headers) => match headers.texts.get(name) {
                 Some(text) => Ok(Bytes::Owned(text.as_slice().into())),
                 None => Err(Error::weights(self.path_of(name), "is not on this machine")),
             },
@@ -149,7 +151,7 @@ impl ModelFolder {
     fn weight_files(&self, part: &str, stem: &str) -> Result<Vec<String>> {
         let has = |name: &str| self.has(name);
         let variants = match self {
-            Self::Snapshot(_) | Self::Outline(_) => FP16_FIRST,
+            Self::Snapshot(_) | Self::HeadersOnly(_) => FP16_FIRST,
             _ => PLAIN_FIRST,
         };
         match weight_files(has, part, stem, variants) {
@@ -204,8 +206,8 @@ impl ModelFolder {
         if !self.has(name) {
             return Err(Error::weights(self.path_of(name), "is missing"));
         }
-        if let Self::Outline(outline) = self
-            && let Some(file) = outline.weights.get(name)
+        if let Self::HeadersOnly(headers) = self
+            && let Some(file) = headers.weights.get(name)
         {
             return Ok(Arc::clone(file));
         }
@@ -218,7 +220,7 @@ impl ModelFolder {
     /// As [`ModelFolder::bytes`].
     pub fn sha256(&self, name: &str, digests: &DigestCache) -> Result<[u8; 32]> {
         match self {
-            Self::Embedded(_) | Self::Outline(_) => {
+            Self::Embedded(_) | Self::HeadersOnly(_) => {
                 Ok(Sha256::digest(&self.bytes(name)?[..]).into())
             }
             Self::Disk(folder) | Self::Snapshot(folder) => digests.sha256(&folder.join(name)),
@@ -229,7 +231,7 @@ impl ModelFolder {
     pub fn has_part(&self, part: &str) -> bool {
         match self {
             Self::Embedded(folder) => folder.files.iter().any(|(name, _)| is_of(name, part)),
-            Self::Outline(outline) => outline.texts.keys().any(|name| is_of(name, part)),
+            Self::HeadersOnly(headers) => headers.texts.keys().any(|name| is_of(name, part)),
             Self::Disk(folder) | Self::Snapshot(folder) => folder.join(part).is_dir(),
         }
     }
@@ -245,8 +247,8 @@ impl ModelFolder {
                 let of_part = names.filter(|name| is_of(name, part));
                 of_part.map(str::to_owned).collect()
             }
-            Self::Outline(outline) => {
-                let names = outline.texts.keys().filter(|name| is_of(name, part));
+            Self::HeadersOnly(headers) => {
+                let names = headers.texts.keys().filter(|name| is_of(name, part));
                 names.cloned().collect()
             }
             Self::Disk(folder) | Self::Snapshot(folder) => {
@@ -289,120 +291,4 @@ impl EmbeddedFolder {
         let file = self.files.iter().find(|(path, _)| *path == name);
         file.map(|(_, bytes)| *bytes)
     }
-}
-
-/// A JSON object and where it was read.
-#[derive(Clone, Debug)]
-pub struct ConfigFile {
-    /// The file, for messages.
-    pub path: PathBuf,
-    /// Its keys.
-    pub values: Map<String, Value>,
-}
-
-impl ConfigFile {
-    /// A key's value, if the file has it.
-    pub fn get(&self, key: &str) -> Option<&Value> {
-        self.values.get(key)
-    }
-
-    /// The `_class_name` that diffusers writes.
-    pub fn class_name(&self) -> Option<&str> {
-        self.get("_class_name").and_then(Value::as_str)
-    }
-
-    /// Checks that every number under the given keys lies in its range, also those in lists, and that no list is long.
-    /// Nothing is computed from, or allocated for, numbers that no network has.
-    ///
-    /// # Errors
-    /// [`Error::Weights`] naming the key, the value and what is allowed.
-    pub fn check_ranges(&self, ranges: &[(&str, RangeInclusive<f64>)]) -> Result<()> {
-        for (key, range) in ranges {
-            let Some(value) = self.get(key) else {
-                continue;
-            };
-            if !is_in_range(value, range) {
-                let (first, last) = (range.start(), range.end());
-                return Err(Error::weights(
-                    &self.path,
-                    format!(
-                        "{key} = {value} can't be: numbers from {first} to {last} are possible"
-                    ),
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    /// The file as a typed configuration.
-    ///
-    /// # Errors
-    /// [`Error::Weights`] if a key has a value of the wrong type.
-    pub fn parse<T: DeserializeOwned>(&self) -> Result<T> {
-        let parse = |values| serde_json::from_value::<T>(Value::Object(values));
-        parse(self.values.clone()).map_err(|error| {
-            // serde doesn't tell which key it was: the one that is wrong alone.
-            let is_wrong = |key: &str, value: &Value| {
-                parse([(key.to_owned(), value.clone())].into_iter().collect()).is_err()
-            };
-            let mut keys = self.values.iter();
-            let key = keys.find(|(key, value)| is_wrong(key, value));
-            let key = key.map(|(key, _)| format!("{key}: ")).unwrap_or_default();
-            Error::weights(&self.path, format!("has a wrong value: {key}{error}"))
-        })
-    }
-}
-
-fn is_in_range(value: &Value, range: &RangeInclusive<f64>) -> bool {
-    /// Entries of a list: levels of a network, or layers of one.
-    const MAX_LEN: usize = 64;
-    match value {
-        Value::Number(number) => number
-            .as_f64()
-            .is_some_and(|number| range.contains(&number)),
-        Value::Array(values) => {
-            values.len() <= MAX_LEN && values.iter().all(|value| is_in_range(value, range))
-        }
-        _ => true, // of another type, which is said when the file is parsed
-    }
-}
-
-/// Reads JSON as Python writes it: bare `NaN`, `Infinity` and `-Infinity` are read as null.
-///
-/// # Errors
-/// What is wrong, with line and column.
-pub fn parse_json(text: &str) -> serde_json::Result<Value> {
-    match serde_json::from_str(text) {
-        Err(_) if text.contains("NaN") || text.contains("Infinity") => {
-            serde_json::from_str(&without_bare_words(text))
-        }
-        result => result,
-    }
-}
-
-fn without_bare_words(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len());
-    let mut rest = text;
-    let mut in_string = false;
-    while let Some(first) = rest.chars().next() {
-        let word = ["-Infinity", "Infinity", "NaN"]
-            .into_iter()
-            .find(|word| !in_string && rest.starts_with(word));
-        let taken = match (word, first) {
-            (Some(word), _) => {
-                clean.push_str("null");
-                rest = rest.get(word.len()..).unwrap_or_default();
-                continue;
-            }
-            (None, '\\') if in_string => 1 + rest.chars().nth(1).map_or(0, char::len_utf8),
-            (None, '"') => {
-                in_string = !in_string;
-                1
-            }
-            (None, other) => other.len_utf8(),
-        };
-        clean.push_str(rest.get(..taken).unwrap_or_default());
-        rest = rest.get(taken..).unwrap_or_default();
-    }
-    clean
 }

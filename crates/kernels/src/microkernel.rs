@@ -1,4 +1,4 @@
-//! The one inner loop: rows of packed weights times shifted rows of pixels.
+//! The microkernel, the inner loop of all products of f32: rows of packed weights times shifted rows of pixels.
 //!
 //! `out[r][p] = Σ_k weights[k][r] input[offsets[k] + p]` serves the direct convolution (`offsets` walk over the channels
 //! and the taps of the kernel), 1×1 convolutions, Winograd's products and attention (they walk over rows).

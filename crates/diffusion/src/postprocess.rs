@@ -40,10 +40,17 @@ fn on_cpu(pictures: &Tensor) -> candle_core::Result<Tensor> {
 
 /// A frame from a picture `[3, h, w]`.
 fn frame(picture: &[f32], drawn: Size, size: Size, resizer: &mut Resizer) -> Result<RgbImage> {
-    let impossible = || Error::Config {
-        name: "size",
-        value: size.to_string(),
-        allowed: "width and height must be above 0".to_owned(),
+    if size.width == 0 || size.height == 0 {
+        return Err(Error::Config {
+            name: "size",
+            value: size.to_string(),
+            allowed: "width and height must be above 0".to_owned(),
+        });
+    }
+    let failed = || {
+        Error::internal(format!(
+            "a picture of {drawn} can't become a frame of {size}"
+        ))
     };
     if drawn == size {
         let mut bytes = vec![0; picture.len()];
@@ -51,25 +58,25 @@ fn frame(picture: &[f32], drawn: Size, size: Size, resizer: &mut Resizer) -> Res
             planes: planes(picture),
             bytes: &mut bytes,
         });
-        return RgbImage::from_raw(size.width, size.height, bytes).ok_or_else(impossible);
+        return RgbImage::from_raw(size.width, size.height, bytes).ok_or_else(failed);
     }
     let mut bytes = vec![0; 4 * picture.len()];
     let values = pixels(picture).flatten();
     for (bytes, value) in bytes.as_chunks_mut().0.iter_mut().zip(values) {
         *bytes = value.to_ne_bytes();
     }
-    let source = ImageRef::new(drawn.width, drawn.height, &bytes, PixelType::F32x3)
-        .map_err(|_| impossible())?;
+    let source =
+        ImageRef::new(drawn.width, drawn.height, &bytes, PixelType::F32x3).map_err(|_| failed())?;
     let mut target = Image::new(size.width, size.height, PixelType::F32x3);
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
         .fit_into_destination(None); // centred
     resizer
         .resize(&source, &mut target, &options)
-        .map_err(|_| impossible())?;
+        .map_err(|_| failed())?;
     let (floats, _) = target.buffer().as_chunks::<4>();
     let bytes = floats.iter().map(|b| to_byte(f32::from_ne_bytes(*b)));
-    RgbImage::from_raw(size.width, size.height, bytes.collect()).ok_or_else(impossible)
+    RgbImage::from_raw(size.width, size.height, bytes.collect()).ok_or_else(failed)
 }
 
 /// Red, green and blue of `[3, h, w]`.

@@ -1,8 +1,10 @@
-//! Attention on split values: keys are the rows of the scores' product, channels those of the sums'; queries are the columns of both.
+//! Attention on AMX, each f32 as two bfloat16: keys are the rows of the scores' product, channels those of the sums'; queries are the columns of both.
+
+use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
-use super::{AttentionShape, Call, Softmax, Tile, tiles};
+use super::{AttentionShape, Call, OnlineSoftmax, Tile, tiles};
 use crate::amx::{Amx, Columns, DEPTH, LOW, SIDE, STEP_WORDS, Steps, TILE};
 use crate::arena::with_scratch;
 use crate::math::exp2;
@@ -16,7 +18,7 @@ const KEYS: usize = 4 * SIDE;
 const STEP_COLUMNS: usize = DEPTH * COLUMNS;
 
 /// Whether it is faster than on vectors: some head widths leave too much of their last step empty.
-pub(super) fn pays(shape: &AttentionShape) -> bool {
+pub(super) fn is_faster(shape: &AttentionShape) -> bool {
     4 * shape.head_width.next_multiple_of(DEPTH) <= 5 * shape.head_width
 }
 
@@ -31,7 +33,7 @@ fn n_blocks(shape: &AttentionShape) -> usize {
 }
 
 /// Computes the attention.
-pub(super) fn forward(call: Call, (isa, amx): (Isa, Amx), out: &mut [f32]) {
+pub(super) fn forward(call: Call, (isa, amx): (Isa, Amx), out: &mut [MaybeUninit<f32>]) {
     let shape = call.shape;
     let (n_steps, n_all) = (n_steps(&shape), shape.batch * shape.n_heads);
     let len = n_blocks(&shape) * n_steps * STEP_WORDS;
@@ -80,7 +82,7 @@ pub(super) fn forward(call: Call, (isa, amx): (Isa, Amx), out: &mut [f32]) {
                         scores,
                         words,
                         sums: &mut sums[..n_sums],
-                        softmax: Softmax::new(&mut state[..2 * COLUMNS]),
+                        softmax: OnlineSoftmax::new(&mut state[..2 * COLUMNS]),
                         tile,
                     });
                 });
@@ -88,7 +90,7 @@ pub(super) fn forward(call: Call, (isa, amx): (Isa, Amx), out: &mut [f32]) {
     });
 }
 
-/// Splits one head's keys and values; zeros behind the last of them.
+/// Splits one head's keys and values; zeros after the last of them.
 struct Pack<'a, 'b> {
     shape: AttentionShape,
     k: &'a [f32],
@@ -142,7 +144,7 @@ impl Kernel for Pack<'_, '_> {
     }
 }
 
-/// The words of `lower` from `at` on and of `upper` from `shift` behind that; zeros behind their ends.
+/// The words of `lower` from `at` on and of `upper` from `shift` after that; zeros after their ends.
 #[inline(always)]
 fn pair<S: Simd>(s: S, (lower, upper): (&[f32], &[f32]), at: usize, shift: usize) -> [S::V; 2] {
     let lower = &lower[at.min(lower.len())..];
@@ -168,7 +170,7 @@ struct Attend<'a, 'b> {
     words: &'a mut [f32],
     /// `[head_width][COLUMNS]`: sums over the values.
     sums: &'a mut [f32],
-    softmax: Softmax<'a>,
+    softmax: OnlineSoftmax<'a>,
     tile: Tile<'b>,
 }
 
@@ -198,11 +200,11 @@ impl Kernel for Attend<'_, '_> {
             let scores = &mut self.scores[..n_whole * COLUMNS];
             scores[n_block * COLUMNS..].fill(f32::MIN);
             if self.call.causal {
-                self.tile.hide(first, COLUMNS, scores);
+                self.tile.mask(first, COLUMNS, scores);
             }
             for column in (0..n_columns).step_by(S::LANES) {
-                let greatest = self.softmax.rise(s, column, scores, self.sums);
-                let total = split_exponentials(s, greatest, scores, column, self.words);
+                let max = self.softmax.update(s, column, scores, self.sums);
+                let total = split_exponentials(s, max, scores, column, self.words);
                 self.softmax.add(s, column, total);
             }
             let steps = &self.steps.1[n_whole / DEPTH - 1];
@@ -253,11 +255,11 @@ impl Attend<'_, '_> {
     }
 }
 
-/// Splits the exponentials of a vector's scores relative to the greatest, and returns their sum.
+/// Splits the exponentials of a vector's scores relative to the maximum, and returns their sum.
 #[inline(always)]
 fn split_exponentials<S: Simd>(
     s: S,
-    greatest: S::V,
+    max: S::V,
     scores: &[f32],
     column: usize,
     words: &mut [f32],
@@ -268,8 +270,8 @@ fn split_exponentials<S: Simd>(
         let (lower, upper) = scores.split_at(TILE * COLUMNS);
         let (high, low) = words.split_at_mut(TILE * COLUMNS);
         for at in (column..TILE * COLUMNS).step_by(COLUMNS) {
-            let lower = exp2(s, s.sub(s.load(&lower[at..]), greatest));
-            let upper = exp2(s, s.sub(s.load(&upper[at..]), greatest));
+            let lower = exp2(s, s.sub(s.load(&lower[at..]), max));
+            let upper = exp2(s, s.sub(s.load(&upper[at..]), max));
             total = s.add(s.add(total, lower), upper);
             let [high_words, low_words] = s.words(lower, upper);
             s.store(high_words, &mut high[at..]);

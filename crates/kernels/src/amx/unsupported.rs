@@ -1,4 +1,4 @@
-//! In place of the instructions, where no processor has them.
+//! Stands in for AMX on architectures that don't have it: it is never detected.
 
 use super::{Columns, Steps};
 

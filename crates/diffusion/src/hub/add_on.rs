@@ -1,4 +1,4 @@
-//! What is put on top of a model and lies in a repository of its own: an autoencoder or a LoRA.
+//! Add-ons of a model in repositories of their own: an autoencoder or a LoRA.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -19,10 +19,10 @@ const MAX_NAMED_FILES: usize = 8;
 
 /// What a repository is searched for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Addition {
-    /// An autoencoder: `--vae`.
+pub enum AddOn {
+    /// An autoencoder: the setting `vae`.
     Vae,
-    /// A LoRA: `--lora`.
+    /// A LoRA: the setting `lora`.
     Lora,
 }
 
@@ -34,7 +34,7 @@ pub struct HubFile {
 }
 
 impl HubFile {
-    /// Exactly that which was chosen at a commit.
+    /// What was chosen, at a commit.
     fn at(&self, commit: &str, chosen: &Chosen) -> Self {
         let is_file = chosen.opened.ends_with(".safetensors");
         Self {
@@ -85,35 +85,35 @@ impl FromStr for HubFile {
     }
 }
 
-/// An addition in the cache, loaded from the hub as far as it isn't there: its name at its commit, and the folder or file
+/// An add-on in the cache, downloaded from the hub if it isn't there: its name at its commit, and the folder or file
 /// to open. Of weights in two variants the plain one is taken: these files are small.
 ///
 /// # Errors
 /// As [`fetch`](super::fetch).
-pub fn fetch_addition(
+pub fn fetch_add_on(
     settings: &HubSettings,
     wanted: &HubFile,
-    addition: Addition,
+    add_on: AddOn,
     watch: Watch<'_>,
 ) -> Result<(HubFile, PathBuf)> {
     let repository = CachedRepository::new(settings.cache()?, &wanted.id);
     if let Some(commit) = repository.commit(wanted.id.revision()) {
         let snapshot = repository.snapshot(&commit);
-        let chosen = choose(&files_of(&snapshot), wanted, addition).ok();
-        // The only file here need not be the only one there.
+        let chosen = choose(&files_of(&snapshot), wanted, add_on).ok();
+        // The only file in the cache need not be the only one on the hub.
         let is_sure = |chosen: &Chosen| !chosen.is_only_one || settings.is_offline;
         if let Some(chosen) = chosen.filter(is_sure) {
             return Ok((wanted.at(&commit, &chosen), snapshot.join(chosen.opened)));
         }
     }
     if settings.is_offline {
-        let reason = "is not in the cache, and HF_HUB_OFFLINE forbids to load it";
+        let reason = "is not in the cache, and HF_HUB_OFFLINE forbids downloading it";
         return Err(Error::weights(wanted.to_string(), reason));
     }
     let download = Download::new(settings, &wanted.id)?;
-    let chosen = choose(&download.files, wanted, addition)
+    let chosen = choose(&download.files, wanted, add_on)
         .map_err(|unusable| unusable.into_error(&wanted.to_string()))?;
-    download.load(&download.wanted(chosen.names.iter().cloned())?, watch)?;
+    download.download(&download.wanted(chosen.names.iter().cloned())?, watch)?;
     repository.set_commit(wanted.id.revision(), &download.commit)?;
     let snapshot = repository.snapshot(&download.commit);
     Ok((
@@ -133,20 +133,16 @@ struct Chosen {
     is_only_one: bool,
 }
 
-fn choose(
-    files: &BTreeSet<String>,
-    wanted: &HubFile,
-    addition: Addition,
-) -> Result<Chosen, Unusable> {
+fn choose(files: &BTreeSet<String>, wanted: &HubFile, add_on: AddOn) -> Result<Chosen, Unusable> {
     if let Some(file) = &wanted.file {
         return match files.contains(file) {
             true => Ok(Chosen::file(file)),
             false => Err(missing(file)),
         };
     }
-    match addition {
-        Addition::Vae => choose_vae(files),
-        Addition::Lora => choose_lora(files),
+    match add_on {
+        AddOn::Vae => choose_vae(files),
+        AddOn::Lora => choose_lora(files),
     }
 }
 
@@ -217,8 +213,8 @@ mod tests {
         names.iter().map(|name| (*name).to_owned()).collect()
     }
 
-    fn opened(text: &str, files: &[&str], addition: Addition) -> Option<String> {
-        let chosen = choose(&set(files), &text.parse().unwrap(), addition);
+    fn opened(text: &str, files: &[&str], add_on: AddOn) -> Option<String> {
+        let chosen = choose(&set(files), &text.parse().unwrap(), add_on);
         chosen.ok().map(|chosen| chosen.opened)
     }
 
@@ -250,30 +246,30 @@ mod tests {
     fn an_autoencoder_lies_at_the_top_or_in_its_folder() {
         let stem = "diffusion_pytorch_model";
         let top = ["config.json", &format!("{stem}.safetensors")];
-        assert_eq!(opened("a/b", &top, Addition::Vae), Some(String::new()));
+        assert_eq!(opened("a/b", &top, AddOn::Vae), Some(String::new()));
         let inner = [
             "vae/config.json",
             &format!("vae/{stem}.fp16.safetensors"),
             "unet/config.json",
         ];
-        assert_eq!(opened("a/b", &inner, Addition::Vae), Some("vae".to_owned()));
+        assert_eq!(opened("a/b", &inner, AddOn::Vae), Some("vae".to_owned()));
         let pickled = ["config.json", &format!("{stem}.bin")];
-        assert_eq!(opened("a/b", &pickled, Addition::Vae), None);
+        assert_eq!(opened("a/b", &pickled, AddOn::Vae), None);
     }
 
     #[test]
     fn a_lora_is_the_usual_file_or_the_only_one_or_the_named_one() {
         let one = ["README.md", "style.safetensors"];
         let file = |name: &str| Some(name.to_owned());
-        assert_eq!(opened("a/b", &one, Addition::Lora), file(one[1]));
+        assert_eq!(opened("a/b", &one, AddOn::Lora), file(one[1]));
         let several = ["x.safetensors", "y.safetensors"];
-        assert_eq!(opened("a/b", &several, Addition::Lora), None);
+        assert_eq!(opened("a/b", &several, AddOn::Lora), None);
         assert_eq!(
-            opened("a/b/y.safetensors", &several, Addition::Lora),
+            opened("a/b/y.safetensors", &several, AddOn::Lora),
             file("y.safetensors")
         );
-        assert_eq!(opened("a/b/z.safetensors", &several, Addition::Lora), None);
+        assert_eq!(opened("a/b/z.safetensors", &several, AddOn::Lora), None);
         let usual = [several[0], several[1], LORA_FILE];
-        assert_eq!(opened("a/b", &usual, Addition::Lora), file(LORA_FILE));
+        assert_eq!(opened("a/b", &usual, AddOn::Lora), file(LORA_FILE));
     }
 }
