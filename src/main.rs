@@ -5,15 +5,16 @@ mod cli;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
     allocator::keep_freed_memory();
-    let args = cli::Cli::parse();
+    let args = match cli::read() {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
     match cli::run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{}", cli::explain(&error));
+            cli::say(&cli::explain(&error, &args));
             ExitCode::from(cli::exit_code(&error))
         }
     }

@@ -5,7 +5,10 @@ use visualize::request::Settings;
 use visualize::{Error, Result, Track, analysis};
 
 use super::args::{AnalyzeArgs, OutputArgs};
+use super::inputs::Inputs;
+use super::outputs::{Kind, Outputs};
 use super::progress::Progress;
+use super::songs;
 use super::wording::with_flags;
 
 /// Width of the summary in letters: a terminal of the usual width.
@@ -13,13 +16,40 @@ const SUMMARY_WIDTH: usize = 80;
 
 pub fn run(args: &AnalyzeArgs, output: OutputArgs) -> Result<()> {
     let progress = Progress::new(output);
+    songs::check(&args.song)?;
+    if output.json {
+        songs::check_name(&args.song)?;
+    }
     let fix_path = analysis::fix_path(&args.song);
-    if args.fix && fix_path.exists() {
+    if args.fix && fix_path.symlink_metadata().is_ok() {
         return Err(
             Error::input(&fix_path, "exists already, and may hold your corrections")
                 .with_hint("edit it, or delete it to have the song heard anew"),
         );
     }
+    let mut inputs = Inputs::default();
+    inputs.add_song(&args.song);
+    inputs.add_listening(&args.listen);
+    let mut outputs = Outputs::new(&inputs);
+    if args.fix {
+        outputs.other(&fix_path, Kind::Labels)?;
+    }
+    let plot = args
+        .plot
+        .as_deref()
+        .map(|path| outputs.plot(path))
+        .transpose()?;
+    let click = args
+        .click
+        .as_deref()
+        .map(|path| outputs.clicks(path))
+        .transpose()?;
+    let labels = args
+        .labels
+        .as_deref()
+        .map(|path| outputs.other(path, Kind::Labels))
+        .transpose()?;
+
     let settings = Settings {
         analysis: args.listen.to_config(),
         no_fix: args.listen.no_fix,
@@ -35,16 +65,16 @@ pub fn run(args: &AnalyzeArgs, output: OutputArgs) -> Result<()> {
         write_whole(&fix_path, analysis::fix_text(&heard).as_bytes())?;
         progress.line(&format!("corrections: {}", fix_path.display()));
     }
-    if let Some(path) = &args.plot {
+    if let Some(path) = &plot {
         analysis::plot(&heard).save(path)?;
         progress.line(&format!("plot: {}", path.display()));
     }
-    if let Some(path) = &args.click {
+    if let Some(path) = &click {
         analysis::write_clicks(&heard, path)?;
         progress.line(&format!("clicks: {}", path.display()));
     }
-    if let Some(path) = &args.labels {
-        write_whole(path, analysis::labels(&heard).as_bytes())?;
+    if let (Some(target), Some(path)) = (&labels, &args.labels) {
+        target.write(analysis::labels(&heard).as_bytes())?;
         progress.line(&format!("labels: {}", path.display()));
     }
     super::print_result(output, &analysis::summary(&heard, SUMMARY_WIDTH), &heard)

@@ -1,29 +1,144 @@
-//! `visualize SONG`: the whole film.
+//! `visualize SONG …`: whole films, one after the other.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use visualize::pipeline::{self, Watch};
+use visualize::prompts::Script;
 use visualize::{Error, Result, contact_sheet};
 
 use super::args::{FilmArgs, OutputArgs};
+use super::inputs::Inputs;
+use super::outputs::Outputs;
 use super::progress::Progress;
-use super::{request, stop_on_signal};
+use super::{request, songs, stop_on_signal};
+
+/// A film to make.
+struct Film {
+    song: PathBuf,
+    out: PathBuf,
+}
 
 pub fn run(args: &FilmArgs, output: OutputArgs) -> Result<()> {
-    let song = args.song.as_deref().unwrap_or(Path::new("")); // clap asks for it where no command is given
-    let out = out_path(song, args);
-    refuse_existing(&out, args.force)?;
+    let progress = Progress::new(output);
+    let songs = songs::find(&args.songs)?;
+    let films = films(&songs, args, &progress)?;
+    let script = request::read_prompts(&args.plan, &progress)?;
     let stop = stop_on_signal()?;
+    match films.as_slice() {
+        [film] => make(film, script, args, output, &stop),
+        films => make_all(films, &script, args, output, &stop),
+    }
+}
+
+/// The films to make, with everything checked that can be known before work begins. Of several songs, those that have a film
+/// are left out.
+fn films(songs: &[PathBuf], args: &FilmArgs, progress: &Progress) -> Result<Vec<Film>> {
+    let is_one = songs.len() == 1;
+    if let Some(out) = args.out.as_deref().filter(|_| !is_one) {
+        return Err(Error::Config {
+            name: "out",
+            value: out.display().to_string(),
+            allowed: format!(
+                "there are {} songs, and each film gets the name of its song in the current folder; leave it out, or give one song",
+                songs.len()
+            ),
+        });
+    }
+    let paths: Vec<&Path> = songs.iter().map(PathBuf::as_path).collect();
+    request::check_names(&paths, &args.plan)?;
+    let mut inputs = Inputs::default();
+    for song in songs {
+        inputs.add_song(song);
+    }
+    inputs.add_planning(&args.plan);
+    let mut outputs = Outputs::new(&inputs);
+    let mut films = Vec::new();
+    for song in songs {
+        let path = out_path(song, args);
+        let out = outputs.film(&path, args.force || !is_one)?;
+        if !is_one && !args.force && out.exists() {
+            progress.line(&format!(
+                "{} exists already and is left as it is; --force makes it again",
+                path.display()
+            ));
+            continue;
+        }
+        if args.preview {
+            outputs.sheet(&sheet_of(&out), args.force)?;
+        }
+        films.push(Film {
+            song: song.clone(),
+            out,
+        });
+    }
+    Ok(films)
+}
+
+/// Makes films one after the other. One that fails for its song's sake doesn't keep the others from being made.
+fn make_all(
+    films: &[Film],
+    script: &Script,
+    args: &FilmArgs,
+    output: OutputArgs,
+    stop: &AtomicBool,
+) -> Result<()> {
+    let progress = Progress::new(output);
+    let mut failed: Vec<String> = Vec::new();
+    let mut last_reason = String::new();
+    for (number, film) in (1..).zip(films) {
+        let song = film.song.display();
+        progress.line(&format!("film {number} of {}: {song}", films.len()));
+        match make(film, script.clone(), args, output, stop) {
+            Ok(()) => {}
+            Err(error) if is_about_the_song(&error) && error.to_string() != last_reason => {
+                super::say(&super::message(&error));
+                last_reason = error.to_string();
+                failed.push(song.to_string());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Limit {
+        reason: format!(
+            "{} of {} films were not made: {}",
+            failed.len(),
+            films.len(),
+            failed.join(", ")
+        ),
+        hint: None,
+    })
+}
+
+/// Whether another song may succeed where this one failed.
+fn is_about_the_song(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Input { .. } | Error::Text(_) | Error::Config { .. }
+    )
+}
+
+fn make(
+    film: &Film,
+    script: Script,
+    args: &FilmArgs,
+    output: OutputArgs,
+    stop: &AtomicBool,
+) -> Result<()> {
     let mut progress = Progress::new(output);
     let mut watch = Watch {
         observe: &mut |event| progress.event(event),
-        stop: &stop,
+        stop,
     };
-    let request = request::build(song, &args.plan, args.preview, &mut watch)?;
-    let (timeline, video) = pipeline::film(&request, &args.machine.to_machine(), &out, &mut watch)?;
+    let out = &film.out;
+    let request = request::build(&film.song, script, &args.plan, args.preview, &mut watch)?;
+    let (timeline, video) = pipeline::film(&request, &args.machine.to_machine(), out, &mut watch)?;
     if args.preview {
-        let sheet = out.with_extension("png");
-        contact_sheet::save(&timeline, &out, &sheet)?;
+        let sheet = sheet_of(out);
+        contact_sheet::save(&timeline, out, &sheet)?;
         progress.line(&format!("contact sheet: {}", sheet.display()));
     }
     super::print_result(output, &video.path.display().to_string(), &video)
@@ -37,21 +152,7 @@ fn out_path(song: &Path, args: &FilmArgs) -> PathBuf {
         .unwrap_or_else(|| super::beside_here(song, extension))
 }
 
-/// Refuses to write over a file unasked, and into a folder that isn't there or can't be written.
-pub fn refuse_existing(out: &Path, is_forced: bool) -> Result<()> {
-    if out.exists() && !is_forced {
-        return Err(Error::input(out, "exists already")
-            .with_hint("give --force to replace it, or another name with -o"));
-    }
-    let folder = out
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    if !folder.is_dir() {
-        return Err(Error::input(folder, "there is no such folder to write to")
-            .with_hint(format!("create it first: mkdir -p '{}'", folder.display())));
-    }
-    tempfile::tempfile_in(folder)
-        .map(drop)
-        .map_err(Error::io("write to", folder))
+/// The sheet of a preview's pictures.
+fn sheet_of(film: &Path) -> PathBuf {
+    film.with_extension("png")
 }

@@ -3,21 +3,32 @@
 mod analyze;
 mod args;
 mod film;
+mod help;
+mod hints;
+mod inputs;
 mod models;
 mod mux;
+mod outputs;
+mod packagers;
 mod plan;
 mod progress;
+mod prompts;
 mod render;
 mod request;
+mod signals;
+mod songs;
+mod terminal;
+mod typed;
 mod verify;
 mod wording;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use args::Cli;
 use args::Command;
+pub use hints::read;
+use signals::stop_on_signal;
+pub use terminal::say;
 use visualize::{Error, Result};
 
 /// Runs the command that the flags ask for.
@@ -31,15 +42,29 @@ pub fn run(args: &Cli) -> Result<()> {
         Some(Command::Mux(args)) => mux::run(args, output),
         Some(Command::Models(args)) => models::run(&args.command, output),
         Some(Command::Verify(args)) => verify::run(args, output),
+        Some(Command::Help(args)) => help::run(args),
+        Some(Command::Completions(args)) => packagers::completions(args),
+        Some(Command::Man(args)) => packagers::man(args),
     }
 }
 
+/// The error with its causes on one line, and what to do next on a second: for an interrupt, the command to go on with.
+pub fn explain(error: &Error, args: &Cli) -> String {
+    if matches!(error, Error::Interrupted) {
+        let command = typed::command_line(seed_of(args));
+        return format!(
+            "error: interrupted; finished frames are kept\nhint: continue with\n  {command}"
+        );
+    }
+    message(error)
+}
+
 /// The error with its causes on one line, and what to do next on a second.
-pub fn explain(error: &Error) -> String {
+fn message(error: &Error) -> String {
     let mut reason = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
-        reason += &format!(": {inner}");
+        reason += &format!(": {}", without_backtrace(&inner.to_string()));
         cause = inner.source();
     }
     // An error in a text file shows a line of it, which is the writer's own.
@@ -47,12 +72,7 @@ pub fn explain(error: &Error) -> String {
         Error::Text(_) => format!("error: {reason}"),
         _ => format!("error: {}", wording::with_flags(&reason)),
     };
-    if matches!(error, Error::Interrupted) {
-        text += &format!(
-            "; finished frames are kept\nhint: continue with\n  {}",
-            command_line()
-        );
-    } else if let Some(hint) = error.hint() {
+    if let Some(hint) = error.hint() {
         text += &format!("\nhint: {}", wording::with_flags(hint));
     }
     text
@@ -63,17 +83,18 @@ pub fn exit_code(error: &Error) -> u8 {
     error.exit_code()
 }
 
-/// The command that was typed, quoted for a shell.
-fn command_line() -> String {
-    let quote = |word: String| {
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
-        if !word.is_empty() && word.chars().all(is_plain) {
-            word
-        } else {
-            format!("'{}'", word.replace('\'', r"'\''"))
-        }
-    };
-    std::env::args().map(quote).collect::<Vec<_>>().join(" ")
+/// The text of an error without the backtrace that candle puts behind it where `RUST_BACKTRACE` is set.
+fn without_backtrace(text: &str) -> &str {
+    let end = text.find("\n   0: ").unwrap_or(text.len());
+    text.get(..end).unwrap_or(text)
+}
+
+/// The seed that a command was given.
+fn seed_of(args: &Cli) -> args::Seed {
+    match &args.command {
+        Some(Command::Plan(plan)) => plan.plan.draw.seed,
+        _ => args.film.plan.draw.seed,
+    }
 }
 
 /// A file named after the song, in the current folder.
@@ -81,24 +102,7 @@ fn beside_here(song: &Path, extension: &str) -> PathBuf {
     Path::new(song.file_name().unwrap_or_default()).with_extension(extension)
 }
 
-/// A flag that Ctrl-C, a hang-up or a termination request raises; a second one ends the program at once.
-fn stop_on_signal() -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let raised = Arc::clone(&stop);
-    let handler = move || {
-        if raised.swap(true, Ordering::SeqCst) {
-            std::process::exit(130);
-        }
-        eprintln!("\nstopping after the frames in flight; press Ctrl-C again to stop at once");
-    };
-    ctrlc::set_handler(handler).map_err(|error| Error::Limit {
-        reason: format!("can't listen for Ctrl-C: {error}"),
-        hint: None,
-    })?;
-    Ok(stop)
-}
-
-/// Prints the result on stdout: `text`, or `value` as JSON where `--json` asks for it.
+/// Prints the result on stdout: `text`, or `value` as JSON on one line where `--json` asks for it.
 fn print_result(output: args::OutputArgs, text: &str, value: &impl serde::Serialize) -> Result<()> {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
@@ -107,10 +111,22 @@ fn print_result(output: args::OutputArgs, text: &str, value: &impl serde::Serial
             .map_err(std::io::Error::from)
             .and_then(|()| writeln!(out))
     } else {
-        writeln!(out, "{text}")
+        writeln!(out, "{}", terminal::printable(text))
     };
     match written.and_then(|()| out.flush()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(Error::io("write", "the standard output")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backtrace_is_no_part_of_a_message() {
+        let text = "shape mismatch\nin conv2d\n   0: candle_core::error::Error::bt\n   1: main";
+        assert_eq!(without_backtrace(text), "shape mismatch\nin conv2d");
+        assert_eq!(without_backtrace("plain"), "plain");
     }
 }

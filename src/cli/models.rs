@@ -1,6 +1,6 @@
 //! `visualize models`: what there is to draw with, on this machine and on the hub.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -140,8 +140,7 @@ fn confirm(question: &str) -> Result<()> {
     if !std::io::stdin().is_terminal() {
         return Err(refused("nothing was removed: there is nobody to ask"));
     }
-    eprint!("{question} [y/N] ");
-    let _ = std::io::stderr().flush();
+    super::terminal::ask(&format!("{question} [y/N]"));
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
     match read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes") {

@@ -7,7 +7,8 @@ use visualize::timeline::RunFolder;
 use visualize::{Result, Timeline, Track};
 
 use super::args::{MuxArgs, OutputArgs};
-use super::film::refuse_existing;
+use super::inputs::Inputs;
+use super::outputs::Outputs;
 use super::progress::Progress;
 use super::stop_on_signal;
 
@@ -18,7 +19,10 @@ pub fn run(args: &MuxArgs, output: OutputArgs) -> Result<()> {
         .out
         .clone()
         .unwrap_or_else(|| args.timeline.with_extension("mp4"));
-    refuse_existing(&out, args.force)?;
+    let mut inputs = Inputs::default();
+    inputs.add_timeline(&timeline, &args.timeline);
+    inputs.add_song(&song);
+    let out = Outputs::new(&inputs).film(&out, args.force)?;
     let stop = stop_on_signal()?;
     let mut progress = Progress::new(output);
     let mut watch = Watch {

@@ -11,6 +11,7 @@ use visualize::units::format_secs;
 use visualize::{Analysis, Timeline};
 
 use super::args::OutputArgs;
+use super::terminal::{printable, say};
 use super::wording::with_flags;
 
 /// Letters of a prompt in the bar.
@@ -43,7 +44,7 @@ impl Progress {
     /// A line for the person, above the bar.
     pub fn line(&self, text: &str) {
         if !self.is_quiet {
-            self.bar.suspend(|| eprintln!("{text}"));
+            self.bar.suspend(|| say(text));
         }
     }
 
@@ -122,7 +123,7 @@ impl Progress {
                 n_bytes,
             } => {
                 self.bar.set_position(n_done);
-                self.bar.set_message(name.to_owned());
+                self.bar.set_message(printable(name).into_owned());
                 if self.bar.is_hidden() && self.last_line.elapsed() >= LINE_INTERVAL {
                     self.last_line = Instant::now();
                     let (done, all) = (format_bytes(n_done), format_bytes(n_bytes));
@@ -197,7 +198,7 @@ impl Progress {
                 self.line(&format!("{n_done}/{n_frames} {state}"));
             }
         } else {
-            self.bar.set_message(state);
+            self.bar.set_message(printable(&state).into_owned());
         }
     }
 }

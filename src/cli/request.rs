@@ -1,4 +1,4 @@
-//! Flags become a request: the prompts are read, the song and the model opened.
+//! Flags become a request: the song and the model are opened.
 
 use std::path::Path;
 
@@ -9,21 +9,43 @@ use visualize::prompts::Script;
 use visualize::request::Request;
 
 use super::args::PlanOptions;
+use super::progress::Progress;
+use super::prompts::{self, Prompts};
+use super::songs::check_name;
+
+/// Reads the prompts and says what a person should know of the flags before work begins.
+pub fn read_prompts(options: &PlanOptions, progress: &Progress) -> Result<Script> {
+    let Prompts { script, note } = prompts::read(options.draw.prompts.as_deref())?;
+    if let Some(note) = note {
+        progress.line(&note);
+    }
+    let seed = options.draw.seed;
+    if seed.is_drawn {
+        let value = seed.value;
+        progress.line(&format!(
+            "--seed {value} was drawn: with it, the film comes out the same"
+        ));
+    }
+    Ok(script)
+}
+
+/// Refuses files that a timeline couldn't name.
+pub fn check_names(songs: &[&Path], options: &PlanOptions) -> Result<()> {
+    let stems = options.listen.stems.iter().map(|stem| stem.path.as_path());
+    let loras = options.model.loras.iter().map(|lora| lora.path.as_path());
+    let vae = options.model.vae.as_deref();
+    let files = songs.iter().copied().chain(stems).chain(loras).chain(vae);
+    files.into_iter().try_for_each(check_name)
+}
 
 /// The request for a song's film, or for its preview.
 pub fn build(
     song: &Path,
+    script: Script,
     options: &PlanOptions,
     is_preview: bool,
     watch: &mut Watch<'_>,
 ) -> Result<Request> {
-    let script = match &options.prompts {
-        Some(path) => Script::read(path)?,
-        None => {
-            watch.note("no `prompts FILE`: a built-in list of prompts is used");
-            Script::built_in()?
-        }
-    };
     let settings = options.to_settings(is_preview);
     Request::new(song, script, &settings, &ModelStore::from_env(), watch)
 }

@@ -6,12 +6,20 @@ use visualize::video::Probe;
 use visualize::{Error, Result};
 
 use super::args::{OutputArgs, VerifyArgs};
+use super::inputs::Inputs;
+use super::outputs::Outputs;
 use super::progress::Progress;
 use super::stop_on_signal;
 
 pub fn run(args: &VerifyArgs, output: OutputArgs) -> Result<()> {
     let stop = stop_on_signal()?;
     let progress = Progress::new(output);
+    let mut inputs = Inputs::default();
+    inputs.add("the film", &args.film);
+    let plot_path = args.plot.as_deref();
+    let plot_path = plot_path
+        .map(|path| Outputs::new(&inputs).plot(path))
+        .transpose()?;
     let bar = progress.frames_bar();
     let found = verify(&args.film, &mut |frame_idx| {
         bar.set_position(frame_idx);
@@ -22,7 +30,7 @@ pub fn run(args: &VerifyArgs, output: OutputArgs) -> Result<()> {
         }
     })?;
     bar.finish_and_clear();
-    if let Some(path) = &args.plot {
+    if let Some(path) = &plot_path {
         plot(&found).save(path)?;
         progress.line(&format!("plot: {}", path.display()));
     }

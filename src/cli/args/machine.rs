@@ -1,0 +1,181 @@
+//! Flags of what draws, on which machine, and how frames are compressed.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use visualize::diffusion::ModelStore;
+use visualize::pipeline::Machine;
+use visualize::timeline::{DiffusionConfig, Encoding, Kernels, LoraConfig, Size};
+
+use super::values::{parse_kernels, parse_lora, parse_still};
+
+/// What draws.
+#[derive(Clone, Debug, Args)]
+pub struct ModelOptions {
+    /// Folder, file or owner/name of the hub.
+    ///
+    /// `bundled` is in the program. Others are a folder in diffusers layout, a .safetensors checkpoint, or owner/name or owner/name@revision of the hub, such as
+    /// stabilityai/sd-turbo, which is loaded once.
+    #[arg(
+        short,
+        long,
+        alias = "checkpoint",
+        alias = "ckpt",
+        default_value = "bundled"
+    )]
+    pub model: String,
+    /// Denoising steps, 1 to 1000 [default: the model's].
+    ///
+    /// More steps take longer; how many a model needs is its own.
+    #[arg(
+        long,
+        alias = "n-steps",
+        alias = "num-steps",
+        alias = "num-inference-steps",
+        value_name = "N",
+        allow_negative_numbers = true
+    )]
+    pub steps: Option<u32>,
+    /// How strictly pictures follow their prompts, 0 to 100; 1 or less = freely [default: the model's].
+    ///
+    /// The guidance scale, which other programs call CFG. Above 1 each step is computed twice.
+    #[arg(
+        long,
+        alias = "cfg",
+        alias = "cfg-scale",
+        alias = "guidance-scale",
+        value_name = "SCALE",
+        allow_negative_numbers = true,
+        hide_short_help = true
+    )]
+    pub guidance: Option<f64>,
+    /// LoRA and its weight: a file or a repository of the hub.
+    ///
+    /// A file, or owner/name or owner/name/FILE of the hub, such as style.safetensors:0.8; may be given several times.
+    #[arg(long = "lora", value_name = "FILE[:WEIGHT]", value_parser = parse_lora, hide_short_help = true)]
+    pub loras: Vec<LoraConfig>,
+    /// Autoencoder that replaces the model's own: a folder, a file, or owner/name of the hub.
+    ///
+    /// TAESD included.
+    #[arg(long, value_name = "PATH", hide_short_help = true)]
+    pub vae: Option<PathBuf>,
+    /// `ddim`, `pndm`, `euler`, `euler_a`, `dpmpp_2m`, `unipc` or `lcm` [default: the model's].
+    #[arg(long, alias = "sampler", value_name = "NAME", hide_short_help = true)]
+    pub scheduler: Option<String>,
+    /// Last layers of the text encoder to leave out.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        allow_negative_numbers = true,
+        hide_short_help = true
+    )]
+    pub clip_skip: u32,
+    /// Size at which the model draws [default: the film's shape at about the model's native area].
+    ///
+    /// The film is scaled from it.
+    #[arg(long, value_name = "WxH", hide_short_help = true)]
+    pub draw_size: Option<Size>,
+    /// Number format of the weights: `auto`, `f32`, `f16` or `bf16`.
+    ///
+    /// `auto` is f32 on the CPU and f16 on GPUs. The CPU computes in f32 all the same: half precision saves memory there and
+    /// takes longer.
+    #[arg(long, value_name = "TYPE", default_value = "auto", value_parser = ["auto", "f32", "f16", "bf16"], hide_short_help = true)]
+    pub dtype: String,
+    /// How the CPU computes: `fast`, or `exact` to compare with.
+    ///
+    /// `fast` takes the quickest methods that the processor has (Winograd's convolutions, AMX where there is one), and pictures
+    /// differ from those of `exact` by rounding; `exact` multiplies everything in f32, which takes longer.
+    #[arg(long, value_name = "NAME", default_value = "fast", value_parser = parse_kernels, hide_short_help = true)]
+    pub kernels: Kernels,
+    /// Repeat a frame while prompts and noise turn by less than this, in radians.
+    ///
+    /// 0 to 1; 0.01 without a value, which goes behind an equals sign: --skip-still=0.02. Saves work in quiet passages.
+    #[arg(
+        long,
+        value_name = "RADIANS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = 0.0,
+        default_missing_value = "0.01",
+        value_parser = parse_still,
+        hide_short_help = true
+    )]
+    pub skip_still: f64,
+}
+
+impl ModelOptions {
+    /// The same as the diffusion stage names it.
+    pub fn to_config(&self) -> DiffusionConfig {
+        DiffusionConfig {
+            scheduler: self.scheduler.clone(),
+            clip_skip: self.clip_skip,
+            dtype: Some(self.dtype.clone()).filter(|name| name != "auto"),
+            kernels: self.kernels,
+            skip_still: self.skip_still,
+            loras: self.loras.clone(),
+            vae: self.vae.clone(),
+        }
+    }
+}
+
+/// How frames are compressed.
+#[derive(Clone, Debug, Args)]
+pub struct EncodingOptions {
+    /// How strongly the picture is compressed, 12 (best picture, largest file) to 51.
+    ///
+    /// The quantiser (QP) of H.264: the higher it is, the smaller the file and the coarser the picture.
+    #[arg(long, value_name = "QP", default_value_t = Encoding::default().qp, allow_negative_numbers = true, hide_short_help = true)]
+    pub qp: u8,
+    /// Frames in a chunk, the piece in which a film is drawn and kept: 1 to 1000.
+    ///
+    /// A film that was stopped goes on behind its last finished chunk. Each chunk begins with a whole picture (a keyframe), where
+    /// players can jump to: small chunks lose less and make larger files.
+    #[arg(
+        long,
+        alias = "gop",
+        value_name = "N",
+        default_value_t = Encoding::default().chunk_len,
+        value_parser = clap::value_parser!(u32).range(1..=1000),
+        hide_short_help = true
+    )]
+    pub chunk: u32,
+}
+
+/// What rendering depends on, but no pixel does.
+#[derive(Clone, Debug, Args)]
+pub struct MachineOptions {
+    /// What draws: cpu, cuda, cuda:N or metal.
+    ///
+    /// `auto` takes a GPU where the program is built for it and finds one, else the CPU.
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+    /// Frames drawn at once, 1 to 64.
+    ///
+    /// More need more memory.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 4,
+        value_parser = clap::value_parser!(u32).range(1..=64),
+        hide_short_help = true
+    )]
+    pub batch: u32,
+    /// Threads that draw, 1 to 256 [default: one for each core].
+    ///
+    /// The H.264 encoder has one of its own beside them. The film's bytes stay the same.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256), hide_short_help = true)]
+    pub threads: Option<u32>,
+}
+
+impl MachineOptions {
+    /// The same as the pipeline names it.
+    pub fn to_machine(&self) -> Machine {
+        Machine {
+            device: self.device.clone(),
+            n_batch: self.batch as usize,
+            store: ModelStore::from_env(),
+            n_threads: self.threads.map(|n| n as usize),
+        }
+    }
+}

@@ -1,0 +1,397 @@
+//! The command line. Values are read here and checked where they are used.
+//!
+//! The first line of a flag's comment is its line in `-h`, which shows the flags that most films need; `--help` shows all
+//! flags with all of their text.
+
+mod machine;
+mod options;
+mod values;
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+use visualize::diffusion::hub::HubId;
+use visualize::timeline::Size;
+
+pub use machine::MachineOptions;
+pub use options::{ListenOptions, PlanOptions};
+pub use values::Seed;
+use values::parse_frames;
+
+/// Headings of the groups of flags, in the order in which help shows them.
+mod heading {
+    pub const DRAW: &str = "What to draw";
+    pub const MOVE: &str = "How it moves";
+    pub const LISTEN: &str = "Listening";
+    pub const MODEL: &str = "Model";
+    pub const OUTPUT: &str = "Output and machine";
+}
+
+/// Width of help, where the terminal is wider or there is none.
+const HELP_WIDTH: usize = 100;
+
+/// What `--help` ends with.
+const EXAMPLES: &str = "\
+Examples:
+  visualize song.flac -p prompts.txt --preview
+      a small film and a sheet of its pictures, for a first look
+  visualize song.flac -p prompts.txt --size 1024x576
+      the film, in the shape of a television
+  visualize song.flac -p \"violet smoke | teal ocean waves\" --zoom 0.1
+      prompts without a file, and a camera that sways
+  visualize *.flac -p prompts.txt
+      a film of each song, one after the other
+  visualize analyze song.flac --click heard.wav
+      what is heard in the song, and the song with a click on each beat
+
+How prompts are written: visualize help prompts
+For packagers: visualize completions SHELL, visualize man FOLDER
+
+The result goes to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 bad usage or
+bad input, 130 interrupted with finished work kept.";
+
+/// What `-h` ends with.
+const SHORT_EXAMPLE: &str = "\
+Example: visualize song.flac -p prompts.txt --size 1024x576 -o film.mp4
+
+More flags: visualize --help. How prompts are written: visualize help prompts";
+
+/// Makes a music video of a song and a list of prompts, by latent diffusion.
+#[derive(Debug, Parser)]
+#[command(
+    name = "visualize",
+    version,
+    args_conflicts_with_subcommands = true,
+    args_override_self = true,
+    arg_required_else_help = true,
+    disable_help_flag = true,
+    disable_help_subcommand = true,
+    disable_version_flag = true,
+    subcommand_negates_reqs = true,
+    max_term_width = HELP_WIDTH,
+    after_help = SHORT_EXAMPLE,
+    after_long_help = EXAMPLES
+)]
+pub struct Cli {
+    /// One of the stages alone; without it, the whole film.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The whole film.
+    #[command(flatten)]
+    pub film: FilmArgs,
+    /// How to talk.
+    #[command(flatten, next_help_heading = heading::OUTPUT)]
+    pub output: OutputArgs,
+    /// Print the version.
+    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = heading::OUTPUT)]
+    pub version: Option<bool>,
+}
+
+/// One stage alone.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what is heard in a song: tempo, beats, sections, key, loudness.
+    #[command(alias = "analyse")]
+    Analyze(AnalyzeArgs),
+    /// Write the timeline of a film as JSON, without rendering it.
+    Plan(Box<PlanArgs>),
+    /// Render some or all frames of a timeline into its run folder.
+    Render(RenderArgs),
+    /// Make the film from rendered frames.
+    Mux(MuxArgs),
+    /// Measure a finished film: streams, sync, and how it moves.
+    Verify(VerifyArgs),
+    /// Show, load and remove models: bundled, on disk, on the hub.
+    #[command(alias = "model")]
+    Models(ModelsArgs),
+    /// Explain a command, or how prompts are written (help prompts).
+    Help(HelpArgs),
+    /// Print the completions of a shell.
+    #[command(hide = true)]
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write the pages of all commands into a folder.
+    #[command(hide = true)]
+    Man(ManArgs),
+}
+
+/// Flags of every command.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct OutputArgs {
+    /// Print nothing but the result and errors.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Print the result as JSON.
+    ///
+    /// Of several songs, each film is a line of its own.
+    #[arg(long, global = true, hide_short_help = true)]
+    pub json: bool,
+    /// Print help: -h in short, --help all of it.
+    #[arg(short, long, global = true, action = ArgAction::Help)]
+    pub help: Option<bool>,
+}
+
+/// `visualize SONG`.
+#[derive(Debug, Args)]
+pub struct FilmArgs {
+    /// The song, or several: each becomes a film.
+    ///
+    /// WAV, FLAC, MP3, AAC/M4A, ALAC, Ogg Vorbis, Opus or AIFF.
+    #[arg(value_name = "SONG", required = true)]
+    pub songs: Vec<PathBuf>,
+    /// What the timeline depends on.
+    #[command(flatten)]
+    pub plan: PlanOptions,
+    /// The film [default: SONG.mp4 in the current folder].
+    #[arg(short, long, alias = "output", value_name = "FILM.mp4", help_heading = heading::OUTPUT)]
+    pub out: Option<PathBuf>,
+    /// A small film and a sheet of pictures, for a first look.
+    ///
+    /// Of about 240 frames. It has the timing of the film, and is drawn at the model's own size in one step.
+    #[arg(long, help_heading = heading::OUTPUT)]
+    pub preview: bool,
+    /// Replace the film if it exists.
+    #[arg(long, alias = "overwrite", help_heading = heading::OUTPUT)]
+    pub force: bool,
+    /// What rendering depends on, but no pixel does.
+    #[command(flatten, next_help_heading = heading::OUTPUT)]
+    pub machine: MachineOptions,
+}
+
+/// `visualize analyze`.
+#[derive(Debug, Args)]
+pub struct AnalyzeArgs {
+    /// The song.
+    #[arg(value_name = "SONG")]
+    pub song: PathBuf,
+    /// How to listen.
+    #[command(flatten, next_help_heading = heading::LISTEN)]
+    pub listen: ListenOptions,
+    /// Draw what is heard: waveform, sections, bars, tempo, onsets, bands, chroma.
+    #[arg(long, value_name = "FILE.png|svg", help_heading = heading::OUTPUT)]
+    pub plot: Option<PathBuf>,
+    /// Write the song with a click on every beat.
+    #[arg(long, value_name = "FILE.wav", help_heading = heading::OUTPUT)]
+    pub click: Option<PathBuf>,
+    /// Write beats and sections as an Audacity label track.
+    #[arg(long, value_name = "FILE.txt", help_heading = heading::OUTPUT)]
+    pub labels: Option<PathBuf>,
+    /// Write beats and sections to SONG.fix.txt, to correct them by hand.
+    ///
+    /// The file lies beside the song, and later runs go by it.
+    #[arg(long, help_heading = heading::OUTPUT)]
+    pub fix: bool,
+}
+
+/// Everything that a new timeline follows from.
+const PLANNING: [&str; 6] = [
+    "song",
+    "DrawOptions",
+    "MotionOptions",
+    "ListenOptions",
+    "ModelOptions",
+    "EncodingOptions",
+];
+
+/// `visualize plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// The song.
+    #[arg(value_name = "SONG", required_unless_present = "from")]
+    pub song: Option<PathBuf>,
+    /// Take the timeline out of a film that visualize made, instead of planning one.
+    ///
+    /// It comes out byte for byte as it was planned.
+    #[arg(long, value_name = "FILM.mp4", conflicts_with_all = PLANNING, help_heading = heading::DRAW)]
+    pub from: Option<PathBuf>,
+    /// What the timeline depends on.
+    #[command(flatten)]
+    pub plan: PlanOptions,
+    /// The timeline [default: the name of song or film with .json, in the current folder].
+    ///
+    /// `-` prints it.
+    #[arg(short, long, alias = "output", value_name = "TIMELINE.json", help_heading = heading::OUTPUT)]
+    pub out: Option<PathBuf>,
+    /// Draw velocities, positions, pulse, beats and prompts over time.
+    #[arg(long, value_name = "FILE.png|svg", help_heading = heading::OUTPUT)]
+    pub plot: Option<PathBuf>,
+    /// Where the calibration's probe frames are drawn.
+    #[command(flatten, next_help_heading = heading::OUTPUT)]
+    pub machine: MachineOptions,
+}
+
+/// `visualize render`.
+#[derive(Debug, Args)]
+pub struct RenderArgs {
+    /// The timeline, as written by `plan`.
+    #[arg(value_name = "TIMELINE.json")]
+    pub timeline: PathBuf,
+    /// Frames to render, from A up to but not including B [default: all].
+    ///
+    /// Frames past the timeline's end are left out.
+    #[arg(long, value_name = "A..B", value_parser = parse_frames, help_heading = heading::DRAW)]
+    pub frames: Option<std::ops::Range<u64>>,
+    /// What rendering depends on, but no pixel does.
+    #[command(flatten, next_help_heading = heading::OUTPUT)]
+    pub machine: MachineOptions,
+}
+
+/// `visualize mux`.
+#[derive(Debug, Args)]
+pub struct MuxArgs {
+    /// The timeline, as written by `plan`.
+    #[arg(value_name = "TIMELINE.json")]
+    pub timeline: PathBuf,
+    /// The film [default: the timeline's name with .mp4, beside it].
+    #[arg(short, long, alias = "output", value_name = "FILM.mp4", help_heading = heading::OUTPUT)]
+    pub out: Option<PathBuf>,
+    /// Replace the film if it exists.
+    #[arg(long, alias = "overwrite", help_heading = heading::OUTPUT)]
+    pub force: bool,
+}
+
+/// `visualize verify`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A verdict is good or poor, with its threshold behind it; it doesn't change the exit code, which is 0 for \
+                  every film that could be read. Films of other programs are measured, too, as far as they can be."
+)]
+pub struct VerifyArgs {
+    /// The film.
+    #[arg(value_name = "FILM")]
+    pub film: PathBuf,
+    /// Draw visible change and target speed over time, with onsets, sections and lags.
+    #[arg(long, value_name = "FILE.png|svg", help_heading = heading::OUTPUT)]
+    pub plot: Option<PathBuf>,
+}
+
+/// `visualize models`.
+#[derive(Debug, Args)]
+pub struct ModelsArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ModelsCommand,
+}
+
+/// What to do with models.
+#[derive(Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// Show the models that are on this machine: the bundled one, and those of the hub's cache.
+    #[command(alias = "ls")]
+    List,
+    /// Load a model from the hub into its cache, as far as it isn't there.
+    #[command(alias = "download")]
+    Pull {
+        /// The model: owner/name or owner/name@revision, such as stabilityai/sd-turbo.
+        #[arg(value_name = "ID")]
+        id: HubId,
+    },
+    /// Show what a model, LoRA or autoencoder is; only configurations and headers are read.
+    #[command(alias = "show")]
+    Info {
+        /// `bundled`, a folder, a .safetensors file, or a model of the hub.
+        #[arg(value_name = "WHAT")]
+        what: String,
+        /// Size of the drawing to tell the memory for [default: the model's native size].
+        #[arg(long, value_name = "WxH")]
+        size: Option<Size>,
+    },
+    /// Remove a model from the hub's cache, which Python programs share.
+    #[command(alias = "remove")]
+    Rm {
+        /// The model: owner/name removes all of it, owner/name@revision that revision.
+        #[arg(value_name = "ID")]
+        id: HubId,
+        /// Remove it without a question.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// `visualize help`.
+#[derive(Debug, Args)]
+pub struct HelpArgs {
+    /// A command, such as `analyze` or `models info`, or `prompts`; without it, all flags of films.
+    #[arg(value_name = "TOPIC")]
+    pub topic: Vec<String>,
+}
+
+/// `visualize completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+/// `visualize man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Folder for the pages of all commands, made where it is missing [default: print the main page].
+    #[arg(value_name = "FOLDER")]
+    pub folder: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_last_of_a_repeated_flag_counts_and_lists_grow() {
+        let args = [
+            "visualize",
+            "a.wav",
+            "b.wav",
+            "--seed",
+            "1",
+            "--seed",
+            "2",
+            "--lora",
+            "x",
+            "--lora",
+            "y",
+            "--force",
+            "--force",
+        ];
+        let cli = Cli::try_parse_from(args).unwrap();
+        assert_eq!(cli.film.songs.len(), 2);
+        assert_eq!(cli.film.plan.draw.seed.value, 2);
+        assert_eq!(cli.film.plan.model.loras.len(), 2);
+        assert!(cli.film.force);
+    }
+
+    #[test]
+    fn other_programs_names_of_flags_are_understood() {
+        let args = "visualize s.wav --cfg 3 --bpm 120 --n-steps 2 --output f.mp4 --gop 8 --negative-prompt fog --overwrite";
+        let cli = Cli::try_parse_from(args.split(' ')).unwrap();
+        let plan = &cli.film.plan;
+        assert_eq!(plan.model.guidance, Some(3.0));
+        assert_eq!(plan.listen.tempo, Some(120.0));
+        assert_eq!(plan.model.steps, Some(2));
+        assert_eq!(plan.encoding.chunk, 8);
+        assert_eq!(plan.draw.negative.as_deref(), Some("fog"));
+        assert_eq!(cli.film.out, Some(PathBuf::from("f.mp4")));
+        assert!(cli.film.force);
+    }
+
+    #[test]
+    fn a_film_that_is_taken_apart_takes_no_new_settings() {
+        for flags in [
+            "--seed 3",
+            "--zoom 1",
+            "--tempo 120",
+            "--steps 1",
+            "--qp 20",
+            "s.wav",
+        ] {
+            let args = format!("visualize plan --from f.mp4 {flags}");
+            assert!(Cli::try_parse_from(args.split(' ')).is_err(), "{flags}");
+        }
+        assert!(Cli::try_parse_from("visualize plan --from f.mp4 --plot p.png".split(' ')).is_ok());
+    }
+}

@@ -1,0 +1,272 @@
+//! Flags of the film on paper: what to draw, how it moves, how to listen.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use visualize::analysis::{AnalysisConfig, StemFile, TimeSignature, TrackerKind};
+use visualize::mapping::{Fps, Knobs, Looping, Mapping};
+use visualize::prompts::Arrive;
+use visualize::request::Settings;
+use visualize::timeline::{Encoding, Size};
+use visualize::units::parse_secs;
+
+use super::heading;
+use super::machine::{EncodingOptions, ModelOptions};
+use super::values::{Seed, parse_switch, parse_tracker};
+
+/// What a timeline depends on besides the song.
+#[derive(Clone, Debug, Args)]
+pub struct PlanOptions {
+    /// What to draw.
+    #[command(flatten, next_help_heading = heading::DRAW)]
+    pub draw: DrawOptions,
+    /// How music becomes motion.
+    #[command(flatten, next_help_heading = heading::MOVE)]
+    pub motion: MotionOptions,
+    /// How to listen.
+    #[command(flatten, next_help_heading = heading::LISTEN)]
+    pub listen: ListenOptions,
+    /// What draws.
+    #[command(flatten, next_help_heading = heading::MODEL)]
+    pub model: ModelOptions,
+    /// How frames are compressed.
+    #[command(flatten, next_help_heading = heading::OUTPUT)]
+    pub encoding: EncodingOptions,
+}
+
+impl PlanOptions {
+    /// The same as the library names them.
+    pub fn to_settings(&self, preview: bool) -> Settings {
+        Settings {
+            model: self.model.model.clone(),
+            size: self.draw.size,
+            draw_size: self.model.draw_size,
+            fps: self.draw.fps,
+            seed: self.draw.seed.value,
+            steps: self.model.steps,
+            guidance: self.model.guidance,
+            negative: self.draw.negative.clone().unwrap_or_default(),
+            start_secs: self.draw.start.unwrap_or(0.0),
+            duration_secs: self.draw.duration,
+            analysis: self.listen.to_config(),
+            no_fix: self.listen.no_fix,
+            mapping: self.motion.mapping,
+            looping: self.motion.looping(),
+            knobs: self.motion.to_knobs(),
+            calibrate: self.motion.calibrate,
+            diffusion: self.model.to_config(),
+            encoding: Encoding {
+                qp: self.encoding.qp,
+                chunk_len: self.encoding.chunk,
+                ..Encoding::default()
+            },
+            preview,
+        }
+    }
+}
+
+/// What to draw.
+#[derive(Clone, Debug, Args)]
+pub struct DrawOptions {
+    /// Prompts: a file, or words [default: built-in list].
+    ///
+    /// The file is text with one prompt a line. What is no file is taken as the prompts: "violet smoke | teal ocean waves" are two. `-` reads them from the standard
+    /// input. Times, bars, sections and more: visualize help prompts.
+    #[arg(short, long, alias = "prompt", value_name = "FILE|TEXT")]
+    pub prompts: Option<PathBuf>,
+    /// What no frame should show; used where the guidance is above 1.
+    #[arg(
+        long,
+        alias = "negative-prompt",
+        alias = "neg",
+        value_name = "WORDS",
+        hide_short_help = true
+    )]
+    pub negative: Option<String>,
+    /// A number for another film, or random.
+    ///
+    /// It is where the walk through the noise begins: the same number makes the same film. `random` draws a number and says which, so that the film can be made again.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "0",
+        allow_negative_numbers = true
+    )]
+    pub seed: Seed,
+    /// Size of the film in pixels.
+    ///
+    /// 1024x576 is the shape of a television, 576x1024 that of a telephone held upright.
+    #[arg(
+        long,
+        alias = "resolution",
+        value_name = "WxH",
+        default_value = "512x512"
+    )]
+    pub size: Size,
+    /// Frames a second, or a beat (beat:16).
+    ///
+    /// Above 0 up to 240: whole (24), a fraction (30000/1001), or so many on each beat of the song (beat:16).
+    #[arg(
+        long,
+        alias = "framerate",
+        alias = "frame-rate",
+        value_name = "RATE",
+        default_value = "24",
+        allow_negative_numbers = true
+    )]
+    pub fps: Fps,
+    /// Start at this time of the song: seconds or m:ss.
+    #[arg(long, value_name = "TIME", value_parser = parse_secs, allow_negative_numbers = true)]
+    pub start: Option<f64>,
+    /// Length of the film [default: to the song's end].
+    ///
+    /// Seconds or m:ss.
+    #[arg(long, alias = "length", value_name = "TIME", value_parser = parse_secs, allow_negative_numbers = true)]
+    pub duration: Option<f64>,
+}
+
+/// How music becomes motion.
+#[derive(Clone, Debug, Args)]
+pub struct MotionOptions {
+    /// How much faster loud parts move, 0 to 10.
+    ///
+    /// Than quiet ones do: at 0 all parts drift slowly.
+    #[arg(long, value_name = "X", default_value_t = Knobs::default().energy, allow_negative_numbers = true)]
+    pub energy: f64,
+    /// How hard hits shake the picture, 0 to 4.
+    ///
+    /// 0 = not at all.
+    #[arg(long, value_name = "X", default_value_t = Knobs::default().pulse, allow_negative_numbers = true)]
+    pub pulse: f64,
+    /// How lazily motion follows the energy, 0 to 20; 0 = at once.
+    #[arg(long, value_name = "X", default_value_t = Knobs::default().smooth, allow_negative_numbers = true, hide_short_help = true)]
+    pub smooth: f64,
+    /// Where prompts without a time arrive: `section`, `bar` or `even`.
+    #[arg(
+        long,
+        value_name = "WHERE",
+        default_value = "section",
+        hide_short_help = true
+    )]
+    pub arrive: Arrive,
+    /// Share of the time between two prompts in which the first one stays, 0 to 0.95.
+    #[arg(long, value_name = "SHARE", default_value_t = Knobs::default().dwell, allow_negative_numbers = true, hide_short_help = true)]
+    pub dwell: f64,
+    /// How far the camera zooms, 0 to 1 [default: off].
+    ///
+    /// It comes closer and goes back by this share of the picture: 0.1 = up to a tenth.
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    pub zoom: Option<f64>,
+    /// How far it turns, in degrees, 0 to 45 [default: off].
+    ///
+    /// The camera turns to the left and to the right.
+    #[arg(long, value_name = "DEGREES", allow_negative_numbers = true)]
+    pub rotate: Option<f64>,
+    /// How far the camera moves to either side, as a share of the frame, 0 to 0.2 [default: off].
+    #[arg(
+        long,
+        value_name = "SHARE",
+        allow_negative_numbers = true,
+        hide_short_help = true
+    )]
+    pub pan: Option<f64>,
+    /// Close the film: its end leads into its start.
+    #[arg(long = "loop")]
+    pub is_loop: bool,
+    /// Close the film after this many beats.
+    ///
+    /// 1 or more, at a whole number of frames; it starts on a downbeat.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub loop_beats: Option<u32>,
+    /// Whether probe frames are drawn first, so that equal energy is equal visible change.
+    ///
+    /// `on` draws them, at most a tenth of the work; `off` moves evenly in the model's own space, which is uneven on the
+    /// screen.
+    #[arg(
+        long,
+        value_name = "on|off",
+        default_value = "on",
+        action = clap::ArgAction::Set,
+        value_parser = parse_switch,
+        hide_short_help = true
+    )]
+    pub calibrate: bool,
+    /// `music`, or `classic`: the walk of stable-diffusion-videos, to compare with.
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "music",
+        hide_short_help = true
+    )]
+    pub mapping: Mapping,
+}
+
+impl MotionOptions {
+    /// How the film closes.
+    pub fn looping(&self) -> Looping {
+        match self.loop_beats {
+            Some(n_beats) => Looping::Beats(n_beats),
+            None if self.is_loop => Looping::Whole,
+            None => Looping::Off,
+        }
+    }
+
+    /// The same as the mapping stage names them.
+    pub fn to_knobs(&self) -> Knobs {
+        Knobs {
+            energy: self.energy,
+            pulse: self.pulse,
+            smooth: self.smooth,
+            arrive: self.arrive,
+            dwell: self.dwell,
+            zoom: self.zoom,
+            rotate: self.rotate,
+            pan: self.pan,
+        }
+    }
+}
+
+/// How to listen to the song.
+#[derive(Clone, Debug, Args)]
+pub struct ListenOptions {
+    /// The song's tempo in beats per minute, where you know it.
+    ///
+    /// 20 to 400. Beats are found near it: the usual cure where half or double the tempo is heard.
+    #[arg(long, alias = "bpm", value_name = "BPM", allow_negative_numbers = true)]
+    pub tempo: Option<f64>,
+    /// The song's time signature, where you know it: 3/4, 4/4, 6/8, 7/8 …
+    ///
+    /// 2 to 7 beats a bar; 6/8 has two.
+    #[arg(long, value_name = "N/D", hide_short_help = true)]
+    pub meter: Option<TimeSignature>,
+    /// Take beats from a file: Audacity labels, CSV or MIDI.
+    ///
+    /// An Audacity label track, a CSV (time[,position_in_bar]), or MIDI (its clock, or its tempo map).
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub beats: Option<PathBuf>,
+    /// A part of the song in a file of its own, such as drums=drums.wav.
+    ///
+    /// For `map: … = stem NAME` in prompts; beats follow the one called drums. May be given several times.
+    #[arg(long = "stem", value_name = "NAME=FILE", hide_short_help = true)]
+    pub stems: Vec<StemFile>,
+    /// Beat tracker: `neural`, a network of ours, or `aubio` where it is built in.
+    #[arg(long, value_name = "NAME", default_value = "neural", value_parser = parse_tracker, hide_short_help = true)]
+    pub tracker: TrackerKind,
+    /// Don't go by the corrections beside the song (SONG.fix.txt, written by `analyze --fix`).
+    #[arg(long, hide_short_help = true)]
+    pub no_fix: bool,
+}
+
+impl ListenOptions {
+    /// The same as the analysis stage names it; corrections beside a song are added where it is opened.
+    pub fn to_config(&self) -> AnalysisConfig {
+        AnalysisConfig {
+            tracker: self.tracker,
+            tempo_bpm: self.tempo,
+            meter: self.meter.map(TimeSignature::beats_per_bar),
+            beats_path: self.beats.clone(),
+            fix_path: None,
+            stems: self.stems.clone(),
+        }
+    }
+}
