@@ -9,6 +9,7 @@ use common::{Error, Result};
 use super::decode::PacketDecoder;
 use super::demux::{CodedPacket, Demuxer};
 use super::extent::Extent;
+use super::notes::Damage;
 use super::stream::{self, Codec, Stream};
 
 /// Most samples of each channel in a [`Block`].
@@ -128,11 +129,19 @@ pub(super) struct Decoding {
     range: Range<u64>,
     /// First sample of the track that [`Self::advance`] decoded last.
     last_start: u64,
+    part: usize,
+    damage: Damage,
 }
 
 impl Decoding {
-    /// Decoding of `range`, which must lie within the extent.
-    pub fn new(path: PathBuf, demuxer: Demuxer, extent: Extent, range: Range<u64>) -> Result<Self> {
+    /// Decoding of `range`, which must lie within the extent. What can't be decoded is added to `damage`.
+    pub fn new(
+        path: PathBuf,
+        demuxer: Demuxer,
+        extent: Extent,
+        range: Range<u64>,
+        damage: Damage,
+    ) -> Result<Self> {
         Ok(Self {
             decoder: PacketDecoder::new(&path, demuxer.stream())?,
             n_channels: demuxer.stream().n_channels,
@@ -141,6 +150,8 @@ impl Decoding {
             skip: extent.skip,
             last_start: range.start,
             range,
+            part: 0,
+            damage,
         })
     }
 
@@ -160,46 +171,50 @@ impl Decoding {
         let lead_in = lead_in_samples(self.demuxer.stream().codec);
         while self.demuxer.position() < end {
             let Some(packet) = self.demuxer.next_packet()? else {
-                return Err(self.demuxer.truncated());
+                return Err(stream::changed(&self.path));
             };
             if packet.end() + lead_in <= start {
                 continue;
             }
-            let decoded = self.decoder.decode(&packet.packet);
-            if packet.end() <= start {
+            if packet.part != self.part {
+                self.decoder = PacketDecoder::new(&self.path, self.demuxer.stream())?;
+                self.part = packet.part;
+            }
+            let is_decoded = self.decode(&packet);
+            if packet.end() <= start || packet.n_samples == 0 {
                 // Lead-in: what it lacks of the past, it can't decode.
                 continue;
             }
             let first = start.saturating_sub(packet.start);
             let last = (end - packet.start).min(u64::from(packet.n_samples));
-            self.check(&packet, decoded)?;
             self.last_start = packet.start + first - self.skip;
-            return Ok(Some(first as usize..last as usize));
+            if !is_decoded {
+                self.damage
+                    .add(self.last_start, packet.start + last - self.skip);
+            }
+            let n_dropped = packet.n_dropped as usize;
+            return Ok(Some(n_dropped + first as usize..n_dropped + last as usize));
         }
         Ok(None)
     }
 
-    /// Holds a packet against what was counted.
-    fn check(&self, packet: &CodedPacket, decoded: Result<usize, String>) -> Result<()> {
-        let damaged =
-            |why: &str| stream::damaged(&self.path, self.demuxer.stream(), packet.start, why);
-        let n_samples = decoded.map_err(|why| damaged(&why))?;
-        if n_samples != packet.n_samples as usize {
-            let why = format!(
-                "a packet of {} samples decodes to {n_samples}",
-                packet.n_samples
-            );
-            return Err(damaged(&why));
+    /// Decodes a packet to the length that was counted; whether all of it is sound. A gap is silent, and known as one.
+    fn decode(&mut self, packet: &CodedPacket) -> bool {
+        if packet.is_gap() {
+            self.decoder.silence(packet.n_samples as usize);
+            return true;
         }
-        let n_channels = self.decoder.last_n_channels().unwrap_or(self.n_channels);
-        if n_channels != self.n_channels {
-            let why = format!(
-                "it changes from {} to {n_channels} channels",
-                self.n_channels
-            );
-            return Err(damaged(&why));
+        let n_counted = packet.n_decoded as usize;
+        match self.decoder.decode(&packet.packet) {
+            Ok(n_samples) => {
+                self.decoder.set_length(n_counted);
+                n_samples == n_counted
+            }
+            Err(_) => {
+                self.decoder.silence(n_counted);
+                false
+            }
         }
-        Ok(())
     }
 
     /// Refuses interleaved samples that are NaN or infinite; `start` is the first one's place in the track.

@@ -2,14 +2,14 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use common::Result;
 
 use super::decode::opus_head;
 use super::demux::{CodedPacket, Demuxer};
 use super::soundtrack::{Packet, Soundtrack, SoundtrackCodec};
-use super::stream::{Codec, Stream};
+use super::stream::{Codec, Stream, changed};
 use super::track::Track;
 
 /// Packets of the file, unchanged.
@@ -28,7 +28,7 @@ impl CopiedPackets {
     /// The packets that hold `range` of the track, with those that a decoder needs before. `None` for codecs that MP4 can't
     /// hold.
     pub fn open(track: &Track, range: Range<u64>) -> Result<Option<Self>> {
-        let mut demuxer = Demuxer::open(&track.path)?;
+        let mut demuxer = track.demuxer()?;
         let Some(codec) = codec_of(demuxer.stream()) else {
             return Ok(None);
         };
@@ -37,7 +37,9 @@ impl CopiedPackets {
             return Ok(None); // encoded again, without loss, so that it ends at the very sample in every player
         }
         let heard = track.skip_samples + range.start..track.skip_samples + range.end;
-        let decoded = covering_packets(&mut demuxer, &heard)?;
+        let Some(decoded) = covering_packets(&mut demuxer, &heard, &track.path)? else {
+            return Ok(None);
+        };
         let skip_samples = heard.start - decoded.start;
         let codec = match codec {
             SoundtrackCodec::Opus { opus_head } => SoundtrackCodec::Opus {
@@ -102,6 +104,8 @@ impl Soundtrack for CopiedPackets {
 fn codec_of(stream: &Stream) -> Option<SoundtrackCodec> {
     let extra_data = stream.params.extra_data.as_deref();
     match stream.codec {
+        // Common players don't decode more than 24 bits.
+        Codec::Flac if stream.params.bits_per_sample.is_some_and(|bits| bits > 24) => None,
         Codec::Flac => Some(SoundtrackCodec::Flac {
             stream_info: extra_data?.try_into().ok()?,
         }),
@@ -144,15 +148,23 @@ fn with_pre_skip(mut body: Vec<u8>, skip_samples: u64) -> Vec<u8> {
     body
 }
 
-/// The samples of the packets that hold `heard` and the lead-in to it; both on the decoded timeline.
-fn covering_packets(demuxer: &mut Demuxer, heard: &Range<u64>) -> Result<Range<u64>> {
+/// The samples of the packets that hold `heard` and the lead-in to it; both on the decoded timeline. `None` where packets
+/// are missing, or where several streams are joined: a film would play those out of time.
+fn covering_packets(
+    demuxer: &mut Demuxer,
+    heard: &Range<u64>,
+    path: &Path,
+) -> Result<Option<Range<u64>>> {
     let codec = demuxer.stream().codec;
     let mut before = VecDeque::new();
     let mut start = None;
     while demuxer.position() < heard.end {
         let Some(packet) = demuxer.next_packet()? else {
-            return Err(demuxer.truncated());
+            return Err(changed(path));
         };
+        if !packet.is_plain() {
+            return Ok(None);
+        }
         if start.is_none() && packet.end() > heard.start {
             start = Some(lead_in_start(codec, &before, &packet));
         }
@@ -162,7 +174,7 @@ fn covering_packets(demuxer: &mut Demuxer, heard: &Range<u64>) -> Result<Range<u
         }
     }
     let start = start.unwrap_or(heard.start);
-    Ok(start..demuxer.position().max(start))
+    Ok(Some(start..demuxer.position().max(start)))
 }
 
 const MAX_LEAD_IN_PACKETS: usize = 64;

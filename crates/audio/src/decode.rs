@@ -6,11 +6,19 @@ use common::{Error, Result};
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::packet::Packet;
 
+use super::container::undecodable;
 use super::opus::{OPUS_RATE_HZ, OpusHead, OpusPackets};
-use super::stream::{Codec, Stream, codec_name};
+use super::stream::{Codec, Stream};
 
 /// Decodes packets one after another.
-pub(super) struct PacketDecoder(Inner);
+pub(super) struct PacketDecoder {
+    inner: Inner,
+    /// Channels that are handed on, whatever a packet has.
+    n_channels: usize,
+    /// Samples of each channel that are handed on, whatever the last packet had; the rest is silent.
+    n_samples: usize,
+    is_silent: bool,
+}
 
 enum Inner {
     Symphonia(Box<dyn AudioDecoder>),
@@ -29,26 +37,12 @@ impl PacketDecoder {
     /// # Errors
     /// [`Error::Input`] for a codec, or a profile of one, that can't be decoded.
     pub fn new(path: &Path, stream: &Stream) -> Result<Self> {
-        Self::of_codec(path, stream.codec, &stream.params)
-    }
-
-    fn of_codec(path: &Path, codec: Codec, params: &AudioCodecParameters) -> Result<Self> {
-        let refused = |why: String| {
-            let reason = format!("can't be decoded: {} ({why})", codec_name(params.codec));
-            Error::input(path, reason)
-                .with_hint("convert it first, for example: ffmpeg -i SONG song.flac")
-        };
-        if codec == Codec::Opus {
-            let head = opus_head(params).ok_or_else(|| refused("malformed header".into()))?;
-            let decoder = OpusPackets::new(&head).map_err(refused)?;
-            return Ok(Self(Inner::Opus(Box::new(decoder))));
-        }
-        // Trimming is ours, see `demux`.
-        let options = AudioDecoderOptions::default().gapless(false);
-        let decoder = symphonia::default::get_codecs()
-            .make_audio_decoder(params, &options)
-            .map_err(|error| refused(error.to_string()))?;
-        Ok(Self(Inner::Symphonia(decoder)))
+        Ok(Self {
+            inner: Inner::new(path, stream.codec, &stream.params)?,
+            n_channels: stream.n_channels,
+            n_samples: 0,
+            is_silent: true,
+        })
     }
 
     /// Sample rate and channels of a codec's output.
@@ -56,7 +50,7 @@ impl PacketDecoder {
     /// # Errors
     /// As for [`Self::new`], and when neither the header nor the codec tells them.
     pub fn describe(path: &Path, codec: Codec, params: &AudioCodecParameters) -> Result<Described> {
-        let known = match Self::of_codec(path, codec, params)?.0 {
+        let known = match Inner::new(path, codec, params)? {
             Inner::Opus(_) => {
                 opus_head(params).map(|head| (OPUS_RATE_HZ, usize::from(head.n_channels)))
             }
@@ -82,48 +76,116 @@ impl PacketDecoder {
     /// # Errors
     /// What is wrong with the packet, in words.
     pub fn decode(&mut self, packet: &Packet) -> Result<usize, String> {
-        match &mut self.0 {
+        let decoded = match &mut self.inner {
             Inner::Symphonia(decoder) => decoder
                 .decode(packet)
                 .map(|buffer| buffer.frames())
                 .map_err(|error| error.to_string()),
             Inner::Opus(decoder) => decoder.decode(&packet.data),
-        }
+        };
+        self.is_silent = decoded.is_err();
+        self.n_samples = *decoded.as_ref().unwrap_or(&0);
+        decoded
+    }
+
+    /// Makes the last packet so many samples long: what it lacks is silent.
+    pub fn set_length(&mut self, n_samples: usize) {
+        self.n_samples = n_samples;
+    }
+
+    /// Puts silence in place of a packet.
+    pub fn silence(&mut self, n_samples: usize) {
+        self.is_silent = true;
+        self.n_samples = n_samples;
     }
 
     /// The last packet's samples, interleaved, full scale at -1..=1.
     pub fn copy_f32(&self, samples: &mut Vec<f32>) {
-        match &self.0 {
-            Inner::Symphonia(decoder) => decoder.last_decoded().copy_to_vec_interleaved(samples),
-            Inner::Opus(decoder) => {
-                samples.clear();
-                samples.extend(decoder.samples());
+        samples.clear();
+        if !self.is_silent {
+            match &self.inner {
+                Inner::Symphonia(decoder) => {
+                    let decoded = decoder.last_decoded();
+                    decoded.copy_to_vec_interleaved(samples);
+                    remix(samples, decoded.num_planes(), self.n_channels, |a, b| {
+                        (a + b) / 2.0
+                    });
+                }
+                Inner::Opus(decoder) => {
+                    samples.extend(decoder.samples());
+                    remix(samples, decoder.n_channels(), self.n_channels, |a, b| {
+                        (a + b) / 2.0
+                    });
+                }
             }
         }
+        samples.resize(self.n_samples * self.n_channels, 0.0);
     }
 
     /// The last packet's samples, interleaved, full scale at the range of i32. Exact for codecs of whole numbers.
     pub fn copy_i32(&self, samples: &mut Vec<i32>) {
-        match &self.0 {
-            Inner::Symphonia(decoder) => decoder.last_decoded().copy_to_vec_interleaved(samples),
-            Inner::Opus(decoder) => {
-                samples.clear();
-                samples.extend(
-                    decoder
+        samples.clear();
+        if !self.is_silent {
+            let mean = |a: i32, b: i32| ((i64::from(a) + i64::from(b)) / 2) as i32;
+            match &self.inner {
+                Inner::Symphonia(decoder) => {
+                    let decoded = decoder.last_decoded();
+                    decoded.copy_to_vec_interleaved(samples);
+                    remix(samples, decoded.num_planes(), self.n_channels, mean);
+                }
+                Inner::Opus(decoder) => {
+                    let whole = decoder
                         .samples()
-                        .map(|sample| (sample * 2f32.powi(31)) as i32),
-                );
+                        .map(|sample| (sample * 2f32.powi(31)) as i32);
+                    samples.extend(whole);
+                    remix(samples, decoder.n_channels(), self.n_channels, mean);
+                }
             }
         }
+        samples.resize(self.n_samples * self.n_channels, 0);
     }
+}
 
-    /// Number of channels of the last packet.
-    pub fn last_n_channels(&self) -> Option<usize> {
-        match &self.0 {
-            Inner::Symphonia(decoder) => Some(decoder.last_decoded().num_planes()),
-            Inner::Opus(_) => None,
+impl Inner {
+    fn new(path: &Path, codec: Codec, params: &AudioCodecParameters) -> Result<Self> {
+        let refused = |why: String| undecodable(path, params.codec, &why);
+        if codec == Codec::Opus {
+            let head = opus_head(params).ok_or_else(|| refused("malformed header".into()))?;
+            let decoder = OpusPackets::new(&head).map_err(refused)?;
+            return Ok(Self::Opus(Box::new(decoder)));
         }
+        // Trimming is ours, see `demux`.
+        let options = AudioDecoderOptions::default().gapless(false);
+        let decoder = symphonia::default::get_codecs()
+            .make_audio_decoder(params, &options)
+            .map_err(|error| refused(error.to_string()))?;
+        Ok(Self::Symphonia(decoder))
     }
+}
+
+/// Brings interleaved samples from one number of channels to another: one goes to all, two become their mean, and of more
+/// the first ones are kept.
+fn remix<T: Copy + Default>(
+    samples: &mut Vec<T>,
+    from: usize,
+    to: usize,
+    mean: impl Fn(T, T) -> T,
+) {
+    if from == to || from == 0 || to == 0 {
+        return;
+    }
+    let remixed = samples
+        .chunks_exact(from)
+        .flat_map(|channels| {
+            let mono = match channels {
+                [one] => Some(*one),
+                [left, right] if to == 1 => Some(mean(*left, *right)),
+                _ => None,
+            };
+            (0..to).map(move |channel| mono.or(channels.get(channel).copied()).unwrap_or_default())
+        })
+        .collect();
+    *samples = remixed;
 }
 
 pub(super) fn opus_head(params: &AudioCodecParameters) -> Option<OpusHead> {

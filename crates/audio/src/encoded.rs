@@ -80,7 +80,11 @@ impl EncodedFlac {
             format,
             n_samples,
             frame_bytes,
-            note: quantiser.note(&track.codec),
+            note: quantiser.note(if track.uses_ffmpeg {
+                "what ffmpeg decodes"
+            } else {
+                &track.codec
+            }),
         })
     }
 
@@ -150,7 +154,7 @@ fn source_of(stream: &Stream) -> Source {
         | codec_ids::CODEC_ID_PCM_F64LE
         | codec_ids::CODEC_ID_PCM_F64BE => return Source::Float,
         codec_ids::CODEC_ID_PCM_ALAW | codec_ids::CODEC_ID_PCM_MULAW => Some(16),
-        _ => stream.params.bits_per_sample,
+        _ => stream.valid_bits.or(stream.params.bits_per_sample),
     };
     match (stream.codec, bits) {
         (Codec::MpegLayer12 | Codec::Vorbis, _) | (_, None | Some(0)) => Source::Lossy,

@@ -1,19 +1,20 @@
 //! Which of the decoded samples are the music.
 //!
 //! Encoders put samples in front (delay) and behind (padding). Headers say how many; how long the sound really is, only
-//! the packets tell. So a song's packets are counted once, without decoding, and what the header states is held against
-//! that count: a file that ends too early is found before any work is done on it.
+//! the packets tell. So a song's packets are counted once, without decoding, and that count decides; where the header states
+//! more, a note says so before any work is done.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
 
 use common::{Error, Result};
 
 use super::decode::opus_head;
-use super::demux::{CodedPacket, Demuxer};
-use super::mp4;
-use super::stream::{Codec, Container, Stream};
+use super::demux::Demuxer;
+use super::mpeg;
+use super::source::bytes_at;
+use super::stream::{Codec, Container, Stream, breaks_off, place};
 
 /// The music within the decoded samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,21 +40,23 @@ struct Counted {
     last_packet: Vec<u8>,
 }
 
-/// Reads the whole file's packets to find its extent.
+/// Reads the whole file's packets to find its extent, and what a person should know of them.
 ///
 /// # Errors
-/// [`Error::Input`] if the file is truncated, damaged or without samples; [`Error::Io`] if it can't be read.
-pub(super) fn measure(path: &Path, demuxer: &mut Demuxer) -> Result<Extent> {
+/// [`Error::Input`] if the file is without samples; [`Error::Io`] if it can't be read.
+pub(super) fn measure(path: &Path, demuxer: &mut Demuxer) -> Result<(Extent, Vec<String>)> {
     let counted = count(demuxer)?;
+    let mut notes = demuxer.notes().to_vec();
     if counted.total == 0 {
         return Err(no_samples(path));
     }
     let stream = demuxer.stream();
     let stated = stream.stated_samples.filter(|&stated| stated > 0);
     let extent = match (stream.container, stream.codec) {
-        (Container::Mp4, _) => mp4_extent(path, demuxer, counted.total)?,
+        (Container::Mp4, _) => mp4_extent(demuxer, counted.total),
         (Container::Matroska, codec) => {
-            let padding = discard_padding_nanos(&bytes_after(path, &counted.last_packet)?);
+            let padding =
+                discard_padding_nanos(&bytes_after(path, &demuxer.body(), &counted.last_packet)?);
             let padding = scale(padding, u64::from(stream.sample_rate_hz), 1_000_000_000);
             let skip = match codec {
                 Codec::Opus => opus_pre_skip(stream),
@@ -71,32 +74,54 @@ pub(super) fn measure(path: &Path, demuxer: &mut Demuxer) -> Result<Extent> {
                     .trimmed_at_start
                     .max(counted.first_pts.min(0).unsigned_abs()),
             };
-            without_ends(counted.total, skip, counted.trimmed_at_end)
+            // Without the mark of the end, the last page's position may be of any packet (RFC 7845, section 4.4).
+            let is_whole =
+                stream.container != Container::Ogg || ends_with_mark(path, &demuxer.body())?;
+            let padding = if is_whole { counted.trimmed_at_end } else { 0 };
+            if !is_whole {
+                notes.push("the stream has no mark of its end; it may be cut off".to_owned());
+            }
+            without_ends(counted.total, skip, padding)
         }
         (Container::Mpeg | Container::Adts, _) => {
-            if ends_within_a_frame(&bytes_after(path, &counted.last_packet)?) {
-                return Err(demuxer.truncated());
+            if ends_within_a_frame(&bytes_after(path, &demuxer.body(), &counted.last_packet)?) {
+                let at = place(stream, counted.total);
+                notes.push(format!("the file ends within a frame, at {at}"));
             }
             match (stream.delay, stream.padding, stated) {
                 (Some(delay), Some(padding), Some(stated)) => {
                     lame_extent(counted.total, delay, padding, stated)
-                        .ok_or_else(|| demuxer.truncated())?
                 }
                 _ => without_ends(counted.total, 0, 0),
             }
         }
-        (Container::Caf | Container::Wave | Container::Other, _) => {
-            let is_counted = stream.container != Container::Caf && stream.ticks_are_samples;
-            if is_counted && stated.is_some_and(|stated| counted.total < stated) {
-                return Err(demuxer.truncated());
-            }
+        (Container::Caf | Container::Wave | Container::Plain | Container::Other, _) => {
             without_ends(counted.total, 0, 0)
         }
     };
     if extent.n_samples == 0 {
         return Err(no_samples(path));
     }
-    Ok(extent)
+    // A few samples that are only stated are no loss.
+    let slack = u64::from(stream.sample_rate_hz / 50);
+    let is_counted = stream.container != Container::Caf && !stream.length_is_estimated();
+    if is_counted
+        && stream.ticks_are_samples
+        && stated.is_some_and(|stated| extent.n_samples + extent.skip + slack < stated)
+    {
+        notes.push(breaks_off(stream, counted.total));
+    }
+    // What stands between FLAC's frames is neither metadata nor padding, but for some bytes at the end of some files.
+    const STRAY_BYTES: u64 = 64 * 1024;
+    let n_file = demuxer.body().end - demuxer.body().start;
+    let n_stray = n_file.saturating_sub(demuxer.n_bytes());
+    let is_flac = (stream.container, stream.codec) == (Container::Other, Codec::Flac);
+    if is_flac && notes.is_empty() && n_stray > STRAY_BYTES.min(n_file / 8) {
+        notes.push(format!(
+            "{n_stray} bytes of the file are no frames of FLAC that can be read"
+        ));
+    }
+    Ok((extent, notes))
 }
 
 fn opus_pre_skip(stream: &Stream) -> u64 {
@@ -119,55 +144,40 @@ fn count(demuxer: &mut Demuxer) -> Result<Counted> {
     let mut counted = Counted::default();
     let mut is_first = true;
     while let Some(coded) = demuxer.next_packet()? {
-        let CodedPacket {
-            packet,
-            start,
-            n_samples,
-        } = coded;
+        if coded.is_gap() {
+            continue;
+        }
+        let (packet, n_decoded) = (coded.packet, coded.n_decoded);
         let pts = packet.pts.get();
         if is_first {
             counted.first_pts = pts;
-            counted.first_samples = u64::from(n_samples);
+            counted.first_samples = u64::from(n_decoded);
             is_first = false;
         }
-        counted.trimmed_at_start += packet.trim_start.get();
+        if coded.part == 0 {
+            counted.trimmed_at_start += packet.trim_start.get();
+        }
         // Only a run of trimmed packets at the very end is padding; within a song it is a page with a wrong position.
         counted.trimmed_at_end = match packet.trim_end.get() {
             0 => 0,
             trimmed => counted.trimmed_at_end + trimmed,
         };
-        if has_gap(demuxer, pts - counted.first_pts, start) {
-            return Err(demuxer.damaged("part of the sound is missing before this point"));
-        }
         counted.last_packet = packet.data.into_vec();
     }
     counted.total = demuxer.position();
     Ok(counted)
 }
 
-/// Whether a packet's timestamp says that packets before it were lost. symphonia passes over frames and pages whose check
-/// sum is wrong. A hundredth of a second of slack is for Ogg files that were cut from others, with rounded positions.
-fn has_gap(demuxer: &Demuxer, pts: i64, start: u64) -> bool {
-    let stream = demuxer.stream();
-    let slack = match (stream.container, stream.codec) {
-        (Container::Ogg, _) => i64::from(stream.sample_rate_hz / 100),
-        (Container::Other, Codec::Flac) => 0,
-        _ => return false,
-    };
-    let start = i64::try_from(start).unwrap_or(i64::MAX);
-    stream.ticks_are_samples && pts - start > slack
-}
-
 /// The extent of an MPEG audio file with a LAME header. `stated` counts the samples between delay and padding. Some
-/// encoders count the header's own frame too, so that one frame less is no sign of truncation. `None` if more is missing.
-fn lame_extent(total: u64, delay: u32, padding: u32, stated: u64) -> Option<Extent> {
+/// encoders count the header's own frame too, so that one frame less is no sign of truncation.
+fn lame_extent(total: u64, delay: u32, padding: u32, stated: u64) -> Extent {
     const FRAME: u64 = 1152;
     let (delay, padding) = (u64::from(delay), u64::from(padding));
     let stated_total = stated + delay + padding;
-    if total + FRAME < stated_total {
-        return None;
-    }
-    let n_samples = if total < stated_total {
+    let n_samples = if total + FRAME < stated_total {
+        // The end is missing, and its padding with it.
+        total.saturating_sub(delay)
+    } else if total < stated_total {
         total.saturating_sub(delay + padding)
     } else if total <= stated_total + FRAME {
         stated
@@ -175,27 +185,39 @@ fn lame_extent(total: u64, delay: u32, padding: u32, stated: u64) -> Option<Exte
         // Files joined end to end: the header speaks for the first one only.
         total - delay
     };
-    Some(Extent {
+    Extent {
         skip: delay,
         n_samples,
-    })
+    }
 }
 
-fn mp4_extent(path: &Path, demuxer: &Demuxer, total: u64) -> Result<Extent> {
+fn mp4_extent(demuxer: &Demuxer, total: u64) -> Extent {
     let stream = demuxer.stream();
-    let edit = mp4::read_edit(path, stream.track_id)?;
     let rate = u64::from(stream.sample_rate_hz);
-    let skip = scale(edit.media_time, rate, u64::from(edit.media_timescale));
+    let edit = demuxer.edit().unwrap_or_default();
     // The last packet's duration may leave its padding out.
     let media_samples = stream
         .stated_samples
         .filter(|&stated| stated > 0)
         .map_or(total, |stated| stated.min(total));
+    let Some(media_time) = edit.media_time else {
+        let (skip, stated) = match (edit.itunes, stream.codec) {
+            (Some((delay, length)), _) => (delay, length),
+            (None, Codec::Opus) => (opus_pre_skip(stream), u64::MAX),
+            (None, _) => (0, u64::MAX),
+        };
+        let skip = skip.min(total);
+        return Extent {
+            skip,
+            n_samples: media_samples.saturating_sub(skip).min(stated),
+        };
+    };
+    let skip = scale(media_time, rate, u64::from(edit.media_timescale)).min(total);
     let rest = media_samples.saturating_sub(skip);
     let n_samples = match edit.duration {
         None => rest,
         Some(duration) => {
-            let timescale = u64::from(edit.movie_timescale);
+            let timescale = u64::from(edit.movie_timescale.max(1));
             let stated = scale(duration, rate, timescale);
             // A movie that counts in milliseconds can't tell the last sample: there the media's own count is the better one.
             let is_exact = timescale % rate == 0;
@@ -211,7 +233,7 @@ fn mp4_extent(path: &Path, demuxer: &Demuxer, total: u64) -> Result<Extent> {
             }
         }
     };
-    Ok(Extent { skip, n_samples })
+    Extent { skip, n_samples }
 }
 
 /// `ticks * rate / timescale`, rounded to the nearest whole number.
@@ -225,10 +247,22 @@ fn scale(ticks: u64, rate: u64, timescale: u64) -> u64 {
 /// frames was cut off.
 fn ends_within_a_frame(after: &[u8]) -> bool {
     match after {
-        [0xff] => true,
-        [0xff, second, ..] => second & 0xe0 == 0xe0,
-        _ => false,
+        // ADTS, with its layer of 0 (ISO 13818-7, section 6.2.1).
+        [0xff, second, ..] if second & 0xf6 == 0xf0 => true,
+        _ => mpeg::Frame::read(after).is_some(),
     }
+}
+
+/// Whether an Ogg file's last page is marked as one (RFC 3533, section 6).
+fn ends_with_mark(path: &Path, body: &Range<u64>) -> Result<bool> {
+    // The longest page has 65,307 bytes.
+    let start = body.end.saturating_sub(68 * 1024).max(body.start);
+    let mut file = File::open(path).map_err(Error::io("read", path))?;
+    let tail =
+        bytes_at(&mut file, start, (body.end - start) as usize).map_err(Error::io("read", path))?;
+    let last = tail.windows(5).rposition(|bytes| bytes == b"OggS\0");
+    let flags = last.and_then(|at| tail.get(at + 5));
+    Ok(flags.is_some_and(|flags| flags & 4 != 0))
 }
 
 /// The padding that Matroska states behind the last block, in nanoseconds, as `DiscardPadding` (RFC 9559, section
@@ -257,15 +291,13 @@ fn discard_padding_nanos(mut after: &[u8]) -> u64 {
 }
 
 /// What stands in the file behind the last packet; nothing if the packet lies far from the end.
-fn bytes_after(path: &Path, last_packet: &[u8]) -> Result<Vec<u8>> {
+fn bytes_after(path: &Path, body: &Range<u64>, last_packet: &[u8]) -> Result<Vec<u8>> {
     // An ADTS frame has at most 8191 bytes, an MPEG audio frame fewer, an Opus packet of 8 channels about 10,000.
     const TAIL_BYTES: u64 = 64 * 1024;
     let mut file = File::open(path).map_err(Error::io("read", path))?;
-    let length = file.metadata().map_err(Error::io("read", path))?.len();
-    let mut tail = Vec::new();
-    file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))
-        .and_then(|_| file.take(TAIL_BYTES).read_to_end(&mut tail))
-        .map_err(Error::io("read", path))?;
+    let start = body.end.saturating_sub(TAIL_BYTES).max(body.start);
+    let mut tail =
+        bytes_at(&mut file, start, (body.end - start) as usize).map_err(Error::io("read", path))?;
     if last_packet.is_empty() || last_packet.len() > tail.len() {
         return Ok(Vec::new());
     }
@@ -284,12 +316,12 @@ mod tests {
         // 100 frames, delay 1105, padding 47.
         let stated = 100 * 1152 - 1105 - 47;
         let extent = |frames: u64| lame_extent(frames * 1152, 1105, 47, stated);
-        assert_eq!(extent(100).unwrap().n_samples, stated);
-        assert_eq!(extent(100).unwrap().skip, 1105);
-        assert_eq!(extent(101).unwrap().n_samples, stated);
-        assert_eq!(extent(99).unwrap().n_samples, stated - 1152);
-        assert_eq!(extent(98), None);
-        assert_eq!(extent(200).unwrap().n_samples, 200 * 1152 - 1105);
+        assert_eq!(extent(100).n_samples, stated);
+        assert_eq!(extent(100).skip, 1105);
+        assert_eq!(extent(101).n_samples, stated);
+        assert_eq!(extent(99).n_samples, stated - 1152);
+        assert_eq!(extent(98).n_samples, 98 * 1152 - 1105);
+        assert_eq!(extent(200).n_samples, 200 * 1152 - 1105);
     }
 
     #[test]

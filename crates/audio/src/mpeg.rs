@@ -15,23 +15,47 @@ pub(super) fn frame_samples(frame: &[u8]) -> Option<u32> {
     }
 }
 
+/// What a frame's header says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Frame {
+    pub sample_rate_hz: u32,
+    pub n_channels: usize,
+    pub is_layer_3: bool,
+}
+
+impl Frame {
+    /// Reads the header; `None` for one that no frame has.
+    pub fn read(frame: &[u8]) -> Option<Self> {
+        let bits = *frame.get(1)?;
+        let is_synced = frame.first() == Some(&0xff) && bits & 0xe0 == 0xe0;
+        let (version, rate_bits) = (bits >> 3 & 0b11, frame.get(2)? >> 2 & 0b11);
+        let rate = *[44_100, 48_000, 32_000].get(usize::from(rate_bits))?;
+        let sample_rate_hz = match version {
+            0b11 => rate,
+            0b10 => rate / 2,
+            0b00 => rate / 4, // MPEG 2.5
+            _ => return None,
+        };
+        let has_layer = bits & 0b110 != 0;
+        let has_bit_rate = frame.get(2)? >> 4 != 0b1111;
+        (is_synced && has_layer && has_bit_rate).then_some(Self {
+            sample_rate_hz,
+            n_channels: if frame.get(3)? >> 6 == 0b11 { 1 } else { 2 },
+            is_layer_3: bits & 0b110 == 0b010,
+        })
+    }
+}
+
 /// Adds what MP4's headers leave to the first frame: sample rate and channels.
 pub(super) fn describe(params: &mut AudioCodecParameters, frame: &[u8]) -> Option<()> {
-    let (version, rate_bits) = (frame.get(1)? >> 3 & 0b11, frame.get(2)? >> 2 & 0b11);
-    let rate = *[44_100, 48_000, 32_000].get(usize::from(rate_bits))?;
-    let rate = match version {
-        0b11 => rate,
-        0b10 => rate / 2,
-        0b00 => rate / 4, // MPEG 2.5
-        _ => return None,
+    let frame = Frame::read(frame)?;
+    let channels: Channels = match frame.n_channels {
+        1 => layouts::CHANNEL_LAYOUT_MONO,
+        _ => layouts::CHANNEL_LAYOUT_STEREO,
     };
-    let is_mono = frame.get(3)? >> 6 == 0b11;
-    let channels: Channels = if is_mono {
-        layouts::CHANNEL_LAYOUT_MONO
-    } else {
-        layouts::CHANNEL_LAYOUT_STEREO
-    };
-    params.with_sample_rate(rate).with_channels(channels);
+    params
+        .with_sample_rate(frame.sample_rate_hz)
+        .with_channels(channels);
     Some(())
 }
 

@@ -155,6 +155,10 @@ impl OpusPackets {
             .map_err(|code| format!("libopus error {code}"))
     }
 
+    pub fn n_channels(&self) -> usize {
+        self.n_channels
+    }
+
     /// The last packet's samples, interleaved, full scale at -1..=1.
     pub fn samples(&self) -> impl Iterator<Item = f32> + '_ {
         let factor = self.gain / 32768.0;

@@ -38,6 +38,8 @@ pub(super) enum Container {
     Mpeg,
     /// AAC frames without any count.
     Adts,
+    /// Plain samples behind a header that this crate reads itself.
+    Plain,
     Other,
 }
 
@@ -56,6 +58,8 @@ pub(super) struct Stream {
     pub padding: Option<u32>,
     /// Whether timestamps count samples.
     pub ticks_are_samples: bool,
+    /// Bits of plain samples that carry sound, the upper ones.
+    pub valid_bits: Option<u32>,
 }
 
 impl Stream {
@@ -76,7 +80,7 @@ impl Stream {
     }
 
     /// symphonia estimates what bare frames leave open.
-    fn length_is_estimated(&self) -> bool {
+    pub fn length_is_estimated(&self) -> bool {
         match self.container {
             Container::Adts => true,
             Container::Mpeg => self.delay.is_none(),
@@ -99,31 +103,26 @@ pub(super) fn codec_name(id: AudioCodecId) -> &'static str {
         .map_or("unknown", |decoder| decoder.codec.info.short_name)
 }
 
-fn place(stream: &Stream, position: u64) -> String {
+/// A place on the decoded timeline, as a person reads it.
+pub(super) fn place(stream: &Stream, position: u64) -> String {
     let heard = position.saturating_sub(u64::from(stream.delay.unwrap_or(0)));
     format_secs(samples_to_secs(heard, stream.sample_rate_hz), 3)
 }
 
-pub(super) fn damaged(path: &Path, stream: &Stream, position: u64, why: &str) -> Error {
-    let reason = format!("is damaged at {}: {why}", place(stream, position));
-    Error::input(path, reason)
-        .with_hint("fetch the file again, or convert what can be read of it with another program")
-}
-
-pub(super) fn truncated(path: &Path, stream: &Stream, position: u64) -> Error {
-    let reason = match stream.stated_samples {
+/// What is said of a file that ends before what its header states.
+pub(super) fn breaks_off(stream: &Stream, position: u64) -> String {
+    match stream.stated_samples {
         Some(stated) if stated > 0 && !stream.length_is_estimated() => format!(
-            "is truncated: the sound breaks off at {} of {}",
+            "the sound breaks off at {} of {}",
             place(stream, position),
             format_secs(samples_to_secs(stated, stream.sample_rate_hz), 3)
         ),
-        _ => format!(
-            "is truncated: the sound breaks off at {}",
-            place(stream, position)
-        ),
-    };
-    Error::input(path, reason).with_hint(
-        "the download or copy may have failed; fetch the file again, or convert the part that is there: \
-         ffmpeg -i SONG song.flac",
-    )
+        _ => format!("the sound breaks off at {}", place(stream, position)),
+    }
+}
+
+/// An error about a file that doesn't hold what was counted before.
+pub(super) fn changed(path: &Path) -> Error {
+    Error::input(path, "ends before the samples that were counted in it")
+        .with_hint("the file was changed while it was read; run the command again")
 }

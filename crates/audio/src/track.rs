@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::blocks::{Decoding, SampleBlocks};
 use super::demux::Demuxer;
 use super::extent::{self, Extent};
+use super::notes::Damage;
 
 /// A song: what is known of the file. Its samples stay on disk and are streamed.
 ///
@@ -24,7 +25,8 @@ pub struct Track {
     pub path: PathBuf,
     /// SHA-256 of the whole file, in lowercase hex.
     pub source_sha256: String,
-    /// Name of the codec: `flac`, `pcm_s16le`, `mp3`, `aac`, `alac`, `vorbis`, `opus`.
+    /// Name of the codec: `flac`, `pcm_s16le`, `mp3`, `aac`, `alac`, `vorbis`, `opus`; `ffmpeg` where
+    /// that decodes the file.
     pub codec: String,
     /// Samples per second of each channel.
     pub sample_rate_hz: u32,
@@ -36,6 +38,16 @@ pub struct Track {
     pub n_samples: u64,
     /// `n_samples / sample_rate_hz`, in seconds.
     pub duration_secs: f64,
+    /// What a person should know of the file: what is missing, which track was chosen, who decodes it. Not part of what the
+    /// song is; for those found while decoding too, see [`Track::all_notes`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// Whether the `ffmpeg` on the PATH decodes the file, since nothing else here can.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub uses_ffmpeg: bool,
+    /// What couldn't be decoded so far. Empty in a track that was read from a file.
+    #[serde(skip)]
+    pub damage: Damage,
 }
 
 /// Current [`Track::schema_version`].
@@ -45,33 +57,71 @@ impl Track {
     /// Opens a song, hashes it and counts its samples exactly. Reads the file twice from end to end, decodes nothing (save
     /// for FLAC and Vorbis in Matroska) and needs the same small memory for a song of any length.
     ///
+    /// Faults that leave sound to be heard are [`Track::notes`]. A file that can't be decoded here is left to the `ffmpeg`
+    /// on the PATH, if there is one.
+    ///
     /// # Errors
-    /// [`Error::Io`] if the file is missing or can't be read; [`Error::Input`] if it is empty, not audio, truncated (with
-    /// the time where it breaks off), without samples, or of a kind that isn't supported.
+    /// [`Error::Io`] if the file is missing or can't be read; [`Error::Input`] if it is empty, not audio, without samples,
+    /// or of a kind that isn't supported.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let mut demuxer = Demuxer::open(path)?;
-        let extent = extent::measure(path, &mut demuxer)?;
+        match Self::measured(path, false) {
+            Ok((track, false)) => Ok(track),
+            Ok((track, true)) => Ok(Self::measured(path, true).map_or(track, |(better, _)| better)),
+            Err(error @ Error::Input { .. }) if path.is_file() => Self::measured(path, true)
+                .map(|(track, _)| track)
+                .map_err(|_| error),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// As [`Track::open`], without any other program.
+    ///
+    /// # Errors
+    /// As for [`Track::open`].
+    pub fn open_without_ffmpeg(path: impl AsRef<Path>) -> Result<Self> {
+        Self::measured(path.as_ref(), false).map(|(track, _)| track)
+    }
+
+    /// Counts the samples; with the track, whether sound was left out that another decoder may read.
+    fn measured(path: &Path, uses_ffmpeg: bool) -> Result<(Self, bool)> {
+        let mut demuxer = open_demuxer(path, uses_ffmpeg)?;
+        let (extent, notes) = extent::measure(path, &mut demuxer)?;
         let stream = demuxer.stream();
-        Ok(Self {
+        let track = Self {
             schema_version: TRACK_SCHEMA_VERSION,
             path: path.to_owned(),
             source_sha256: sha256_hex(path)?,
-            codec: stream.codec_name().to_owned(),
+            codec: if uses_ffmpeg {
+                "ffmpeg"
+            } else {
+                stream.codec_name()
+            }
+            .to_owned(),
             sample_rate_hz: stream.sample_rate_hz,
             n_channels: stream.n_channels as u32,
             skip_samples: extent.skip,
             n_samples: extent.n_samples,
             duration_secs: samples_to_secs(extent.n_samples, stream.sample_rate_hz),
-        })
+            notes,
+            uses_ffmpeg,
+            damage: Damage::default(),
+        };
+        Ok((track, demuxer.lacks_sound()))
+    }
+
+    /// [`Track::notes`], and the places that decoding has found damaged so far, in this track and its clones.
+    pub fn all_notes(&self) -> Vec<String> {
+        let damage = self.damage.texts(self.sample_rate_hz);
+        self.notes.iter().cloned().chain(damage).collect()
     }
 
     /// The samples of `range`, half-open and clamped to the track, as blocks of a bounded size. The first block begins with
     /// the range's first sample exactly.
     ///
     /// # Errors
-    /// As for [`Track::open`]. The blocks themselves fail with the time of the first damaged packet or the first sample
-    /// that is NaN or infinite.
+    /// As for [`Track::open`]. The blocks themselves fail with the time of the first sample that is NaN or infinite. Packets
+    /// that can't be decoded are silent; [`Track::all_notes`] names them then.
     pub fn blocks(&self, range: Range<u64>) -> Result<SampleBlocks> {
         Ok(SampleBlocks::new(self.decoding(range)?))
     }
@@ -83,7 +133,20 @@ impl Track {
             skip: self.skip_samples,
             n_samples: self.n_samples,
         };
-        Decoding::new(self.path.clone(), Demuxer::open(&self.path)?, extent, range)
+        let damage = self.damage.clone();
+        Decoding::new(self.path.clone(), self.demuxer()?, extent, range, damage)
+    }
+
+    pub(super) fn demuxer(&self) -> Result<Demuxer> {
+        open_demuxer(&self.path, self.uses_ffmpeg)
+    }
+}
+
+fn open_demuxer(path: &Path, uses_ffmpeg: bool) -> Result<Demuxer> {
+    if uses_ffmpeg {
+        Demuxer::open_with_ffmpeg(path)
+    } else {
+        Demuxer::open(path)
     }
 }
 

@@ -3,7 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
 
 mod bad_input;
+mod builders;
 mod fixtures;
 mod helpers;
+mod joined;
+mod mp4_files;
+mod plain_samples;
+mod repairs;
 mod samples;
 mod soundtracks;

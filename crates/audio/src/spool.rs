@@ -1,0 +1,140 @@
+//! Songs that come through a pipe. A song is read several times, so it is kept in a temporary file.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::time::Duration;
+
+use common::{Error, Result};
+use tempfile::NamedTempFile;
+
+/// A song that was read from a pipe, in a temporary file that is gone with this value.
+#[derive(Debug)]
+pub struct Spooled(NamedTempFile);
+
+impl Spooled {
+    /// The file.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+/// Whether a song must be spooled: `-` for the standard input, a named pipe, or another thing that can be read only once.
+pub fn is_stream(path: &Path) -> bool {
+    path == Path::new("-")
+        || path
+            .metadata()
+            .is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+}
+
+/// Reads a pipe to its end, `-` being the standard input, into a temporary file in `folder`. `is_stopped` is asked ten
+/// times a second, also while nobody writes to the pipe.
+///
+/// # Errors
+/// [`Error::Interrupted`] once `is_stopped` says so; [`Error::Io`] if the pipe can't be read or the folder can't be
+/// written to; [`Error::Input`] if nothing comes through the pipe.
+pub fn spool(path: &Path, folder: &Path, is_stopped: &dyn Fn() -> bool) -> Result<Spooled> {
+    const PATIENCE: Duration = Duration::from_millis(100);
+    let extension = path.extension().and_then(|text| text.to_str());
+    let suffix = extension.map_or_else(String::new, |text| format!(".{text}"));
+    let mut spooled = tempfile::Builder::new()
+        .prefix("visualize-song-")
+        .suffix(&suffix)
+        .tempfile_in(folder)
+        .map_err(Error::io("write", folder))?;
+    let (sender, receiver) = sync_channel::<std::io::Result<Vec<u8>>>(4);
+    let source: PathBuf = path.to_owned();
+    // Opening and reading a pipe wait for its other end, so a thread of their own does it. It ends with the pipe, or with
+    // the program.
+    std::thread::spawn(move || {
+        let send_all = || -> std::io::Result<()> {
+            let mut reader: Box<dyn Read> = if source == Path::new("-") {
+                Box::new(std::io::stdin())
+            } else {
+                Box::new(File::open(&source)?)
+            };
+            loop {
+                let mut bytes = Vec::new();
+                let n_read = reader.as_mut().take(1 << 16).read_to_end(&mut bytes)?;
+                if n_read == 0 || sender.send(Ok(bytes)).is_err() {
+                    return Ok(());
+                }
+            }
+        };
+        if let Err(error) = send_all() {
+            let _ = sender.send(Err(error));
+        }
+    });
+    let mut n_bytes = 0;
+    loop {
+        if is_stopped() {
+            return Err(Error::Interrupted);
+        }
+        match receiver.recv_timeout(PATIENCE) {
+            Ok(bytes) => {
+                let bytes = bytes.map_err(Error::io("read", path))?;
+                n_bytes += bytes.len();
+                spooled
+                    .write_all(&bytes)
+                    .map_err(Error::io("write", folder))?;
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    if n_bytes == 0 {
+        return Err(
+            Error::input(path, "is empty: nothing came through the pipe")
+                .with_hint("the program that writes the song may have failed; run it alone to see"),
+        );
+    }
+    Ok(Spooled(spooled))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    fn pipe_in(folder: &Path) -> PathBuf {
+        let path = folder.join("song.wav");
+        assert!(
+            Command::new("mkfifo")
+                .arg(&path)
+                .status()
+                .unwrap()
+                .success()
+        );
+        path
+    }
+
+    #[test]
+    fn a_pipe_becomes_a_file_of_the_same_kind() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = pipe_in(folder.path());
+        assert!(is_stream(&pipe) && is_stream(Path::new("-")));
+        assert!(!is_stream(folder.path()) && !is_stream(&folder.path().join("none")));
+        let writer = {
+            let pipe = pipe.clone();
+            std::thread::spawn(move || std::fs::write(pipe, vec![7; 300_000]).unwrap())
+        };
+        let spooled = spool(&pipe, folder.path(), &|| false).unwrap();
+        writer.join().unwrap();
+        assert_eq!(std::fs::read(spooled.path()).unwrap(), vec![7; 300_000]);
+        assert_eq!(spooled.path().extension().unwrap(), "wav");
+        let path = spooled.path().to_owned();
+        drop(spooled);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_writes_to_can_be_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = pipe_in(folder.path());
+        let stopped = spool(&pipe, folder.path(), &|| true);
+        assert!(matches!(stopped, Err(Error::Interrupted)));
+        // Lets the reading thread go.
+        std::fs::write(&pipe, b"").unwrap();
+    }
+}
