@@ -59,9 +59,9 @@ const CHOICES: [(&str, Choice); 12] = [
 pub enum Spacing {
     /// Both ends are included.
     Linspace,
-    /// Multiples of a whole step, from the picture's end.
+    /// Multiples of a whole step, counted from the clean end.
     Leading,
-    /// Multiples of a step, from the noise's end.
+    /// Multiples of a step, counted from the noisy end.
     Trailing,
 }
 
@@ -96,13 +96,13 @@ pub enum DpmAlgorithm {
     /// Of the predicted noise (arXiv 2206.00927).
     #[serde(rename = "dpmsolver")]
     Noise,
-    /// Of the predicted picture (arXiv 2211.01095).
+    /// Of the predicted clean latents (arXiv 2211.01095).
     #[serde(rename = "dpmsolver++", alias = "deis")]
     Data,
     /// Of the predicted noise, with fresh noise at every step.
     #[serde(rename = "sde-dpmsolver")]
     NoiseSde,
-    /// Of the predicted picture, with fresh noise at every step.
+    /// Of the predicted clean latents, with fresh noise at every step.
     #[serde(rename = "sde-dpmsolver++")]
     DataSde,
 }
@@ -113,7 +113,7 @@ impl DpmAlgorithm {
         matches!(self, Self::NoiseSde | Self::DataSde)
     }
 
-    /// Whether the picture is integrated, and not the noise.
+    /// Whether the predicted clean latents ("x0") are integrated, and not the noise.
     pub fn predicts_x0(self) -> bool {
         matches!(self, Self::Data | Self::DataSde)
     }
@@ -142,7 +142,7 @@ pub struct SchedulerConfig {
     pub spacing: Spacing,
     /// Added to every timestep of leading spacing.
     pub steps_offset: usize,
-    /// How the predicted picture's values are bounded.
+    /// How the values of denoised latents are limited.
     pub thresholding: Thresholding,
     /// Whether the last step ends at no noise at all, or at the first training step's.
     pub set_alpha_to_one: bool,
@@ -160,7 +160,7 @@ pub struct SchedulerConfig {
     pub sigma_max: Option<f64>,
     /// What DPM-Solver integrates.
     pub algorithm: DpmAlgorithm,
-    /// Whether UniPC works on predicted pictures, and not on predicted noise.
+    /// Whether UniPC integrates the predicted clean latents ("x0"), and not the noise.
     pub predicts_x0: bool,
     /// Whether PNDM begins with linear multistep steps, and not with Runge-Kutta steps.
     pub skip_prk_steps: bool,

@@ -44,12 +44,12 @@ impl Scheduler for Ddim {
         let timestep = at(&self.timesteps, call_idx);
         let from = self.alphas.level(timestep);
         let to = self.alphas.level(timestep - self.timestep_ratio);
-        let picture = self.prediction.denoised(prediction, latents, from)?;
-        let picture = self.thresholding.apply(&picture)?;
+        let denoised = self.prediction.denoised(prediction, latents, from)?;
+        let denoised = self.thresholding.apply(&denoised)?;
         let noise = self.prediction.noise(prediction, latents, from)?;
         Ok(Step {
-            latents: to.sample(&picture, &noise)?,
-            denoised: Some(picture),
+            latents: to.sample(&denoised, &noise)?,
+            denoised: Some(denoised),
         })
     }
 }

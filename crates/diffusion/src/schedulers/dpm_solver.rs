@@ -48,15 +48,15 @@ impl DpmSolver {
     /// A prediction as what is integrated: the denoised latents or the noise.
     fn converted(&self, out: &Tensor, latents: &Tensor, level: AlphaSigma) -> TensorResult<Tensor> {
         if self.algorithm.predicts_x0() {
-            let picture = self.prediction.denoised(out, latents, level)?;
-            return self.thresholding.apply(&picture);
+            let denoised = self.prediction.denoised(out, latents, level)?;
+            return self.thresholding.apply(&denoised);
         }
         let noise = self.prediction.noise(out, latents, level)?;
         if self.thresholding == Thresholding::None {
             return Ok(noise);
         }
-        let picture = Prediction::Epsilon.denoised(&noise, latents, level)?;
-        level.noise(latents, &self.thresholding.apply(&picture)?)
+        let denoised = Prediction::Epsilon.denoised(&noise, latents, level)?;
+        level.noise(latents, &self.thresholding.apply(&denoised)?)
     }
 
     /// Order of the step after a call.

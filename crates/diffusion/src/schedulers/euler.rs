@@ -26,7 +26,7 @@ impl Euler {
     }
 }
 
-/// The largest sigma; with leading spacing, where the first timestep isn't pure noise, the deviation of noise and picture.
+/// The largest sigma; with leading spacing, where the first timestep isn't pure noise, the deviation of clean latents and noise together.
 pub fn init_noise_sigma(config: &SchedulerConfig, sigmas: &[f64]) -> f64 {
     let max = sigmas.iter().copied().fold(0.0, f64::max);
     match config.spacing {
@@ -40,18 +40,18 @@ pub fn scale_to_unit(latents: &Tensor, sigma: f64) -> TensorResult<Tensor> {
     latents / (sigma * sigma + 1.0).sqrt()
 }
 
-/// A straight step from `sigma` to `sigma_next` along the line between picture and noise.
+/// A straight step from `sigma` to `sigma_next` along the line between clean latents and noise.
 ///
 /// Where sigma is large, most digits cancel: the order of operations is that of diffusers, and the division is one, so that
 /// both lose the same digits.
 pub fn euler_step(
     latents: &Tensor,
-    picture: &Tensor,
+    denoised: &Tensor,
     sigma: f64,
     sigma_next: f64,
 ) -> TensorResult<Tensor> {
     let divisor = Tensor::new(sigma, latents.device())?.to_dtype(latents.dtype())?;
-    let derivative = (latents - picture)?.broadcast_div(&divisor)?;
+    let derivative = (latents - denoised)?.broadcast_div(&divisor)?;
     latents + (derivative * (sigma_next - sigma))?
 }
 
@@ -81,12 +81,12 @@ impl Scheduler for Euler {
     ) -> TensorResult<Step> {
         let sigmas = &self.run.sigmas;
         let (from, to) = (at(sigmas, call_idx), at(sigmas, call_idx + 1));
-        let picture = self
+        let denoised = self
             .prediction
             .denoised_from_sigma(prediction, latents, from)?;
         Ok(Step {
-            latents: euler_step(latents, &picture, from, to)?,
-            denoised: Some(picture),
+            latents: euler_step(latents, &denoised, from, to)?,
+            denoised: Some(denoised),
         })
     }
 }

@@ -58,20 +58,20 @@ impl Scheduler for EulerAncestral {
     ) -> TensorResult<Step> {
         let sigmas = &self.run.sigmas;
         let (from, to) = (at(sigmas, call_idx), at(sigmas, call_idx + 1));
-        let picture = self
+        let denoised = self
             .prediction
             .denoised_from_sigma(prediction, latents, from)?;
         let sigma_up = (to.powi(2) * (from.powi(2) - to.powi(2)) / from.powi(2))
             .max(0.0)
             .sqrt();
         let sigma_down = (to.powi(2) - sigma_up.powi(2)).max(0.0).sqrt();
-        let mut latents = euler_step(latents, &picture, from, sigma_down)?;
+        let mut latents = euler_step(latents, &denoised, from, sigma_down)?;
         if self.needs_noise(call_idx) {
             latents = (latents + (required(noise)? * sigma_up)?)?;
         }
         Ok(Step {
             latents,
-            denoised: Some(picture),
+            denoised: Some(denoised),
         })
     }
 }

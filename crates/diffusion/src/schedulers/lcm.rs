@@ -56,23 +56,23 @@ impl Scheduler for Lcm {
     ) -> TensorResult<Step> {
         let timestep = at(&self.timesteps, call_idx);
         let level = self.alphas.level(timestep);
-        let picture = self.prediction.denoised(prediction, latents, level)?;
-        let picture = self.thresholding.apply(&picture)?;
-        // Near the picture's end, the network's answer counts less and the latents more.
+        let denoised = self.prediction.denoised(prediction, latents, level)?;
+        let denoised = self.thresholding.apply(&denoised)?;
+        // At low noise, the network's prediction counts less and the latents more.
         let scaled = timestep * self.timestep_scaling;
         let c_skip = SIGMA_DATA.powi(2) / (scaled.powi(2) + SIGMA_DATA.powi(2));
         let c_out = scaled / (scaled.powi(2) + SIGMA_DATA.powi(2)).sqrt();
-        let picture = ((picture * c_out)? + (latents * c_skip)?)?;
+        let denoised = ((denoised * c_out)? + (latents * c_skip)?)?;
         let latents = match self.needs_noise(call_idx) {
             true => {
                 let next = self.alphas.level(at(&self.timesteps, call_idx + 1));
-                next.sample(&picture, required(noise)?)?
+                next.sample(&denoised, required(noise)?)?
             }
-            false => picture.clone(),
+            false => denoised.clone(),
         };
         Ok(Step {
             latents,
-            denoised: Some(picture),
+            denoised: Some(denoised),
         })
     }
 }

@@ -82,7 +82,7 @@ pub trait Scheduler {
 }
 
 impl SchedulerConfig {
-    /// Share of the picture's variance that is left at each training timestep.
+    /// Share of the clean latents' variance that is left at each training timestep.
     ///
     /// # Errors
     /// [`Error::Config`] for an unknown schedule.

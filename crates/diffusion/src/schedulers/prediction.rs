@@ -50,13 +50,13 @@ impl AlphaSigma {
     }
 
     /// The sample made of clean latents and noise.
-    pub fn sample(self, picture: &Tensor, noise: &Tensor) -> TensorResult<Tensor> {
-        (picture * self.alpha)? + (noise * self.sigma)?
+    pub fn sample(self, clean: &Tensor, noise: &Tensor) -> TensorResult<Tensor> {
+        (clean * self.alpha)? + (noise * self.sigma)?
     }
 
     /// The noise in a sample of these clean latents.
-    pub fn noise(self, sample: &Tensor, picture: &Tensor) -> TensorResult<Tensor> {
-        (sample - (picture * self.alpha)?)? / self.sigma
+    pub fn noise(self, sample: &Tensor, clean: &Tensor) -> TensorResult<Tensor> {
+        (sample - (clean * self.alpha)?)? / self.sigma
     }
 }
 
@@ -108,7 +108,7 @@ pub enum Thresholding {
     /// Cut off at plus and minus this.
     Clip(f64),
     /// Dynamic thresholding (Saharia et al. 2022, arXiv 2205.11487, section 2.3): cut off at the given quantile of each
-    /// picture's absolute values, which lies between 1 and `max`, and divided by it.
+    /// sample's absolute values, which lies between 1 and `max`, and divided by it.
     Dynamic {
         /// The quantile, 0..=1.
         ratio: f64,
@@ -119,13 +119,13 @@ pub enum Thresholding {
 
 impl Thresholding {
     /// The limited latents, `[b, ...]`.
-    pub fn apply(self, picture: &Tensor) -> TensorResult<Tensor> {
+    pub fn apply(self, clean: &Tensor) -> TensorResult<Tensor> {
         let (ratio, max) = match self {
-            Self::None => return Ok(picture.clone()),
-            Self::Clip(range) => return picture.clamp(-range, range),
+            Self::None => return Ok(clean.clone()),
+            Self::Clip(range) => return clean.clamp(-range, range),
             Self::Dynamic { ratio, max } => (ratio, max),
         };
-        let values = picture.flatten_from(1)?.to_dtype(DType::F32)?;
+        let values = clean.flatten_from(1)?.to_dtype(DType::F32)?;
         let mut rows: Vec<Vec<f32>> = values.to_device(&Device::Cpu)?.to_vec2()?;
         for row in &mut rows {
             let threshold = quantile(row.iter().map(|x| x.abs()).collect(), ratio);
@@ -135,9 +135,9 @@ impl Thresholding {
                 *x = x.max(-threshold).min(threshold) / threshold;
             }
         }
-        Tensor::from_vec(rows.concat(), picture.shape(), &Device::Cpu)?
-            .to_device(picture.device())?
-            .to_dtype(picture.dtype())
+        Tensor::from_vec(rows.concat(), clean.shape(), &Device::Cpu)?
+            .to_device(clean.device())?
+            .to_dtype(clean.dtype())
     }
 }
 

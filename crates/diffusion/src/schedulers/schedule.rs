@@ -5,7 +5,7 @@ use common::{Error, Result};
 use super::config::{SchedulerConfig, Spacing};
 use super::prediction::AlphaSigma;
 
-/// Products of `1 - beta` up to each timestep: how much of the picture's variance is left.
+/// Products of `1 - beta` up to each timestep: how much of the clean latents' variance is left.
 ///
 /// Formed in f32 with products in f64, as PyTorch does: where timesteps are cut off to whole numbers, the last bit counts.
 ///
@@ -104,7 +104,7 @@ impl AlphaTable {
         })
     }
 
-    /// The cumulative product at a timestep; below 0, that of the finished picture.
+    /// The cumulative product at a timestep; below 0, that of the clean latents.
     pub fn at(&self, timestep: f64) -> f64 {
         if timestep < 0.0 {
             return self.last;

@@ -1,4 +1,4 @@
-//! Noise levels: the training schedule as `picture + sigma * noise`, and the sigmas of a run.
+//! Noise levels: the training schedule as `clean + sigma * noise`, and the sigmas of a run.
 
 use common::Result;
 

@@ -47,7 +47,7 @@ fn level_before(
     match scheduler.sigmas() {
         Some(sigmas) => {
             let level = AlphaSigma::of_sigma(sigmas[call_idx]);
-            // Euler's latents are `picture + sigma * noise`, the others' have variance 1.
+            // Euler's latents are `clean + sigma * noise`, the others' have variance 1.
             let is_unscaled = matches!(config.kind, Kind::Euler | Kind::EulerAncestral);
             (level, if is_unscaled { 1.0 / level.alpha } else { 1.0 })
         }

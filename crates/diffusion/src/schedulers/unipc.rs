@@ -49,8 +49,8 @@ impl UniPc {
     fn converted(&self, out: &Tensor, latents: &Tensor, level: AlphaSigma) -> TensorResult<Tensor> {
         match self.predicts_x0 {
             true => {
-                let picture = self.prediction.denoised(out, latents, level)?;
-                self.thresholding.apply(&picture)
+                let denoised = self.prediction.denoised(out, latents, level)?;
+                self.thresholding.apply(&denoised)
             }
             false => self.prediction.noise(out, latents, level),
         }
