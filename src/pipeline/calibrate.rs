@@ -156,10 +156,9 @@ impl Probes<'_, '_> {
             .map(|(_, percept)| percept.clone())
             .collect();
         self.last_scale = seen;
-        found.try_into().map_err(|_| Error::Limit {
-            reason: "the model drew fewer pictures than it was asked for".to_owned(),
-            hint: None,
-        })
+        found
+            .try_into()
+            .map_err(|_| Error::internal("the model drew fewer pictures than it was asked for"))
     }
 
     fn sketch(&mut self, inputs: &[FrameInputs]) -> Result<Vec<Percept>> {
@@ -188,9 +187,7 @@ fn segment_key(plan: &Plan<'_>, segment: &Segment, render: &RenderConfig) -> Res
         render.n_steps,
         &render.diffusion,
     );
-    let json = serde_json::to_vec(&determined_by).map_err(|error| Error::Limit {
-        reason: format!("can't name a calibration: {error}"),
-        hint: None,
-    })?;
+    let json = serde_json::to_vec(&determined_by)
+        .map_err(|error| Error::internal(format!("can't name a calibration: {error}")))?;
     Ok(hex(&Sha256::digest(&json)))
 }

@@ -45,11 +45,9 @@ pub(super) fn draw_and_encode(
         let encoder = scope.spawn(move || encode(&receive, folder, encoding));
         let drawn = draw(work, drawer, watch, |message| send.send(message).is_ok());
         drop(send);
-        let encoded = encoder.join().unwrap_or_else(|_| {
-            Err(Error::Video {
-                reason: "the encoder panicked; please report this".to_owned(),
-            })
-        });
+        let encoded = encoder
+            .join()
+            .unwrap_or_else(|_| Err(Error::internal("the encoder panicked")));
         // A failed encoder closes the channel, which ends the drawing: its error is the cause.
         encoded.and(drawn)
     })

@@ -65,9 +65,9 @@ fn a_film_without_a_timeline_is_measured_against_its_own_sound() {
     bench.write("other.mp4", &film[..uuid - 4]);
     let run = bench.run(&["verify", "other.mp4"]);
     let text = &run.assert_done().stdout;
-    assert!(text.contains("not measured: commanded speed"), "{text}");
+    assert!(text.contains("not measured: target speed"), "{text}");
     assert!(text.contains("onset to visible peak"), "{text}");
-    assert!(!text.contains("visible and commanded speed"), "{text}");
+    assert!(!text.contains("visible and target speed"), "{text}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use image::{GenericImage, Rgb, RgbImage};
+use visualize::pipeline::DRAWING_VERSION;
 
 /// How far a picture may lie from its golden one.
 #[derive(Clone, Copy)]
@@ -13,10 +14,46 @@ pub struct Tolerance {
     pub share: f64,
 }
 
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name)
+}
+
+fn is_accepting() -> bool {
+    std::env::var_os("VISUALIZE_GOLDEN").is_some_and(|wish| wish == "accept")
+}
+
+/// As [`check`], for a picture that the model draws. Chunks of equal names must hold equal pixels, so these pictures are kept
+/// with the version of the drawing that drew them, and others are only accepted with another version.
+pub fn check_drawing(name: &str, got: &RgbImage, tolerance: Tolerance) {
+    let path = golden("drawing_version.txt");
+    let kept: u32 = std::fs::read_to_string(&path)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    if is_accepting() {
+        let is_new = image::open(golden(&format!("{name}.png")))
+            .is_ok_and(|kept| compare(&kept.to_rgb8(), got, tolerance).is_err());
+        assert!(
+            !is_new || kept < DRAWING_VERSION,
+            "{name}: raise DRAWING_VERSION first, since chunks of the old pixels have its name"
+        );
+        std::fs::write(path, format!("{DRAWING_VERSION}\n")).unwrap();
+    } else {
+        assert_eq!(
+            kept, DRAWING_VERSION,
+            "the golden pictures are of another DRAWING_VERSION; see main.rs for how to accept new ones"
+        );
+    }
+    check(name, got, tolerance);
+}
+
 /// Fails, and leaves pictures that show why, where `got` isn't the golden picture `name`.
 pub fn check(name: &str, got: &RgbImage, tolerance: Tolerance) {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.png"));
-    if std::env::var_os("VISUALIZE_GOLDEN").is_some_and(|wish| wish == "accept") {
+    let golden = golden(&format!("{name}.png"));
+    if is_accepting() {
         got.save(golden).unwrap();
         return;
     }

@@ -3,7 +3,7 @@
 //!
 //! A failure leaves `NAME.got.png` and `NAME.diff.png` (golden, drawn, and eightfold difference side by side) in
 //! `target/tmp/golden`, and names them. After a change that is meant, look at them, then keep the new pictures with
-//! `VISUALIZE_GOLDEN=accept cargo test --release --test golden`.
+//! `VISUALIZE_GOLDEN=accept cargo test --test golden`.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::Command;
 
 use candle_core::{DType, Device};
-use compare::{Tolerance, check};
+use compare::{Tolerance, check, check_drawing};
 use image::RgbImage;
 use visualize::diffusion::{ModelSource, Renderer, StableDiffusion};
 use visualize::timeline::{FrameInputs, NoiseMix, RenderConfig, Size, View};
@@ -64,7 +64,7 @@ fn frame(from: &str, to: &str, prompt_mix: f64, terms: &[(u64, f64)]) -> FrameIn
 #[test]
 fn a_sunset_in_one_step() {
     let prompt = "sunset over the ocean, warm";
-    check(
+    check_drawing(
         "sunset",
         &draw(1, frame(prompt, prompt, 0.0, &[(7, 1.0)])),
         FRAMES,
@@ -77,7 +77,7 @@ fn halfway_from_flames_to_an_aurora_in_four_steps() {
         "burning orange flames",
         "green aurora borealis over mountains",
     );
-    check(
+    check_drawing(
         "halfway",
         &draw(4, frame(flames, aurora, 0.5, &[(1, 0.6), (2, 0.8)])),
         FRAMES,
@@ -96,7 +96,7 @@ fn a_forest_under_a_moving_camera() {
         camera,
         ..frame(prompt, prompt, 0.0, &[(3, 1.0)])
     };
-    check("camera", &draw(1, frame), FRAMES);
+    check_drawing("camera", &draw(1, frame), FRAMES);
 }
 
 /// The picture that a command of the program writes with `--plot`, half as large.

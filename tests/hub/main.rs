@@ -7,6 +7,7 @@
 
 mod cli;
 mod download;
+mod refusals;
 mod server;
 
 use std::path::{Path, PathBuf};

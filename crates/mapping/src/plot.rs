@@ -1,6 +1,9 @@
+mod shortened;
+
 use analysis::{Analysis, Band};
 use common::units::{format_secs, samples_to_secs};
 use plot::{Anchor, Figure, Panel, Text, palette};
+use shortened::shortened;
 use timeline::{Frame, Timeline};
 
 const WIDTH: f64 = 1400.0;
@@ -387,32 +390,5 @@ impl<'a> Sheet<'a> {
             ..style
         };
         self.figure.text(x, middle + 13.0, unit, weaker);
-    }
-}
-
-/// A text cut to a width in pixels, at half an em a letter; empty where not even a few letters fit.
-fn shortened(text: &str, width: f64, size: f64) -> String {
-    let n_fit = (width / (0.52 * size)).max(0.0) as usize;
-    if text.chars().count() <= n_fit {
-        text.to_owned()
-    } else if n_fit < 4 {
-        String::new()
-    } else {
-        text.chars().take(n_fit - 1).chain(['…']).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_texts_are_cut() {
-        assert_eq!(
-            shortened("a harbour at dawn", 1000.0, 10.0),
-            "a harbour at dawn"
-        );
-        assert_eq!(shortened("a harbour at dawn", 52.0, 10.0), "a harbour…");
-        assert_eq!(shortened("a harbour at dawn", -3.0, 10.0), "");
     }
 }
