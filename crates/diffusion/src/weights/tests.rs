@@ -116,7 +116,7 @@ fn a_weight_that_f16_cannot_hold_is_named() {
 }
 
 #[test]
-fn headers_alone_know_tensors_and_has_no_elements() {
+fn headers_alone_name_tensors_without_elements() {
     let header = r#"{"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}"#;
     let whole = file(header, &f32_bytes(&[1.0, 2.0]));
     let path = Path::new("unet.safetensors");
