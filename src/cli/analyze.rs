@@ -6,7 +6,7 @@ use visualize::{Error, Result, Track, analysis};
 
 use super::args::{AnalyzeArgs, OutputArgs};
 use super::inputs::Inputs;
-use super::outputs::{Kind, Outputs};
+use super::outputs::{Kind, Outputs, Target};
 use super::progress::Progress;
 use super::songs;
 use super::wording::with_flags;
@@ -75,6 +75,9 @@ pub fn run(args: &AnalyzeArgs, output: OutputArgs) -> Result<()> {
     }
     if let (Some(target), Some(path)) = (&labels, &args.labels) {
         target.write(analysis::labels(&heard).as_bytes())?;
+        if *target == Target::Stdout {
+            return Ok(()); // labels that are read by a program are all that is printed
+        }
         progress.line(&format!("labels: {}", path.display()));
     }
     super::print_result(output, &analysis::summary(&heard, SUMMARY_WIDTH), &heard)

@@ -97,15 +97,12 @@ fn explain(error: &clap::Error) -> String {
             usage(&shown)
         );
     }
-    if is_unknown && !shown.contains("similar") {
-        let commands = owners(name);
-        if !commands.is_empty() {
-            return format!(
-                "{}\nhint: {name} is a flag of {}",
-                shown.trim_end(),
-                commands.join(", ")
-            );
-        }
+    let commands = owners(name);
+    if is_unknown && !commands.is_empty() {
+        return format!(
+            "error: {name} isn't a flag of this command\nhint: it belongs to {}",
+            commands.join(", ")
+        );
     }
     shown
 }

@@ -189,7 +189,7 @@ mod tests {
             ["a red sunset, a blue sea"]
         );
         assert_eq!(texts("a | b\nc |"), ["a", "b", "c"]);
-        assert_eq!(texts("[0:02] a {seed=3} | [x|y] b".trim_end()).len(), 2);
+        assert_eq!(texts("[0:02] a {seed=3} | b [x|y]").len(), 2);
         assert_eq!(texts("style: soft | a"), ["a"]);
         assert!(from_text(" | ").is_err());
     }
