@@ -61,7 +61,7 @@ pub fn explain(error: &Error, args: &Cli) -> String {
 
 /// The error with its causes on one line, and what to do next on a second.
 fn message(error: &Error) -> String {
-    let mut reason = error.to_string();
+    let mut reason = without_backtrace(&error.to_string()).to_owned();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
         reason += &format!(": {}", without_backtrace(&inner.to_string()));

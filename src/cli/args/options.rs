@@ -234,7 +234,7 @@ pub struct ListenOptions {
     /// 20 to 400. Beats are found near it: the usual cure where half or double the tempo is heard.
     #[arg(long, alias = "bpm", value_name = "BPM", allow_negative_numbers = true)]
     pub tempo: Option<f64>,
-    /// The song's time signature, where you know it: 3/4, 4/4, 6/8, 7/8 …
+    /// The song's time signature, where you know it: 3/4, 4/4, 6/8, 7/8
     ///
     /// 2 to 7 beats a bar; 6/8 has two.
     #[arg(long, value_name = "N/D", hide_short_help = true)]
@@ -246,7 +246,7 @@ pub struct ListenOptions {
     pub beats: Option<PathBuf>,
     /// A part of the song in a file of its own, such as drums=drums.wav.
     ///
-    /// For `map: … = stem NAME` in prompts; beats follow the one called drums. May be given several times.
+    /// For `map: zoom = stem NAME` in prompts; beats follow the one called drums. May be given several times.
     #[arg(long = "stem", value_name = "NAME=FILE", hide_short_help = true)]
     pub stems: Vec<StemFile>,
     /// Beat tracker: `neural`, a network of ours, or `aubio` where it is built in.

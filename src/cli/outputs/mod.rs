@@ -15,9 +15,10 @@ use visualize::partial_file::write_whole;
 use visualize::{Error, Result};
 
 use super::inputs::{Inputs, is_same_file};
+pub use checks::check_run_folder;
 use checks::{
-    check_film_name, check_plot_name, check_run_folder, check_writable, head, is_stdout, metadata,
-    place, refuse_unless_regular, resolved, run_folder_name,
+    check_film_name, check_plot_name, check_writable, head, is_stdout, metadata, place,
+    refuse_unless_regular, resolved, run_folder_name,
 };
 
 /// What an output is.
