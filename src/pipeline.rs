@@ -137,6 +137,9 @@ pub fn mux(
 /// Stages 1 and 2.
 fn analyze(request: &Request, watch: &mut Watch<'_>) -> Result<Analysis> {
     let analysis = analysis::analyze(&request.track, &request.analysis)?;
+    for note in request.track.all_notes() {
+        watch.note(&note);
+    }
     for note in analysis.corrections.notes() {
         watch.note(&note);
     }

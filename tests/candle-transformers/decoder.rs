@@ -8,10 +8,10 @@
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use candle_transformers::models::stable_diffusion::vae::{AutoEncoderKL, AutoEncoderKLConfig};
-use visualize::diffusion::vae::{Decoder, VaeConfig};
-use visualize::diffusion::weights::Weights;
-use visualize::diffusion::{ModelSource, Part};
-use visualize::kernels::Method;
+use diffusion::vae::{Decoder, VaeConfig};
+use diffusion::weights::Weights;
+use diffusion::{ModelSource, Part};
+use kernels::Method;
 
 /// Smooth, reproducible values of about unit variance, `[1, 4, 8, 12]`. One picture only: of a batch of two, the reference
 /// decodes the second one wrongly (PyTorch agrees with ours).
@@ -25,13 +25,13 @@ fn latents() -> Tensor {
 fn theirs(latents: &Tensor) -> Tensor {
     let file = concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/model/vae/diffusion_pytorch_model.safetensors"
+        "/../../model/vae/diffusion_pytorch_model.safetensors"
     );
     let bytes = std::fs::read(file).unwrap();
     let builder = VarBuilder::from_buffered_safetensors(bytes, DType::F32, &Device::Cpu).unwrap();
     let text = std::fs::read_to_string(concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/model/vae/config.json"
+        "/../../model/vae/config.json"
     ))
     .unwrap();
     let config: serde_json::Value = serde_json::from_str(&text).unwrap();

@@ -180,7 +180,7 @@ fn a_transfer_that_never_gets_further_is_given_up_and_kept() {
     let error = bench.fetch().unwrap_err();
     assert_says(
         &error,
-        &["broke off after 50000 of", ".safetensors", "continues"],
+        &["broke off after 50000 of", ".safetensors", "resumes"],
     );
     assert_eq!(error.exit_code(), 1);
     bench.server.state().cuts.clear();

@@ -114,7 +114,7 @@ fn what_is_missing_in_the_repository_is_named() {
         .insert("style.safetensors".to_owned(), vec![0; 10]);
     assert_says(
         &bench.fetch().unwrap_err(),
-        &["model_index.json", "style.safetensors", "--lora"],
+        &["model_index.json", "style.safetensors", "`lora`"],
     );
 }
 

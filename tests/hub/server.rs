@@ -89,12 +89,15 @@ impl State {
     }
 }
 
-/// All files of a folder and of its folders.
+/// All files of a folder and of its folders, but for those that the model is trained with.
 fn files_of(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     for entry in folder.read_dir().unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if name == "training" {
+            continue;
+        }
         if path.is_dir() {
             let inner = files_of(&path).into_iter();
             files.extend(inner.map(|(file, bytes)| (format!("{name}/{file}"), bytes)));

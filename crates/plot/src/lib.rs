@@ -4,9 +4,9 @@
 //! is a part of it with axes, which maps times and values to pixels:
 //!
 //! ```no_run
-//! use visualize::plot::{Figure, Panel, palette};
+//! use plot::{Figure, Panel, palette};
 //!
-//! # fn main() -> visualize::Result<()> {
+//! # fn main() -> common::Result<()> {
 //! let mut figure = Figure::new(800.0, 240.0);
 //! let panel = Panel::new(60.0, 40.0, 720.0, 160.0).x(0.0, 30.0).y(0.0, 1.0);
 //! panel.background(&mut figure);

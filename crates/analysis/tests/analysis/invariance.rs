@@ -75,7 +75,7 @@ fn a_slower_song_has_slower_beats() {
 
 /// The sample song, its samples changed by `change` and written as `n_channels` channels of WAV behind `n_silent` silent ones.
 fn sample(folder: &Path, n_channels: u16, n_silent: usize, change: impl Fn(f32) -> f32) -> PathBuf {
-    let song = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/song.flac");
+    let song = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples/song.flac");
     let track = Track::open(song).unwrap();
     let path = folder.join("sample.wav");
     let spec = hound::WavSpec {
