@@ -48,7 +48,7 @@ impl Packets for Box<dyn FormatReader> {
     }
 
     fn next_track(&self) -> Option<Track> {
-        choose_track(self.tracks()).map(|(track, _)| track)
+        choose_track(self.tracks(), &[]).map(|(track, _)| track)
     }
 }
 
@@ -115,9 +115,13 @@ pub(super) fn open(path: &Path) -> Result<Opened> {
             }
         }
         Some([0x1a, 0x45, 0xdf, 0xa3]) => {
-            if let Some((head, rest)) = matroska::open_ended_head(&start, &body) {
-                return open_with_symphonia(path, Source::new(head, file, rest), "mkv", body);
-            }
+            const TRACKS_WITHIN: usize = 64 * 1024;
+            let start = bytes_at(&mut file, body.start, TRACKS_WITHIN).map_err(failed)?;
+            let (head, rest) = matroska::open_ended_head(&start, &body)
+                .unwrap_or_else(|| (Vec::new(), body.clone()));
+            let source = Source::new(head, file, rest);
+            let defaults = matroska::default_flags(&start);
+            return open_choosing(path, source, "mkv", body, &defaults);
         }
         _ if mp4_reader::is_mp4(&magic) => {
             if let Some(opened) = mp4_reader::open(path, &mut file, &body)? {
@@ -210,6 +214,17 @@ fn open_with_symphonia(
     extension: &str,
     body: Range<u64>,
 ) -> Result<Opened> {
+    open_choosing(path, source, extension, body, &[])
+}
+
+/// `defaults` says of the audio tracks which are default ones, if it has as many entries.
+fn open_choosing(
+    path: &Path,
+    source: Source,
+    extension: &str,
+    body: Range<u64>,
+    defaults: &[bool],
+) -> Result<Opened> {
     let mut hint = Hint::new();
     hint.with_extension(extension);
     let source = MediaSourceStream::new(Box::new(source), Default::default());
@@ -228,7 +243,7 @@ fn open_with_symphonia(
         format_ids::FORMAT_ID_ADTS => Container::Adts,
         _ => Container::Other,
     };
-    let Some((track, notes)) = choose_track(reader.tracks()) else {
+    let Some((track, notes)) = choose_track(reader.tracks(), defaults) else {
         return Err(Error::input(path, "has no audio track").with_hint(CONVERT_HINT));
     };
     Ok(Opened {
@@ -260,18 +275,18 @@ pub(super) fn is_known(codec: AudioCodecId) -> bool {
 
 /// The audio track to read, and what to say about the choice: the default one, or else the first, among those that can be
 /// decoded; the first of all where none can.
-fn choose_track(tracks: &[Track]) -> Option<(Track, Vec<String>)> {
+fn choose_track(tracks: &[Track], defaults: &[bool]) -> Option<(Track, Vec<String>)> {
     let audio: Vec<&Track> = tracks
         .iter()
         .filter(|track| audio_params(track).is_some())
         .collect();
-    let is_default = |track: &Track| track.flags.contains(TrackFlags::DEFAULT);
+    let is_default = |(idx, track): (usize, &&Track)| match defaults.get(idx) {
+        Some(&is_default) if defaults.len() == audio.len() => is_default,
+        _ => track.flags.contains(TrackFlags::DEFAULT),
+    };
     let is_decodable =
         |track: &Track| audio_params(track).is_some_and(|params| is_known(params.codec));
-    let preferred = audio
-        .iter()
-        .position(|track| is_default(track))
-        .or(if audio.is_empty() { None } else { Some(0) })?;
+    let preferred = audio.iter().enumerate().position(is_default).unwrap_or(0);
     let chosen = if audio
         .get(preferred)
         .is_some_and(|track| is_decodable(track))

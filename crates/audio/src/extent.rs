@@ -103,7 +103,7 @@ pub(super) fn measure(path: &Path, demuxer: &mut Demuxer) -> Result<(Extent, Vec
         return Err(no_samples(path));
     }
     // A few samples that are only stated are no loss.
-    let slack = u64::from(stream.sample_rate_hz / 50);
+    let slack = u64::from(stream.sample_rate_hz / 1000);
     let is_counted = stream.container != Container::Caf && !stream.length_is_estimated();
     if is_counted
         && stream.ticks_are_samples

@@ -1,4 +1,4 @@
-//! The start of Matroska and WebM files that were cut off (RFC 8794, RFC 9559).
+//! What symphonia needs help with in Matroska and WebM files (RFC 8794, RFC 9559).
 
 use std::ops::Range;
 
@@ -25,6 +25,49 @@ pub(super) fn open_ended_head(start: &[u8], body: &Range<u64>) -> Option<(Vec<u8
         .checked_add(index)?
         .min(body.end);
     Some((head, rest..body.end))
+}
+
+/// Whether each audio track is a default one, in their order (RFC 9559, section 5.1.4.1.5): a track is, unless its flag says
+/// no. symphonia 0.6.1 takes a track without the flag for one that isn't. Empty where the tracks don't lie within `start`.
+pub(super) fn default_flags(start: &[u8]) -> Vec<bool> {
+    const TRACKS: &[u8] = &[0x16, 0x54, 0xae, 0x6b];
+    const AUDIO: u64 = 2;
+    let unsigned = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .fold(0u64, |sum, &byte| sum << 8 | u64::from(byte))
+    };
+    let flags_at = |at: usize| -> Option<Vec<bool>> {
+        let (_, tracks) = elements(start.get(at..)?).next()?;
+        let entries = elements(tracks).filter(|(id, _)| *id == 0xae);
+        let flags = entries.filter_map(|(_, entry)| {
+            let value = |wanted| elements(entry).find(|(id, _)| *id == wanted);
+            let number_of = |wanted| value(wanted).map(|(_, value)| unsigned(value));
+            (number_of(0x83) == Some(AUDIO)).then(|| number_of(0x88) != Some(0))
+        });
+        Some(flags.collect())
+    };
+    // The index in front names the element too.
+    let ids = start.windows(4).enumerate().filter(|(_, id)| *id == TRACKS);
+    ids.filter_map(|(at, _)| flags_at(at))
+        .find(|flags| !flags.is_empty())
+        .unwrap_or_default()
+}
+
+/// The elements that lie one after another, as (ID, content); it ends with the first that is cut.
+fn elements(mut bytes: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
+    std::iter::from_fn(move || {
+        let n_id = bytes.first()?.leading_zeros() as usize + 1;
+        let id = bytes
+            .get(..n_id.min(4))?
+            .iter()
+            .fold(0u64, |id, &byte| id << 8 | u64::from(byte));
+        let (n_bytes, n_size) = number(bytes.get(n_id..)?)?;
+        let content = bytes.get(n_id + n_size..)?;
+        let (content, rest) = content.split_at_checked(usize::try_from(n_bytes).ok()?)?;
+        bytes = rest;
+        Some((id, content))
+    })
 }
 
 /// Bytes of the SeekHead that begins here, which points to what was cut off; 0 if there is none.
@@ -55,6 +98,26 @@ fn number(bytes: &[u8]) -> Option<(u64, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_track_without_the_flag_is_a_default_one() {
+        let entry = |fields: &[u8]| [&[0xae, 0x80 + fields.len() as u8], fields].concat();
+        let entries = [
+            entry(&[0x83, 0x81, 1]),
+            entry(&[0x83, 0x81, 2, 0x88, 0x81, 0]),
+            entry(&[0x83, 0x81, 2]),
+            entry(&[0x88, 0x81, 1, 0x83, 0x81, 2]),
+        ]
+        .concat();
+        let tracks = [
+            &[7, 0x16, 0x54, 0xae, 0x6b, 0x80 + entries.len() as u8],
+            &entries[..],
+        ]
+        .concat();
+        assert_eq!(default_flags(&tracks), [false, true, true]);
+        assert_eq!(default_flags(&tracks[..tracks.len() - 1]), [false; 0]);
+        assert_eq!(default_flags(&[0; 9]), [false; 0]);
+    }
 
     #[test]
     fn only_segments_that_claim_too_much_are_changed() {
