@@ -6,16 +6,15 @@ use analysis::{AnalysisConfig, fix_path};
 use audio::Track;
 use common::units::FrameRate;
 use common::{Error, Result};
-use diffusion::{ModelDefaults, ModelSource, ModelStore, Vocabulary};
+use diffusion::{MAX_STEPS, ModelDefaults, ModelSource, ModelStore, Vocabulary};
 use mapping::prompts::Script;
 use mapping::{Fps, Knobs, Looping, Mapping, MappingConfig};
 use serde::{Deserialize, Serialize};
 use timeline::{DiffusionConfig, Encoding, NoiseKind, RenderConfig, Size};
+use video::EncodeConfig;
 
 use crate::pipeline::{Event, Watch};
 
-/// Most denoising steps: the length of the noise schedules that models are trained with.
-pub const MAX_STEPS: u32 = 1000;
 /// Most unknown words that are named in a note.
 const MAX_NAMED_WORDS: usize = 12;
 /// Number of frames of a preview, about.
@@ -129,6 +128,7 @@ impl Request {
         watch: &mut Watch<'_>,
     ) -> Result<Self> {
         settings.check()?;
+        EncodeConfig::new(settings.size, FrameRate::default(), settings.encoding).validate()?;
         let (model, diffusion) =
             store.open_with(&settings.model, &settings.diffusion, &mut |download| {
                 (watch.observe)(Event::Download(download));
@@ -215,9 +215,8 @@ impl Settings {
         })
     }
 
-    /// The size to draw at, where the model can draw it.
+    /// The size to draw at, where the model can draw it. The film may have any size that its codec takes.
     fn checked_draw_size(&self, defaults: &ModelDefaults) -> Result<Size> {
-        defaults.check_size("size", self.size)?;
         let draw_size = self
             .draw_size
             .unwrap_or_else(|| defaults.draw_size(self.size));

@@ -17,10 +17,12 @@ fn impossible_frame_rates_are_refused() {
 }
 
 #[test]
-fn a_size_that_the_model_cannot_draw_is_refused_with_the_nearest() {
+fn a_size_that_cannot_be_drawn_or_encoded_is_refused_with_the_nearest() {
     let bench = Bench::new();
-    let run = bench.run(&["song.wav", "--prompts", "prompts.txt", "--size", "500x500"]);
-    bench.assert_refused(&run, &["500x500", "496x496", "or 5"]);
+    let run = bench.run(&["song.wav", "--prompts", "prompts.txt", "--draw-size", "500x500"]);
+    bench.assert_refused(&run, &["--draw-size", "500x500", "496x496", "or 5"]);
+    let run = bench.run(&["song.wav", "--prompts", "prompts.txt", "--size", "501x500"]);
+    bench.assert_refused(&run, &["--size", "501x500", "502x500"]);
     for size in ["0x64", "64", "64x", "axb", "100000x100000", "8x8"] {
         let run = bench.run(&["song.wav", "--prompts", "prompts.txt", "--size", size]);
         bench.assert_refused(&run, &["--size"]);
@@ -30,7 +32,9 @@ fn a_size_that_the_model_cannot_draw_is_refused_with_the_nearest() {
 #[test]
 fn steps_guidance_and_times_have_ranges() {
     let bench = Bench::new();
-    let cases: [&[&str]; 6] = [
+    let cases: [&[&str]; 8] = [
+        &["--tempo", "19"],
+        &["--tempo", "1000"],
         &["--steps", "0"],
         &["--steps", "1001"],
         &["--guidance", "NaN"],

@@ -60,6 +60,17 @@ fn json_describes_the_film() {
 }
 
 #[test]
+fn any_even_size_is_a_film() {
+    let bench = Bench::new();
+    bench
+        .film("song.wav", &["--size", "90x50", "--draw-size", "64x32"])
+        .assert_done();
+    let found = bench.run(&["verify", "song.mp4", "--json"]);
+    let size = &found.assert_done().json()["video"]["size"];
+    assert_eq!((&size["width"], &size["height"]), (&90.into(), &50.into()));
+}
+
+#[test]
 fn plan_render_and_mux_make_the_same_film() {
     let bench = Bench::new();
     bench.film("song.wav", &["-o", "whole.mp4"]).assert_done();

@@ -9,14 +9,11 @@ use common::{Error, Result};
 
 use super::super::Analysis;
 use super::beats_file::{check_time, position, time};
-use super::{GivenBeat, GivenSection, TimeSignature};
+use super::{GivenBeat, GivenSection, TEMPO_RANGE_BPM, TimeSignature};
 
 /// What stands behind `tempo:` and `meter:` where the listed beats decide.
 const FROM_BEATS: &str = "beats";
 const HEADINGS: [&str; 4] = ["tempo", "meter", "beats", "sections"];
-/// Allowed tempi in beats per minute.
-const TEMPO_RANGE_BPM: (f64, f64) = (20.0, 400.0);
-
 /// What a file of corrections says. What it doesn't is heard.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Fix {

@@ -23,6 +23,9 @@ use common::{Error, Result};
 
 use super::{AnalysisConfig, Corrections};
 
+/// Slowest and fastest tempo that a person can give, in beats per minute.
+pub(super) const TEMPO_RANGE_BPM: (f64, f64) = (20.0, 400.0);
+
 /// A beat from a file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct GivenBeat {
@@ -56,8 +59,16 @@ impl Given {
     /// the beats found anew.
     ///
     /// # Errors
-    /// Those of the files; [`Error::Config`] where beats are given twice over.
+    /// Those of the files; [`Error::Config`] where beats are given twice over, or for a tempo out of range.
     pub fn read(config: &AnalysisConfig, duration_secs: f64) -> Result<Self> {
+        let (least, most) = TEMPO_RANGE_BPM;
+        if let Some(bpm) = config.tempo_bpm.filter(|bpm| !(least..=most).contains(bpm)) {
+            return Err(Error::Config {
+                name: "tempo",
+                value: bpm.to_string(),
+                allowed: format!("give beats per minute from {least} to {most}"),
+            });
+        }
         let mut given = Self {
             tempo_bpm: config.tempo_bpm,
             meter: config.meter,
