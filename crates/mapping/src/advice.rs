@@ -18,6 +18,9 @@ const SHORT_SECS: f64 = 1.0;
 /// A segment on which the picture has to move faster than the music asks for by this factor is worth a word.
 const HASTY: f64 = 1.5;
 
+/// Most sentences of a kind: the worst cases are named, the others counted.
+const MAX_NAMED: usize = 3;
+
 /// Letters of a prompt in a message.
 const PROMPT_LETTERS: usize = 24;
 
@@ -33,30 +36,52 @@ pub fn advice(
     advice.extend(short_prompts(timeline));
     advice.extend(passages_without_hits(timeline, analysis));
     if let Some((plan, calibration)) = measured {
-        advice.extend(hasty_legs(plan, calibration));
+        advice.extend(hasty_segments(plan, calibration));
     }
     advice
 }
 
 /// Prompts that lie too far apart for the time and the music between them.
-fn hasty_legs(plan: &Plan<'_>, calibration: &Calibration) -> Vec<String> {
+fn hasty_segments(plan: &Plan<'_>, calibration: &Calibration) -> Vec<String> {
     let segments = plan.segments().iter().zip(&calibration.segments);
     let hasty = segments.filter_map(|(segment, measured)| {
         let factor = measured.length() / segment.target_length.max(1e-9);
         let [from, to] = plan.prompts_of(segment)?;
         (factor >= HASTY).then(|| {
             let [left, right] = [from, to].map(|idx| shorten(plan.text_of(idx), PROMPT_LETTERS));
-            format!(
+            let sentence = format!(
                 "prompts {} and {} (\"{left}\", \"{right}\") lie {factor:.1} times as far apart as the music moves between {} and \
                  {}: give them a longer section, or one in between",
                 from + 1,
                 to + 1,
                 format_secs(segment.span.start, 1),
                 format_secs(segment.span.end, 1),
-            )
+            );
+            (factor, sentence)
         })
     });
-    hasty.collect()
+    summed_up(hasty.collect(), |n| {
+        format!("{n} more pairs of prompts lie too far apart for the music between them")
+    })
+}
+
+/// Sentences in their order, each with how bad its case is: the worst few, and how many others there are.
+fn summed_up(sentences: Vec<(f64, String)>, others: impl Fn(usize) -> String) -> Vec<String> {
+    let mut badness: Vec<f64> = sentences.iter().map(|(badness, _)| *badness).collect();
+    badness.sort_by(|a, b| b.total_cmp(a));
+    let least = badness.get(MAX_NAMED - 1).copied().unwrap_or(f64::MIN);
+    let n = sentences.len();
+    let worst = sentences
+        .into_iter()
+        .filter(|(badness, _)| *badness >= least);
+    let mut lines: Vec<String> = worst
+        .map(|(_, sentence)| sentence)
+        .take(MAX_NAMED)
+        .collect();
+    if n > lines.len() {
+        lines.push(others(n - lines.len()));
+    }
+    lines
 }
 
 fn unsure_beats(analysis: &Analysis) -> Option<String> {
@@ -92,7 +117,7 @@ fn short_prompts(timeline: &Timeline) -> Option<String> {
     })
 }
 
-/// Stretches in which only drift moves the picture.
+/// Passages in which only drift moves the picture.
 fn passages_without_hits(timeline: &Timeline, analysis: &Analysis) -> Vec<String> {
     let start_secs = samples_to_secs(timeline.song.start_sample, timeline.song.sample_rate_hz);
     let has_pulse = timeline
@@ -113,15 +138,18 @@ fn passages_without_hits(timeline: &Timeline, analysis: &Analysis) -> Vec<String
         let [start, end] = [first.frame_idx, last.frame_idx + 1]
             .map(|idx| start_secs + timeline.frame_rate.frame_time_secs(idx));
         if first.pulse < WEAK_PULSE && end - start >= QUIET_SECS {
-            passages.push(format!(
+            let sentence = format!(
                 "{} ({} to {}): no strong onsets, only drift moves there",
                 bars(analysis, start, end),
                 format_secs(start, 1),
                 format_secs(end, 1),
-            ));
+            );
+            passages.push((end - start, sentence));
         }
     }
-    passages
+    summed_up(passages, |n| {
+        format!("{n} more passages without strong onsets: only drift moves there")
+    })
 }
 
 /// The whole bars between two times, in words.
@@ -148,6 +176,18 @@ mod tests {
     use super::super::timeline;
     use super::*;
     use crate::prompts::Script;
+
+    #[test]
+    fn many_cases_are_summed_up() {
+        let lines = |n: u32| {
+            let sentences = (0..n).map(|i| (f64::from(i % 7), i.to_string()));
+            summed_up(sentences.collect(), |n| format!("{n} more"))
+        };
+        assert!(lines(0).is_empty());
+        assert_eq!(lines(3), ["0", "1", "2"]);
+        assert_eq!(lines(5), ["2", "3", "4", "2 more"]);
+        assert_eq!(lines(100).len(), 4);
+    }
 
     fn advice_for(text: &str, analysis: &Analysis) -> Vec<String> {
         let script = Script::parse("p", text.as_bytes()).unwrap();
