@@ -19,7 +19,13 @@ fn impossible_frame_rates_are_refused() {
 #[test]
 fn a_size_that_cannot_be_drawn_or_encoded_is_refused_with_the_nearest() {
     let bench = Bench::new();
-    let run = bench.run(&["song.wav", "--prompts", "prompts.txt", "--draw-size", "500x500"]);
+    let run = bench.run(&[
+        "song.wav",
+        "--prompts",
+        "prompts.txt",
+        "--draw-size",
+        "500x500",
+    ]);
     bench.assert_refused(&run, &["--draw-size", "500x500", "496x496", "or 5"]);
     let run = bench.run(&["song.wav", "--prompts", "prompts.txt", "--size", "501x500"]);
     bench.assert_refused(&run, &["--size", "501x500", "502x500"]);
