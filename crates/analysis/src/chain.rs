@@ -2,11 +2,14 @@
 //!
 //! The bar-pointer model (Whiteley, Cemgil and Godsill, ISMIR 2006; Krebs, Böck and Widmer, ISMIR 2015) without its bars, as a
 //! semi-Markov chain from pulse to pulse: the state at a pulse is the distance to the next one. The path with the most gain is
-//! found by the Viterbi algorithm. Loops over periods are written for vectors, and choices are remembered for two minutes only, so
-//! an hour of music needs no more memory than two minutes do.
+//! found by the Viterbi algorithm. Loops over periods are written for vectors. Once a minute, what all paths that are still open
+//! share is settled, and its choices are forgotten: an hour of music needs about as much memory as a minute, and the path is the
+//! same as if all choices had been kept.
 
-/// Hops of which choices are remembered, 2 minutes; earlier pulses are settled by then.
-const MEMORY_HOPS: usize = 12_000;
+use std::collections::BTreeSet;
+
+/// Hops between attempts to settle what all open paths share: 1 minute.
+const SETTLE_HOPS: usize = 6000;
 
 /// Periods, and what it costs to go from one to another.
 #[derive(Clone, Debug)]
@@ -76,8 +79,10 @@ impl pulp::WithSimd for Viterbi<'_> {
     #[inline(always)]
     fn with_simd<S: pulp::Simd>(mut self, _: S) -> Vec<usize> {
         for (hop, worth) in self.worth.iter().enumerate() {
-            self.search.make_room(hop);
             self.search.step(hop, *worth, self.periods);
+            if (hop + 1) % SETTLE_HOPS == 0 {
+                self.search.settle(hop + 1);
+            }
         }
         self.search.finish(self.worth.len())
     }
@@ -94,11 +99,12 @@ struct Search<'a> {
     reached: Vec<f32>,
     /// One more than the longest period.
     n_ring: usize,
-    /// `[hop % n][period]`: places up from the farthest change down, or [`JUMP`].
-    steps: Vec<Vec<u8>>,
-    /// `[hop % n]`: the best period, from which jumps come.
+    /// `[hop - settled_until][period]`: places up from the farthest change down, or [`JUMP`].
+    steps: Vec<u8>,
+    /// `[hop - settled_until]`: the best period, from which jumps come.
     best: Vec<u8>,
     settled: Vec<usize>,
+    /// Choices at earlier hops are forgotten.
     settled_until: usize,
 }
 
@@ -108,29 +114,17 @@ impl<'a> Search<'a> {
     fn new(chain: &'a Chain, n_hops: usize) -> Self {
         let n_periods = chain.periods.len();
         let n_ring = chain.periods.last().map_or(1, |longest| longest + 1);
-        let n_kept = MEMORY_HOPS.min(n_hops).max(1);
+        let n_kept = (2 * SETTLE_HOPS).min(n_hops);
         Self {
             here: vec![f32::MIN; n_periods + 2 * chain.max_change()],
             chosen: vec![0; n_periods],
             reached: vec![f32::MIN; n_periods * n_ring],
             n_ring,
-            steps: vec![vec![0; n_periods]; n_kept],
-            best: vec![0; n_kept],
+            steps: Vec::with_capacity(n_periods * n_kept),
+            best: Vec::with_capacity(n_kept),
             settled: Vec::new(),
             settled_until: 0,
             chain,
-        }
-    }
-
-    /// The older half of what is remembered makes room, where that is needed.
-    fn make_room(&mut self, hop: usize) {
-        let n_kept = self.best.len();
-        if hop >= self.settled_until + n_kept {
-            let path = self.path(hop, self.settled_until);
-            self.settled_until += n_kept / 2;
-            let until = self.settled_until;
-            self.settled
-                .extend(path.into_iter().take_while(|hop| *hop < until));
         }
     }
 
@@ -172,53 +166,87 @@ impl<'a> Search<'a> {
                 *gain = gain.max(other);
             }
         }
-        let row = hop % self.best.len();
-        self.best[row] = best as u8;
-        for (step, chosen) in self.steps[row].iter_mut().zip(&self.chosen) {
-            *step = *chosen as u8;
-        }
+        self.best.push(best as u8);
+        self.steps
+            .extend(self.chosen.iter().map(|chosen| *chosen as u8));
     }
 
-    /// The best path up to `end`, back to `start`.
-    fn path(&self, end: usize, start: usize) -> Vec<usize> {
-        let n_periods = self.chain.periods.len();
-        let mut last = (f32::MIN, 0, 0);
-        for hop in end.saturating_sub(self.n_ring).max(start)..end {
-            let gains = self.reached[hop % self.n_ring * n_periods..].iter();
-            for (k, (gain, period)) in gains.zip(&self.chain.periods).enumerate() {
-                // The next pulse would lie behind the end.
-                if hop + period >= end && *gain > last.0 {
-                    last = (*gain, hop, k);
-                }
-            }
-        }
-        let (gain, mut hop, mut k) = last;
-        let mut hops = Vec::new();
-        if gain <= f32::MIN {
-            return hops;
-        }
-        loop {
-            hops.push(hop);
-            let row = hop % self.best.len();
-            k = match self.steps[row][k] {
-                JUMP => usize::from(self.best[row]),
-                step => (k + usize::from(step)).saturating_sub(self.chain.max_change()),
-            };
-            let before = hop.checked_sub(self.chain.periods[k]);
-            let Some(before) = before.filter(|hop| *hop >= start) else {
-                break;
-            };
-            hop = before;
-        }
+    /// The pulse before the one at `hop` from which a path goes on with period `k`, and the period between them.
+    fn before(&self, hop: usize, k: usize) -> Option<(usize, usize)> {
+        let row = hop.checked_sub(self.settled_until)?;
+        let k = match self.steps[row * self.chain.periods.len() + k] {
+            JUMP => usize::from(self.best[row]),
+            step => (k + usize::from(step)).saturating_sub(self.chain.max_change()),
+        };
+        Some((hop.checked_sub(self.chain.periods[k])?, k))
+    }
+
+    /// The pulses from the last settled one up to `hop`, from which the path goes on with period `k`.
+    fn path(&self, hop: usize, k: usize) -> Vec<usize> {
+        let next = |(hop, k): &(usize, usize)| self.before(*hop, *k);
+        let open = std::iter::successors(Some((hop, k)), next)
+            .map(|(hop, _)| hop)
+            .take_while(|hop| *hop >= self.settled_until);
+        let mut hops: Vec<usize> = open.collect();
         hops.reverse();
         hops
     }
 
+    /// Settles the pulses that all paths share which can go on after `n_hops` hops, and forgets the choices up to the last of
+    /// them.
+    fn settle(&mut self, n_hops: usize) {
+        let mut open: BTreeSet<(usize, usize)> = BTreeSet::new();
+        for hop in n_hops.saturating_sub(self.n_ring - 1)..n_hops {
+            let periods = self.chain.periods.iter().enumerate();
+            open.extend(
+                periods
+                    .filter(|(_, period)| hop + **period >= n_hops)
+                    .map(|(k, _)| (hop, k)),
+            );
+        }
+        // The latest pulse steps back until one is left; all of the open paths go through it.
+        while open.len() > 1 {
+            let Some((hop, k)) = open.pop_last() else {
+                return;
+            };
+            match self.before(hop, k) {
+                Some(before) if before.0 >= self.settled_until => open.insert(before),
+                _ => return,
+            };
+        }
+        let Some((hop, k)) = open.pop_last() else {
+            return;
+        };
+        let path = self.path(hop, k);
+        self.settled.extend(path);
+        let n_rows = hop + 1 - self.settled_until;
+        self.steps.drain(..n_rows * self.chain.periods.len());
+        self.best.drain(..n_rows);
+        self.settled_until = hop + 1;
+        // Gains stay small, and so exact, however long the song is.
+        let highest = self.reached.iter().copied().fold(f32::MIN, f32::max);
+        for gain in &mut self.reached {
+            *gain -= highest;
+        }
+    }
+
+    /// The pulses of the best path over `n_hops` hops.
     fn finish(mut self, n_hops: usize) -> Vec<usize> {
-        let rest = self.path(n_hops, self.settled_until);
-        let first = self.settled.last().map_or(0, |last| last + 1);
-        self.settled
-            .extend(rest.into_iter().filter(|hop| *hop >= first));
+        let n_periods = self.chain.periods.len();
+        let mut last = (f32::MIN, None);
+        for hop in n_hops.saturating_sub(self.n_ring)..n_hops {
+            let gains = self.reached[hop % self.n_ring * n_periods..].iter();
+            for (k, (gain, period)) in gains.zip(&self.chain.periods).enumerate() {
+                // The next pulse would lie behind the end.
+                if hop + period >= n_hops && *gain > last.0 {
+                    last = (*gain, Some((hop, k)));
+                }
+            }
+        }
+        if let (_, Some((hop, k))) = last {
+            let rest = self.path(hop, k);
+            self.settled.extend(rest);
+        }
         self.settled
     }
 }
@@ -292,13 +320,34 @@ mod tests {
     }
 
     #[test]
-    fn a_long_song_is_settled_piece_by_piece() {
-        let is_pulse = |hop: usize| hop % 25 == 7;
-        let worth = |hop| if is_pulse(hop) { 3.0 } else { -2.0 };
-        let worth: Vec<f32> = (0..50_000).map(worth).collect();
-        let path = chain().most_likely(&worth, &plain(&chain()));
-        assert_eq!(path.len(), 2000);
-        assert!(path.iter().all(|hop| is_pulse(*hop)));
+    fn no_pulse_of_an_hour_is_lost_or_doubled_at_any_tempo() {
+        for period in [10.0, 13.7, 25.0, 33.333, 39.1] {
+            let mut worth = vec![-2.0f32; 360_000];
+            let pulses: Vec<usize> = (0..)
+                .map(|i| (7.0 + f64::from(i) * period) as usize)
+                .take_while(|hop| *hop < worth.len())
+                .collect();
+            pulses.iter().for_each(|hop| worth[*hop] = 3.0);
+            let fine = Chain::new((10.0, 40.0), 1.02, vec![0.0, 0.4, 1.2], 5.0);
+            let path = fine.most_likely(&worth, &plain(&fine));
+            assert!(path == pulses, "{period}: {} pulses", path.len());
+        }
+    }
+
+    #[test]
+    fn where_all_paths_stay_open_none_is_settled_too_early() {
+        // Two phases are alike for three minutes; then one of them is right.
+        let n = 3 * SETTLE_HOPS + 1500;
+        let is_late = |hop: usize| hop >= 3 * SETTLE_HOPS;
+        let worth = |hop: usize| match hop % 40 {
+            5 if is_late(hop) => -3.0,
+            5 | 25 => 2.0,
+            _ => -9.0,
+        };
+        let worth: Vec<f32> = (0..n).map(worth).collect();
+        let slow = Chain::new((40.0, 40.0), 1.06, vec![0.0], 50.0);
+        let path = slow.most_likely(&worth, &plain(&slow));
+        assert!(path.iter().all(|hop| hop % 40 == 25), "{:?}", &path[..3]);
     }
 
     #[test]
