@@ -83,16 +83,16 @@ fn seek_head_bytes(bytes: &[u8]) -> u64 {
 /// A number of variable length and its bytes (RFC 8794, section 4).
 fn number(bytes: &[u8]) -> Option<(u64, usize)> {
     let first = *bytes.first()?;
-    let n_bytes = first.leading_zeros() as usize + 1;
-    let rest = bytes.get(1..n_bytes.min(9))?;
+    let n_bytes = first.leading_zeros() as usize + 1; // 9 for a byte of zeros, which begins no number
+    if n_bytes > 8 {
+        return None;
+    }
     let marked = u64::from(first) & ((0x80 >> (n_bytes - 1)) - 1);
-    (n_bytes <= 8).then(|| {
-        (
-            rest.iter()
-                .fold(marked, |sum, &byte| sum << 8 | u64::from(byte)),
-            n_bytes,
-        )
-    })
+    let rest = bytes.get(1..n_bytes)?;
+    let value = rest
+        .iter()
+        .fold(marked, |sum, &byte| sum << 8 | u64::from(byte));
+    Some((value, n_bytes))
 }
 
 #[cfg(test)]
