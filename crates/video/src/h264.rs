@@ -238,7 +238,7 @@ mod tests {
         }
         let known = (
             "openh264 0.9 constant-qp high low-complexity left-chroma 1",
-            "BYTES",
+            "76255b50f892a8ed3b83b0b9346f8559b8ca9e28aa4d7733c538dca981819ba4",
         );
         assert_eq!((ENCODER, hex(&hash.finalize()).as_str()), known);
     }
