@@ -1,8 +1,8 @@
 """Makes synthetic music with known beats: python3 generate.py FOLDER FIRST COUNT [--max-secs 42] [--only STYLE]
 
 Piece i (FIRST..FIRST+COUNT) is a WAV file and the truth beside it, a function of i alone. One in 14 is no music at all: noise,
-clicks, tones, speech-like babble. Needs numpy, fluidsynth and the General MIDI soundfonts of Debian's packages fluid-soundfont-gm
-(MIT) and timgm6mb-soundfont (GPL-2; only its sound is used here).
+clicks, tones, speech-like babble. Needs numpy, fluidsynth and the soundfonts of Debian's packages fluid-soundfont-gm,
+timgm6mb-soundfont, musescore-general-soundfont-small, opl3-soundfont and avldrums.lv2-soundfont (only their sound is used here).
 """
 import argparse
 import json
