@@ -34,7 +34,7 @@ const MAX_PACKET_SAMPLES: u32 = 1 << 16;
 /// Samples of a gap that are handed on at once.
 const GAP_SAMPLES: u64 = 4096;
 /// Longest gap that is believed where no header says how long the song is, in seconds.
-const MAX_GAP_SECS: u64 = 3600;
+const MAX_GAP_SECS: u64 = 600;
 /// So many errors without a packet between them, and what follows is no sound.
 const MAX_ERRORS: usize = 1000;
 /// So many MPEG frames of another sample rate are no accident.
