@@ -93,6 +93,7 @@ pub fn spool(path: &Path, folder: &Path, is_stopped: &dyn Fn() -> bool) -> Resul
 }
 
 #[cfg(all(test, unix))]
+#[expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
 mod tests {
     use super::*;
     use std::process::Command;

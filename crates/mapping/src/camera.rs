@@ -11,7 +11,7 @@ use analysis::Analysis;
 use timeline::{MAX_PAN, MAX_ZOOM, Size, View, overscan};
 
 use super::Knobs;
-use super::energy::{ENERGY, ENERGY_POWER, sum};
+use super::energy::{ENERGY_POWER, sum};
 use super::integral::Integral;
 use super::pulse::{HIT_ANGLE, Pulse};
 use crate::prompts::{Channel, Route};
@@ -21,14 +21,6 @@ const FLOOR_VELOCITY: f64 = 0.015;
 
 /// Speed that an energy of 1 adds, in turns per second.
 const ENERGY_VELOCITY: f64 = 0.09;
-
-/// Factors on the speed of zoom, rotation and pan, so that they don't move in step.
-const PACES: [f64; 3] = [1.0, 0.73, 0.87];
-
-/// Amplitudes where a `map:` line turns a channel on and no flag says how far it goes.
-const ZOOM: f64 = 0.08;
-const ROTATE_DEGREES: f64 = 3.0;
-const PAN: f64 = 0.03;
 
 /// The camera's motion, as a function of the song's time.
 #[derive(Clone, Debug)]
@@ -58,24 +50,17 @@ pub(super) struct Sway {
 impl Camera {
     /// From what the sound has and the knobs and routes ask for; pictures have the given size.
     pub fn new(analysis: &Analysis, routes: &[Route], knobs: &Knobs, size: Size) -> Self {
-        let [zoom, rotate, pan] = [
-            (Channel::Zoom, knobs.zoom, ZOOM),
-            (Channel::Rotate, knobs.rotate, ROTATE_DEGREES),
-            (Channel::Pan, knobs.pan, PAN),
-        ]
-        .map(|(channel, amplitude, default)| {
-            let routes = routes.iter().filter(|route| route.channel == channel);
-            let routes: Vec<Route> = routes.cloned().collect();
-            let default = if routes.is_empty() { 0.0 } else { default };
-            (amplitude.unwrap_or(default), routes)
-        });
-        let sway = |(amplitude, routes): (f64, Vec<Route>), pace| {
-            Sway::new(analysis, &routes, knobs.smooth, amplitude, pace)
+        let sway = |channel: Channel, setting: Option<f64>| {
+            let info = channel.info();
+            let is_driven = routes.iter().any(|route| route.channel == channel);
+            let amplitude = setting.unwrap_or(if is_driven { info.amplitude } else { 0.0 });
+            let routes = channel.routes_or_default(routes);
+            Sway::new(analysis, &routes, knobs.smooth, amplitude, info.pace)
         };
         let mut camera = Self {
-            zoom: sway(zoom, PACES[0]),
-            rotate: sway((rotate.0.to_radians(), rotate.1), PACES[1]),
-            pan: sway(pan, PACES[2]),
+            zoom: sway(Channel::Zoom, knobs.zoom),
+            rotate: sway(Channel::Rotate, knobs.rotate).in_radians(),
+            pan: sway(Channel::Pan, knobs.pan),
             overscan: 1.0,
         };
         let pan = (camera.pan.most(1.0, 0.0), camera.pan.most(0.5, 1.0));
@@ -131,11 +116,6 @@ impl Sway {
             .iter()
             .cloned()
             .partition(|route| route.feature.is_event());
-        let levels = if routes.is_empty() {
-            vec![ENERGY]
-        } else {
-            levels
-        };
         let is_on = amplitude > 0.0;
         let hops = &analysis.hops;
         let turns = (is_on && !levels.is_empty()).then(|| {
@@ -151,6 +131,12 @@ impl Sway {
             start_turns: 0.0,
             hits: (is_on && !hits.is_empty()).then(|| Pulse::of(analysis, &hits, 1.0)),
         }
+    }
+
+    /// The same with an amplitude that was given in degrees.
+    fn in_radians(mut self) -> Self {
+        self.amplitude = self.amplitude.to_radians();
+        self
     }
 
     /// Turns of the wave at a time in seconds.

@@ -7,7 +7,7 @@
 use analysis::{Analysis, Hops, SlowHops};
 use common::statistics::quantile;
 
-use crate::prompts::{Channel, Feature, Route};
+use crate::prompts::{Feature, Route};
 
 /// Share of loudness in the energy; the rest is onset strength.
 const LOUDNESS_SHARE: f64 = 0.65;
@@ -39,15 +39,6 @@ const RELEASE_SECS: f64 = 0.9;
 
 /// Exponent on the energy. Loudness in dB, like hearing, squeezes loud and quiet together; motion may tell them apart.
 pub(super) const ENERGY_POWER: f64 = 1.6;
-
-/// The default: speed follows energy.
-pub(super) const ENERGY: Route = Route {
-    channel: Channel::Noise,
-    feature: Feature::Energy,
-    gain: 1.0,
-    attack_secs: None,
-    release_secs: None,
-};
 
 /// A route's feature at each hop, 0..=1 over the song, without its gain. `smooth` is a factor on attack and release; 0 = none.
 fn follow(analysis: &Analysis, route: &Route, smooth: f64) -> Vec<f64> {
@@ -215,6 +206,16 @@ mod tests {
 
     use super::super::test_songs::Song;
     use super::*;
+    use crate::prompts::Channel;
+
+    /// Speed follows energy.
+    const ENERGY: Route = Route {
+        channel: Channel::Noise,
+        feature: Feature::Energy,
+        gain: 1.0,
+        attack_secs: None,
+        release_secs: None,
+    };
 
     fn song(hops: Hops) -> Analysis {
         Analysis {

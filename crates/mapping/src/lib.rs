@@ -18,6 +18,7 @@
 //! | `energy.rs` | loudness and onset strength to an energy, 0..=1 over the song |
 //! | `integral.rs` | a rate on the hop grid and its exact integral |
 //! | `prompt_path.rs` | arrivals to a prompt position |
+//! | `channels.rs` | what sound can drive in the picture: the table |
 //! | `events.rs` | onsets and beats with their strength |
 //! | `pulse.rs` | events to hits that return |
 //! | `camera.rs` | how the finished frame is looked at |
@@ -34,6 +35,7 @@
 mod advice;
 pub mod calibration;
 mod camera;
+mod channels;
 mod classic;
 mod config;
 mod course;

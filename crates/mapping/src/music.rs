@@ -2,7 +2,7 @@ use analysis::Analysis;
 
 use super::MappingConfig;
 use super::camera::Camera;
-use super::energy::{ENERGY, ENERGY_POWER, sum};
+use super::energy::{ENERGY_POWER, sum};
 use super::integral::Integral;
 use super::moment::Moment;
 use super::prompt_path::PromptPath;
@@ -36,12 +36,7 @@ impl Music {
     ) -> Self {
         let knobs = &config.knobs;
         let hops = &analysis.hops;
-        let noise_routes = of_channel(routes, Channel::Noise);
-        let noise_routes = if noise_routes.is_empty() {
-            vec![ENERGY]
-        } else {
-            noise_routes
-        };
+        let noise_routes = Channel::Noise.routes_or_default(routes);
         let energy = sum(analysis, &noise_routes, knobs.smooth, ENERGY_POWER);
         let gain = knobs.energy * ENERGY_VELOCITY;
         let velocities = energy
@@ -49,14 +44,18 @@ impl Music {
             .map(|energy| FLOOR_VELOCITY + gain * energy.max(0.0));
         let guidance = sum(
             analysis,
-            &of_channel(routes, Channel::Guidance),
+            &Channel::Guidance.routes_or_default(routes),
             knobs.smooth,
             1.0,
         );
         Self {
             noise: Integral::new(velocities.collect(), hops.hop_secs, FLOOR_VELOCITY),
             prompts: PromptPath::new(arrivals, knobs.dwell),
-            pulse: Pulse::new(analysis, &of_channel(routes, Channel::Pulse), knobs.pulse),
+            pulse: Pulse::new(
+                analysis,
+                &Channel::Pulse.routes_or_default(routes),
+                knobs.pulse,
+            ),
             guidance: Integral::new(guidance, hops.hop_secs, 0.0),
             camera: Camera::new(analysis, routes, knobs, config.render.size),
         }
@@ -73,9 +72,4 @@ impl Music {
             camera: self.camera.at(secs),
         }
     }
-}
-
-fn of_channel(routes: &[Route], channel: Channel) -> Vec<Route> {
-    let routes = routes.iter().filter(|route| route.channel == channel);
-    routes.cloned().collect()
 }

@@ -8,7 +8,7 @@
 use analysis::Analysis;
 
 use super::events::events;
-use crate::prompts::{Channel, Feature, Route};
+use crate::prompts::Route;
 
 /// Angle in radians that the sum of all kernels approaches.
 const MAX_ANGLE: f64 = 0.42;
@@ -21,15 +21,6 @@ const RISE_SECS: f64 = 0.04;
 
 /// A kernel is left out where it has decayed to this share.
 const CUTOFF: f64 = 1e-5;
-
-/// The default: hits follow onsets.
-const ONSETS: Route = Route {
-    channel: Channel::Pulse,
-    feature: Feature::Onsets,
-    gain: 1.0,
-    attack_secs: None,
-    release_secs: None,
-};
 
 #[derive(Clone, Copy, Debug)]
 struct Hit {
@@ -65,10 +56,8 @@ pub(super) struct Pulse {
 }
 
 impl Pulse {
-    /// From a song's onsets, or from what `routes` say instead; `gain` is a factor on every hit. Hits swing.
+    /// From what `routes` say; `gain` is a factor on every hit. Hits swing.
     pub fn new(analysis: &Analysis, routes: &[Route], gain: f64) -> Self {
-        let default = [ONSETS];
-        let routes = if routes.is_empty() { &default } else { routes };
         let mut pulse = Self::of(analysis, routes, gain);
         pulse.swing();
         pulse
@@ -159,13 +148,19 @@ mod tests {
 
     use super::super::test_songs::{Song, onset};
     use super::*;
+    use crate::prompts::{Channel, Feature};
+
+    /// What drives the pulse where no line says so.
+    fn onsets_as_hits() -> Vec<Route> {
+        Channel::Pulse.routes_or_default(&[])
+    }
 
     fn pulse(onsets: Vec<Onset>) -> Pulse {
         let song = Song {
             onsets,
             ..Song::default()
         };
-        Pulse::new(&song.analysis(), &[], 1.0)
+        Pulse::new(&song.analysis(), &onsets_as_hits(), 1.0)
     }
 
     #[test]
@@ -195,10 +190,11 @@ mod tests {
         };
         let pulse = |feature, gain| {
             let route = Route {
+                channel: Channel::Pulse,
                 feature,
                 gain,
+                attack_secs: None,
                 release_secs: Some(0.1),
-                ..ONSETS
             };
             Pulse::new(&song.analysis(), &[route], 1.0)
         };
@@ -216,7 +212,7 @@ mod tests {
             loudness_db: |_| -120.0,
             ..Song::default()
         };
-        assert!(Pulse::new(&song.analysis(), &[], 1.0).at(2.0) <= 0.0);
+        assert!(Pulse::new(&song.analysis(), &onsets_as_hits(), 1.0).at(2.0) <= 0.0);
     }
 
     proptest! {

@@ -58,8 +58,9 @@ mod route;
 mod script;
 mod settings;
 
+pub use crate::channels::Channel;
 pub use resolve::Arrive;
-pub use route::{Channel, Feature, Route};
+pub use route::{Feature, Route};
 pub use script::{Arrival, Script, ScriptPrompt};
 
 /// Most prompts that a file may have.

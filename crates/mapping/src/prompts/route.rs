@@ -2,11 +2,11 @@ use common::text_file::{Line, Place, TextError, suggest, trimmed};
 
 use super::lexer::{Token, tokens};
 use super::settings::{number, pairs, unknown};
+use crate::channels::{CHANNELS, Channel};
 
 /// A `map:` line: a feature of the sound drives a channel of the picture.
 ///
-/// The routes of a channel add up. They replace what drives noise and pulse by default, `noise = energy` and
-/// `pulse = onsets`; guidance has no default, and the camera's channels follow `energy` where a flag turns them on.
+/// The routes of a channel add up. They replace what drives it by default; see [`Channel`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Route {
     /// What moves.
@@ -20,23 +20,6 @@ pub struct Route {
     pub attack_secs: Option<f64>,
     /// Time constant in seconds of falling; `None` = the default.
     pub release_secs: Option<f64>,
-}
-
-/// A part of the picture that can be driven.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Channel {
-    /// The speed of the noise.
-    Noise,
-    /// Hits that return.
-    Pulse,
-    /// The guidance scale.
-    Guidance,
-    /// How close the camera is.
-    Zoom,
-    /// How far the camera is turned.
-    Rotate,
-    /// How far the camera is moved aside.
-    Pan,
 }
 
 /// A part of the sound that can drive.
@@ -77,15 +60,6 @@ pub enum Feature {
     },
 }
 
-const CHANNELS: [(&str, Channel); 6] = [
-    ("noise", Channel::Noise),
-    ("pulse", Channel::Pulse),
-    ("guidance", Channel::Guidance),
-    ("zoom", Channel::Zoom),
-    ("rotate", Channel::Rotate),
-    ("pan", Channel::Pan),
-];
-
 const FEATURES: [(&str, Feature); 13] = [
     ("energy", Feature::Energy),
     ("loudness", Feature::Loudness),
@@ -110,29 +84,24 @@ impl Feature {
     pub fn is_event(&self) -> bool {
         matches!(self, Self::Onsets | Self::Beats | Self::Downbeats)
     }
-}
 
-impl Channel {
-    /// The pulse follows events, noise and guidance what is there at every moment, the camera either.
-    fn can_follow(self, feature: &Feature) -> bool {
-        if matches!(self, Self::Zoom | Self::Rotate | Self::Pan) {
-            return true;
-        }
-        match feature {
-            Feature::Energy
-            | Feature::Loudness
-            | Feature::ShortTerm
-            | Feature::Harmonic
-            | Feature::Percussive
-            | Feature::Brightness
-            | Feature::Width => self != Self::Pulse,
-            Feature::Beats | Feature::Downbeats => self == Self::Pulse,
-            Feature::Onsets
-            | Feature::Low
-            | Feature::Mid
-            | Feature::High
-            | Feature::Stem { .. } => true,
-        }
+    /// Whether it has a value at every moment.
+    pub(crate) fn has_levels(&self) -> bool {
+        !matches!(self, Self::Beats | Self::Downbeats)
+    }
+
+    /// Whether it has events: hits.
+    pub(crate) fn has_events(&self) -> bool {
+        !matches!(
+            self,
+            Self::Energy
+                | Self::Loudness
+                | Self::ShortTerm
+                | Self::Harmonic
+                | Self::Percussive
+                | Self::Brightness
+                | Self::Width
+        )
     }
 }
 
@@ -160,7 +129,8 @@ pub(super) fn parse(
     let name = line.text.get(behind.clone()).unwrap_or_default();
     let end = name.find(|c: char| c.is_whitespace() || c == '{');
     let mut feature_at = behind.start..end.map_or(behind.end, |end| behind.start + end);
-    let channel = known(line, &channel_at, &CHANNELS, "channel")?;
+    let names = CHANNELS.each_ref().map(|row| (row.name, row.channel()));
+    let channel = known(line, &channel_at, &names, "channel")?;
     let feature = if line.text.get(feature_at.clone()) == Some(STEM) {
         let (stem, end) = stem(line, feature_at.end..body.end)?;
         feature_at.end = end;
