@@ -6,7 +6,7 @@ use common::Result;
 use super::features::FeatureExtractor;
 use super::given::{self, Given};
 use super::hear::{hear, hops_of};
-use super::pulse::PulseTracker;
+use super::neural::NeuralTracker;
 use super::sound::SoundMeter;
 use super::tracker::{BeatTracker, Heard, TrackerKind};
 use super::{
@@ -105,7 +105,7 @@ pub fn analyze(track: &Track, config: &AnalysisConfig) -> Result<Analysis> {
 /// [`common::Error::Config`] where this build lacks it.
 pub(super) fn tracker_of(kind: TrackerKind, sample_rate_hz: u32) -> Result<Box<dyn BeatTracker>> {
     match kind {
-        TrackerKind::Pulse => Ok(Box::new(PulseTracker)),
+        TrackerKind::Neural => Ok(Box::new(NeuralTracker)),
         #[cfg(feature = "aubio")]
         TrackerKind::Aubio => Ok(Box::new(super::aubio::AubioTracker::new(sample_rate_hz)?)),
         #[cfg(not(feature = "aubio"))]
@@ -114,7 +114,8 @@ pub(super) fn tracker_of(kind: TrackerKind, sample_rate_hz: u32) -> Result<Box<d
             Err(common::Error::Config {
                 name: "tracker",
                 value: "aubio".to_owned(),
-                allowed: "this build has only pulse; build with --features aubio for it".to_owned(),
+                allowed: "this build has only neural; build with --features aubio for it"
+                    .to_owned(),
             })
         }
     }

@@ -66,6 +66,6 @@ fn failed(reason: &str) -> Error {
     Error::Config {
         name: "tracker",
         value: "aubio".to_owned(),
-        allowed: format!("aubio reports \"{reason}\"; try `tracker pulse`"),
+        allowed: format!("aubio reports \"{reason}\"; try `tracker neural`"),
     }
 }

@@ -17,10 +17,10 @@ mod inputs;
 mod labels;
 mod names;
 mod network;
+mod neural;
 mod onset;
 mod percentile;
 mod plot;
-mod pulse;
 mod resample;
 mod rhythm;
 mod sections;
@@ -57,7 +57,7 @@ pub const SCHEMA_VERSION: u32 = 2;
 pub struct AnalysisConfig {
     /// How beats are found.
     pub tracker: TrackerKind,
-    /// The tempo in beats per minute, where the user knows it; the pulse tracker stays within some percent of it.
+    /// The tempo in beats per minute, where the user knows it; the neural tracker stays within some percent of it.
     pub tempo_bpm: Option<f64>,
     /// Beats in a bar, where the user knows it: 3 for 3/4, 4 for 4/4, 2 for 6/8 (its beat is the dotted quarter).
     pub meter: Option<u32>,

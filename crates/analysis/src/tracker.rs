@@ -14,9 +14,9 @@ use super::onset::OnsetStrength;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TrackerKind {
-    /// Ours: a network hears beats, and a chain of periods makes one pulse of them. Follows changing tempo.
+    /// Ours: a network hears beats, and a chain of periods joins them. Follows changing tempo.
     #[default]
-    Pulse,
+    Neural,
     /// aubio's beat tracker (Davies and Plumbley 2007). Needs the feature `aubio`, which makes the binary GPL-3.0.
     Aubio,
 }
@@ -24,7 +24,7 @@ pub enum TrackerKind {
 impl std::fmt::Display for TrackerKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Pulse => "pulse",
+            Self::Neural => "neural",
             Self::Aubio => "aubio",
         })
     }
@@ -35,12 +35,12 @@ impl FromStr for TrackerKind {
 
     fn from_str(text: &str) -> Result<Self> {
         match text {
-            "pulse" => Ok(Self::Pulse),
+            "neural" => Ok(Self::Neural),
             "aubio" => Ok(Self::Aubio),
             _ => Err(Error::Config {
                 name: "tracker",
                 value: text.to_owned(),
-                allowed: "give pulse or aubio".to_owned(),
+                allowed: "give neural or aubio".to_owned(),
             }),
         }
     }

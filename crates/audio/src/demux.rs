@@ -8,6 +8,10 @@
 //! Where packets are missing, gaps of the same length stand in for them. Where another stream follows in the same file, the
 //! timeline goes on with its first sample of music.
 
+mod gaps;
+mod parts;
+mod stream_of;
+
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +28,7 @@ use super::decode::{PacketDecoder, opus_head};
 use super::mp4::Edit;
 use super::stream::{Codec, Container, Stream, place};
 use super::{ffmpeg, mpeg, opus};
+use stream_of::stream_of;
 
 /// Sample rates that are accepted, in Hz.
 const SAMPLE_RATES_HZ: std::ops::RangeInclusive<u32> = 1_000..=768_000;
@@ -251,181 +256,6 @@ impl Demuxer {
         Ok(None)
     }
 
-    /// Goes on with a stream that is chained on, as Ogg allows (RFC 3533, section 4). Whether it can be joined.
-    fn begin_part(&mut self) -> bool {
-        let at = place(&self.stream, self.position);
-        let joined = self
-            .packets
-            .next_track()
-            .and_then(|track| self.joined_params(track));
-        let Some((track_id, params)) = joined else {
-            self.note(format!(
-                "another stream is chained on at {at}, which doesn't fit and is left out"
-            ));
-            self.lacks_sound = true;
-            return false;
-        };
-        self.stream.track_id = track_id;
-        self.stream.params = params;
-        self.part += 1;
-        self.time_base = None;
-        self.drop_left = 0;
-        true
-    }
-
-    /// Number and parameters of a track that goes on with what was before.
-    fn joined_params(
-        &self,
-        track: Track,
-    ) -> Option<(u32, symphonia::core::codecs::audio::AudioCodecParameters)> {
-        let mut params = audio_params(&track)?.clone();
-        if self.stream.codec == Codec::Opus {
-            params.with_sample_rate(opus::OPUS_RATE_HZ);
-        }
-        let known = PacketDecoder::describe(&self.path, self.stream.codec, &params).ok()?;
-        let fits = params.codec == self.stream.params.codec
-            && known.sample_rate_hz == self.stream.sample_rate_hz
-            && !(self.stream.codec == Codec::Vorbis && known.n_channels > 2);
-        fits.then_some((track.id, params))
-    }
-
-    /// Leaves out MPEG frames of another layer or sample rate, which are junk that looks like a frame, and makes frames of
-    /// another number of channels a part of their own.
-    fn is_of_this_stream(&mut self, packet: &Packet) -> bool {
-        if self.stream.container != Container::Mpeg {
-            return true;
-        }
-        let Some(frame) = mpeg::Frame::read(&packet.data) else {
-            return false;
-        };
-        if frame.sample_rate_hz != self.stream.sample_rate_hz
-            || frame.is_layer_3 != (self.stream.codec == Codec::Mp3)
-        {
-            self.n_foreign += 1;
-            if self.n_foreign == MAX_FOREIGN_FRAMES {
-                let at = place(&self.stream, self.position);
-                self.note(format!(
-                    "sound of another sample rate is joined on at {at} and is left out"
-                ));
-                self.lacks_sound = true;
-            }
-            return false;
-        }
-        let n_channels = self
-            .stream
-            .params
-            .channels
-            .as_ref()
-            .map(|channels| channels.count());
-        if n_channels != Some(frame.n_channels) {
-            self.stream.params.with_channels(match frame.n_channels {
-                1 => layouts::CHANNEL_LAYOUT_MONO,
-                _ => layouts::CHANNEL_LAYOUT_STEREO,
-            });
-            self.part += 1;
-        }
-        true
-    }
-
-    fn is_first_of_part(&mut self, packet: &Packet) -> bool {
-        let is_first = self.time_base.is_none();
-        if is_first {
-            let start = i64::try_from(self.position).unwrap_or(i64::MAX);
-            self.time_base = Some(packet.pts.get().saturating_sub(start));
-        }
-        is_first && self.part > 0 && self.stream.container == Container::Ogg
-    }
-
-    /// Decoded samples in front of the music of a stream that is chained on; see [`super::extent`] for the first one.
-    fn delay_of_part(&self, first: &Packet) -> u64 {
-        match self.stream.codec {
-            Codec::Opus => {
-                opus_head(&self.stream.params).map_or(0, |head| u64::from(head.pre_skip))
-            }
-            _ => first
-                .trim_start
-                .get()
-                .max(first.pts.get().min(0).unsigned_abs()),
-        }
-    }
-
-    /// Decoded samples behind the music of a stream that another one follows.
-    fn padding_of_part(&mut self, packet: &Packet) -> u32 {
-        let padding = packet.trim_end.get();
-        if padding == 0 || self.stream.container != Container::Ogg {
-            return 0;
-        }
-        let next = self
-            .ahead
-            .take()
-            .unwrap_or_else(|| self.packets.next_packet());
-        let is_last = matches!(next, Err(SymphoniaError::ResetRequired));
-        self.ahead = Some(next);
-        if is_last {
-            u32::try_from(padding).unwrap_or(u32::MAX)
-        } else {
-            0
-        }
-    }
-
-    /// Samples that a packet's timestamp says are missing before it. symphonia passes over frames and pages whose check sum
-    /// is wrong.
-    fn missing_before(&mut self, packet: &Packet) -> Option<u64> {
-        let stream = &self.stream;
-        let slack = match (stream.container, stream.codec) {
-            (Container::Ogg, Codec::Vorbis) => u64::from(longest_vorbis_block(stream)),
-            // Files that were cut from others have rounded positions.
-            (Container::Ogg, _) => u64::from(stream.sample_rate_hz / 100),
-            (Container::Other, Codec::Flac) => 0,
-            _ => return None,
-        };
-        let base = self.time_base.filter(|_| stream.ticks_are_samples)?;
-        let start = packet.pts.get().saturating_sub(base);
-        let position = i64::try_from(self.position).ok()?;
-        let missing = u64::try_from(start.saturating_sub(position)).unwrap_or(0);
-        let is_back = stream.codec == Codec::Flac && start < position;
-        let most = match stream.stated_samples {
-            Some(stated) if stream.codec == Codec::Flac && stated > 0 => {
-                stated.saturating_sub(self.position)
-            }
-            _ => u64::from(stream.sample_rate_hz) * MAX_GAP_SECS,
-        };
-        if missing > most.max(slack) || is_back {
-            // Another file is joined on, or the timestamp can't be meant: time goes on from here.
-            self.time_base = Some(packet.pts.get().saturating_sub(position));
-            return None;
-        }
-        (missing > slack).then_some(missing)
-    }
-
-    fn gap_piece(&mut self) -> CodedPacket {
-        let n_samples = self.gap_left.min(GAP_SAMPLES) as u32;
-        let start = self.position;
-        self.gap_left -= u64::from(n_samples);
-        self.position += u64::from(n_samples);
-        CodedPacket {
-            packet: Packet::new(
-                self.stream.track_id,
-                Timestamp::ZERO,
-                Duration::ZERO,
-                Vec::new(),
-            ),
-            start,
-            n_samples,
-            n_dropped: 0,
-            n_decoded: 0,
-            part: self.part,
-        }
-    }
-
-    fn note_gap(&mut self, missing: u64) {
-        let from = place(&self.stream, self.position);
-        let to = place(&self.stream, self.position + missing);
-        self.note(format!(
-            "part of the sound is missing: silent from {from} to {to}"
-        ));
-    }
-
     fn note(&mut self, text: String) {
         const MAX_NOTES: usize = 20;
         if self.notes.len() < MAX_NOTES && !self.notes.contains(&text) {
@@ -456,78 +286,4 @@ fn longest_vorbis_block(stream: &Stream) -> u32 {
     let header = stream.params.extra_data.as_deref();
     let exponents = header.and_then(|header| header.get(28)).copied();
     exponents.map_or(LONGEST, |exponents| (1u32 << (exponents >> 4)).min(LONGEST))
-}
-
-/// A file's first packet of a track, read apart from everything else.
-fn first_packet(path: &Path, track_id: u32) -> Result<Option<Packet>> {
-    let mut opened = container::open(path)?;
-    while let Ok(Some(packet)) = opened.packets.next_packet() {
-        if packet.track_id == track_id {
-            return Ok(Some(packet));
-        }
-    }
-    Ok(None)
-}
-
-/// What the headers say.
-fn stream_of(path: &Path, opened: &Opened) -> Result<Stream> {
-    let (track, container) = (&opened.track, opened.container);
-    let mut params = audio_params(track).cloned().unwrap_or_default();
-    let codec = match params.codec {
-        codec_ids::CODEC_ID_FLAC => Codec::Flac,
-        codec_ids::CODEC_ID_MP1 | codec_ids::CODEC_ID_MP2 => Codec::MpegLayer12,
-        codec_ids::CODEC_ID_MP3 => Codec::Mp3,
-        codec_ids::CODEC_ID_AAC => Codec::Aac,
-        codec_ids::CODEC_ID_OPUS => Codec::Opus,
-        codec_ids::CODEC_ID_VORBIS => Codec::Vorbis,
-        _ => Codec::Other,
-    };
-    if codec == Codec::Opus {
-        params.with_sample_rate(opus::OPUS_RATE_HZ);
-    }
-    if (codec, container) == (Codec::Mp3, Container::Mp4)
-        && let Some(packet) = first_packet(path, track.id)?
-    {
-        // A frame that tells nothing leaves the parameters incomplete, which is refused below.
-        let _ = mpeg::describe(&mut params, &packet.data);
-    }
-    let known = PacketDecoder::describe(path, codec, &params)?;
-    let sample_rate_hz = known.sample_rate_hz;
-    if !SAMPLE_RATES_HZ.contains(&sample_rate_hz) {
-        let (low, high) = (SAMPLE_RATES_HZ.start(), SAMPLE_RATES_HZ.end());
-        let reason =
-            format!("has a sample rate of {sample_rate_hz} Hz; {low} to {high} Hz are supported");
-        return Err(Error::input(path, reason).with_hint(CONVERT_HINT));
-    }
-    if !(1..=MAX_CHANNELS).contains(&known.n_channels) {
-        let reason = format!(
-            "has {} channels; 1 to {MAX_CHANNELS} are supported",
-            known.n_channels
-        );
-        return Err(Error::input(path, reason).with_hint(CONVERT_HINT));
-    }
-    if codec == Codec::Vorbis && known.n_channels > 2 {
-        // symphonia 0.6.1 mixes the channels up, whatever their number.
-        let reason = format!(
-            "is Vorbis with {} channels; mono and stereo are supported",
-            known.n_channels
-        );
-        return Err(Error::input(path, reason).with_hint(CONVERT_HINT));
-    }
-    let ticks_are_samples = track
-        .time_base
-        .is_some_and(|base| base.numer.get() == 1 && base.denom.get() == sample_rate_hz);
-    Ok(Stream {
-        codec,
-        container,
-        track_id: track.id,
-        sample_rate_hz,
-        n_channels: known.n_channels,
-        stated_samples: track.num_frames,
-        delay: track.delay,
-        padding: track.padding,
-        params,
-        ticks_are_samples,
-        valid_bits: opened.valid_bits,
-    })
 }

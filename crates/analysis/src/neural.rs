@@ -30,9 +30,9 @@ const USUAL_OCTAVE_COST: f32 = 1.0;
 const USUAL_PERIOD: f32 = 52.0;
 
 /// See the module.
-pub(super) struct PulseTracker;
+pub(super) struct NeuralTracker;
 
-impl BeatTracker for PulseTracker {
+impl BeatTracker for NeuralTracker {
     fn push(&mut self, _: &[f32]) -> Result<()> {
         Ok(())
     }

@@ -1,0 +1,63 @@
+//! Sound that is missing inside: the gap stays a gap.
+
+use super::*;
+
+impl Demuxer {
+    /// Samples that a packet's timestamp says are missing before it. symphonia passes over frames and pages whose check sum
+    /// is wrong.
+    pub(super) fn missing_before(&mut self, packet: &Packet) -> Option<u64> {
+        let stream = &self.stream;
+        let slack = match (stream.container, stream.codec) {
+            (Container::Ogg, Codec::Vorbis) => u64::from(longest_vorbis_block(stream)),
+            // Files that were cut from others have rounded positions.
+            (Container::Ogg, _) => u64::from(stream.sample_rate_hz / 100),
+            (Container::Other, Codec::Flac) => 0,
+            _ => return None,
+        };
+        let base = self.time_base.filter(|_| stream.ticks_are_samples)?;
+        let start = packet.pts.get().saturating_sub(base);
+        let position = i64::try_from(self.position).ok()?;
+        let missing = u64::try_from(start.saturating_sub(position)).unwrap_or(0);
+        let is_back = stream.codec == Codec::Flac && start < position;
+        let most = match stream.stated_samples {
+            Some(stated) if stream.codec == Codec::Flac && stated > 0 => {
+                stated.saturating_sub(self.position)
+            }
+            _ => u64::from(stream.sample_rate_hz) * MAX_GAP_SECS,
+        };
+        if missing > most.max(slack) || is_back {
+            // Another file is joined on, or the timestamp can't be meant: time goes on from here.
+            self.time_base = Some(packet.pts.get().saturating_sub(position));
+            return None;
+        }
+        (missing > slack).then_some(missing)
+    }
+
+    pub(super) fn gap_piece(&mut self) -> CodedPacket {
+        let n_samples = self.gap_left.min(GAP_SAMPLES) as u32;
+        let start = self.position;
+        self.gap_left -= u64::from(n_samples);
+        self.position += u64::from(n_samples);
+        CodedPacket {
+            packet: Packet::new(
+                self.stream.track_id,
+                Timestamp::ZERO,
+                Duration::ZERO,
+                Vec::new(),
+            ),
+            start,
+            n_samples,
+            n_dropped: 0,
+            n_decoded: 0,
+            part: self.part,
+        }
+    }
+
+    pub(super) fn note_gap(&mut self, missing: u64) {
+        let from = place(&self.stream, self.position);
+        let to = place(&self.stream, self.position + missing);
+        self.note(format!(
+            "part of the sound is missing: silent from {from} to {to}"
+        ));
+    }
+}

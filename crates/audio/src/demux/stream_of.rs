@@ -1,0 +1,77 @@
+//! What the opened file says of its sound, checked.
+
+use super::*;
+
+/// A file's first packet of a track, read apart from everything else.
+pub(super) fn first_packet(path: &Path, track_id: u32) -> Result<Option<Packet>> {
+    let mut opened = container::open(path)?;
+    while let Ok(Some(packet)) = opened.packets.next_packet() {
+        if packet.track_id == track_id {
+            return Ok(Some(packet));
+        }
+    }
+    Ok(None)
+}
+
+/// What the headers say.
+pub(super) fn stream_of(path: &Path, opened: &Opened) -> Result<Stream> {
+    let (track, container) = (&opened.track, opened.container);
+    let mut params = audio_params(track).cloned().unwrap_or_default();
+    let codec = match params.codec {
+        codec_ids::CODEC_ID_FLAC => Codec::Flac,
+        codec_ids::CODEC_ID_MP1 | codec_ids::CODEC_ID_MP2 => Codec::MpegLayer12,
+        codec_ids::CODEC_ID_MP3 => Codec::Mp3,
+        codec_ids::CODEC_ID_AAC => Codec::Aac,
+        codec_ids::CODEC_ID_OPUS => Codec::Opus,
+        codec_ids::CODEC_ID_VORBIS => Codec::Vorbis,
+        _ => Codec::Other,
+    };
+    if codec == Codec::Opus {
+        params.with_sample_rate(opus::OPUS_RATE_HZ);
+    }
+    if (codec, container) == (Codec::Mp3, Container::Mp4)
+        && let Some(packet) = first_packet(path, track.id)?
+    {
+        // A frame that tells nothing leaves the parameters incomplete, which is refused below.
+        let _ = mpeg::describe(&mut params, &packet.data);
+    }
+    let known = PacketDecoder::describe(path, codec, &params)?;
+    let sample_rate_hz = known.sample_rate_hz;
+    if !SAMPLE_RATES_HZ.contains(&sample_rate_hz) {
+        let (low, high) = (SAMPLE_RATES_HZ.start(), SAMPLE_RATES_HZ.end());
+        let reason =
+            format!("has a sample rate of {sample_rate_hz} Hz; {low} to {high} Hz are supported");
+        return Err(Error::input(path, reason).with_hint(CONVERT_HINT));
+    }
+    if !(1..=MAX_CHANNELS).contains(&known.n_channels) {
+        let reason = format!(
+            "has {} channels; 1 to {MAX_CHANNELS} are supported",
+            known.n_channels
+        );
+        return Err(Error::input(path, reason).with_hint(CONVERT_HINT));
+    }
+    if codec == Codec::Vorbis && known.n_channels > 2 {
+        // symphonia 0.6.1 mixes the channels up, whatever their number.
+        let reason = format!(
+            "is Vorbis with {} channels; mono and stereo are supported",
+            known.n_channels
+        );
+        return Err(Error::input(path, reason).with_hint(CONVERT_HINT));
+    }
+    let ticks_are_samples = track
+        .time_base
+        .is_some_and(|base| base.numer.get() == 1 && base.denom.get() == sample_rate_hz);
+    Ok(Stream {
+        codec,
+        container,
+        track_id: track.id,
+        sample_rate_hz,
+        n_channels: known.n_channels,
+        stated_samples: track.num_frames,
+        delay: track.delay,
+        padding: track.padding,
+        params,
+        ticks_are_samples,
+        valid_bits: opened.valid_bits,
+    })
+}
