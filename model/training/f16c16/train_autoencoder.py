@@ -1,6 +1,7 @@
 """Train the autoencoder on pictures that are drawn meanwhile; goes on where it stopped.
 
     python -m f16c16.train_autoencoder --run run --minutes 600
+    python -m f16c16.train_autoencoder --run run --minutes 600 --start milestones/f16c16.safetensors   # where RUN is lost
 
 RUN/autoencoder.pt holds the state (weights, averages, optimiser), and RUN/vae.pt, written at each held-out check, the
 averaged weights for use. `OMP_NUM_THREADS=1 nice -n 19` keeps it out of the way of others, and it sleeps while
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 
 from evaluate.measures import borders, detail, psnr
 from f16c16.autoencoder import CONFIG, Autoencoder
@@ -73,6 +75,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--crop", type=int, default=192)
     parser.add_argument("--pool", type=int, default=2000, help="pictures kept on disk (0.8 MB each)")
+    parser.add_argument("--start", help="weights to begin from instead of the linear code, where RUN/autoencoder.pt is missing")
     parser.add_argument("--begin", type=int, default=224, help="pictures drawn before the first step")
     parser.add_argument("--checked", type=int, default=56, help="held-out pictures of each check")
     args = options(parser, minutes=600, batch=12, rate=2e-3)
@@ -82,7 +85,9 @@ def main():
     if len(pool) < args.begin:
         pool.paint(args.begin - len(pool))
     fresh = not (run / "autoencoder.pt").exists()
-    if fresh:
+    if fresh and args.start:
+        model.load_state_dict({k: v.float() for k, v in load_file(args.start).items()})
+    elif fresh:
         rows = np.stack([pool.pictures[i] for i in range(min(len(pool), 448))])
         fit(model.linear.cpu(), torch.from_numpy(rows).float() / 127.5 - 1)
         model.to(args.device)
