@@ -12,10 +12,10 @@ use super::values::{parse_kernels, parse_lora, parse_still};
 /// What draws.
 #[derive(Clone, Debug, Args)]
 pub struct ModelOptions {
-    /// Folder, file or owner/name of the hub.
+    /// Folder, file, or owner/name on the hub.
     ///
-    /// `bundled` is in the program. Others are a folder in diffusers layout, a .safetensors checkpoint, or owner/name or owner/name@revision of the hub, such as
-    /// stabilityai/sd-turbo, which is loaded once.
+    /// `bundled` is in the program. Others are a folder in diffusers layout, a .safetensors checkpoint, or owner/name or
+    /// owner/name@revision on the hub, such as stabilityai/sd-turbo, which is downloaded once.
     #[arg(
         short,
         long,
@@ -24,9 +24,9 @@ pub struct ModelOptions {
         default_value = "bundled"
     )]
     pub model: String,
-    /// Denoising steps, 1 to 1000 [default: the model's].
+    /// Denoising steps, 1 to 1000 [default: set by the model].
     ///
-    /// More steps take longer; how many a model needs is its own.
+    /// More steps take longer. How many are needed depends on the model.
     #[arg(
         long,
         alias = "n-steps",
@@ -36,7 +36,7 @@ pub struct ModelOptions {
         allow_negative_numbers = true
     )]
     pub steps: Option<u32>,
-    /// How strictly pictures follow their prompts, 0 to 100; 1 or less = freely [default: the model's].
+    /// How strictly pictures follow their prompts, 0 to 100; 1 or less = freely [default: set by the model].
     ///
     /// The guidance scale, which other programs call CFG. Above 1 each step is computed twice.
     #[arg(
@@ -49,20 +49,20 @@ pub struct ModelOptions {
         hide_short_help = true
     )]
     pub guidance: Option<f64>,
-    /// LoRA and its weight: a file or a repository of the hub.
+    /// LoRA and its weight: a file or a repository on the hub.
     ///
-    /// A file, or owner/name or owner/name/FILE of the hub, such as style.safetensors:0.8; may be given several times.
+    /// A file, or owner/name or owner/name/FILE on the hub, such as style.safetensors:0.8; may be given several times.
     #[arg(long = "lora", value_name = "FILE[:WEIGHT]", value_parser = parse_lora, hide_short_help = true)]
     pub loras: Vec<LoraConfig>,
-    /// Autoencoder that replaces the model's own: a folder, a file, or owner/name of the hub.
+    /// Autoencoder that replaces the model's own: a folder, a file, or owner/name on the hub.
     ///
-    /// TAESD included.
+    /// TAESD works too.
     #[arg(long, value_name = "PATH", hide_short_help = true)]
     pub vae: Option<PathBuf>,
-    /// `ddim`, `pndm`, `euler`, `euler_a`, `dpmpp_2m`, `unipc` or `lcm` [default: the model's].
+    /// `ddim`, `pndm`, `euler`, `euler_a`, `dpmpp_2m`, `unipc` or `lcm` [default: set by the model].
     #[arg(long, alias = "sampler", value_name = "NAME", hide_short_help = true)]
     pub scheduler: Option<String>,
-    /// Last layers of the text encoder to leave out.
+    /// How many of the text encoder's last layers to leave out (0 = none).
     #[arg(
         long,
         value_name = "N",
@@ -73,13 +73,13 @@ pub struct ModelOptions {
     pub clip_skip: u32,
     /// Size at which the model draws [default: the film's shape at about the model's native area].
     ///
-    /// The film is scaled from it.
+    /// The pictures are then scaled to the film's size.
     #[arg(long, value_name = "WxH", hide_short_help = true)]
     pub draw_size: Option<Size>,
     /// Number format of the weights: `auto`, `f32`, `f16` or `bf16`.
     ///
-    /// `auto` is f32 on the CPU and f16 on GPUs. The CPU computes in f32 all the same: half precision saves memory there and
-    /// takes longer.
+    /// `auto` is f32 on the CPU and f16 on GPUs. The CPU always computes in f32, so half precision saves memory but is
+    /// slower.
     #[arg(long, value_name = "TYPE", default_value = "auto", value_parser = ["auto", "f32", "f16", "bf16"], hide_short_help = true)]
     pub dtype: String,
     /// How the CPU computes: `fast`, or `exact` to compare with.
@@ -88,9 +88,10 @@ pub struct ModelOptions {
     /// differ from those of `exact` by rounding; `exact` multiplies everything in f32, which takes longer.
     #[arg(long, value_name = "NAME", default_value = "fast", value_parser = parse_kernels, hide_short_help = true)]
     pub kernels: Kernels,
-    /// Repeat a frame while prompts and noise turn by less than this, in radians.
+    /// Repeat the last frame while its inputs change by less than this angle, in radians.
     ///
-    /// 0 to 1; 0.01 without a value, which goes behind an equals sign: --skip-still=0.02. Saves work in quiet passages.
+    /// 0 to 1, written after an equals sign: --skip-still=0.02. Without a value: 0.01. Without the flag: 0 (off). Saves work in
+    /// quiet passages.
     #[arg(
         long,
         value_name = "RADIANS",
@@ -127,10 +128,10 @@ pub struct EncodingOptions {
     /// The quantiser (QP) of H.264: the higher it is, the smaller the file and the coarser the picture.
     #[arg(long, value_name = "QP", default_value_t = Encoding::default().qp, allow_negative_numbers = true, hide_short_help = true)]
     pub qp: u8,
-    /// Frames in a chunk, the piece in which a film is drawn and kept: 1 to 1000.
+    /// Frames per chunk, 1 to 1000.
     ///
-    /// A film that was stopped goes on behind its last finished chunk. Each chunk begins with a whole picture (a keyframe), where
-    /// players can jump to: small chunks lose less and make larger files.
+    /// A stopped film continues after its last finished chunk. Each chunk starts with a keyframe, to which players can
+    /// seek. Smaller chunks lose less work when stopped and make larger files.
     #[arg(
         long,
         alias = "gop",
@@ -145,14 +146,14 @@ pub struct EncodingOptions {
 /// What rendering depends on, but no pixel does.
 #[derive(Clone, Debug, Args)]
 pub struct MachineOptions {
-    /// What draws: cpu, cuda, cuda:N or metal.
+    /// What draws: auto, cpu, cuda, cuda:N or metal.
     ///
-    /// `auto` takes a GPU where the program is built for it and finds one, else the CPU.
+    /// `auto` takes a GPU if the program is built for it and finds one, otherwise the CPU.
     #[arg(long, default_value = "auto")]
     pub device: String,
     /// Frames drawn at once, 1 to 64.
     ///
-    /// More need more memory.
+    /// Larger batches need more memory.
     #[arg(
         long,
         value_name = "N",
@@ -163,7 +164,7 @@ pub struct MachineOptions {
     pub batch: u32,
     /// Threads that draw, 1 to 256 [default: one for each core].
     ///
-    /// The H.264 encoder has one of its own beside them. The film's bytes stay the same.
+    /// The H.264 encoder uses one more. The number doesn't change the film.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256), hide_short_help = true)]
     pub threads: Option<u32>,
 }

@@ -36,11 +36,11 @@ Examples:
   visualize song.flac -p prompts.txt --preview
       a small film and a sheet of its pictures, for a first look
   visualize song.flac -p prompts.txt --size 1024x576
-      the film, in the shape of a television
+      the film in widescreen
   visualize song.flac -p \"violet smoke | teal ocean waves\" --zoom 0.1
-      prompts without a file, and a camera that sways
+      prompts without a file, and a camera that moves in and out
   visualize *.flac -p prompts.txt
-      a film of each song, one after the other
+      a film for each song, one after the other
   visualize analyze song.flac --click heard.wav
       what is heard in the song, and the song with a click on each beat
 
@@ -56,7 +56,7 @@ Example: visualize song.flac -p prompts.txt --size 1024x576 -o film.mp4
 
 More flags: visualize --help. How prompts are written: visualize help prompts";
 
-/// Makes a music video of a song and a list of prompts, by latent diffusion.
+/// Makes a music video from a song and a list of prompts, by latent diffusion.
 #[derive(Debug, Parser)]
 #[command(
     name = "visualize",
@@ -95,13 +95,13 @@ pub enum Command {
     Analyze(AnalyzeArgs),
     /// Write the timeline of a film as JSON, without rendering it.
     Plan(Box<PlanArgs>),
-    /// Render some or all frames of a timeline into its run folder.
+    /// Render some or all frames of a timeline into the folder beside it.
     Render(RenderArgs),
     /// Make the film from rendered frames.
     Mux(MuxArgs),
     /// Measure a finished film: streams, sync, and how it moves.
     Verify(VerifyArgs),
-    /// Show, load and remove models: bundled, on disk, on the hub.
+    /// Show, download and remove models: bundled, on disk, on the hub.
     #[command(alias = "model")]
     Models(ModelsArgs),
     /// Explain a command, or how prompts are written (help prompts).
@@ -122,10 +122,10 @@ pub struct OutputArgs {
     pub quiet: bool,
     /// Print the result as JSON.
     ///
-    /// Of several songs, each film is a line of its own.
+    /// With several songs, one line per film.
     #[arg(long, global = true, hide_short_help = true)]
     pub json: bool,
-    /// Print help: -h in short, --help all of it.
+    /// Print help: -h for a summary, --help for everything.
     #[arg(short, long, global = true, action = ArgAction::Help)]
     pub help: Option<bool>,
 }
@@ -135,7 +135,7 @@ pub struct OutputArgs {
 pub struct FilmArgs {
     /// The song, or several: each becomes a film.
     ///
-    /// WAV, FLAC, MP3, AAC/M4A, ALAC, Ogg Vorbis, Opus or AIFF.
+    /// WAV, FLAC, MP3, AAC/M4A, ALAC, Ogg Vorbis, Opus or AIFF; other formats if ffmpeg is installed.
     #[arg(value_name = "SONG", required = true)]
     pub songs: Vec<PathBuf>,
     /// What the timeline depends on.
@@ -146,7 +146,7 @@ pub struct FilmArgs {
     pub out: Option<PathBuf>,
     /// A small film and a sheet of pictures, for a first look.
     ///
-    /// Of about 240 frames. It has the timing of the film, and is drawn at the model's own size in one step.
+    /// About 240 frames with the timing of the film, drawn in one step at the model's native size.
     #[arg(long, help_heading = heading::OUTPUT)]
     pub preview: bool,
     /// Replace the film if it exists.
@@ -275,10 +275,10 @@ pub struct ModelsArgs {
 /// What to do with models.
 #[derive(Debug, Subcommand)]
 pub enum ModelsCommand {
-    /// Show the models that are on this machine: the bundled one, and those of the hub's cache.
+    /// Show the models that are on this machine: the bundled one, and those in the hub's cache.
     #[command(alias = "ls")]
     List,
-    /// Load a model from the hub into its cache, as far as it isn't there.
+    /// Download a model from the hub into its cache, unless it is there already.
     #[command(alias = "download")]
     Pull {
         /// The model: owner/name or owner/name@revision, such as stabilityai/sd-turbo.
@@ -288,7 +288,7 @@ pub enum ModelsCommand {
     /// Show what a model, LoRA or autoencoder is; only configurations and headers are read.
     #[command(alias = "show")]
     Info {
-        /// `bundled`, a folder, a .safetensors file, or a model of the hub.
+        /// `bundled`, a folder, a .safetensors file, or a model on the hub.
         #[arg(value_name = "WHAT")]
         what: String,
         /// Size of the drawing to tell the memory for [default: the model's native size].

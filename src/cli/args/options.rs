@@ -70,11 +70,11 @@ impl PlanOptions {
 pub struct DrawOptions {
     /// Prompts: a file, or words [default: built-in list].
     ///
-    /// The file is text with one prompt a line. What is no file is taken as the prompts: "violet smoke | teal ocean waves" are two. `-` reads them from the standard
-    /// input. Times, bars, sections and more: visualize help prompts.
+    /// The file is text with one prompt per line. Anything that isn't a file is read as prompts: "violet smoke | teal ocean
+    /// waves" are two. `-` reads them from the standard input. Times, bars, sections and more: visualize help prompts.
     #[arg(short, long, alias = "prompt", value_name = "FILE|TEXT")]
     pub prompts: Option<PathBuf>,
-    /// What no frame should show; used where the guidance is above 1.
+    /// What no frame should show; needs guidance above 1 (in a prompts file: --neg).
     #[arg(
         long,
         alias = "negative-prompt",
@@ -83,9 +83,9 @@ pub struct DrawOptions {
         hide_short_help = true
     )]
     pub negative: Option<String>,
-    /// A number for another film, or random.
+    /// Another number gives another film; or `random`.
     ///
-    /// It is where the walk through the noise begins: the same number makes the same film. `random` draws a number and says which, so that the film can be made again.
+    /// The same number gives the same film. `random` draws a number and says which, so that the film can be made again.
     #[arg(
         long,
         value_name = "N",
@@ -95,7 +95,7 @@ pub struct DrawOptions {
     pub seed: Seed,
     /// Size of the film in pixels.
     ///
-    /// 1024x576 is the shape of a television, 576x1024 that of a telephone held upright.
+    /// Any even size up to 3840x2160, such as 1024x576 for widescreen or 576x1024 for a phone held upright.
     #[arg(
         long,
         alias = "resolution",
@@ -103,9 +103,9 @@ pub struct DrawOptions {
         default_value = "512x512"
     )]
     pub size: Size,
-    /// Frames a second, or a beat (beat:16).
+    /// Frames per second, or per beat (beat:16).
     ///
-    /// Above 0 up to 240: whole (24), a fraction (30000/1001), or so many on each beat of the song (beat:16).
+    /// Above 0, at most 240: whole (24), a fraction (30000/1001), or frames per beat (beat:16).
     #[arg(
         long,
         alias = "framerate",
@@ -128,20 +128,21 @@ pub struct DrawOptions {
 /// How music becomes motion.
 #[derive(Clone, Debug, Args)]
 pub struct MotionOptions {
-    /// How much faster loud parts move, 0 to 10.
+    /// How much faster loud parts move than quiet ones, 0 to 10.
     ///
-    /// Than quiet ones do: at 0 all parts drift slowly.
+    /// At 0, all parts drift slowly.
     #[arg(long, value_name = "X", default_value_t = Knobs::default().energy, allow_negative_numbers = true)]
     pub energy: f64,
-    /// How hard hits shake the picture, 0 to 4.
-    ///
-    /// 0 = not at all.
+    /// How hard hits shake the picture, 0 to 4; 0 = not at all.
     #[arg(long, value_name = "X", default_value_t = Knobs::default().pulse, allow_negative_numbers = true)]
     pub pulse: f64,
-    /// How lazily motion follows the energy, 0 to 20; 0 = at once.
+    /// How slowly motion follows the energy, 0 to 20; 0 = at once.
     #[arg(long, value_name = "X", default_value_t = Knobs::default().smooth, allow_negative_numbers = true, hide_short_help = true)]
     pub smooth: f64,
     /// Where prompts without a time arrive: `section`, `bar` or `even`.
+    ///
+    /// Prompts without a time are spread evenly, then moved to the nearest section or bar. `bar` moves them to bars only, and
+    /// `even` leaves them where they are.
     #[arg(
         long,
         value_name = "WHERE",
@@ -149,20 +150,23 @@ pub struct MotionOptions {
         hide_short_help = true
     )]
     pub arrive: Arrive,
-    /// Share of the time between two prompts in which the first one stays, 0 to 0.95.
+    /// How long a prompt stays before it turns into the next, as a share of the time between them, 0 to 0.95.
     #[arg(long, value_name = "SHARE", default_value_t = Knobs::default().dwell, allow_negative_numbers = true, hide_short_help = true)]
     pub dwell: f64,
     /// How far the camera zooms, 0 to 1 [default: off].
     ///
-    /// It comes closer and goes back by this share of the picture: 0.1 = up to a tenth.
+    /// 0.1 = comes up to 10 % closer and goes back. In a prompts file, a line such as `map: zoom = downbeats` works
+    /// without this flag.
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     pub zoom: Option<f64>,
-    /// How far it turns, in degrees, 0 to 45 [default: off].
+    /// How far the camera turns to either side, in degrees, 0 to 45 [default: off].
     ///
-    /// The camera turns to the left and to the right.
+    /// A `map: rotate` line in a prompts file works without this flag.
     #[arg(long, value_name = "DEGREES", allow_negative_numbers = true)]
     pub rotate: Option<f64>,
     /// How far the camera moves to either side, as a share of the frame, 0 to 0.2 [default: off].
+    ///
+    /// A `map: pan` line in a prompts file works without this flag.
     #[arg(
         long,
         value_name = "SHARE",
@@ -170,18 +174,17 @@ pub struct MotionOptions {
         hide_short_help = true
     )]
     pub pan: Option<f64>,
-    /// Close the film: its end leads into its start.
+    /// Make a loop: the end leads back into the start.
     #[arg(long = "loop")]
     pub is_loop: bool,
-    /// Close the film after this many beats.
+    /// Make a loop of this many beats.
     ///
-    /// 1 or more, at a whole number of frames; it starts on a downbeat.
+    /// At least 1. The loop starts on the first downbeat, and its length is rounded to whole frames.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub loop_beats: Option<u32>,
-    /// Whether probe frames are drawn first, so that equal energy is equal visible change.
+    /// Draw probe frames first, so that equally loud music changes the picture equally.
     ///
-    /// `on` draws them, at most a tenth of the work; `off` moves evenly in the model's own space, which is uneven on the
-    /// screen.
+    /// `on` usually adds less than a tenth of the work. `off` skips this; motion then looks less even.
     #[arg(
         long,
         value_name = "on|off",
@@ -231,12 +234,12 @@ impl MotionOptions {
 pub struct ListenOptions {
     /// The song's tempo in beats per minute, where you know it.
     ///
-    /// 20 to 400. Beats are found near it: the usual cure where half or double the tempo is heard.
+    /// 20 to 400. Beats are sought near this tempo. This usually cures half or double tempo.
     #[arg(long, alias = "bpm", value_name = "BPM", allow_negative_numbers = true)]
     pub tempo: Option<f64>,
     /// The song's time signature, where you know it: 3/4, 4/4, 6/8, 7/8
     ///
-    /// 2 to 7 beats a bar; 6/8 has two.
+    /// 2 to 7 beats per bar. 6/8 counts as two beats, 7/8 as seven.
     #[arg(long, value_name = "N/D", hide_short_help = true)]
     pub meter: Option<TimeSignature>,
     /// Take beats from a file: Audacity labels, CSV or MIDI.
@@ -246,13 +249,14 @@ pub struct ListenOptions {
     pub beats: Option<PathBuf>,
     /// A part of the song in a file of its own, such as drums=drums.wav.
     ///
-    /// For `map: zoom = stem NAME` in prompts; beats follow the one called drums. May be given several times.
+    /// A prompts file can use it: `map: zoom = stem NAME`. Beats are taken from the stem named drums. May be given
+    /// several times.
     #[arg(long = "stem", value_name = "NAME=FILE", hide_short_help = true)]
     pub stems: Vec<StemFile>,
-    /// Beat tracker: `neural`, a network of ours, or `aubio` where it is built in.
+    /// Beat tracker: `neural`, our own network, or `aubio`, if built in.
     #[arg(long, value_name = "NAME", default_value = "neural", value_parser = parse_tracker, hide_short_help = true)]
     pub tracker: TrackerKind,
-    /// Don't go by the corrections beside the song (SONG.fix.txt, written by `analyze --fix`).
+    /// Ignore the corrections beside the song (SONG.fix.txt, written by `analyze --fix`).
     #[arg(long, hide_short_help = true)]
     pub no_fix: bool,
 }
