@@ -43,6 +43,7 @@ fn a_truncated_file_is_as_long_as_its_sound() {
         "{}",
         run.stderr
     );
+    let bench = Bench::new();
     bench.write("head.wav", &whole[..20]);
     bench.assert_refused(&bench.film("head.wav", &[]), &["head.wav"]);
 }
