@@ -58,7 +58,11 @@ pub fn run(args: &AnalyzeArgs, output: OutputArgs) -> Result<()> {
     let config = settings.analysis_of(&args.song);
     let track = Track::open(&args.song)?;
     let heard = analysis::analyze(&track, &config)?;
-    for note in track.all_notes().into_iter().chain(heard.corrections.notes()) {
+    for note in track
+        .all_notes()
+        .into_iter()
+        .chain(heard.corrections.notes())
+    {
         progress.line(&with_flags(&note));
     }
     if args.fix {
