@@ -11,7 +11,7 @@
 //! | [`calibration`] | how far the picture moves, measured on probe frames |
 //! | `config.rs` | [`MappingConfig`] and its [`Knobs`] |
 //! | `fps.rs` | [`Fps`]: frames per second or per beat |
-//! | `plan.rs` | [`timeline`]: the stage itself; [`Plan`]: the same in two steps, with a calibration between them |
+//! | `plan.rs` | [`timeline()`]: the stage itself; [`Plan`]: the same in two steps, with a calibration between them |
 //! | `frames.rs` | the plan's frames: what each shows |
 //! | `probes.rs` | what the plan has drawn to measure how far the picture moves |
 //! | `excerpt.rs` | the part of the song that the film shows |

@@ -52,7 +52,7 @@ impl<'a> Plan<'a> {
     /// Everything up to the choice of speed.
     ///
     /// # Errors
-    /// As [`timeline`].
+    /// As [`timeline()`].
     pub fn new(analysis: &Analysis, script: &'a Script, config: &'a MappingConfig) -> Result<Self> {
         config.check()?;
         let song = excerpt(analysis, config)?;
