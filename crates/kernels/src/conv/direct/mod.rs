@@ -110,7 +110,7 @@ pub(super) fn forward(
         });
     };
     let compute = |strips: &[f32], piece: &mut Piece| {
-        with_scratch([layout.sums_len()], |[sums]| {
+        with_scratch([layout.sums_len(), 2 * layout.width], |[sums, row]| {
             isa.run(Compute {
                 conv,
                 weights,
@@ -118,6 +118,7 @@ pub(super) fn forward(
                 offsets: &offsets,
                 strips,
                 sums,
+                row,
                 epilogue,
                 piece,
             });
@@ -252,6 +253,8 @@ struct Compute<'a, 'b> {
     offsets: &'a [usize],
     strips: &'a [f32],
     sums: &'a mut [f32],
+    /// Room for one row of a doubled image.
+    row: &'a mut [f32],
     epilogue: &'a Epilogue<'a>,
     piece: &'a mut Piece<'b>,
 }
@@ -307,7 +310,8 @@ impl Kernel for Compute<'_, '_> {
                 let sums = |phase: usize| &sums[(phase * ROWS + row) * pitch..][..n_columns];
                 if layout.shape.upsample {
                     let phases = std::array::from_fn(sums);
-                    store_phases(s, &layout, phases, epilogue, residual, to);
+                    let place = (&mut *self.row, &mut **to);
+                    store_phases(s, &layout, phases, epilogue, residual, place);
                 } else {
                     store(s, &layout, sums(0), epilogue, residual, to);
                 }
@@ -336,7 +340,8 @@ fn store<S: Simd>(
     }
 }
 
-/// Stores a channel's rows of a doubled image: phase `2 y + x` holds its rows `2 i + y`, columns `2 j + x`.
+/// Stores a channel's rows of a doubled image: phase `2 y + x` holds its rows `2 i + y`, columns `2 j + x`. Each row is put
+/// together in `row` first.
 #[inline(always)]
 fn store_phases<S: Simd>(
     s: S,
@@ -344,23 +349,16 @@ fn store_phases<S: Simd>(
     phases: [&[f32]; 4],
     epilogue: ChannelEpilogue<S>,
     residual: Option<&[f32]>,
-    to: &mut [MaybeUninit<f32>],
+    (row, to): (&mut [f32], &mut [MaybeUninit<f32>]),
 ) {
     let width = 2 * layout.width;
     for (i, to) in to.chunks_exact_mut(width).enumerate() {
-        let row = |x: usize| &phases[i % 2 * 2 + x][i / 2 * layout.pitch..][..layout.width];
-        let (even, odd) = (row(0), row(1));
-        let residual = residual.map(|residual| &residual[i * width..][..width]);
-        for (idx, to) in to.chunks_mut(S::LANES).enumerate() {
-            let first = idx * S::LANES / 2;
-            let mut lanes = [0.0; 16];
-            let (pairs, _) = lanes.as_chunks_mut::<2>();
-            let columns = even[first..].iter().zip(&odd[first..]);
-            for (pair, (even, odd)) in pairs.iter_mut().take(S::LANES / 2).zip(columns) {
-                *pair = [*even, *odd];
-            }
-            let residual = residual.map(|residual| &residual[idx * S::LANES..]);
-            epilogue.store(s, s.load(&lanes), residual, to);
+        let phase = |x: usize| &phases[i % 2 * 2 + x][i / 2 * layout.pitch..][..layout.width];
+        for ((pair, even), odd) in row.chunks_exact_mut(2).zip(phase(0)).zip(phase(1)) {
+            pair[0] = *even;
+            pair[1] = *odd;
         }
+        let residual = residual.map(|residual| &residual[i * width..][..width]);
+        epilogue.store_row(s, &row[..width], residual, to);
     }
 }
