@@ -2,12 +2,15 @@
 //!
 //!     cargo run --release --example timeline -- samples/song.flac samples/prompts.txt
 
-use visualize::analysis::{AnalysisConfig, analyze};
-use visualize::mapping::{Knobs, Looping, Mapping, MappingConfig, timeline};
+use std::sync::atomic::AtomicBool;
+
+use visualize::Result;
+use visualize::analysis::analyze;
+use visualize::diffusion::ModelStore;
+use visualize::mapping::timeline;
+use visualize::pipeline::Watch;
 use visualize::prompts::Script;
-use visualize::timeline::{DiffusionConfig, Encoding, NoiseKind, RenderConfig, Size};
-use visualize::units::FrameRate;
-use visualize::{Result, Track};
+use visualize::request::{Request, Settings};
 
 fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);
@@ -18,33 +21,18 @@ fn main() -> Result<()> {
         .next()
         .unwrap_or_else(|| "samples/prompts.txt".to_owned());
 
-    let analysis = analyze(&Track::open(&song)?, &AnalysisConfig::default())?;
-    let size = Size {
-        width: 512,
-        height: 512,
-    };
-    let config = MappingConfig {
-        frame_rate: FrameRate::default(),
-        start_secs: 0.0,
-        duration_secs: None,
-        seed: 0,
-        guidance_scale: 1.0,
-        negative: String::new(),
-        mapping: Mapping::Music,
-        noise: NoiseKind::Spline,
-        looping: Looping::Off,
-        knobs: Knobs::default(),
-        render: RenderConfig {
-            model: "bundled".to_owned(),
-            weights_sha256: String::new(),
-            size,
-            draw_size: size,
-            n_steps: 1,
-            diffusion: DiffusionConfig::default(),
+    let request = Request::new(
+        song.as_ref(),
+        Script::read(&prompts)?,
+        &Settings::default(),
+        &ModelStore::from_env(),
+        &mut Watch {
+            observe: &mut |_| (),
+            stop: &AtomicBool::new(false),
         },
-        encoding: Encoding::default(),
-    };
-    let timeline = timeline(&analysis, &Script::read(&prompts)?, &config)?;
+    )?;
+    let analysis = analyze(&request.track, &request.analysis)?;
+    let timeline = timeline(&analysis, &request.script, &request.mapping)?;
     for frame in timeline.frames.iter().step_by(24) {
         println!(
             "{:6.2} s  noise {:7.3} at {:.3}/s  prompt {} → {} {:3.0} %  pulse {:.3}",

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use analysis::{AnalysisConfig, fix_path};
+use analysis::AnalysisConfig;
 use audio::Track;
-use common::units::FrameRate;
+use common::units::{FrameRate, samples_to_secs};
 use common::{Error, Result};
 use diffusion::{MAX_STEPS, ModelDefaults, ModelSource, ModelStore, Vocabulary};
 use mapping::prompts::Script;
-use mapping::{Fps, Knobs, Looping, Mapping, MappingConfig};
+use mapping::{Fps, Knobs, Looping, Mapping, MappingConfig, samples_of};
 use serde::{Deserialize, Serialize};
 use timeline::{DiffusionConfig, Encoding, NoiseKind, RenderConfig, Size};
 use video::EncodeConfig;
@@ -180,10 +180,10 @@ impl Request {
     /// The same timing in about 240 frames, drawn at the model's own size in one step.
     fn make_preview(&mut self) -> Result<()> {
         let mapping = &mut self.mapping;
-        let whole_secs = (self.track.duration_secs - mapping.start_secs).max(0.1);
-        let secs = mapping
-            .duration_secs
-            .map_or(whole_secs, |secs| secs.min(whole_secs));
+        let (start_secs, duration_secs) = (mapping.start_secs, mapping.duration_secs);
+        let rate_hz = self.track.sample_rate_hz;
+        let part = samples_of(start_secs, duration_secs, self.track.n_samples, rate_hz);
+        let secs = samples_to_secs(part.end - part.start, rate_hz).max(0.1);
         let per_1000_secs = (1000.0 * (N_PREVIEW_FRAMES / secs).min(MAX_PREVIEW_RATE)).round();
         self.fps = Fps::Rate(FrameRate::new((per_1000_secs as u32).max(1), 1000)?);
         mapping.render.n_steps = 1;
@@ -194,11 +194,10 @@ impl Request {
 
 impl Settings {
     /// How a song is analysed: with the corrections beside it, unless they are left out.
-    pub fn analysis_of(&self, song: &Path) -> AnalysisConfig {
-        let fix_path = fix_path(song);
-        AnalysisConfig {
-            fix_path: Some(fix_path).filter(|path| !self.no_fix && path.exists()),
-            ..self.analysis.clone()
+    fn analysis_of(&self, song: &Path) -> AnalysisConfig {
+        match self.no_fix {
+            true => self.analysis.clone(),
+            false => self.analysis.clone().with_corrections_beside(song),
         }
     }
 

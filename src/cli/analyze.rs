@@ -1,7 +1,6 @@
 //! `visualize analyze`: what is heard in a song.
 
 use visualize::partial_file::write_whole;
-use visualize::request::Settings;
 use visualize::{Error, Result, Track, analysis};
 
 use super::args::{AnalyzeArgs, OutputArgs};
@@ -50,12 +49,10 @@ pub fn run(args: &AnalyzeArgs, output: OutputArgs) -> Result<()> {
         .map(|path| outputs.other(path, Kind::Labels))
         .transpose()?;
 
-    let settings = Settings {
-        analysis: args.listen.to_config(),
-        no_fix: args.listen.no_fix,
-        ..Settings::default()
-    };
-    let config = settings.analysis_of(&args.song);
+    let mut config = args.listen.to_config();
+    if !args.listen.no_fix {
+        config = config.with_corrections_beside(&args.song);
+    }
     let track = Track::open(&args.song)?;
     let heard = analysis::analyze(&track, &config)?;
     for note in track

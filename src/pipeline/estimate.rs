@@ -1,7 +1,7 @@
 //! Before anything else: what the film will take on this machine.
 
 use common::Result;
-use common::units::{FrameRate, format_secs, secs_to_samples};
+use common::units::{FrameRate, format_secs};
 use diffusion::BUNDLED_NAME;
 use mapping::Fps;
 use timeline::{FrameInputs, PromptText, RunFolder};
@@ -54,13 +54,11 @@ pub(super) fn estimate(
 
 /// As far as that is known before the song is heard: a loop of beats isn't.
 fn n_frames(request: &Request) -> u64 {
-    let (mapping, track) = (&request.mapping, &request.track);
-    let samples = |secs| secs_to_samples(secs, track.sample_rate_hz);
-    let left = track.n_samples.saturating_sub(samples(mapping.start_secs));
-    let n_samples = mapping
-        .duration_secs
-        .map_or(left, |secs| samples(secs).min(left));
-    rate(request).n_frames(n_samples, track.sample_rate_hz)
+    let (config, track) = (&request.mapping, &request.track);
+    let (start_secs, duration_secs) = (config.start_secs, config.duration_secs);
+    let rate_hz = track.sample_rate_hz;
+    let part = mapping::samples_of(start_secs, duration_secs, track.n_samples, rate_hz);
+    rate(request).n_frames(part.end - part.start, rate_hz)
 }
 
 /// A rate by beats isn't known before the song is heard.

@@ -1,4 +1,4 @@
-use analysis::Analysis;
+use analysis::{Analysis, SILENCE_DB};
 use common::statistics::{correlation, median, quantile, rank_correlation};
 use serde::{Deserialize, Serialize};
 use video::Probe;
@@ -17,9 +17,6 @@ pub const STEADY: f64 = 1.5;
 /// Shortest steady passage in seconds.
 const STEADY_SECS: f64 = 1.0;
 
-/// Loudness below which a moment is silent, in dB relative to full scale.
-const SILENCE_DB: f32 = -70.0;
-
 /// Fewest sections whose order says something.
 const LEAST_SECTIONS: usize = 3;
 
@@ -34,8 +31,8 @@ pub struct Evidence {
     pub target: Option<Vec<f64>>,
     /// Whether the film's end leads into its start.
     pub is_loop: bool,
-    /// What was heard in the film's sound; absent where there is none.
-    pub heard: Option<Analysis>,
+    /// The analysis of the film's sound; absent where there is none.
+    pub analysis: Option<Analysis>,
     /// When the sound starts after the picture, in seconds.
     pub offset_secs: f64,
     /// Samples of the song that the film's sound lacks; absent where there is no timeline or no sound.
@@ -119,7 +116,7 @@ pub fn measure(evidence: &Evidence, probe: &Probe) -> Measures {
         n_steady_passages: passages.len() as u64,
         frozen_share: frozen_share(steps, |_| true),
         frozen_share_heard: evidence
-            .heard
+            .analysis
             .as_ref()
             .and_then(|_| frozen_share(steps, |step| evidence.is_heard(step))),
         section_rank_correlation: enough
@@ -136,7 +133,7 @@ pub fn measure(evidence: &Evidence, probe: &Probe) -> Measures {
 impl Evidence {
     /// Times of the strong onsets in seconds of the picture.
     pub(super) fn strong_onsets(&self) -> Vec<f64> {
-        let onsets = self.heard.iter().flat_map(|heard| &heard.onsets);
+        let onsets = self.analysis.iter().flat_map(|analysis| &analysis.onsets);
         onsets
             .filter(|onset| onset.strength >= STRONG)
             .map(|onset| onset.time_secs + self.offset_secs)
@@ -163,11 +160,11 @@ impl Evidence {
 
     /// Energy and speed of each section.
     pub(super) fn section_speeds(&self) -> Vec<SectionSpeed> {
-        let heard = self.heard.as_ref();
+        let analysis = self.analysis.as_ref();
         section_speeds(
             &self.change.times_secs,
             &self.change.steps,
-            heard.map_or(&[], |heard| &heard.sections),
+            analysis.map_or(&[], |analysis| &analysis.sections),
             self.frame_secs,
             self.offset_secs,
         )
@@ -175,11 +172,12 @@ impl Evidence {
 
     /// Whether there is sound while a step is seen.
     fn is_heard(&self, step: usize) -> bool {
-        let (Some(heard), Some(time)) = (&self.heard, self.change.times_secs.get(step)) else {
+        let (Some(analysis), Some(time)) = (&self.analysis, self.change.times_secs.get(step))
+        else {
             return false;
         };
-        let hop = (time - self.offset_secs) / heard.hops.hop_secs.max(1e-4);
-        let loudness = heard.hops.loudness_db.get(hop.max(0.0) as usize);
+        let hop = (time - self.offset_secs) / analysis.hops.hop_secs.max(1e-4);
+        let loudness = analysis.hops.loudness_db.get(hop.max(0.0) as usize);
         loudness.is_some_and(|db| *db > SILENCE_DB)
     }
 }

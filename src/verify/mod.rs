@@ -1,5 +1,5 @@
 //! Proof that a film moves with its music, measured in the finished file: its frames are decoded, its soundtrack is
-//! listened to, and both are held against each other and against the timeline that travels with the film.
+//! analyzed, and both are held against each other and against the timeline that travels with the film.
 //!
 //! A *step* is how far the picture goes from one frame to the next ([`Percept::distance`](picture::perception::Percept)),
 //! seen when the later frame is shown.
@@ -93,8 +93,12 @@ pub fn verify(
         "target speed, seam and lost samples",
         &mut missing,
     );
-    let (track, heard) = match note(listen(film), "everything about the sound", &mut missing) {
-        Some((track, heard)) => (Some(track), Some(heard)),
+    let (track, analysis) = match note(
+        analyze_sound(film),
+        "everything about the sound",
+        &mut missing,
+    ) {
+        Some((track, analysis)) => (Some(track), Some(analysis)),
         None => (None, None),
     };
     let reader = note(
@@ -113,7 +117,7 @@ pub fn verify(
         is_loop: timeline
             .as_ref()
             .is_some_and(|timeline| timeline.noise.period().is_some()),
-        heard,
+        analysis,
         offset_secs: probe.av_offset_start_secs.unwrap_or_default(),
         n_lost_samples: timeline
             .zip(track)
@@ -129,7 +133,7 @@ pub fn verify(
     })
 }
 
-fn listen(film: &Path) -> Result<(Track, analysis::Analysis)> {
+fn analyze_sound(film: &Path) -> Result<(Track, analysis::Analysis)> {
     let track = Track::open(film)?;
     let analysis = analyze(&track, &AnalysisConfig::default())?;
     Ok((track, analysis))

@@ -181,7 +181,11 @@ fn heading(figure: &mut Figure, panel: &Panel, name: &str, detail: &str) {
 fn onsets(figure: &mut Figure, panel: &Panel, evidence: &Evidence) {
     panel.background(figure);
     panel.name(figure, "onsets", "bright: strong");
-    for onset in evidence.heard.iter().flat_map(|heard| &heard.onsets) {
+    for onset in evidence
+        .analysis
+        .iter()
+        .flat_map(|analysis| &analysis.onsets)
+    {
         let is_strong = onset.strength >= super::STRONG;
         let (color, width) = if is_strong {
             (HIT, 1.3)

@@ -3,12 +3,12 @@
 use audio::Track;
 use common::Result;
 
+use super::evidence::{evidence, hops_of};
 use super::features::FeatureExtractor;
 use super::given::{self, Given};
-use super::hear::{hear, hops_of};
 use super::neural::NeuralTracker;
 use super::sound::SoundMeter;
-use super::tracker::{BeatTracker, Heard, TrackerKind};
+use super::tracker::{BeatTracker, Evidence, TrackerKind};
 use super::{
     Analysis, AnalysisConfig, SCHEMA_VERSION, names, onset, rhythm, sections, stems, stream, tempo,
 };
@@ -16,8 +16,8 @@ use super::{
 /// Hops between the spectra that are kept to compare bars: 40 ms.
 const HOPS_PER_SPECTRUM: usize = 4;
 
-/// Listens to a track: one pass over its samples (and over those of its stems), then some arithmetic on a few kilobytes for
-/// each second. What `config` gives is not heard but taken.
+/// Analyzes a track: one pass over its samples (and over those of its stems), then some arithmetic on a few kilobytes for
+/// each second. What `config` gives is taken as it is.
 ///
 /// # Errors
 /// As for [`Track::blocks`]; those of the files that `config` names.
@@ -27,7 +27,7 @@ pub fn analyze(track: &Track, config: &AnalysisConfig) -> Result<Analysis> {
     let mut tracker = tracker_of(config.tracker, track.sample_rate_hz)?;
     let mut extractor = FeatureExtractor::new(track.duration_secs);
     let mut sound = SoundMeter::new(track.sample_rate_hz, track.n_channels as usize);
-    stream::listen(
+    stream::decode(
         track,
         |batch| {
             extractor.push(&batch.resampled);
@@ -36,21 +36,21 @@ pub fn analyze(track: &Track, config: &AnalysisConfig) -> Result<Analysis> {
         |batch| sound.push(&batch.interleaved, &batch.resampled),
     )?;
     let (mut features, sound) = (extractor.finish(), sound.finish());
-    let (strength, mut activations) = hear(&features);
+    let (strength, mut activations) = evidence(&features);
     features.spectrogram.thin_out(HOPS_PER_SPECTRUM);
     let onsets = onset::find(&features, &strength, &activations);
     let mut hops = hops_of(&features, &strength, track.sample_rate_hz);
     (hops.harmonic, hops.percussive, hops.brightness_hz) =
         (sound.harmonic, sound.percussive, sound.brightness_hz);
-    let mut heard_stems = Vec::new();
+    let mut analyzed_stems = Vec::new();
     for (name, stem) in &stem_tracks {
-        let heard = stems::hear(name, stem, features.n_hops)?;
-        if heard.is_drums() {
-            activations.led_by(&heard.activations);
+        let analyzed = stems::analyze(name, stem, features.n_hops)?;
+        if analyzed.is_drums() {
+            activations.merge_drum_activations(&analyzed.activations);
         }
-        heard_stems.push(heard.stem);
+        analyzed_stems.push(analyzed.stem);
     }
-    let heard = Heard {
+    let evidence = Evidence {
         features: &features,
         strength: &strength,
         activations: &activations,
@@ -62,8 +62,8 @@ pub fn analyze(track: &Track, config: &AnalysisConfig) -> Result<Analysis> {
         },
     };
     let rhythm = match &given.beats {
-        Some(beats) => given::rhythm(beats, &heard),
-        None => rhythm::choose(&tracker.finish(&heard)?, &heard, &onsets),
+        Some(beats) => given::rhythm(beats, &evidence),
+        None => rhythm::choose(&tracker.finish(&evidence)?, &evidence, &onsets),
     };
     let sections = match given.sections {
         Some(given) => {
@@ -94,7 +94,7 @@ pub fn analyze(track: &Track, config: &AnalysisConfig) -> Result<Analysis> {
         tuning_cents: sound.tuning_cents,
         hops,
         slow_hops: sound.slow_hops,
-        stems: heard_stems,
+        stems: analyzed_stems,
         corrections: given.corrections,
     })
 }

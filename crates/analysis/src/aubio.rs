@@ -3,7 +3,7 @@
 use aubio_rs::{OnsetMode, Tempo};
 use common::{Error, Result};
 
-use super::tracker::{BeatTracker, Heard};
+use super::tracker::{BeatTracker, Evidence};
 
 /// Window and hop of aubio's own examples, in samples.
 const WINDOW: usize = 1024;
@@ -52,7 +52,7 @@ impl BeatTracker for AubioTracker {
         Ok(())
     }
 
-    fn finish(mut self: Box<Self>, _: &Heard<'_>) -> Result<Vec<f64>> {
+    fn finish(mut self: Box<Self>, _: &Evidence<'_>) -> Result<Vec<f64>> {
         if !self.pending.is_empty() {
             let mut last = std::mem::take(&mut self.pending);
             last.resize(HOP, 0.0);

@@ -1,14 +1,14 @@
 //! Bars: which beats are downbeats, once the beats are known.
 //!
-//! What the network hears at a beat is joined by what changes there, measured from beat to beat: harmony, bass, and the sound
+//! What the network finds at a beat is joined by what changes there, measured from beat to beat: harmony, bass, and the sound
 //! as a whole, since sections begin with bars. The most likely positions are found by the Viterbi algorithm, in which a bar that
 //! ends early or late costs as much as many doubtful downbeats: rubato and breaks don't shift the bars behind them.
 
 use super::features::Features;
 use super::network::Activations;
-use super::percentile::percentile;
 use super::tempo::{self, METERS, standardised};
-use super::tracker::Heard;
+use super::tracker::Evidence;
+use common::statistics::percentile;
 
 /// Log-probability of a meter, relative to 4, for each bar.
 const METER_COST: [f32; 6] = [0.25, 0.1, 0.0, 0.5, 0.5, 0.6];
@@ -22,7 +22,7 @@ const SLIP_COST: f32 = 12.0;
 const WEIGHT: f32 = 0.5;
 /// Log-odds of a downbeat: bias, then the weight of each of [`describe`]'s numbers; see `training/README.md`.
 const ODDS: [f32; N_SIGNS + 1] = [-1.85, 1.2, 0.77, -0.4, 0.91];
-/// Numbers that describe a beat.
+/// Values that describe a beat.
 const N_SIGNS: usize = 4;
 /// Beats on each side of one between which the sound is compared.
 const NOVELTY_BEATS: usize = 4;
@@ -36,22 +36,22 @@ const UNIT_DB: f32 = 6.0;
 const MAX_NOVELTY: f32 = 1.5;
 
 /// The most likely position in the bar of each of `hops`, from 1.
-pub(super) fn positions(hops: &[usize], heard: &Heard<'_>) -> Vec<u32> {
-    let odds = describe(hops, heard).into_iter().map(|signs| {
+pub(super) fn positions(hops: &[usize], evidence: &Evidence<'_>) -> Vec<u32> {
+    let odds = describe(hops, evidence).into_iter().map(|signs| {
         let weighted = signs.iter().zip(&ODDS[1..]).map(|(s, w)| s * w);
         ODDS[0] + weighted.sum::<f32>()
     });
-    most_likely(&odds.collect::<Vec<_>>(), heard.config.meter)
+    most_likely(&odds.collect::<Vec<_>>(), evidence.config.meter)
 }
 
-/// For each beat: log-odds that the network hears a downbeat, change of harmony, change of the bass, and how much more novel the
+/// For each beat: log-odds of a downbeat by the network, change of harmony, change of the bass, and how much more novel the
 /// sound is than at the beats around.
-pub(super) fn describe(hops: &[usize], heard: &Heard<'_>) -> Vec<[f32; N_SIGNS]> {
-    let changes = tempo::evidence(heard.features, heard.strength, hops);
+pub(super) fn describe(hops: &[usize], evidence: &Evidence<'_>) -> Vec<[f32; N_SIGNS]> {
+    let changes = tempo::evidence(evidence.features, evidence.strength, hops);
     let harmony = standardised(changes.iter().map(|e| e.harmony).collect());
     let bass = standardised(changes.iter().map(|e| e.bass).collect());
-    let novelty = novelty(heard.features, hops);
-    let downbeat = &heard.activations.downbeat;
+    let novelty = novelty(evidence.features, hops);
+    let downbeat = &evidence.activations.downbeat;
     let of_beat = |i: usize| {
         let p = Activations::at_hop(downbeat, hops[i]).clamp(0.01, 0.99);
         [log_odds(p), harmony[i], bass[i], novelty[i]]
@@ -215,14 +215,14 @@ mod tests {
 
     #[test]
     fn a_few_doubtful_beats_dont_shift_the_bars_and_a_short_bar_does() {
-        let mut heard = odds(4, 0, 64);
+        let mut odds_of_beats = odds(4, 0, 64);
         for i in (20..28).step_by(4) {
-            (heard[i], heard[i + 1]) = (-2.0, 1.5);
+            (odds_of_beats[i], odds_of_beats[i + 1]) = (-2.0, 1.5);
         }
-        let positions = most_likely(&heard, None);
+        let positions = most_likely(&odds_of_beats, None);
         assert!((0..64).all(|i| positions[i] as usize == i % 4 + 1));
-        let heard = [odds(4, 0, 62), odds(4, 0, 64)].concat();
-        let positions = most_likely(&heard, None);
+        let odds_of_beats = [odds(4, 0, 62), odds(4, 0, 64)].concat();
+        let positions = most_likely(&odds_of_beats, None);
         assert!((4..60).all(|i| positions[i] as usize == i % 4 + 1));
         assert!((66..120).all(|i| positions[i] as usize == (i - 62) % 4 + 1));
     }

@@ -1,7 +1,7 @@
-//! The most likely sequence of pulses, each one period after the last.
+//! The most likely sequence of beats, each one period after the last.
 //!
 //! The bar-pointer model (Whiteley, Cemgil and Godsill, ISMIR 2006; Krebs, Böck and Widmer, ISMIR 2015) without its bars, as a
-//! semi-Markov chain from pulse to pulse: the state at a pulse is the distance to the next one. The path with the most gain is
+//! semi-Markov chain from beat to beat: the state at a beat is the distance to the next one. The path with the most gain is
 //! found by the Viterbi algorithm. Loops over periods are written for vectors. Once a minute, what all paths that are still open
 //! share is settled, and its choices are forgotten: an hour of music needs about as much memory as a minute, and the path is the
 //! same as if all choices had been kept.
@@ -47,10 +47,10 @@ impl Chain {
         &self.periods
     }
 
-    /// The pulses of the best path through hops, ascending.
+    /// The beats of the best path through hops, ascending.
     ///
-    /// A pulse at a hop is worth what `worth` has there times the weight of the period before it, less its cost; `periods` has
-    /// `[weight, cost]` of each. The first pulse lies within its period of the start, the last within the next period of the
+    /// A beat at a hop is worth what `worth` has there times the weight of the period before it, less its cost; `periods` has
+    /// `[weight, cost]` of each. The first beat lies within its period of the start, the last within the next period of the
     /// end.
     pub fn most_likely(&self, worth: &[f32], periods: &[[f32; 2]]) -> Vec<usize> {
         let search = Search::new(self, worth.len());
@@ -90,12 +90,12 @@ impl pulp::WithSimd for Viterbi<'_> {
 
 struct Search<'a> {
     chain: &'a Chain,
-    /// Gains of paths with a pulse at the current hop, by the period before it; with room for changes beyond the shortest and
+    /// Gains of paths with a beat at the current hop, by the period before it; with room for changes beyond the shortest and
     /// the longest.
     here: Vec<f32>,
     /// The places chosen at the current hop, in as many bits as gains have.
     chosen: Vec<u32>,
-    /// `[hop % n_ring][period]`: gains of paths that go on from a pulse at a hop with a period.
+    /// `[hop % n_ring][period]`: gains of paths that go on from a beat at a hop with a period.
     reached: Vec<f32>,
     /// One more than the longest period.
     n_ring: usize,
@@ -171,7 +171,7 @@ impl<'a> Search<'a> {
             .extend(self.chosen.iter().map(|chosen| *chosen as u8));
     }
 
-    /// The pulse before the one at `hop` from which a path goes on with period `k`, and the period between them.
+    /// The beat before the one at `hop` from which a path goes on with period `k`, and the period between them.
     fn before(&self, hop: usize, k: usize) -> Option<(usize, usize)> {
         let row = hop.checked_sub(self.settled_until)?;
         let k = match self.steps[row * self.chain.periods.len() + k] {
@@ -181,7 +181,7 @@ impl<'a> Search<'a> {
         Some((hop.checked_sub(self.chain.periods[k])?, k))
     }
 
-    /// The pulses from the last settled one up to `hop`, from which the path goes on with period `k`.
+    /// The beats from the last settled one up to `hop`, from which the path goes on with period `k`.
     fn path(&self, hop: usize, k: usize) -> Vec<usize> {
         let next = |(hop, k): &(usize, usize)| self.before(*hop, *k);
         let open = std::iter::successors(Some((hop, k)), next)
@@ -192,7 +192,7 @@ impl<'a> Search<'a> {
         hops
     }
 
-    /// Settles the pulses that all paths share which can go on after `n_hops` hops, and forgets the choices up to the last of
+    /// Settles the beats that all paths share which can go on after `n_hops` hops, and forgets the choices up to the last of
     /// them.
     fn settle(&mut self, n_hops: usize) {
         let mut open: BTreeSet<(usize, usize)> = BTreeSet::new();
@@ -204,7 +204,7 @@ impl<'a> Search<'a> {
                     .map(|(k, _)| (hop, k)),
             );
         }
-        // The latest pulse steps back until one is left; all of the open paths go through it.
+        // The latest beat steps back until one is left; all of the open paths go through it.
         while open.len() > 1 {
             let Some((hop, k)) = open.pop_last() else {
                 return;
@@ -230,14 +230,14 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The pulses of the best path over `n_hops` hops.
+    /// The beats of the best path over `n_hops` hops.
     fn finish(mut self, n_hops: usize) -> Vec<usize> {
         let n_periods = self.chain.periods.len();
         let mut last = (f32::MIN, None);
         for hop in n_hops.saturating_sub(self.n_ring)..n_hops {
             let gains = self.reached[hop % self.n_ring * n_periods..].iter();
             for (k, (gain, period)) in gains.zip(&self.chain.periods).enumerate() {
-                // The next pulse would lie behind the end.
+                // The next beat would lie behind the end.
                 if hop + period >= n_hops && *gain > last.0 {
                     last = (*gain, Some((hop, k)));
                 }
@@ -291,7 +291,7 @@ mod tests {
         best
     }
 
-    /// What lies before the first pulse and behind the last is the nearest period that reaches the border.
+    /// What lies before the first beat and behind the last is the nearest period that reaches the border.
     fn gain_of(chain: &Chain, worth: &[f32], path: &[usize]) -> f32 {
         let period = |pair: &[usize]| chain.periods.iter().position(|p| *p == pair[1] - pair[0]);
         let inner: Option<Vec<usize>> = path.windows(2).map(period).collect();
@@ -320,17 +320,17 @@ mod tests {
     }
 
     #[test]
-    fn no_pulse_of_an_hour_is_lost_or_doubled_at_any_tempo() {
+    fn no_beat_of_an_hour_is_lost_or_doubled_at_any_tempo() {
         for period in [10.0, 13.7, 25.0, 33.333, 39.1] {
             let mut worth = vec![-2.0f32; 360_000];
-            let pulses: Vec<usize> = (0..)
+            let beats: Vec<usize> = (0..)
                 .map(|i| (7.0 + f64::from(i) * period) as usize)
                 .take_while(|hop| *hop < worth.len())
                 .collect();
-            pulses.iter().for_each(|hop| worth[*hop] = 3.0);
+            beats.iter().for_each(|hop| worth[*hop] = 3.0);
             let fine = Chain::new((10.0, 40.0), 1.02, vec![0.0, 0.4, 1.2], 5.0);
             let path = fine.most_likely(&worth, &plain(&fine));
-            assert!(path == pulses, "{period}: {} pulses", path.len());
+            assert!(path == beats, "{period}: {} beats", path.len());
         }
     }
 
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_has_no_pulses() {
+    fn nothing_has_no_beats() {
         assert!(chain().most_likely(&[], &plain(&chain())).is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! The song with clicks on its beats, for listening whether they are right.
+//! The song with clicks on its beats, to hear whether they are right.
 
 use std::io::BufWriter;
 use std::path::Path;

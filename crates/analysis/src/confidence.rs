@@ -1,10 +1,10 @@
 //! How sure the beats and the tempo are.
 
-use super::inputs::HOPS_PER_FRAME;
-use super::percentile::percentile;
-use super::tracker::Heard;
+use super::inputs::HOPS_PER_STEP;
+use super::tracker::Evidence;
+use common::statistics::percentile;
 
-/// Probabilities, estimated from how plainly the network hears the beats; see `training/README.md`.
+/// Probabilities, estimated from how plain the beats are to the network; see `training/README.md`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Confidence {
     /// That a beat lies within 70 ms of a true one: the expected F-measure.
@@ -13,16 +13,16 @@ pub(super) struct Confidence {
     pub tempo: f64,
 }
 
-/// Numbers that [`describe`] gives.
+/// Values that [`describe`] gives.
 pub(super) const N_TRAITS: usize = 5;
 
-/// What the network heard at the beats, and halfway between; the share of beats where the tempo breaks; how many beats there are;
+/// Activations at the beats, and halfway between; the share of beats where the tempo breaks; how many beats there are;
 /// how many octaves their tempo lies from the likely one.
-pub(super) fn describe(beats: &[(usize, u32)], heard: &Heard<'_>) -> [f64; N_TRAITS] {
-    let values = &heard.activations.beat;
+pub(super) fn describe(beats: &[(usize, u32)], evidence: &Evidence<'_>) -> [f64; N_TRAITS] {
+    let values = &evidence.activations.beat;
     let at = |hop: usize| {
-        let frame = hop / HOPS_PER_FRAME;
-        let around = frame.saturating_sub(1)..(frame + 2).min(values.len());
+        let step = hop / HOPS_PER_STEP;
+        let around = step.saturating_sub(1)..(step + 2).min(values.len());
         let around = values.get(around).unwrap_or_default();
         f64::from(around.iter().copied().fold(0.0, f32::max))
     };
@@ -33,7 +33,7 @@ pub(super) fn describe(beats: &[(usize, u32)], heard: &Heard<'_>) -> [f64; N_TRA
     let periods: Vec<f32> = beats.windows(2).map(|w| (w[1].0 - w[0].0) as f32).collect();
     let is_break = |w: &&[f32]| (w[1] / w[0] - 1.0).abs() > 0.15;
     let n_breaks = periods.windows(2).filter(is_break).count() as f64;
-    let octaves = match heard.period {
+    let octaves = match evidence.period {
         Some(likely) if !periods.is_empty() => (percentile(&periods, 0.5) / likely).log2().abs(),
         _ => 1.0,
     };
@@ -46,8 +46,8 @@ const BEAT_WEIGHTS: [f64; N_TRAITS + 1] = [-2.71, 5.94, -1.50, -0.02, 0.57, -2.3
 const TEMPO_WEIGHTS: [f64; N_TRAITS + 1] = [-2.14, 5.42, -2.31, -0.07, 0.45, -3.42];
 
 /// Of beats given as hop and position.
-pub(super) fn of(beats: &[(usize, u32)], heard: &Heard<'_>) -> Confidence {
-    let traits = describe(beats, heard);
+pub(super) fn of(beats: &[(usize, u32)], evidence: &Evidence<'_>) -> Confidence {
+    let traits = describe(beats, evidence);
     let probability = |weights: &[f64; N_TRAITS + 1]| {
         let sum: f64 = weights[1..].iter().zip(traits).map(|(w, t)| w * t).sum();
         1.0 / (1.0 + (-(weights[0] + sum)).exp())
@@ -63,8 +63,8 @@ mod tests {
     use audio::Track;
 
     use super::super::analyze::tracker_of;
+    use super::super::evidence::evidence;
     use super::super::features::Features;
-    use super::super::hear::hear;
     use super::super::hops::HOP_SECS;
     use super::super::{AnalysisConfig, bars, onset, rhythm, tempo};
     use super::*;
@@ -82,9 +82,9 @@ mod tests {
             }
             let track = Track::open(&path).unwrap();
             let features = Features::of(&track).unwrap();
-            let (strength, activations) = hear(&features);
+            let (strength, activations) = evidence(&features);
             let onsets = onset::find(&features, &strength, &activations);
-            let heard = Heard {
+            let evidence = Evidence {
                 features: &features,
                 strength: &strength,
                 activations: &activations,
@@ -92,13 +92,13 @@ mod tests {
                 config: &config,
             };
             let tracker = tracker_of(config.tracker, track.sample_rate_hz).unwrap();
-            let kept = rhythm::kept(&tracker.finish(&heard).unwrap(), &heard, &onsets);
+            let kept = rhythm::kept(&tracker.finish(&evidence).unwrap(), &evidence, &onsets);
             let beats: Vec<f64> = kept.iter().map(|b| b.0 as f64 * HOP_SECS).collect();
             let hops: Vec<usize> = kept.iter().map(|b| b.0).collect();
             let row = serde_json::json!({
-                "traits": describe(&kept, &heard),
+                "traits": describe(&kept, &evidence),
                 "beats": beats,
-                "signs": bars::describe(&hops, &heard),
+                "signs": bars::describe(&hops, &evidence),
             });
             std::fs::write(path.with_extension("traits"), row.to_string()).unwrap();
         }

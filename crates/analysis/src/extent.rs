@@ -6,20 +6,20 @@ use super::Onset;
 use super::features::Features;
 use super::hops::HOP_SECS;
 use super::onset::OnsetStrength;
-use super::percentile::percentile;
+use common::statistics::percentile;
 
 /// How far below the loudest twentieth of the song a sound still counts, in dB.
 const SOUND_DB: f32 = 35.0;
 /// Onset strength that shows that the music goes on, where pads swell and no onset is sure.
 const STRENGTH: f32 = 0.35;
-/// Hops at the end of a song that hear it being cut off, which looks like a rise in all bands.
+/// Hops at the end of a song that see it cut off, which looks like a rise in all bands.
 const CUT_HOPS: usize = 10;
 
 /// The music, in seconds.
 pub(super) struct Extent(Range<f64>);
 
 impl Extent {
-    /// From the first sound to the last onset or strong rise: what swells at the start has the pulse in it already; what rings at
+    /// From the first sound to the last onset or strong rise: what swells at the start has the beat in it already; what rings at
     /// the end has outlived it. Empty without onsets.
     pub fn of(onsets: &[Onset], features: &Features, strength: &OnsetStrength) -> Self {
         let (Some(first), Some(last)) = (onsets.first(), onsets.last()) else {

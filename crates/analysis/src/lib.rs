@@ -1,4 +1,4 @@
-//! Stage 2: a [`Track`] becomes an [`Analysis`]: what was heard, in seconds of the gapless track. No video
+//! Stage 2: a [`Track`] becomes an [`Analysis`]: what is in the music, in seconds of the gapless track. No video
 //! words here.
 
 mod analyze;
@@ -8,10 +8,10 @@ mod bars;
 mod chain;
 mod click;
 mod confidence;
+mod evidence;
 mod extent;
 mod features;
 mod given;
-mod hear;
 mod hops;
 mod inputs;
 mod labels;
@@ -19,7 +19,6 @@ mod names;
 mod network;
 mod neural;
 mod onset;
-mod percentile;
 mod plot;
 mod resample;
 mod rhythm;
@@ -29,7 +28,7 @@ mod stems;
 mod stream;
 mod summary;
 mod tempo;
-#[cfg(any(test, feature = "test-songs"))]
+#[doc(hidden)]
 pub mod test_songs;
 mod tracker;
 
@@ -43,7 +42,7 @@ pub use stems::StemFile;
 pub use summary::summary;
 pub use tracker::TrackerKind;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use audio::Track;
 use serde::{Deserialize, Serialize};
@@ -69,7 +68,15 @@ pub struct AnalysisConfig {
     pub stems: Vec<StemFile>,
 }
 
-/// What was heard in a song.
+impl AnalysisConfig {
+    /// With the file of corrections beside a song, where there is one.
+    pub fn with_corrections_beside(mut self, song: &Path) -> Self {
+        self.fix_path = Some(fix_path(song)).filter(|path| path.exists());
+        self
+    }
+}
+
+/// What was found in a song.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Analysis {
     /// Version of this type's serialised form.
@@ -109,7 +116,7 @@ pub struct Analysis {
     /// The song's stems that were given. Since version 2.
     #[serde(default)]
     pub stems: Vec<Stem>,
-    /// What was taken from the user's files instead of being heard. Since version 2.
+    /// What was taken from the user's files instead of being found. Since version 2.
     #[serde(default)]
     pub corrections: Corrections,
 }
@@ -143,13 +150,16 @@ impl Corrections {
     }
 }
 
+/// Loudness at and below which a hop is silent, in dB relative to full scale.
+pub const SILENCE_DB: f32 = -70.0;
+
 /// Least [`Analysis::beat_confidence`] of beats that mapping goes by without being told to.
-pub const CLEAR_BEAT_CONFIDENCE: f64 = 0.5;
+pub const MIN_RELIABLE_CONFIDENCE: f64 = 0.5;
 
 impl Analysis {
     /// Whether the beats are sure enough to be gone by. Where they aren't, energy is all there is.
-    pub fn has_clear_beats(&self) -> bool {
-        !self.beats.is_empty() && self.beat_confidence >= CLEAR_BEAT_CONFIDENCE
+    pub fn has_reliable_beats(&self) -> bool {
+        !self.beats.is_empty() && self.beat_confidence >= MIN_RELIABLE_CONFIDENCE
     }
 
     /// The most frequent number of beats from one downbeat to the next; 1 without bars.

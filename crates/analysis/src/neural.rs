@@ -1,4 +1,4 @@
-//! Our own beat tracker: the network hears beats, and the most likely sequence of them is found by a [`Chain`] whose periods stay
+//! Our own beat tracker: the network finds beats, and the most likely sequence of them is found by a [`Chain`] whose periods stay
 //! near the tempo that people would tap ([`super::tempo`]).
 
 use common::Result;
@@ -6,7 +6,7 @@ use common::Result;
 use super::chain::Chain;
 use super::hops::HOP_SECS;
 use super::network::Activations;
-use super::tracker::{BeatTracker, Heard};
+use super::tracker::{BeatTracker, Evidence};
 
 /// Shortest and longest period in hops: 300 and 40 bpm.
 const PERIODS: (f64, f64) = (20.0, 150.0);
@@ -37,19 +37,19 @@ impl BeatTracker for NeuralTracker {
         Ok(())
     }
 
-    fn finish(self: Box<Self>, heard: &Heard<'_>) -> Result<Vec<f64>> {
-        let beat = &heard.activations.beat;
+    fn finish(self: Box<Self>, evidence: &Evidence<'_>) -> Result<Vec<f64>> {
+        let beat = &evidence.activations.beat;
         let hops = track(
             beat,
-            heard.features.n_hops,
-            heard.config.tempo_bpm,
-            heard.period,
+            evidence.features.n_hops,
+            evidence.config.tempo_bpm,
+            evidence.period,
         );
         Ok(hops.iter().map(|hop| *hop as f64 * HOP_SECS).collect())
     }
 }
 
-/// The most likely beats among `n_hops` hops, from their probability in each frame; near a given tempo, or a likely period in
+/// The most likely beats among `n_hops` hops, from their probability in each step; near a given tempo, or a likely period in
 /// hops.
 fn track(beat: &[f32], n_hops: usize, tempo_bpm: Option<f64>, likely: Option<f32>) -> Vec<usize> {
     let (periods, step) = match tempo_bpm.map(|bpm| 60.0 / bpm / HOP_SECS) {
@@ -89,13 +89,13 @@ mod tests {
     use super::*;
 
     /// Probabilities of beats at these times.
-    fn heard(n_frames: usize, beats: &[f64]) -> Vec<f32> {
-        let mut heard = vec![0.02; n_frames];
+    fn activation(n_steps: usize, beats: &[f64]) -> Vec<f32> {
+        let mut activation = vec![0.02; n_steps];
         for secs in beats {
-            let frame = (secs / 0.02).round() as usize;
-            (heard[frame - 1], heard[frame], heard[frame + 1]) = (0.4, 0.9, 0.4);
+            let step = (secs / 0.02).round() as usize;
+            (activation[step - 1], activation[step], activation[step + 1]) = (0.4, 0.9, 0.4);
         }
-        heard
+        activation
     }
 
     fn steady(start: f64, bpm: f64, n_beats: usize) -> Vec<f64> {
@@ -105,8 +105,8 @@ mod tests {
     }
 
     fn tracked(beats: &[f64], tempo_bpm: Option<f64>) -> Vec<usize> {
-        let n_frames = (beats[beats.len() - 1] / 0.02) as usize + 30;
-        track(&heard(n_frames, beats), 2 * n_frames, tempo_bpm, None)
+        let n_steps = (beats[beats.len() - 1] / 0.02) as usize + 30;
+        track(&activation(n_steps, beats), 2 * n_steps, tempo_bpm, None)
     }
 
     fn has_all(found: &[usize], beats: &[f64]) -> bool {

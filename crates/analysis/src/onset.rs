@@ -9,8 +9,8 @@ use super::features::Features;
 use super::hops::HOP_SECS;
 use super::inputs::Inputs;
 use super::network::Activations;
-use super::percentile::percentile;
 use super::{Band, Onset};
+use common::statistics::percentile;
 
 /// Least onset strength, in natural-log units summed over bands, that counts as 1: sounds without attacks stay weak.
 const MIN_TOP: f32 = 12.0;
@@ -68,15 +68,15 @@ impl OnsetStrength {
 pub(super) fn find(
     features: &Features,
     strength: &OnsetStrength,
-    heard: &Activations,
+    activations: &Activations,
 ) -> Vec<Onset> {
     let mut onsets: Vec<Onset> = Vec::new();
     let mut last_probability = 0.0;
-    for (hop_idx, probability) in heard.onset.iter().copied().enumerate() {
+    for (hop_idx, probability) in activations.onset.iter().copied().enumerate() {
         let around = |reach: usize| {
-            hop_idx.saturating_sub(reach)..(hop_idx + reach + 1).min(heard.onset.len())
+            hop_idx.saturating_sub(reach)..(hop_idx + reach + 1).min(activations.onset.len())
         };
-        let is_peak = heard.onset[around(PEAK_HOPS)]
+        let is_peak = activations.onset[around(PEAK_HOPS)]
             .iter()
             .all(|p| *p <= probability);
         if probability < MIN_PROBABILITY || !is_peak {
@@ -166,8 +166,8 @@ pub(super) fn rounded(value: f64, steps: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::evidence::evidence;
     use super::super::features::FeatureExtractor;
-    use super::super::hear::hear;
     use super::*;
 
     const RATE_HZ: f32 = 24_000.0;
@@ -207,7 +207,7 @@ mod tests {
         let mut extractor = FeatureExtractor::new(13.0);
         extractor.push(&samples);
         let features = extractor.finish();
-        let (strength, activations) = hear(&features);
+        let (strength, activations) = evidence(&features);
         let onsets = find(&features, &strength, &activations);
         assert!(onsets.len().abs_diff(truth.len()) <= 2, "{}", onsets.len());
         let mut errors = Vec::new();

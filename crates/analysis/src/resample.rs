@@ -1,4 +1,4 @@
-//! Songs of every sample rate are brought to one rate, so that all of the analysis hears the same thing.
+//! Songs of every sample rate are brought to one rate, so that all of the analysis gets the same thing.
 
 use common::{Error, Result};
 use rubato::audioadapter_buffers::direct::InterleavedSlice;

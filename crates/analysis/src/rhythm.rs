@@ -5,7 +5,7 @@ use super::confidence;
 use super::extent::Extent;
 use super::hops::HOP_SECS;
 use super::onset::rounded;
-use super::tracker::Heard;
+use super::tracker::Evidence;
 use super::{Beat, Onset};
 
 /// Fewest beats that make a rhythm.
@@ -25,18 +25,18 @@ pub(super) struct Rhythm {
 }
 
 /// Beats as hops and positions in bars, within the music.
-pub(super) fn kept(secs: &[f64], heard: &Heard<'_>, onsets: &[Onset]) -> Vec<(usize, u32)> {
+pub(super) fn kept(secs: &[f64], evidence: &Evidence<'_>, onsets: &[Onset]) -> Vec<(usize, u32)> {
     let hops = secs.iter().map(|secs| (secs / HOP_SECS).round() as usize);
-    let music = Extent::of(onsets, heard.features, heard.strength);
+    let music = Extent::of(onsets, evidence.features, evidence.strength);
     let hops = music.trimmed(hops.collect());
-    let positions = bars::positions(&hops, heard);
+    let positions = bars::positions(&hops, evidence);
     hops.into_iter().zip(positions).collect()
 }
 
 /// Beats with bars, refined to onsets. Empty where there is no rhythm.
-pub(super) fn choose(tracked: &[f64], heard: &Heard<'_>, onsets: &[Onset]) -> Rhythm {
-    let kept = kept(tracked, heard, onsets);
-    let confidence = confidence::of(&kept, heard);
+pub(super) fn choose(tracked: &[f64], evidence: &Evidence<'_>, onsets: &[Onset]) -> Rhythm {
+    let kept = kept(tracked, evidence, onsets);
+    let confidence = confidence::of(&kept, evidence);
     if kept.len() < MIN_BEATS || confidence.beat < MIN_CONFIDENCE {
         return Rhythm::default();
     }
@@ -45,7 +45,7 @@ pub(super) fn choose(tracked: &[f64], heard: &Heard<'_>, onsets: &[Onset]) -> Rh
         .map(|(hop, position)| Beat {
             time_secs: rounded(snapped(*hop as f64 * HOP_SECS, onsets), 1e6),
             position_in_bar: *position,
-            strength: rounded(strongest(&heard.strength.full, *hop), 1e4),
+            strength: rounded(strongest(&evidence.strength.full, *hop), 1e4),
         })
         .collect();
     Rhythm {

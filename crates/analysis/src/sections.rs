@@ -5,8 +5,8 @@
 
 use super::features::{Features, HOPS_PER_CHROMA};
 use super::hops::HOP_SECS;
-use super::percentile::percentile;
 use super::{Beat, Section};
+use common::statistics::percentile;
 
 /// Levels further below the song's loudest bands than this are silence, in dB.
 const RANGE_DB: f32 = 55.0;

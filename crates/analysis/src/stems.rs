@@ -1,4 +1,4 @@
-//! Stems: parts of the song in files of their own, heard like the song, each by itself.
+//! Stems: parts of the song in files of their own, analyzed like the song, each by itself.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -8,8 +8,8 @@ use common::units::format_secs;
 use common::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+use super::evidence::{evidence, hops_of};
 use super::features::Features;
-use super::hear::{self, hops_of};
 use super::hops::HOP_SECS;
 use super::network::Activations;
 use super::onset;
@@ -50,19 +50,19 @@ impl FromStr for StemFile {
 }
 
 /// A stem and what trackers want of it.
-pub(super) struct HeardStem {
+pub(super) struct StemEvidence {
     pub stem: Stem,
     pub activations: Activations,
 }
 
-impl HeardStem {
+impl StemEvidence {
     /// Whether beats are tracked with it.
     pub fn is_drums(&self) -> bool {
         self.stem.name.eq_ignore_ascii_case(DRUMS)
     }
 }
 
-/// Opens the stems of a song and checks that they fit it, before anything is heard.
+/// Opens the stems of a song and checks that they fit it, before anything is analyzed.
 ///
 /// # Errors
 /// As for [`Track::open`]; [`Error::Input`] for a stem of another length or sample rate, [`Error::Config`] for a name that is
@@ -118,17 +118,17 @@ fn check(song: &Track, stem: &Track) -> Result<()> {
     Ok(())
 }
 
-/// Listens to a stem. Its hops are those of a song of `n_hops`.
+/// Analyzes a stem. Its hops are those of a song of `n_hops`.
 ///
 /// # Errors
 /// As for [`Track::blocks`].
-pub(super) fn hear(name: &str, track: &Track, n_hops: usize) -> Result<HeardStem> {
+pub(super) fn analyze(name: &str, track: &Track, n_hops: usize) -> Result<StemEvidence> {
     let features = Features::of(track)?;
-    let (strength, activations) = hear::hear(&features);
+    let (strength, activations) = evidence(&features);
     let mut onsets = onset::find(&features, &strength, &activations);
     onsets.retain(|onset| onset.time_secs < n_hops as f64 * HOP_SECS);
     let hops = hops_of(&features, &strength, track.sample_rate_hz);
-    Ok(HeardStem {
+    Ok(StemEvidence {
         stem: Stem {
             name: name.to_owned(),
             path: track.path.clone(),

@@ -10,7 +10,7 @@ use super::resample::Resampler;
 
 /// Length of a batch in seconds, about.
 const BATCH_SECS: f64 = 1.0;
-/// Decoded batches that may wait for each listener.
+/// Decoded batches that may wait for each receiver.
 const N_WAITING: usize = 4;
 
 /// Consecutive samples of a track.
@@ -24,15 +24,15 @@ pub(super) struct Batch {
     pub resampled: Vec<f32>,
 }
 
-/// Hands the whole track, in order, to `hear` on this thread and to `hear_beside` on another; they need not keep step. The last
+/// Hands the whole track, in order, to `take` on this thread and to `take_beside` on another; they need not keep step. The last
 /// batch holds what was left in the resampler, and nothing else.
 ///
 /// # Errors
-/// As for [`Track::blocks`], and those of `hear`, which end the stream.
-pub(super) fn listen(
+/// As for [`Track::blocks`], and those of `take`, which end the stream.
+pub(super) fn decode(
     track: &Track,
-    mut hear: impl FnMut(&Batch) -> Result<()>,
-    mut hear_beside: impl FnMut(&Batch) + Send,
+    mut take: impl FnMut(&Batch) -> Result<()>,
+    mut take_beside: impl FnMut(&Batch) + Send,
 ) -> Result<()> {
     let panicked = |_| {
         let reason = "the analysis panicked; please report this with the file";
@@ -41,25 +41,25 @@ pub(super) fn listen(
     std::thread::scope(|scope| {
         let (send, receive) = sync_channel::<Arc<Batch>>(N_WAITING);
         let (send_beside, receive_beside) = sync_channel::<Arc<Batch>>(N_WAITING);
-        let beside = scope.spawn(move || receive_beside.iter().for_each(|b| hear_beside(&b)));
-        let decoder = scope.spawn(move || decode(track, &[send, send_beside]));
+        let beside = scope.spawn(move || receive_beside.iter().for_each(|b| take_beside(&b)));
+        let decoder = scope.spawn(move || send_batches(track, &[send, send_beside]));
         for batch in receive {
-            hear(&batch)?;
+            take(&batch)?;
         }
         decoder.join().map_err(panicked)??;
         beside.join().map_err(panicked)
     })
 }
 
-/// Sends batches until the track ends or somebody listens no more.
-fn decode(track: &Track, listeners: &[SyncSender<Arc<Batch>>]) -> Result<()> {
+/// Sends batches until the track ends or a receiver is gone.
+fn send_batches(track: &Track, receivers: &[SyncSender<Arc<Batch>>]) -> Result<()> {
     let n_channels = track.n_channels.max(1) as usize;
     let n_wanted = (BATCH_SECS * f64::from(track.sample_rate_hz)) as usize * n_channels;
     let mut resampler = Resampler::new(track.sample_rate_hz)?;
     let send = |batch: Batch| {
         let batch = Arc::new(batch);
-        // Nobody listens where the analysis failed; its error is the one to report.
-        listeners
+        // Nobody receives where the analysis failed; its error is the one to report.
+        receivers
             .iter()
             .all(|to| to.send(Arc::clone(&batch)).is_ok())
     };

@@ -10,7 +10,7 @@ const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█
 /// Width of the names in front of the rows.
 const N_NAME: usize = 10;
 
-/// What was heard, in words and rows of block characters at most `width` characters wide (at least 30), without colour
+/// An analysis in words and rows of block characters at most `width` characters wide (at least 30), without colour
 /// codes, each line ended.
 pub fn summary(analysis: &Analysis, width: usize) -> String {
     let n_columns = width.max(30) - N_NAME;

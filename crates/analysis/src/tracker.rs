@@ -14,7 +14,7 @@ use super::onset::OnsetStrength;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TrackerKind {
-    /// Ours: a network hears beats, and a chain of periods joins them. Follows changing tempo.
+    /// Ours: a network finds beats, and a chain of periods joins them. Follows changing tempo.
     #[default]
     Neural,
     /// aubio's beat tracker (Davies and Plumbley 2007). Needs the feature `aubio`, which makes the binary GPL-3.0.
@@ -46,8 +46,8 @@ impl FromStr for TrackerKind {
     }
 }
 
-/// What has been heard when the samples are over.
-pub(super) struct Heard<'a> {
+/// What is known when the samples are over.
+pub(super) struct Evidence<'a> {
     pub features: &'a Features,
     pub strength: &'a OnsetStrength,
     pub activations: &'a Activations,
@@ -56,7 +56,7 @@ pub(super) struct Heard<'a> {
     pub config: &'a AnalysisConfig,
 }
 
-/// Finds beats. A tracker may listen to the samples, or look at what was heard once they are over.
+/// Finds beats. A tracker may take the samples as they come, or look at the evidence once they are over.
 pub(super) trait BeatTracker {
     /// Takes the next mono samples at the song's sample rate.
     ///
@@ -68,5 +68,5 @@ pub(super) trait BeatTracker {
     ///
     /// # Errors
     /// When the tracker fails.
-    fn finish(self: Box<Self>, heard: &Heard<'_>) -> Result<Vec<f64>>;
+    fn finish(self: Box<Self>, evidence: &Evidence<'_>) -> Result<Vec<f64>>;
 }

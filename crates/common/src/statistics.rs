@@ -11,6 +11,17 @@ pub fn quantile(values: &[f64], share: f64) -> Option<f64> {
     Some(low + (place - place.floor()) * (high - low))
 }
 
+/// The value at the share (0..=1) of the sorted values, rounded down to one of them; 0 for none. Faster than [`quantile`] on long
+/// series.
+pub fn percentile(values: &[f32], share: f64) -> f32 {
+    let mut sorted = values.to_vec();
+    if sorted.is_empty() {
+        return 0.0;
+    }
+    let rank = ((sorted.len() - 1) as f64 * share.clamp(0.0, 1.0)) as usize;
+    *sorted.select_nth_unstable_by(rank, f32::total_cmp).1
+}
+
 /// The middle value.
 pub fn median(values: &[f64]) -> Option<f64> {
     quantile(values, 0.5)
@@ -72,6 +83,11 @@ mod tests {
         assert_eq!(quantile(&[4.0, 1.0, 3.0, 2.0], 0.5), Some(2.5));
         assert_eq!(quantile(&[4.0, 1.0, 3.0, 2.0], 1.0), Some(4.0));
         assert_eq!((median(&[]), mean(&[])), (None, None));
+        assert_eq!(percentile(&[4.0, 1.0, 3.0, 2.0], 0.5), 2.0);
+        assert_eq!(
+            (percentile(&[4.0, 1.0], 1.0), percentile(&[], 0.5)),
+            (4.0, 0.0)
+        );
         // Anscombe's first quartet.
         let x = [10.0, 8.0, 13.0, 9.0, 11.0, 14.0, 6.0, 4.0, 12.0, 7.0, 5.0];
         let y = [

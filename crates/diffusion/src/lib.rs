@@ -60,7 +60,7 @@ pub use part::Part;
 pub use pipeline::StableDiffusion;
 pub use renderer::Renderer;
 pub use required::required_tensors;
-pub use schedulers::MAX_STEPS;
+pub use schedulers::{MAX_STEPS, SCHEDULERS};
 pub use sizes::ModelSizes;
 pub use source::ModelSource;
 pub use store::{ModelStore, hub_id};

@@ -2,8 +2,9 @@
 
 use candle_core::{DType, Device, Tensor};
 use common::{Error, Result};
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::F32x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
 use timeline::Size;
 
@@ -60,22 +61,17 @@ fn frame(picture: &[f32], drawn: Size, size: Size, resizer: &mut Resizer) -> Res
         });
         return RgbImage::from_raw(size.width, size.height, bytes).ok_or_else(failed);
     }
-    let mut bytes = vec![0; 4 * picture.len()];
-    let values = pixels(picture).flatten();
-    for (bytes, value) in bytes.as_chunks_mut().0.iter_mut().zip(values) {
-        *bytes = value.to_ne_bytes();
-    }
-    let source =
-        ImageRef::new(drawn.width, drawn.height, &bytes, PixelType::F32x3).map_err(|_| failed())?;
-    let mut target = Image::new(size.width, size.height, PixelType::F32x3);
+    let values: Vec<F32x3> = pixels(picture).map(F32x3::new).collect();
+    let source = TypedImageRef::new(drawn.width, drawn.height, &values).map_err(|_| failed())?;
+    let mut target = TypedImage::<F32x3>::new(size.width, size.height);
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
         .fit_into_destination(None); // centred
     resizer
-        .resize(&source, &mut target, &options)
+        .resize_typed(&source, &mut target, &options)
         .map_err(|_| failed())?;
-    let (floats, _) = target.buffer().as_chunks::<4>();
-    let bytes = floats.iter().map(|b| to_byte(f32::from_ne_bytes(*b)));
+    let values = target.pixels().iter().flat_map(|pixel| pixel.0);
+    let bytes = values.map(to_byte);
     RgbImage::from_raw(size.width, size.height, bytes.collect()).ok_or_else(failed)
 }
 

@@ -92,7 +92,7 @@ fn unsure_beats(analysis: &Analysis) -> Option<String> {
         );
     }
     let percent = 100.0 * analysis.beat_confidence;
-    (!analysis.has_clear_beats()).then(|| {
+    (!analysis.has_reliable_beats()).then(|| {
         format!(
             "the beat is unsure ({percent:.0} %), so prompts go by sections and even times, not by bars: where one has to be \
              exact, give it a time such as [1:23.5], or the beats with `beats` or `tempo`"

@@ -4,16 +4,13 @@
 //! Energy is a mix of loudness (in dB between percentiles of the song) and onset strength. Features are followed with a
 //! fast attack and a slow release in seconds, hence independent of hop length and frame rate.
 
-use analysis::{Analysis, Hops, SlowHops};
+use analysis::{Analysis, Hops, SILENCE_DB, SlowHops};
 use common::statistics::quantile;
 
 use crate::prompts::{Feature, Route};
 
 /// Share of loudness in the energy; the rest is onset strength.
 const LOUDNESS_SHARE: f64 = 0.65;
-
-/// Loudness below which a hop counts as silence, in dB relative to full scale.
-pub(super) const SILENCE_DB: f64 = -70.0;
 
 /// Percentiles of loudness that become 0 and 1. Percentiles rather than extremes: one loud hit can't flatten a song.
 const QUIET_PERCENTILE: f64 = 0.05;
@@ -171,14 +168,14 @@ fn loudness(loudness_db: &[f32]) -> Vec<f64> {
     let audible: Vec<f64> = loudness_db
         .iter()
         .map(|db| finite(*db, -120.0))
-        .filter(|db| *db > SILENCE_DB)
+        .filter(|db| *db > f64::from(SILENCE_DB))
         .collect();
     let loud = percentile(&audible, LOUD_PERCENTILE);
     let quiet =
         percentile(&audible, QUIET_PERCENTILE).clamp(loud - MAX_RANGE_DB, loud - MIN_RANGE_DB);
     let normalised = |db: &f32| {
         let db = finite(*db, -120.0);
-        if db > SILENCE_DB {
+        if db > f64::from(SILENCE_DB) {
             AUDIBLE + (1.0 - AUDIBLE) * ((db - quiet) / (loud - quiet)).clamp(0.0, 1.0)
         } else {
             0.0

@@ -4,10 +4,9 @@
 //! the sum of the rises of the bands around it, each in proportion to the song's large rises of that band. How strong it is
 //! as an onset counts beside them: a strong one is to be seen whatever band it is in.
 
-use analysis::{Analysis, Beat, Hops, Onset};
+use analysis::{Analysis, Beat, Hops, Onset, SILENCE_DB};
 use common::statistics::quantile;
 
-use super::energy::SILENCE_DB;
 use crate::prompts::Feature;
 
 /// Something that may hit.
@@ -198,7 +197,7 @@ impl Accent {
             .iter()
             .filter(|beat| beat.position_in_bar == 1);
         let confidence = analysis.beat_confidence.clamp(0.0, 1.0);
-        let is_sure = analysis.has_clear_beats();
+        let is_sure = analysis.has_reliable_beats();
         Self {
             downbeats: downbeats.map(|beat| beat.time_secs).collect(),
             factor: 1.0 + (DOWNBEAT_ACCENT - 1.0) * if is_sure { confidence } else { 0.0 },
@@ -225,7 +224,7 @@ fn is_audible(hops: &Hops, secs: f64) -> bool {
     let first = (secs.max(0.0) / hops.hop_secs) as usize;
     let n = (0.1 / hops.hop_secs).ceil() as usize + 1;
     let after = hops.loudness_db.iter().skip(first).take(n);
-    after.into_iter().any(|db| f64::from(*db) > SILENCE_DB)
+    after.into_iter().any(|db| *db > SILENCE_DB)
 }
 
 #[cfg(test)]

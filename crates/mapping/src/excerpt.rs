@@ -1,3 +1,7 @@
+//! Which part of the song a film shows.
+
+use std::ops::Range;
+
 use analysis::{Analysis, Beat, Stem};
 use common::units::{FrameRate, format_secs, secs_to_samples};
 use common::{Error, Result};
@@ -22,28 +26,40 @@ pub(super) fn excerpt(analysis: &Analysis, config: &MappingConfig) -> Result<Son
         }
         Looping::Off | Looping::Whole => (config.start_secs, config.duration_secs),
     };
-    let start_sample = secs_to_samples(start_secs, rate_hz);
-    if start_sample >= track.n_samples {
+    let part = samples_of(start_secs, duration_secs, track.n_samples, rate_hz);
+    if part.is_empty() {
         return Err(Error::Config {
             name: "start",
             value: format_secs(start_secs, 1),
             allowed: format!("the song ends at {}", format_secs(track.duration_secs, 1)),
         });
     }
-    let left = track.n_samples - start_sample;
-    let wanted = duration_secs.map_or(left, |secs| secs_to_samples(secs, rate_hz));
-    let mut n_samples = wanted.clamp(1, left);
+    let mut n_samples = part.end - part.start;
     if config.looping != Looping::Off {
+        let left = track.n_samples - part.start;
         n_samples = whole_frames(config.frame_rate, n_samples, left, rate_hz)?;
     }
     Ok(Song {
         path: track.path.clone(),
         source_sha256: track.source_sha256.clone(),
         sample_rate_hz: rate_hz,
-        start_sample,
+        start_sample: part.start,
         n_samples,
         stems: analysis.stems.iter().map(song_stem).collect(),
     })
+}
+
+/// The part of a song of `n_samples` from a start on, of a length or to its end: a sample at least, none where the start isn't
+/// in the song.
+pub fn samples_of(
+    start_secs: f64,
+    duration_secs: Option<f64>,
+    n_samples: u64,
+    sample_rate_hz: u32,
+) -> Range<u64> {
+    let start = secs_to_samples(start_secs, sample_rate_hz).min(n_samples);
+    let wanted = duration_secs.map_or(n_samples, |secs| secs_to_samples(secs, sample_rate_hz));
+    start..start.saturating_add(wanted.max(1)).min(n_samples)
 }
 
 fn song_stem(stem: &Stem) -> SongStem {

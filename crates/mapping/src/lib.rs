@@ -61,6 +61,7 @@ mod walk;
 pub use advice::advice;
 pub use config::{Knobs, Looping, Mapping, MappingConfig};
 pub use course::Segment;
+pub use excerpt::samples_of;
 pub use fps::{BeatLock, Fps, beat_lock};
 pub use plan::{Plan, timeline};
 pub use plot::plot;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use visualize::diffusion::ModelStore;
+use visualize::diffusion::{ModelStore, SCHEDULERS};
 use visualize::pipeline::Machine;
 use visualize::timeline::{DiffusionConfig, Encoding, Kernels, LoraConfig, Size};
 
@@ -59,8 +59,14 @@ pub struct ModelOptions {
     /// TAESD works too.
     #[arg(long, value_name = "PATH", hide_short_help = true)]
     pub vae: Option<PathBuf>,
-    /// `ddim`, `pndm`, `euler`, `euler_a`, `dpmpp_2m`, `unipc` or `lcm` [default: set by the model].
-    #[arg(long, alias = "sampler", value_name = "NAME", hide_short_help = true)]
+    // How a picture is drawn in steps.
+    #[arg(
+        long,
+        alias = "sampler",
+        value_name = "NAME",
+        hide_short_help = true,
+        help = format!("Scheduler: {} [default: set by the model]", SCHEDULERS.join(", "))
+    )]
     pub scheduler: Option<String>,
     /// How many of the text encoder's last layers to leave out (0 = none).
     #[arg(

@@ -21,9 +21,9 @@ use spectrogram::Filterbank;
 use sums::sum;
 
 use super::hops::{HOP_SECS, Hops};
-use super::percentile::percentile;
 use super::resample::ANALYSIS_RATE_HZ;
 use super::stream::{self, Batch};
+use common::statistics::percentile;
 
 /// STFT length in samples at [`ANALYSIS_RATE_HZ`]: 42.7 ms.
 pub const N_FFT: usize = 1024;
@@ -36,11 +36,11 @@ pub const HOPS_PER_CHROMA: usize = 5;
 /// Longest song for which room is taken beforehand; longer ones make it as they go.
 const MAX_RESERVED_SECS: f64 = 24.0 * 3600.0;
 /// Hops further below the song's loudest than this are silence, and have no say in what is loud.
-const SILENCE_DB: f32 = 60.0;
+const AUDIBLE_RANGE_DB: f32 = 60.0;
 /// Where the mid and the high band start.
 const SPLITS_HZ: [f32; 2] = [200.0, 2500.0];
 
-/// What was heard, before any decision.
+/// What is measured, before any decision.
 #[derive(Default)]
 pub(super) struct Features {
     pub n_hops: usize,
@@ -66,11 +66,11 @@ impl Features {
     /// As for [`Track::blocks`].
     pub fn of(track: &Track) -> Result<Self> {
         let mut extractor = FeatureExtractor::new(track.duration_secs);
-        let hear = |batch: &Batch| {
+        let take = |batch: &Batch| {
             extractor.push(&batch.resampled);
             Ok(())
         };
-        stream::listen(track, hear, |_| ())?;
+        stream::decode(track, take, |_| ())?;
         Ok(extractor.finish())
     }
 
@@ -79,7 +79,7 @@ impl Features {
         let levels_db = &self.loudness_db;
         let loudest_db = levels_db.iter().copied().fold(f32::MIN, f32::max);
         let sounding = levels_db.iter().copied();
-        let sounding = sounding.filter(|db| *db > loudest_db - SILENCE_DB);
+        let sounding = sounding.filter(|db| *db > loudest_db - AUDIBLE_RANGE_DB);
         percentile(&sounding.collect::<Vec<_>>(), 0.95)
     }
 }

@@ -1,9 +1,9 @@
 //! Logarithmic spectrograms: levels of bands, hop by hop.
 
-use super::super::percentile::percentile;
 use super::super::resample::ANALYSIS_RATE_HZ;
 use super::levels::{db, from_step, step_of};
 use super::sums::weighted_sum;
+use common::statistics::percentile;
 
 /// Levels of the bands of a filterbank, hop by hop.
 #[derive(Default)]

@@ -14,7 +14,7 @@ use super::{GivenBeat, GivenSection, TEMPO_RANGE_BPM, TimeSignature};
 /// What stands behind `tempo:` and `meter:` where the listed beats decide.
 const FROM_BEATS: &str = "beats";
 const HEADINGS: [&str; 4] = ["tempo", "meter", "beats", "sections"];
-/// What a file of corrections says. What it doesn't is heard.
+/// What a file of corrections says. What it leaves out is analyzed.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Fix {
     pub tempo_bpm: Option<f64>,
@@ -30,7 +30,7 @@ pub fn fix_path(song: &Path) -> PathBuf {
     song.with_file_name(name)
 }
 
-/// What was heard as a file of corrections, to be edited.
+/// An analysis as a file of corrections, to be edited.
 pub fn fix_text(analysis: &Analysis) -> String {
     let song = analysis
         .track
@@ -254,9 +254,9 @@ mod tests {
         assert_eq!((fix.tempo_bpm, fix.signature), (None, None));
         let beats = fix.beats.unwrap();
         assert_eq!(beats.len(), analysis.beats.len());
-        for (given, heard) in beats.iter().zip(&analysis.beats) {
-            assert!((given.time_secs - heard.time_secs).abs() < 1e-9);
-            assert_eq!(given.position_in_bar, Some(heard.position_in_bar));
+        for (given, found) in beats.iter().zip(&analysis.beats) {
+            assert!((given.time_secs - found.time_secs).abs() < 1e-9);
+            assert_eq!(given.position_in_bar, Some(found.position_in_bar));
         }
         let sections = fix.sections.unwrap();
         assert_eq!(sections.len(), 4);

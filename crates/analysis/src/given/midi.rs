@@ -253,7 +253,7 @@ mod tests {
     const THREE_FOUR: &[u8] = &[0xFF, 0x58, 4, 3, 2, 24, 8];
     const SIX_EIGHT: &[u8] = &[0xFF, 0x58, 4, 6, 3, 36, 8];
 
-    fn heard(bytes: &[u8], secs: f64) -> Vec<(f64, u32)> {
+    fn beats_of(bytes: &[u8], secs: f64) -> Vec<(f64, u32)> {
         let beats = beats(Path::new("song.mid"), bytes, secs).unwrap_or_else(|e| panic!("{e}"));
         let row = |b: &GivenBeat| {
             (
@@ -277,18 +277,18 @@ mod tests {
             (3.0, 2),
             (4.0, 3),
         ];
-        assert_eq!(heard(&slower, 4.5), expected);
+        assert_eq!(beats_of(&slower, 4.5), expected);
         let waltz = file(&[(0, TEMPO_120), (0, THREE_FOUR)]);
         assert_eq!(
-            heard(&waltz, 2.2),
+            beats_of(&waltz, 2.2),
             [(0.0, 1), (0.5, 2), (1.0, 3), (1.5, 1), (2.0, 2)]
         );
         let compound = file(&[(0, TEMPO_120), (0, SIX_EIGHT)]);
-        assert_eq!(heard(&compound, 2.0), [(0.0, 1), (0.75, 2), (1.5, 1)]);
+        assert_eq!(beats_of(&compound, 2.0), [(0.0, 1), (0.75, 2), (1.5, 1)]);
         // The new signature cuts the bar short.
         let changing = file(&[(0, TEMPO_120), (960, THREE_FOUR)]);
         assert_eq!(
-            heard(&changing, 2.7),
+            beats_of(&changing, 2.7),
             [(0.0, 1), (0.5, 2), (1.0, 1), (1.5, 2), (2.0, 3), (2.5, 1)]
         );
     }
@@ -298,7 +298,10 @@ mod tests {
         let mut events: Vec<(u32, &[u8])> = vec![(0, TEMPO_120), (480, &[0xF7, 1, START])];
         // 24 clocks at 20 ticks each are a quarter note.
         events.extend((0..60).map(|i| (if i == 0 { 0 } else { 20 }, &[0xF7u8, 1, CLOCK][..])));
-        assert_eq!(heard(&file(&events), 60.0), [(0.5, 1), (1.0, 2), (1.5, 3)]);
+        assert_eq!(
+            beats_of(&file(&events), 60.0),
+            [(0.5, 1), (1.0, 2), (1.5, 3)]
+        );
     }
 
     #[test]

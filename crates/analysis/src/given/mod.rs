@@ -92,13 +92,13 @@ impl Given {
         }
         if let Some(path) = &config.fix_path {
             let fix = fix::read(path, duration_secs)?;
-            let is_heard_anew = fix.tempo_bpm.is_some() || fix.signature.is_some();
+            let is_analyzed_anew = fix.tempo_bpm.is_some() || fix.signature.is_some();
             if config.beats_path.is_none() && !is_set {
                 given.tempo_bpm = fix.tempo_bpm;
                 given.meter = fix.signature.map(TimeSignature::beats_per_bar);
-                if let Some(beats) = fix.beats.filter(|_| !is_heard_anew) {
+                if let Some(beats) = fix.beats.filter(|_| !is_analyzed_anew) {
                     given.set_beats(beats, path);
-                } else if is_heard_anew {
+                } else if is_analyzed_anew {
                     given.corrections.tempo = Some(path.to_owned());
                 }
             }

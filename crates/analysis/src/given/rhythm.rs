@@ -5,18 +5,18 @@ use super::super::bars;
 use super::super::hops::HOP_SECS;
 use super::super::onset::rounded;
 use super::super::rhythm::{Rhythm, strongest, tempo};
-use super::super::tracker::Heard;
+use super::super::tracker::Evidence;
 use super::GivenBeat;
 
 /// The rhythm of beats that a user gave; nothing is surer.
-pub(in super::super) fn rhythm(given: &[GivenBeat], heard: &Heard<'_>) -> Rhythm {
+pub(in super::super) fn rhythm(given: &[GivenBeat], evidence: &Evidence<'_>) -> Rhythm {
     let hop = |beat: &GivenBeat| (beat.time_secs / HOP_SECS).round() as usize;
     let known: Vec<Option<u32>> = given.iter().map(|beat| beat.position_in_bar).collect();
     let positions = if known.iter().any(Option::is_some) {
         filled(&known)
     } else {
         let hops: Vec<usize> = given.iter().map(hop).collect();
-        bars::positions(&hops, heard)
+        bars::positions(&hops, evidence)
     };
     let beats: Vec<Beat> = given
         .iter()
@@ -24,7 +24,7 @@ pub(in super::super) fn rhythm(given: &[GivenBeat], heard: &Heard<'_>) -> Rhythm
         .map(|(beat, position_in_bar)| Beat {
             time_secs: beat.time_secs,
             position_in_bar,
-            strength: rounded(strongest(&heard.strength.full, hop(beat)), 1e4),
+            strength: rounded(strongest(&evidence.strength.full, hop(beat)), 1e4),
         })
         .collect();
     let confidence = if beats.is_empty() { 0.0 } else { 1.0 };

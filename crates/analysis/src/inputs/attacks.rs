@@ -8,7 +8,7 @@ const MS: usize = 10;
 /// Milliseconds whose highest level rises over that of [`BEFORE_MS`] earlier ones.
 const AFTER_MS: usize = 6;
 const BEFORE_MS: usize = 10;
-/// Numbers that describe the attacks at a hop: of the low and the high envelope, in the halves before and after its centre.
+/// Values that describe the attacks at a hop: of the low and the high envelope, in the halves before and after its centre.
 pub(in super::super) const N_ATTACKS: usize = 4;
 
 /// The strongest attacks around `hops`: `[hop][low before, low after, high before, high after]`.
@@ -62,7 +62,7 @@ mod tests {
             });
             assert_eq!(strongest, Some(hop), "{ms} ms");
             assert!(attacks[hop - 40][half] > 1.0, "{ms} ms: {attacks:?}");
-            // Parts of a song are heard as the whole is.
+            // Parts of a song are analyzed as the whole is.
             assert_eq!(around(&inputs, 45..55), attacks[5..15]);
         }
     }

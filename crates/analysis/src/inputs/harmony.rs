@@ -1,14 +1,14 @@
 //! How harmony changes.
 
 use super::super::features::{Features, HOPS_PER_CHROMA};
-use super::HOPS_PER_FRAME;
+use super::HOPS_PER_STEP;
 
 /// Reaches of the change of harmony to each side, in chroma vectors: 0.4 s and 1 s.
 const HARMONY_REACHES: [usize; 2] = [8, 20];
-/// Numbers that describe the change of harmony at a frame.
+/// Values that describe the change of harmony at a step.
 pub(in super::super) const N_HARMONY: usize = 2 * HARMONY_REACHES.len();
 
-/// Change of harmony at each frame, 0..=1 each: of the chroma, then of the bass, with each reach.
+/// Change of harmony at each step, 0..=1 each: of the chroma, then of the bass, with each reach.
 pub(super) fn changes(features: &Features) -> Vec<[f32; N_HARMONY]> {
     let n_reaches = HARMONY_REACHES.len();
     let mut changes = vec![[0.0f32; N_HARMONY]; features.chroma.len()];
@@ -23,7 +23,7 @@ pub(super) fn changes(features: &Features) -> Vec<[f32; N_HARMONY]> {
                 add(&mut after, at(ahead.checked_sub(1)), 1.0);
             }
             for (i, change) in changes.iter_mut().enumerate() {
-                // Chroma i is in neither side: it hears both.
+                // Chroma i is in neither side: it sees both.
                 add(&mut after, at(Some(i)), -1.0);
                 add(&mut after, at(Some(i + reach)), 1.0);
                 change[part * n_reaches + k] = distance(&before, &after);
@@ -32,10 +32,10 @@ pub(super) fn changes(features: &Features) -> Vec<[f32; N_HARMONY]> {
             }
         }
     }
-    let n_frames = features.n_hops.div_ceil(HOPS_PER_FRAME);
-    (0..n_frames)
-        .map(|frame| {
-            let at = (frame * HOPS_PER_FRAME) as f32 / HOPS_PER_CHROMA as f32;
+    let n_steps = features.n_hops.div_ceil(HOPS_PER_STEP);
+    (0..n_steps)
+        .map(|step| {
+            let at = (step * HOPS_PER_STEP) as f32 / HOPS_PER_CHROMA as f32;
             let (first, share) = (at as usize, at.fract());
             let get = |i: usize| {
                 changes

@@ -1,4 +1,4 @@
-//! What the networks in [`super::network`] hear: logarithmic spectrograms relative to what is loud around, how each of their
+//! What the networks in [`super::network`] see: logarithmic spectrograms relative to what is loud around, how each of their
 //! bands rises, attacks, and how harmony changes.
 
 mod attacks;
@@ -17,9 +17,9 @@ use compression::Compression;
 /// Hops over which bands rise.
 pub(super) const LAG_HOPS: usize = 2;
 /// Hops to a frame of harmony, and of beats: 20 ms.
-pub(super) const HOPS_PER_FRAME: usize = 2;
+pub(super) const HOPS_PER_STEP: usize = 2;
 
-/// A song as the networks hear it.
+/// A song as the networks see it.
 pub(super) struct Inputs<'a> {
     features: &'a Features,
     /// Level of what counts as loud around each hop, in dB relative to full scale.
@@ -55,7 +55,7 @@ impl<'a> Inputs<'a> {
         Rising::new(self, &self.features.spectrogram, first_hop)
     }
 
-    /// What the network of beats hears: `[hop][level of each band, then rise of each]`.
+    /// What the network of beats sees: `[hop][level of each band, then rise of each]`.
     pub fn for_beats(&self, hops: Range<usize>) -> Vec<f32> {
         let mut rising = self.bands(hops.start);
         let mut rows = Vec::with_capacity(hops.len() * 2 * rising.n_bands());
@@ -65,7 +65,7 @@ impl<'a> Inputs<'a> {
         rows
     }
 
-    /// What the network of onsets hears: `[hop][levels of bands, their rises, levels of semitones, their rises, attacks]`.
+    /// What the network of onsets sees: `[hop][levels of bands, their rises, levels of semitones, their rises, attacks]`.
     pub fn for_onsets(&self, hops: Range<usize>) -> Vec<f32> {
         let mut bands = self.bands(hops.start);
         let mut semitones = Rising::new(self, &self.features.semitones, hops.start);

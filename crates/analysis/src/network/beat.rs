@@ -5,23 +5,23 @@ use std::sync::LazyLock;
 
 use rayon::prelude::*;
 
-use super::super::inputs::{HOPS_PER_FRAME, Inputs, N_HARMONY};
+use super::super::inputs::{HOPS_PER_STEP, Inputs, N_HARMONY};
 use super::conv::{Block, Conv, rectify, sigmoid};
-use super::near::{Near, REACH_HOPS};
-use super::numbers::Numbers;
+use super::conv_stack::{ConvStack, REACH_HOPS};
+use super::weights::WeightReader;
 
 const WIDTH: usize = 24;
 /// Bands of the spectrogram, which fix the number of inputs.
 const N_BANDS: usize = 40;
-/// Distances of the five taps of the far layers, in frames.
+/// Distances of the five taps of the far layers, in steps.
 const DILATIONS: [usize; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 /// Frames on each side of one that its outputs depend on.
-const REACH: usize = 2 * 511 + REACH_HOPS.div_ceil(HOPS_PER_FRAME);
-/// Most frames that are computed at once, 2 minutes: memory stays bounded, and threads share a long song.
+const REACH: usize = 2 * 511 + REACH_HOPS.div_ceil(HOPS_PER_STEP);
+/// Most steps that are computed at once, 2 minutes: memory stays bounded, and threads share a long song.
 const MAX_CHUNK: usize = 6000;
 
 struct Network {
-    near: Near<WIDTH>,
+    around: ConvStack<WIDTH>,
     joint: Conv<WIDTH>,
     far: Vec<Block<WIDTH>>,
     /// Beat, and downbeat among beats.
@@ -31,38 +31,38 @@ struct Network {
 static NETWORK: LazyLock<Network> = LazyLock::new(|| Network::read().0);
 
 impl Network {
-    /// The network, and how many numbers were missing or left over.
+    /// The network, and how many weights were missing or left over.
     fn read() -> (Self, usize) {
-        let mut numbers = Numbers::of(include_bytes!("beat.weights"));
+        let mut reader = WeightReader::of(include_bytes!("beat.weights"));
         let network = Self {
-            near: Near::read(&mut numbers, 2 * N_BANDS),
-            joint: Conv::read(&mut numbers, WIDTH + N_HARMONY, 1, 1),
+            around: ConvStack::read(&mut reader, 2 * N_BANDS),
+            joint: Conv::read(&mut reader, WIDTH + N_HARMONY, 1, 1),
             far: DILATIONS
-                .map(|dilation| Block::read(&mut numbers, dilation))
+                .map(|dilation| Block::read(&mut reader, dilation))
                 .into(),
-            beat: Conv::read(&mut numbers, WIDTH, 1, 1),
+            beat: Conv::read(&mut reader, WIDTH, 1, 1),
         };
-        (network, numbers.n_wrong())
+        (network, reader.n_wrong())
     }
 }
 
-/// The probabilities of a beat, and of a downbeat if it is one, at each frame of [`HOPS_PER_FRAME`] hops.
+/// The probabilities of a beat, and of a downbeat if it is one, at each step of [`HOPS_PER_STEP`] hops.
 pub(super) fn activations(inputs: &Inputs<'_>) -> Vec<[f32; 2]> {
     let network = LazyLock::force(&NETWORK);
     let arch = pulp::Arch::new();
-    let n_frames = inputs.n_hops().div_ceil(HOPS_PER_FRAME);
-    let n_chunks = n_frames.div_ceil(MAX_CHUNK).max(1);
-    let length = n_frames.div_ceil(n_chunks);
+    let n_steps = inputs.n_hops().div_ceil(HOPS_PER_STEP);
+    let n_chunks = n_steps.div_ceil(MAX_CHUNK).max(1);
+    let length = n_steps.div_ceil(n_chunks);
     let chunks: Vec<Vec<[f32; 2]>> = (0..n_chunks)
         .into_par_iter()
         .map(|i| {
-            let wanted = (i * length).min(n_frames)..((i + 1) * length).min(n_frames);
+            let wanted = (i * length).min(n_steps)..((i + 1) * length).min(n_steps);
             let start = wanted.start.saturating_sub(REACH);
-            let frames = start..(wanted.end + REACH).min(n_frames);
-            let beats = arch.dispatch(Hearing {
+            let steps = start..(wanted.end + REACH).min(n_steps);
+            let beats = arch.dispatch(Pass {
                 network,
                 inputs,
-                frames,
+                steps,
             });
             beats[wanted.start - start..wanted.end - start].to_vec()
         })
@@ -70,14 +70,14 @@ pub(super) fn activations(inputs: &Inputs<'_>) -> Vec<[f32; 2]> {
     chunks.concat()
 }
 
-/// What is to be inputs.
-struct Hearing<'a> {
+/// One pass over part of a song.
+struct Pass<'a> {
     network: &'a Network,
     inputs: &'a Inputs<'a>,
-    frames: Range<usize>,
+    steps: Range<usize>,
 }
 
-impl pulp::WithSimd for Hearing<'_> {
+impl pulp::WithSimd for Pass<'_> {
     type Output = Vec<[f32; 2]>;
 
     /// All convolutions are inlined, and so compiled for the vectors of `S`.
@@ -86,18 +86,18 @@ impl pulp::WithSimd for Hearing<'_> {
         let Self {
             network,
             inputs,
-            frames,
+            steps,
         } = self;
-        let end = (frames.end * HOPS_PER_FRAME).min(inputs.n_hops());
-        let hops = frames.start * HOPS_PER_FRAME..end;
-        let near = network.near.apply(inputs.for_beats(hops));
-        let mut joint = Vec::with_capacity(frames.len() * (WIDTH + N_HARMONY));
-        for (frame, hops) in frames.zip(near.chunks(HOPS_PER_FRAME)) {
+        let end = (steps.end * HOPS_PER_STEP).min(inputs.n_hops());
+        let hops = steps.start * HOPS_PER_STEP..end;
+        let hidden = network.around.apply(inputs.for_beats(hops));
+        let mut joint = Vec::with_capacity(steps.len() * (WIDTH + N_HARMONY));
+        for (step, hops) in steps.zip(hidden.chunks(HOPS_PER_STEP)) {
             let loudest = hops.iter().fold([f32::MIN; WIDTH], |max, hop| {
                 std::array::from_fn(|k| max[k].max(hop[k]))
             });
             joint.extend(loudest);
-            joint.extend(inputs.harmony(frame));
+            joint.extend(inputs.harmony(step));
         }
         let mut far = network.joint.apply(&joint);
         rectify(&mut far);

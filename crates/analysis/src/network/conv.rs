@@ -4,7 +4,7 @@
 
 use std::array;
 
-use super::numbers::Numbers;
+use super::weights::WeightReader;
 
 /// Steps of time that are computed together: they share each weight that is loaded.
 const N_TOGETHER: usize = 4;
@@ -24,16 +24,16 @@ pub(super) struct Conv<const N_OUT: usize> {
 }
 
 impl<const N_OUT: usize> Conv<N_OUT> {
-    pub fn read(numbers: &mut Numbers, n_in: usize, n_taps: usize, dilation: usize) -> Self {
+    pub fn read(reader: &mut WeightReader, n_in: usize, n_taps: usize, dilation: usize) -> Self {
         let n_groups = N_OUT.div_ceil(LANES);
         let mut weights = vec![vec![[0.0; LANES]; n_taps * n_in]; n_groups];
         let mut bias = vec![[0.0; LANES]; n_groups];
         for i in 0..N_OUT * n_in * n_taps {
             let (output, input, tap) = (i / (n_in * n_taps), i / n_taps % n_in, i % n_taps);
-            weights[output / LANES][tap * n_in + input][output % LANES] = numbers.next();
+            weights[output / LANES][tap * n_in + input][output % LANES] = reader.next();
         }
         for output in 0..N_OUT {
-            bias[output / LANES][output % LANES] = numbers.next();
+            bias[output / LANES][output % LANES] = reader.next();
         }
         Self {
             n_in,
@@ -93,10 +93,10 @@ pub(super) struct Block<const WIDTH: usize> {
 }
 
 impl<const WIDTH: usize> Block<WIDTH> {
-    pub fn read(numbers: &mut Numbers, dilation: usize) -> Self {
+    pub fn read(reader: &mut WeightReader, dilation: usize) -> Self {
         Self {
-            dilated: Conv::read(numbers, WIDTH, 5, dilation),
-            mix: Conv::read(numbers, WIDTH, 1, 1),
+            dilated: Conv::read(reader, WIDTH, 5, dilation),
+            mix: Conv::read(reader, WIDTH, 1, 1),
         }
     }
 

@@ -7,8 +7,8 @@ use rayon::prelude::*;
 
 use super::super::inputs::{Inputs, N_ATTACKS};
 use super::conv::{Conv, sigmoid};
-use super::near::{Near, REACH_HOPS};
-use super::numbers::Numbers;
+use super::conv_stack::{ConvStack, REACH_HOPS};
+use super::weights::WeightReader;
 
 const WIDTH: usize = 32;
 /// Bands of the spectrogram and semitones, which fix the number of inputs.
@@ -18,21 +18,21 @@ const N_IN: usize = 2 * N_BANDS + N_ATTACKS;
 const CHUNK_HOPS: usize = 2000;
 
 struct Network {
-    near: Near<WIDTH>,
+    around: ConvStack<WIDTH>,
     onset: Conv<1>,
 }
 
 static NETWORK: LazyLock<Network> = LazyLock::new(|| Network::read().0);
 
 impl Network {
-    /// The network, and how many numbers were missing or left over.
+    /// The network, and how many weights were missing or left over.
     fn read() -> (Self, usize) {
-        let mut numbers = Numbers::of(include_bytes!("onset.weights"));
+        let mut reader = WeightReader::of(include_bytes!("onset.weights"));
         let network = Self {
-            near: Near::read(&mut numbers, N_IN),
-            onset: Conv::read(&mut numbers, WIDTH, 3, 1),
+            around: ConvStack::read(&mut reader, N_IN),
+            onset: Conv::read(&mut reader, WIDTH, 3, 1),
         };
-        (network, numbers.n_wrong())
+        (network, reader.n_wrong())
     }
 }
 
@@ -48,7 +48,7 @@ pub(super) fn activations(inputs: &Inputs<'_>) -> Vec<f32> {
             // One more for the output's own taps.
             let start = wanted.start.saturating_sub(REACH_HOPS + 1);
             let hops = start..(wanted.end + REACH_HOPS + 1).min(n_hops);
-            let onsets = arch.dispatch(Hearing {
+            let onsets = arch.dispatch(Pass {
                 network,
                 inputs,
                 hops,
@@ -60,20 +60,20 @@ pub(super) fn activations(inputs: &Inputs<'_>) -> Vec<f32> {
 }
 
 /// What is to be inputs.
-struct Hearing<'a> {
+struct Pass<'a> {
     network: &'a Network,
     inputs: &'a Inputs<'a>,
     hops: Range<usize>,
 }
 
-impl pulp::WithSimd for Hearing<'_> {
+impl pulp::WithSimd for Pass<'_> {
     type Output = Vec<f32>;
 
     /// All convolutions are inlined, and so compiled for the vectors of `S`.
     #[inline(always)]
     fn with_simd<S: pulp::Simd>(self, _: S) -> Vec<f32> {
-        let near = self.network.near.apply(self.inputs.for_onsets(self.hops));
-        let onsets = self.network.onset.apply(near.as_flattened());
+        let hidden = self.network.around.apply(self.inputs.for_onsets(self.hops));
+        let onsets = self.network.onset.apply(hidden.as_flattened());
         onsets.iter().map(|[onset]| sigmoid(*onset)).collect()
     }
 }

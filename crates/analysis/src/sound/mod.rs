@@ -34,7 +34,7 @@ const SLOW_HOPS_PER_SEC: u64 = 10;
 /// Hops from one slow hop to the next.
 const HOPS_PER_SLOW: usize = 10;
 
-/// What was heard.
+/// What the sound is like over time.
 pub(super) struct Sound {
     /// Amplitude (RMS) of the harmonic part of each hop.
     pub harmonic: Vec<f32>,
@@ -48,7 +48,7 @@ pub(super) struct Sound {
     pub tuning_cents: f64,
 }
 
-/// Listens to a stream of samples.
+/// Analyzes a stream of samples.
 pub(super) struct SoundMeter {
     loudness: LoudnessMeter,
     stereo: StereoMeter,
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     /// Mono sound at the analysis rate.
-    fn heard(secs: f32, sound: impl Fn(f32) -> f32) -> Sound {
+    fn analyzed(secs: f32, sound: impl Fn(f32) -> f32) -> Sound {
         let samples: Vec<f32> = (0..(secs * 24_000.0) as usize)
             .map(|i| sound(i as f32 / 24_000.0))
             .collect();
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn hops_cover_the_sound() {
         for secs in [0.0f32, 0.004, 0.31, 2.0] {
-            let sound = heard(secs, |t| sine(t, 500.0) * 0.2);
+            let sound = analyzed(secs, |t| sine(t, 500.0) * 0.2);
             let n_hops = (secs * 100.0).ceil() as usize;
             assert_eq!(
                 (sound.harmonic.len(), sound.brightness_hz.len()),
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_tone_is_harmonic_and_clicks_are_percussive() {
-        let sound = heard(3.0, |t| {
+        let sound = analyzed(3.0, |t| {
             let since = (t - 1.0).rem_euclid(0.5);
             let click = if t > 1.0 && since < 0.004 {
                 0.8 * sine(since, 3000.0)
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn brightness_is_the_tones_frequency() {
-        let sound = heard(2.0, |t| {
+        let sound = analyzed(2.0, |t| {
             if t < 1.0 {
                 sine(t, 1000.0)
             } else {
@@ -261,7 +261,12 @@ mod tests {
             "{}",
             sound.brightness_hz[150]
         );
-        assert!(heard(1.0, |_| 0.0).brightness_hz.iter().all(|hz| *hz < 1.0));
+        assert!(
+            analyzed(1.0, |_| 0.0)
+                .brightness_hz
+                .iter()
+                .all(|hz| *hz < 1.0)
+        );
     }
 
     #[test]
@@ -273,7 +278,7 @@ mod tests {
             [-2.0, 2.0, 5.0],
             [-9.0, -5.0, -2.0f32],
         ];
-        let sound = heard(8.0, |t| {
+        let sound = analyzed(8.0, |t| {
             let chord = chords[(t / 2.0) as usize % 4];
             chord
                 .iter()

@@ -10,7 +10,7 @@ use super::super::onset::OnsetStrength;
 /// Beats in a bar that are tried.
 pub(in super::super) const METERS: [usize; 6] = [2, 3, 4, 5, 6, 7];
 
-/// What is heard at one beat, until the next.
+/// What is found at one beat, until the next.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in super::super) struct BeatEvidence {
     /// Change of harmony, 0..=1.

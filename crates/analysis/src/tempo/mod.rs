@@ -1,12 +1,12 @@
-//! The tempo that people would tap, judged from onset strength alone: pulses at several metrical levels, each with bars of each
+//! The tempo that people would tap, judged from onset strength alone: beats at several metrical levels, each with bars of each
 //! length, and a small network that chooses among them by how beats, off-beats, harmony and repetition differ.
 //!
-//! It is the prior of [`super::pulse`]: what the network of [`super::network`] hears at single beats leaves open whether
+//! It is the prior of [`super::neural`]: what [`super::network`] finds at single beats leaves open whether
 //! every beat or every other one is meant, which the whole song tells better.
 
 mod judge;
+mod levels;
 mod meter;
-mod pulses;
 
 use self::meter::Meter;
 pub(super) use self::meter::{BeatEvidence, METERS, evidence, standardised};
@@ -15,7 +15,7 @@ use super::extent::Extent;
 use super::features::Features;
 use super::hops::HOP_SECS;
 use super::onset::OnsetStrength;
-use super::percentile::percentile;
+use common::statistics::percentile;
 
 /// Fewest beats that make a level.
 const MIN_BEATS: usize = 4;
@@ -27,9 +27,9 @@ pub(super) fn period(
     onsets: &[Onset],
     meter: Option<u32>,
 ) -> Option<f32> {
-    let activation = pulses::activation(strength);
+    let activation = levels::activation(strength);
     let music = Extent::of(onsets, features, strength);
-    let levels: Vec<Level> = pulses::candidates(&activation)
+    let levels: Vec<Level> = levels::candidates(&activation)
         .into_iter()
         .map(|hops| music.trimmed(hops))
         .filter(|hops| hops.len() >= MIN_BEATS)

@@ -2,7 +2,7 @@
 
 use std::f32::consts::TAU;
 
-use analysis::CLEAR_BEAT_CONFIDENCE;
+use analysis::MIN_RELIABLE_CONFIDENCE;
 
 use super::{hear, ping};
 
@@ -61,9 +61,9 @@ fn without_a_beat_none_is_claimed() {
     ];
     for (name, sound) in sounds {
         let heard = hear(44_100, 1, 20.0, sound);
-        assert!(!heard.has_clear_beats(), "{name}");
+        assert!(!heard.has_reliable_beats(), "{name}");
         let claimed = heard.beat_confidence.max(heard.tempo_confidence);
-        assert!(claimed < CLEAR_BEAT_CONFIDENCE, "{name}: {claimed}");
+        assert!(claimed < MIN_RELIABLE_CONFIDENCE, "{name}: {claimed}");
         if !["noise", "speech"].contains(&name) {
             assert!(
                 heard.beats.is_empty() && heard.tempo_bpm.is_none(),

@@ -53,6 +53,17 @@ const CHOICES: [(&str, Choice); 12] = [
     ("lcm", Choice::of(Kind::Lcm)),
 ];
 
+/// Short names of the schedulers.
+pub const SCHEDULERS: [&str; CHOICES.len()] = {
+    let mut names = [""; CHOICES.len()];
+    let mut idx = 0;
+    while idx < names.len() {
+        names[idx] = CHOICES[idx].0;
+        idx += 1;
+    }
+    names
+};
+
 /// How timesteps are spread over the training schedule (Lin et al. 2023, arXiv 2305.08891, table 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -212,7 +223,7 @@ impl Kind {
     }
 }
 
-/// A scheduler by its short name: one of [`SchedulerConfig::NAMES`].
+/// A scheduler by its short name: one of [`SCHEDULERS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choice {
     pub(super) kind: Kind,
@@ -252,24 +263,13 @@ impl std::str::FromStr for Choice {
         let row = row.ok_or_else(|| Error::Config {
             name: "scheduler",
             value: text.to_owned(),
-            allowed: format!("use one of {}", SchedulerConfig::NAMES.join(", ")),
+            allowed: format!("use one of {}", SCHEDULERS.join(", ")),
         });
         row.map(|(_, choice)| *choice)
     }
 }
 
 impl SchedulerConfig {
-    /// Short names of the schedulers.
-    pub const NAMES: [&'static str; CHOICES.len()] = {
-        let mut names = [""; CHOICES.len()];
-        let mut idx = 0;
-        while idx < names.len() {
-            names[idx] = CHOICES[idx].0;
-            idx += 1;
-        }
-        names
-    };
-
     /// What a short name says beside the class.
     pub(super) fn apply(&mut self, choice: Choice, file: &ConfigFile) {
         let is_files_own = file.class_name().and_then(Kind::of_class) == Some(choice.kind);

@@ -4,7 +4,7 @@ use common::{Error, Result};
 use serde_json::Value;
 
 use super::config::{
-    Choice, DpmAlgorithm, FinalSigma, Kind, SchedulerConfig, SigmaSpacing, Spacing,
+    Choice, DpmAlgorithm, FinalSigma, Kind, SCHEDULERS, SchedulerConfig, SigmaSpacing, Spacing,
 };
 use super::prediction::{Prediction, Thresholding};
 use crate::model::ConfigFile;
@@ -25,7 +25,7 @@ impl SchedulerConfig {
                 )
                 .with_hint(format!(
                     "choose another with `scheduler`: {}",
-                    Self::NAMES.join(", ")
+                    SCHEDULERS.join(", ")
                 ))
             })?,
             (None, None) => return Err(Error::weights(&file.path, "has no _class_name")),

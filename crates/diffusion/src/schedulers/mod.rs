@@ -20,7 +20,9 @@ mod unipc;
 
 use candle_core::{Result as TensorResult, Tensor};
 
-pub use config::{Choice, DpmAlgorithm, FinalSigma, Kind, SchedulerConfig, SigmaSpacing, Spacing};
+pub use config::{
+    Choice, DpmAlgorithm, FinalSigma, Kind, SCHEDULERS, SchedulerConfig, SigmaSpacing, Spacing,
+};
 pub use prediction::{AlphaSigma, Prediction, Thresholding};
 
 use common::{Error, Result};

@@ -1,6 +1,7 @@
 //! What a network's prediction says about the clean latents and the noise in a sample.
 
 use candle_core::{DType, Device, Result as TensorResult, Tensor};
+use common::statistics::quantile;
 use serde::Deserialize;
 
 /// What the network predicts.
@@ -128,7 +129,11 @@ impl Thresholding {
         let values = clean.flatten_from(1)?.to_dtype(DType::F32)?;
         let mut rows: Vec<Vec<f32>> = values.to_device(&Device::Cpu)?.to_vec2()?;
         for row in &mut rows {
-            let threshold = quantile(row.iter().map(|x| x.abs()).collect(), ratio);
+            let threshold = quantile(
+                &row.iter().map(|x| f64::from(x.abs())).collect::<Vec<_>>(),
+                ratio,
+            )
+            .unwrap_or_default() as f32;
             // Below 1 this is plain clipping; a `max` below 1 wins, as in PyTorch's clamp.
             let threshold = threshold.max(1.0).min(max as f32);
             for x in row {
@@ -141,25 +146,9 @@ impl Thresholding {
     }
 }
 
-/// The value below which a share of the values lies, linear between neighbours.
-fn quantile(mut values: Vec<f32>, share: f64) -> f32 {
-    values.sort_by(f32::total_cmp);
-    let position = share.clamp(0.0, 1.0) * values.len().saturating_sub(1) as f64;
-    let value = |idx: usize| values.get(idx).copied().unwrap_or_default();
-    let (low, high) = (position.floor() as usize, position.ceil() as usize);
-    value(low) + (value(high) - value(low)) * (position - low as f64) as f32
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn quantiles_lie_between_neighbours() {
-        assert_eq!(quantile(vec![3.0, 1.0, 2.0], 0.75), 2.5);
-        assert_eq!(quantile(vec![3.0, 1.0, 2.0], 1.0), 3.0);
-        assert_eq!(quantile(Vec::new(), 0.5), 0.0);
-    }
 
     #[test]
     fn only_bright_pictures_are_pulled_in() {

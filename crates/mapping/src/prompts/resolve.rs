@@ -79,7 +79,7 @@ impl Script {
         let grids: &[&[f64]] = match arrive {
             Arrive::Even => &[],
             // Doubtful beats are no better than even times.
-            _ if !analysis.has_clear_beats() => &[],
+            _ if !analysis.has_reliable_beats() => &[],
             Arrive::Bar | Arrive::Section => &[&bars, &beats],
         };
         for_each_gap(&mut arrivals, span.end, |gap, even| {

@@ -2,8 +2,9 @@
 
 use std::sync::LazyLock;
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::F32x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
 
 /// Longest side of the pyramid's base in pixels. Larger pictures are shrunk to it, smaller ones stay as they are: a film
@@ -76,32 +77,24 @@ fn shrunk(level: Level) -> Level {
         scaled.max(1) as u32
     };
     let (width, height) = (fit(level.width), fit(level.height));
-    let bytes: Vec<u8> = level
+    let pixels: Vec<F32x3> = level
         .pixels
         .iter()
-        .flatten()
-        .flat_map(|value| value.to_ne_bytes())
+        .map(|pixel| F32x3::new(*pixel))
         .collect();
-    let mut target = Image::new(width, height, PixelType::F32x3);
+    let mut target = TypedImage::<F32x3>::new(width, height);
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Box));
-    // Both pictures have pixels of one kind and sides above 0, so neither call can fail.
-    let source = ImageRef::new(
-        level.width as u32,
-        level.height as u32,
-        &bytes,
-        PixelType::F32x3,
-    );
-    let resized = source.map(|source| Resizer::new().resize(&source, &mut target, &options));
+    // Sides are above 0 and there is a pixel for each place, so neither call can fail.
+    let source = TypedImageRef::new(level.width as u32, level.height as u32, &pixels);
+    let resized = source.map(|source| Resizer::new().resize_typed(&source, &mut target, &options));
     if !matches!(resized, Ok(Ok(()))) {
         return level;
     }
-    let (values, _) = target.buffer().as_chunks::<4>();
-    let values: Vec<f32> = values.iter().map(|v| f32::from_ne_bytes(*v)).collect();
-    let (pixels, _) = values.as_chunks::<3>();
+    let pixels = target.pixels().iter().map(|pixel| pixel.0);
     Level {
         width: width as usize,
         height: height as usize,
-        pixels: pixels.to_vec(),
+        pixels: pixels.collect(),
     }
 }
 

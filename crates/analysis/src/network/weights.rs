@@ -1,12 +1,12 @@
-//! The numbers of a network's file: half precision, one after the other.
+//! The weights in a network's file: half precision, one after the other.
 
 /// Reads parameters; zeros past their end, which a test rules out.
-pub(super) struct Numbers {
+pub(super) struct WeightReader {
     bytes: std::slice::ChunksExact<'static, u8>,
     n_missing: usize,
 }
 
-impl Numbers {
+impl WeightReader {
     pub fn of(file: &'static [u8]) -> Self {
         Self {
             bytes: file.chunks_exact(2),
@@ -28,7 +28,7 @@ impl Numbers {
         (0..n).map(|_| self.next()).collect()
     }
 
-    /// How many numbers were missing, or are left over.
+    /// How many weights were missing, or are left over.
     pub fn n_wrong(&self) -> usize {
         self.n_missing + self.bytes.len()
     }

@@ -1,7 +1,7 @@
-//! Layers that hear what happens around a hop: a third of a second to each side.
+//! Layers that see what happens around a hop: a third of a second to each side.
 
 use super::conv::{Block, Conv, rectify};
-use super::numbers::Numbers;
+use super::weights::WeightReader;
 
 /// Distances of the five taps of the blocks, in hops.
 const DILATIONS: [usize; 3] = [2, 4, 8];
@@ -9,24 +9,24 @@ const DILATIONS: [usize; 3] = [2, 4, 8];
 pub(super) const REACH_HOPS: usize = 1 + 2 + 2 * (2 + 4 + 8);
 
 /// Layers of `WIDTH` channels.
-pub(super) struct Near<const WIDTH: usize> {
+pub(super) struct ConvStack<const WIDTH: usize> {
     mean: Vec<f32>,
     scale: Vec<f32>,
     first: [Conv<WIDTH>; 2],
     blocks: Vec<Block<WIDTH>>,
 }
 
-impl<const WIDTH: usize> Near<WIDTH> {
-    pub fn read(numbers: &mut Numbers, n_in: usize) -> Self {
+impl<const WIDTH: usize> ConvStack<WIDTH> {
+    pub fn read(reader: &mut WeightReader, n_in: usize) -> Self {
         Self {
-            mean: numbers.next_row(n_in),
-            scale: numbers.next_row(n_in),
+            mean: reader.next_row(n_in),
+            scale: reader.next_row(n_in),
             first: [
-                Conv::read(numbers, n_in, 3, 1),
-                Conv::read(numbers, WIDTH, 5, 1),
+                Conv::read(reader, n_in, 3, 1),
+                Conv::read(reader, WIDTH, 5, 1),
             ],
             blocks: DILATIONS
-                .map(|dilation| Block::read(numbers, dilation))
+                .map(|dilation| Block::read(reader, dilation))
                 .into(),
         }
     }
@@ -39,16 +39,16 @@ impl<const WIDTH: usize> Near<WIDTH> {
                 *value = (*value - mean) * scale;
             }
         }
-        let mut near = self.first[0].apply(&input);
+        let mut hidden = self.first[0].apply(&input);
         drop(input);
-        rectify(&mut near);
-        let mut near = self.first[1].apply(near.as_flattened());
-        rectify(&mut near);
+        rectify(&mut hidden);
+        let mut hidden = self.first[1].apply(hidden.as_flattened());
+        rectify(&mut hidden);
         // A closure would not be inlined, and so not be compiled for vectors.
         for block in &self.blocks {
-            block.apply(&mut near);
+            block.apply(&mut hidden);
         }
-        rectify(&mut near);
-        near
+        rectify(&mut hidden);
+        hidden
     }
 }

@@ -1,6 +1,6 @@
-//! Pulses: the sequence of times that best explains the onset strength at some metrical level.
+//! Metrical levels: for each, the sequence of beats that best explains the onset strength.
 //!
-//! The path through a [`Chain`] that gains most, where what is gained is onset strength times the time that the pulse covers:
+//! The path through a [`Chain`] that gains most, where what is gained is onset strength times the time that a beat covers:
 //! slow and fast levels compete fairly, and a prior on the period decides which level is wanted.
 
 use rayon::prelude::*;
@@ -17,7 +17,7 @@ const PERIODS: (f64, f64) = (20.0, 200.0);
 const PERIOD_STEP: f64 = 1.022;
 /// Cost of a change of the period by a factor of e, squared.
 const CHANGE_COST: f32 = 90.0;
-/// Largest change between neighbouring pulses, in steps.
+/// Largest change between neighbouring beats, in steps.
 const MAX_CHANGE: usize = 6;
 /// Cost of any change beyond [`MAX_CHANGE`]: a new tempo.
 const JUMP_COST: f32 = 2.5;
@@ -59,7 +59,7 @@ pub(super) fn activation(strength: &OnsetStrength) -> Vec<f32> {
         .collect()
 }
 
-/// The best pulses at every metrical level, as hops.
+/// The best beats at every metrical level, as hops.
 pub(super) fn candidates(activation: &[f32]) -> Vec<Vec<usize>> {
     let mut levels: Vec<Vec<usize>> = Vec::new();
     let at_level = |bpm: &f32| {
@@ -90,7 +90,7 @@ pub(super) fn candidates(activation: &[f32]) -> Vec<Vec<usize>> {
     levels
 }
 
-/// Whether nine in ten pulses of both sequences lie within two hops of each other.
+/// Whether nine in ten beats of both sequences lie within two hops of each other.
 fn is_same(a: &[usize], b: &[usize]) -> bool {
     let is_shared = |hop: &&usize| {
         let next = b.partition_point(|other| other + 2 < **hop);
@@ -99,7 +99,7 @@ fn is_same(a: &[usize], b: &[usize]) -> bool {
     a.iter().filter(is_shared).count() * 10 > a.len().max(b.len()) * 9
 }
 
-/// What is wanted of the pulse's period.
+/// What is wanted of the period.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PeriodPrior {
     /// Preferred period in hops.
@@ -110,7 +110,7 @@ pub(super) struct PeriodPrior {
     pub weight: f32,
 }
 
-/// The best sequence of pulses over the whole of `activation`, as hop indices in ascending order.
+/// The best sequence of beats over the whole of `activation`, as hop indices in ascending order.
 pub(super) fn track(activation: &[f32], prior: PeriodPrior) -> Vec<usize> {
     let change_cost = |steps| CHANGE_COST * (steps as f32 * PERIOD_STEP.ln() as f32).powi(2);
     let chain = Chain::new(

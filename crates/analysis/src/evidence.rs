@@ -1,4 +1,4 @@
-//! What is heard in features, of a song as of its stems.
+//! What the decisions rest on, of a song as of its stems: onset strength and what the networks find.
 
 use super::Hops;
 use super::features::{Features, N_FFT};
@@ -9,8 +9,8 @@ use super::onset::OnsetStrength;
 use super::resample::ANALYSIS_RATE_HZ;
 use super::sound::rounded;
 
-/// Onset strength of each hop, and what the networks hear.
-pub(super) fn hear(features: &Features) -> (OnsetStrength, Activations) {
+/// Onset strength of each hop, and the activations of the networks.
+pub(super) fn evidence(features: &Features) -> (OnsetStrength, Activations) {
     let inputs = Inputs::of(features);
     rayon::join(
         || OnsetStrength::of(features, &inputs),
@@ -37,7 +37,7 @@ pub(super) fn hops_of(features: &Features, strength: &OnsetStrength, sample_rate
     }
 }
 
-/// Numbers that are short in JSON.
+/// Values that are short in JSON.
 fn short(values: &[f32], steps: f32) -> Vec<f32> {
     values.iter().map(|value| rounded(*value, steps)).collect()
 }
