@@ -1,19 +1,47 @@
+//! A line without its mark as words, negative prompts and settings.
+
 use std::ops::Range;
 
-use common::text_file::{Line, TextError};
+use common::text_file::{Line, TextError, suggest};
 
 /// A part of a line behind its mark.
 pub(super) enum Token {
     /// Words, with escapes resolved and blanks at both ends left out.
     Words(String, Range<usize>),
-    /// `--neg`.
+    /// `--neg`, as it was written.
     Neg(Range<usize>),
     /// The bytes between `{` and `}`.
     Braces(Range<usize>),
 }
 
-/// The switch in front of a negative prompt.
-pub(super) const NEG: &str = "--neg";
+/// Names that other programs and people give the switch `--neg`.
+const NEG_NAMES: [&str; 5] = [
+    "neg",
+    "no",
+    "negative",
+    "negative-prompt",
+    "negative-prompts",
+];
+
+/// Switches of other programs in a prompt, and what does the same here.
+const FOREIGN: [(&[&str], &str); 4] = [
+    (
+        &["seed"],
+        "a prompt's seed stands behind it in braces: {seed=42}",
+    ),
+    (
+        &["guidance", "cfg", "scale", "s", "stylize"],
+        "a prompt's guidance stands behind it in braces: {guidance=3}",
+    ),
+    (
+        &["style"],
+        "a style is a line of its own: style: oil painting",
+    ),
+    (
+        &["ar", "aspect", "w", "h", "width", "height", "size"],
+        "the film's size is given with `size`",
+    ),
+];
 
 /// Splits a range of bytes of a line into tokens.
 pub(super) fn tokens(line: &Line<'_>, span: Range<usize>) -> Result<Vec<Token>, TextError> {
@@ -26,8 +54,11 @@ pub(super) fn tokens(line: &Line<'_>, span: Range<usize>) -> Result<Vec<Token>, 
     let mut at = span.start;
     let mut rest = line.text.get(span.clone()).unwrap_or_default();
     while let Some(c) = rest.chars().next() {
-        let token = if is_word_start && after_neg(rest).is_some() {
-            Some(Token::Neg(at..at + NEG.len()))
+        let neg = neg_len(rest).filter(|_| is_word_start);
+        let token = if let Some(length) = neg {
+            Some(Token::Neg(at..at + length))
+        } else if is_word_start && let Some(name) = switch(rest) {
+            return Err(unknown_switch(line, at, name));
         } else if c == '{' {
             let length = rest
                 .find('}')
@@ -80,23 +111,71 @@ fn push_words(tokens: &mut Vec<Token>, words: &mut String, span: Range<usize>) {
 /// What a backslash at the start of `rest` makes literal.
 fn escaped(rest: &str, is_word_start: bool, is_prompt_start: bool) -> Option<&str> {
     let rest = rest.strip_prefix('\\')?;
-    let is_escapable = |length: &usize| match rest.get(..*length) {
-        Some("{" | "}") => true,
-        Some(NEG) => is_word_start,
-        Some("[" | "@" | "#" | "\\" | "map:" | "style:") => is_prompt_start,
-        _ => false,
+    let first = rest.chars().next()?;
+    let is_literal = match first {
+        '{' | '}' => true,
+        _ if is_word_start && (neg_len(rest).is_some() || switch(rest).is_some()) => true,
+        '[' | '@' | '#' | '\\' | '/' => is_prompt_start,
+        _ => is_prompt_start && is_named(rest),
     };
-    let length = [1, "map:".len(), NEG.len(), "style:".len()]
-        .into_iter()
-        .find(is_escapable)?;
-    rest.get(..length)
+    rest.get(..first.len_utf8()).filter(|_| is_literal)
 }
 
-/// What stands behind `--neg` if the text begins with it as a word.
-pub(super) fn after_neg(text: &str) -> Option<&str> {
-    let rest = text.strip_prefix(NEG)?;
-    rest.chars()
-        .next()
-        .is_none_or(char::is_whitespace)
-        .then_some(rest)
+/// Whether a text begins with a word and a sign, as a directive does.
+fn is_named(text: &str) -> bool {
+    let name = text.split([':', '=', '\u{FF1A}']).next();
+    name.is_some_and(|name| name.len() < text.len() && name.starts_with(char::is_alphabetic))
+}
+
+/// The length in bytes of `--neg` if a text begins with it as a word, or of what people write for it: another dash, another name,
+/// a colon or an equals sign behind it.
+pub(super) fn neg_len(text: &str) -> Option<usize> {
+    let is_dash = |c: char| matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}');
+    let name = text.trim_start_matches(is_dash);
+    let dashes = text.get(..text.len() - name.len())?;
+    let end = name.find(|c: char| !c.is_ascii_alphabetic() && !matches!(c, '-' | '_'));
+    let (name, rest) = name.split_at_checked(end.unwrap_or(name.len()))?;
+    let known = name.to_ascii_lowercase().replace('_', "-");
+    // "a beach —no people" is a sentence.
+    let is_known = match known.as_str() {
+        "no" => dashes == "--",
+        name => NEG_NAMES.contains(&name),
+    };
+    if !(1..=3).contains(&dashes.chars().count()) || !is_known {
+        return None;
+    }
+    let sign = rest.chars().next();
+    let n_more = match sign {
+        Some(':' | '=' | ',' | '\u{FF1A}') => sign.map_or(0, char::len_utf8),
+        Some(c) if c.is_alphanumeric() => return None,
+        _ => 0,
+    };
+    Some(dashes.len() + name.len() + n_more)
+}
+
+/// The name of the switch that a text begins with.
+fn switch(text: &str) -> Option<&str> {
+    let name = text.strip_prefix("--")?;
+    let end = name.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_'));
+    let name = name.get(..end.unwrap_or(name.len()))?;
+    name.starts_with(|c: char| c.is_ascii_alphabetic())
+        .then_some(name)
+}
+
+fn unknown_switch(line: &Line<'_>, at: usize, name: &str) -> TextError {
+    let known = name.to_ascii_lowercase();
+    let foreign = FOREIGN
+        .iter()
+        .find(|(names, _)| names.contains(&known.as_str()));
+    let hint = match foreign {
+        Some((_, hint)) => (*hint).to_owned(),
+        None => suggest(&format!("--{known}"), &["--neg"]),
+    };
+    line.error(
+        at..at + 2 + name.len(),
+        format!("there is no --{name} in a prompt"),
+    )
+    .with_hint(format!(
+        "{hint}; a backslash in front makes it words: \\--{name}"
+    ))
 }

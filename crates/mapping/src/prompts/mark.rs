@@ -54,7 +54,8 @@ fn time_mark(line: &Line<'_>, body: &Range<usize>) -> Result<(Arrival, Range<usi
 fn at_mark(line: &Line<'_>, body: &Range<usize>) -> Result<(Arrival, Range<usize>), TextError> {
     let keyword = word(line, body.clone());
     let operand = trimmed(line, keyword.end..body.end);
-    match line.text.get(keyword.clone()).unwrap_or_default() {
+    let name = line.text.get(keyword.clone()).unwrap_or_default();
+    match name.to_lowercase().as_str() {
         "@bar" => {
             let number = word(line, operand);
             let text = line.text.get(number.clone()).unwrap_or_default();
@@ -70,7 +71,8 @@ fn at_mark(line: &Line<'_>, body: &Range<usize>) -> Result<(Arrival, Range<usize
             Ok((Arrival::Bar(bar), keyword.start..number.end))
         }
         "@section" => section_mark(line, keyword, operand),
-        unknown => {
+        _ => {
+            let unknown = name;
             let suggestion = suggest(unknown, &["@bar", "@section"]);
             let hint = format!(
                 "a prompt that begins with @ needs a backslash in front (\\@); {suggestion}"

@@ -1,4 +1,5 @@
-//! The prompts file: text in, [`Script`] out, errors with file, line, column and caret.
+//! The prompts file: text in, [`Script`] out, errors with file, line, column and caret. Files of other programs become the same
+//! `Script`.
 //!
 //! One prompt a line, in the order in which they are shown, is a whole prompts file. Everything else is optional:
 //!
@@ -19,8 +20,8 @@
 //! but on section starts or bars ([`Arrive`]). Times are seconds of the song, also where only a part of it is rendered.
 //!
 //! Words pass to the model untouched, with weights and brackets such as `(glow:1.3)` or `[haze]`. A backslash takes the
-//! meaning from what follows: `\[`, `\@`, `\#`, `\style:`, `\map:`, `\--neg` and `\\` where a prompt begins, `\--neg` where a word
-//! begins, `\{` and `\}` anywhere. Every other backslash stays.
+//! meaning from what follows: `\[`, `\@`, `\#`, `\//`, `\\` and names with a colon (`\style:`) where a prompt begins, `\--neg` where a
+//! word begins, `\{` and `\}` anywhere. Every other backslash stays.
 //!
 //! What moves with what can be set too, a line for each route from the sound to the picture:
 //!
@@ -43,20 +44,30 @@
 //!
 //! | file | task |
 //! |---|---|
-//! | `lexer.rs` | a line to tokens |
+//! | `text.rs` | bytes to text, without invisible characters |
+//! | `dialects/` | files of other programs |
 //! | `parser.rs` | lines to a [`Script`] |
+//! | `directive.rs` | lines for the whole film, and what people write instead |
+//! | `lexer.rs` | a line to tokens |
+//! | `networks.rs` | tags such as `<lora:name:1>` |
+//! | `notes.rs` | what a person should know of how a file was understood |
 //! | `mark.rs` | what stands in front of a prompt |
 //! | `settings.rs` | what stands in braces behind it |
 //! | `route.rs` | what stands behind `map:` |
 //! | `resolve.rs` | a [`Script`] and an [`Analysis`](analysis::Analysis) to arrivals in seconds |
 
+mod dialects;
+mod directive;
 mod lexer;
 mod mark;
+mod networks;
+mod notes;
 mod parser;
 mod resolve;
 mod route;
 mod script;
 mod settings;
+mod text;
 
 pub use crate::channels::Channel;
 pub use resolve::Arrive;
@@ -76,6 +87,8 @@ pub fn shorten(text: &str, n_letters: usize) -> String {
     short
 }
 
+#[cfg(test)]
+mod meaning_tests;
 #[cfg(test)]
 mod resolve_tests;
 #[cfg(test)]

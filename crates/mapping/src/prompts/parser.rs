@@ -1,92 +1,217 @@
+//! Lines to a [`Script`]: ours, or those that a dialect made of another program's file.
+
 use std::ops::Range;
 use std::path::Path;
 
-use common::text_file::{self, Line, TextError, trimmed, word};
+use common::text_file::{self, Line, Place, TextError, trimmed, word};
 
-use super::lexer::{Token, after_neg, tokens};
+use super::dialects::{self, Source};
+use super::directive::{self, Directive, directive};
+use super::lexer::{Token, tokens};
 use super::mark::mark;
-use super::route;
+use super::networks::without_networks;
+use super::notes::Notes;
 use super::settings::{self, Settings};
-use super::{MAX_PROMPTS, Script, ScriptPrompt};
+use super::{Arrival, MAX_PROMPTS, Script, ScriptPrompt, route, text};
 
 pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Script, TextError> {
-    let mut script = Script {
-        path: path.to_owned(),
-        ..Script::default()
-    };
-    for line in text_file::lines(path, bytes)? {
-        parse_line(&line, &mut script)?;
+    let text = text::decode(path, bytes)?;
+    let lines = text_file::lines(path, text.as_bytes())?;
+    let source = Source::new(path, &text, &lines);
+    let mut reader = Reader::new(path);
+    match dialects::read(&source) {
+        Some(reading) => reader.add_reading(reading?, &source)?,
+        None => {
+            for line in &lines {
+                reader.add_line(line)?;
+            }
+        }
     }
-    if script.prompts.is_empty() {
-        return Err(TextError {
+    reader.finish()
+}
+
+/// A script while it is read.
+struct Reader {
+    script: Script,
+    notes: Notes,
+}
+
+impl Reader {
+    fn new(path: &Path) -> Self {
+        let script = Script {
             path: path.to_owned(),
-            place: None,
-            reason: "there is no prompt in this file".to_owned(),
-            hint: Some("write what to show, one prompt a line".to_owned()),
+            ..Script::default()
+        };
+        let notes = Notes::default();
+        Self { script, notes }
+    }
+
+    fn finish(mut self) -> Result<Script, TextError> {
+        if self.script.prompts.is_empty() {
+            return Err(TextError {
+                path: self.script.path,
+                place: None,
+                reason: "there is no prompt in this file".to_owned(),
+                hint: Some("write what to show, one prompt a line".to_owned()),
+            });
+        }
+        let notes = self.notes.sentences(&self.script.path);
+        self.script.notes.extend(notes);
+        Ok(self.script)
+    }
+
+    /// Adds the prompts of another program's file, and the lines of ours in it.
+    fn add_reading(
+        &mut self,
+        reading: dialects::Reading,
+        source: &Source<'_>,
+    ) -> Result<(), TextError> {
+        for line in &source.ours {
+            self.add_line(line)?;
+        }
+        for (words, list) in [
+            (&reading.style, &mut self.script.style),
+            (&reading.negative, &mut self.script.negative),
+        ] {
+            append(list, words);
+        }
+        for cue in reading.cues {
+            let line = Line {
+                path: source.path,
+                number: cue.place.line,
+                text: &cue.text,
+            };
+            let mut words = self.words(&line, 0..cue.text.len())?;
+            append(&mut words.negative, &cue.negative);
+            words.settings.seed = words.settings.seed.or(cue.seed);
+            let guidance_scale = words.settings.guidance_scale;
+            words.settings.guidance_scale = guidance_scale.or(cue.guidance_scale);
+            let arrival = cue.secs.map_or(Arrival::Auto, Arrival::Time);
+            self.add_prompt(words, arrival, cue.place)?;
+        }
+        let n = self.script.prompts.len();
+        let s = if n == 1 { "" } else { "s" };
+        let path = source.path.display();
+        let details: String = reading.notes.iter().map(|n| format!("; {n}")).collect();
+        let note = format!("{path} is read as {}: {n} prompt{s}{details}", reading.kind);
+        self.script.notes.push(note);
+        Ok(())
+    }
+
+    fn add_line(&mut self, line: &Line<'_>) -> Result<(), TextError> {
+        let body = trimmed(line, 0..line.text.len());
+        let text = line.text.get(body.clone()).unwrap_or_default();
+        if text.is_empty() || text.starts_with('#') {
+            return Ok(());
+        }
+        if let Some((directive, length)) = directive(text) {
+            return self.add_directive(line, body, directive, length);
+        }
+        directive::check_near(line, &body)?;
+        let (arrival, mark) = mark(line, &body)?;
+        let mut rest = trimmed(line, mark.end..body.end);
+        let behind = line.text.get(rest.clone()).unwrap_or_default();
+        if let Some(length) = directive::label(behind) {
+            let label = behind.get(..length).unwrap_or_default();
+            let note = format!("\"{label}\" is taken as a label, not drawn");
+            self.notes.add(line.number, note);
+            rest = trimmed(line, rest.start + length..rest.end);
+        } else if let Some(time) = directive::like_a_time(behind) {
+            let note = format!("{time} is drawn as words: a time stands in brackets, [{time}]");
+            self.notes.add(line.number, note);
+        }
+        let words = self.words(line, rest)?;
+        let place = line.place(if mark.is_empty() { body } else { mark });
+        self.add_prompt(words, arrival, place)
+    }
+
+    fn add_directive(
+        &mut self,
+        line: &Line<'_>,
+        body: Range<usize>,
+        directive: Directive,
+        length: usize,
+    ) -> Result<(), TextError> {
+        let start = body.start + length;
+        if directive == Directive::Map {
+            return route::parse(line, start, &mut self.script.routes);
+        }
+        let words = self.words(line, trimmed(line, start..body.end))?;
+        let (to_all, other) = match directive {
+            Directive::Style => (words.text, words.negative),
+            _ => (words.negative, words.text),
+        };
+        let is_missing = match directive {
+            Directive::Style => to_all.is_empty(),
+            _ => other.is_empty(),
+        };
+        if is_missing {
+            return Err(line.error(body, "there are no words behind this"));
+        }
+        if words.settings != Settings::default() {
+            let hint = "settings stand behind a prompt, such as: a city in the rain {seed=42}";
+            return Err(line
+                .error(body, "this line is for all prompts, and has no settings")
+                .with_hint(hint));
+        }
+        if directive == Directive::Style {
+            append(&mut self.script.style, &to_all);
+            append(&mut self.script.negative, &other);
+        } else {
+            append(&mut self.script.negative, &other);
+            append(&mut self.script.negative, &to_all);
+        }
+        Ok(())
+    }
+
+    fn add_prompt(
+        &mut self,
+        words: Words,
+        arrival: Arrival,
+        place: Place,
+    ) -> Result<(), TextError> {
+        let refuse = |place: &Place, reason: String, hint: &str| TextError {
+            path: self.script.path.clone(),
+            place: Some(place.clone()),
+            reason,
+            hint: Some(hint.to_owned()),
+        };
+        if words.text.is_empty() {
+            let hint = "write what to show, such as: [0:30] a city in the rain --neg cars";
+            let reason = "there is no prompt on this line".to_owned();
+            return Err(refuse(&place, reason, hint));
+        }
+        if self.script.prompts.len() == MAX_PROMPTS {
+            let reason = format!("there are more than {MAX_PROMPTS} prompts");
+            return Err(refuse(&place, reason, "leave out some"));
+        }
+        self.script.prompts.push(ScriptPrompt {
+            text: words.text,
+            negative: words.negative,
+            arrival,
+            seed: words.settings.seed,
+            guidance_scale: words.settings.guidance_scale,
+            place,
         });
+        Ok(())
     }
-    Ok(script)
+
+    /// Reads a span as [`words`] does; tags of extra networks become notes.
+    fn words(&mut self, line: &Line<'_>, span: Range<usize>) -> Result<Words, TextError> {
+        let mut words = words(line, span)?;
+        for text in [&mut words.text, &mut words.negative] {
+            *text = without_networks(text, |note| self.notes.add(line.number, note));
+        }
+        Ok(words)
+    }
 }
 
-fn parse_line(line: &Line<'_>, script: &mut Script) -> Result<(), TextError> {
-    let body = trimmed(line, 0..line.text.len());
-    let text = line.text.get(body.clone()).unwrap_or_default();
-    if text.is_empty() || text.starts_with('#') {
-        return Ok(());
-    }
-    if let Some(words) = text.strip_prefix("style:") {
-        return add_for_all(line, body, words, &mut script.style);
-    }
-    if let Some(words) = after_neg(text) {
-        return add_for_all(line, body, words, &mut script.negative);
-    }
-    if text.starts_with("map:") {
-        return route::parse(line, body.start + "map:".len(), &mut script.routes);
-    }
-    let (arrival, mark) = mark(line, &body)?;
-    let words = words(line, trimmed(line, mark.end..body.end))?;
-    let place = line.place(if mark.is_empty() { body } else { mark });
-    let refuse = |reason: String, hint: &str| TextError {
-        path: line.path.to_owned(),
-        place: Some(place.clone()),
-        reason,
-        hint: Some(hint.to_owned()),
-    };
-    if words.text.is_empty() {
-        let hint = "write what to show, such as: [0:30] a city in the rain --neg cars";
-        return Err(refuse("there is no prompt on this line".to_owned(), hint));
-    }
-    if script.prompts.len() == MAX_PROMPTS {
-        let reason = format!("there are more than {MAX_PROMPTS} prompts");
-        return Err(refuse(reason, "leave out some"));
-    }
-    script.prompts.push(ScriptPrompt {
-        text: words.text,
-        negative: words.negative,
-        arrival,
-        seed: words.settings.seed,
-        guidance_scale: words.settings.guidance_scale,
-        place,
-    });
-    Ok(())
-}
-
-/// Adds the words of a `style:` or `--neg` line, which go to every prompt.
-fn add_for_all(
-    line: &Line<'_>,
-    body: Range<usize>,
-    words: &str,
-    list: &mut String,
-) -> Result<(), TextError> {
-    let words = words.trim();
-    if words.is_empty() {
-        return Err(line.error(body, "there are no words behind this"));
-    }
-    if !list.is_empty() {
+/// Adds words to a list that commas separate.
+fn append(list: &mut String, words: &str) {
+    if !list.is_empty() && !words.is_empty() {
         list.push_str(", ");
     }
     list.push_str(words);
-    Ok(())
 }
 
 /// A line without its mark.

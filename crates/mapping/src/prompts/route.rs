@@ -1,7 +1,7 @@
 use common::text_file::{Line, Place, TextError, suggest, trimmed};
 
 use super::lexer::{Token, tokens};
-use super::settings::{number, pairs, unknown};
+use super::settings::{number, pairs, small, unknown};
 use crate::channels::{CHANNELS, Channel};
 
 /// A `map:` line: a feature of the sound drives a channel of the picture.
@@ -79,6 +79,12 @@ const FEATURES: [(&str, Feature); 13] = [
 /// The word in front of a stem's name.
 const STEM: &str = "stem";
 
+/// Whether a word is the name of a feature, in any letter case.
+pub(super) fn is_feature(word: &str) -> bool {
+    let mut names = FEATURES.iter().map(|(name, _)| *name).chain([STEM]);
+    names.any(|name| name.eq_ignore_ascii_case(word))
+}
+
 impl Feature {
     /// Whether a channel that takes both has hits from this feature, rather than a speed.
     pub fn is_event(&self) -> bool {
@@ -131,7 +137,7 @@ pub(super) fn parse(
     let mut feature_at = behind.start..end.map_or(behind.end, |end| behind.start + end);
     let names = CHANNELS.each_ref().map(|row| (row.name, row.channel()));
     let channel = known(line, &channel_at, &names, "channel")?;
-    let feature = if line.text.get(feature_at.clone()) == Some(STEM) {
+    let feature = if small(line, &feature_at) == STEM {
         let (stem, end) = stem(line, feature_at.end..body.end)?;
         feature_at.end = end;
         stem
@@ -158,7 +164,7 @@ pub(super) fn parse(
         match token {
             Token::Braces(inner) => {
                 for (key, value) in pairs(line, inner)? {
-                    match line.text.get(key.clone()).unwrap_or_default() {
+                    match small(line, &key).as_str() {
                         "gain" => route.gain = number(line, value, -10.0, 10.0)?,
                         "attack" => route.attack_secs = Some(number(line, value, 0.0, 60.0)?),
                         "release" => route.release_secs = Some(number(line, value, 0.0, 60.0)?),
@@ -204,7 +210,9 @@ fn known<T: Clone>(
     what: &str,
 ) -> Result<T, TextError> {
     let text = line.text.get(at.clone()).unwrap_or_default();
-    let found = names.iter().find(|(name, _)| *name == text);
+    let found = names
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(text));
     found.map(|(_, value)| value.clone()).ok_or_else(|| {
         let names: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
         line.error(at.clone(), format!("there is no {what} \"{text}\""))

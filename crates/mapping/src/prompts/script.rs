@@ -18,6 +18,8 @@ pub struct Script {
     pub negative: String,
     /// What drives the picture; see [`Route`].
     pub routes: Vec<Route>,
+    /// What a person should know of how the file was understood, a sentence each; often nothing.
+    pub notes: Vec<String>,
 }
 
 /// A prompt as it was written.

@@ -14,7 +14,7 @@ pub(super) struct Settings {
 pub(super) fn parse(line: &Line<'_>, span: Range<usize>) -> Result<Settings, TextError> {
     let mut settings = Settings::default();
     for (key, value) in pairs(line, span)? {
-        match line.text.get(key.clone()).unwrap_or_default() {
+        match small(line, &key).as_str() {
             "seed" => settings.seed = Some(seed(line, value)?),
             "guidance" => {
                 settings.guidance_scale = Some(number(line, value, 0.0, MAX_GUIDANCE_SCALE)?);
@@ -23,6 +23,12 @@ pub(super) fn parse(line: &Line<'_>, span: Range<usize>) -> Result<Settings, Tex
         }
     }
     Ok(settings)
+}
+
+/// A key in small letters.
+pub(super) fn small(line: &Line<'_>, key: &Range<usize>) -> String {
+    let key = line.text.get(key.clone()).unwrap_or_default();
+    key.to_ascii_lowercase()
 }
 
 /// Byte ranges of a key and its value.
@@ -50,11 +56,8 @@ pub(super) fn pairs(line: &Line<'_>, span: Range<usize>) -> Result<Vec<Pair>, Te
                 .error(whole, reason)
                 .with_hint("such as {seed=42 guidance=3}"));
         }
-        let name = line.text.get(key.clone());
-        if pairs
-            .iter()
-            .any(|(known, _)| line.text.get(known.clone()) == name)
-        {
+        let name = small(line, &key);
+        if pairs.iter().any(|(known, _)| small(line, known) == name) {
             return Err(line.error(key, "this setting stands here twice"));
         }
         at = skip(value.end, &is_gap);

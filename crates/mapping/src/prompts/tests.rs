@@ -72,7 +72,7 @@ fn the_whole_grammar_is_read() {
 fn weights_and_brackets_reach_the_model_untouched() {
     for text in [
         "a (glowing:1.3) [haze] ((city)) \\(not a weight\\)",
-        "5 < 6, a@b, #1, half-tone --negative",
+        "5 < 6, a@b, #1, half-tone -- and a beach \u{2014}no people",
         "C:\\windows",
     ] {
         assert_eq!(parse(text).prompts[0].text, text);
@@ -209,9 +209,6 @@ fn bytes_that_are_not_text_are_named() {
     assert!(error.reason.contains("byte 7 "), "{error}");
     let place = error.place.clone().expect("a place");
     assert_eq!((place.line, place.column), (2, 3), "{error}");
-    let utf16 = [0xFF, 0xFE, b'a', 0];
-    let error = Script::parse("prompts.txt", &utf16).unwrap_err();
-    assert!(error.to_string().contains("UTF-16"), "{error}");
 }
 
 #[test]
@@ -272,7 +269,8 @@ fn check(text: &str) {
         Err(Error::Text(error)) => {
             assert!(error.to_string().starts_with("p:"));
             if let Some(place) = &error.place {
-                assert!(place.line <= text.split('\n').count());
+                let breaks = ['\n', '\r', '\u{2028}', '\u{2029}'];
+                assert!(place.line <= text.split(breaks).count());
                 assert!(place.column <= place.text.chars().count() + 1, "{error}");
             }
         }
