@@ -10,8 +10,8 @@ use visualize::{Error, Result};
 use super::songs::near_names;
 
 /// Endings of files in which prompts are kept; a text with blanks that ends in one of them is a file's name.
-const TEXT_ENDINGS: [&str; 9] = [
-    "txt", "text", "md", "srt", "lrc", "csv", "json", "yaml", "prompts",
+const TEXT_ENDINGS: [&str; 11] = [
+    "txt", "text", "md", "srt", "vtt", "lrc", "csv", "tsv", "json", "yaml", "prompts",
 ];
 
 /// Longest ending of a file's name, in letters.

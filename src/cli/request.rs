@@ -12,12 +12,13 @@ use super::args::PlanOptions;
 use super::progress::Progress;
 use super::prompts::{self, Prompts};
 use super::songs::check_name;
+use super::wording::with_flags;
 
 /// Reads the prompts and says what a person should know of the flags before work begins.
 pub fn read_prompts(options: &PlanOptions, progress: &Progress) -> Result<Script> {
     let Prompts { script, note } = prompts::read(options.draw.prompts.as_deref())?;
-    if let Some(note) = note {
-        progress.line(&note);
+    for note in note.iter().chain(&script.notes) {
+        progress.line(&with_flags(note));
     }
     let seed = options.draw.seed;
     if seed.is_drawn {

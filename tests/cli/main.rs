@@ -11,6 +11,7 @@ mod bad_prompts;
 mod bad_settings;
 mod calibration;
 mod corrections;
+mod dialects;
 mod film;
 mod first_attempts;
 mod harness;
