@@ -3,6 +3,7 @@
 //!     cargo run --release --example film -- samples/song.flac colours.mp4
 
 use image::{Rgb, RgbImage};
+use visualize::audio::SoundtrackFormat;
 use visualize::timeline::{Encoding, Size};
 use visualize::units::FrameRate;
 use visualize::video::{ChunkWriter, EncodeConfig, Tags, mux};
@@ -31,7 +32,7 @@ fn main() -> Result<()> {
         chunk.push(&RgbImage::from_pixel(size.width, size.height, colour))?;
     }
     let chunks = [chunk.finish()?];
-    let soundtrack = track.soundtrack(0..track.n_samples, folder.path())?;
+    let soundtrack = track.soundtrack(0..track.n_samples, SoundtrackFormat::Copy, folder.path())?;
     let video = mux(&chunks, soundtrack.as_ref(), &Tags::default(), None, &out)?;
     println!("{}: {} frames", video.path.display(), video.n_frames);
     Ok(())

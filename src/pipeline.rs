@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use analysis::Analysis;
-use audio::Track;
+use audio::{SoundtrackFormat, Track};
 use calibrate::calibrate;
 use chunks::{check_space, coverage};
 use common::{Error, Result};
@@ -40,13 +40,15 @@ pub fn film(
     out: &Path,
     watch: &mut Watch<'_>,
 ) -> Result<(Timeline, Video)> {
+    request.track.check_soundtrack(request.audio)?;
     let folder = RunFolder::beside(out);
     let mut session = Session::new(machine, Some(&request.model));
     estimate(request, &folder, &mut session, watch)?;
     let analysis = analyze(request, watch)?;
     let timeline = compose(&analysis, request, &folder, &mut session, watch)?;
     draw(&timeline, 0..u64::MAX, &folder, &mut session, watch)?;
-    let video = mux(&timeline, &request.track, &folder, out, watch)?;
+    let (track, audio) = (&request.track, request.audio);
+    let video = mux(&timeline, track, audio, &folder, out, watch)?;
     Ok((timeline, video))
 }
 
@@ -83,7 +85,8 @@ pub fn render(
     draw(timeline, frames, folder, &mut session, watch)
 }
 
-/// Stage 5: joins finished chunks with the untouched soundtrack. `track` is the timeline's song, wherever it lies by now.
+/// Stage 5: joins finished chunks with the soundtrack, which is untouched where `audio` and MP4 allow it. `track` is the
+/// timeline's song, wherever it lies by now.
 ///
 /// # Errors
 /// [`Error::Limit`] that names the missing frames where some aren't rendered yet, [`Error::Input`] when the song isn't
@@ -91,6 +94,7 @@ pub fn render(
 pub fn mux(
     timeline: &Timeline,
     track: &Track,
+    audio: SoundtrackFormat,
     folder: &RunFolder,
     out: &Path,
     watch: &mut Watch<'_>,
@@ -119,7 +123,7 @@ pub fn mux(
     (watch.observe)(Event::Muxing);
     let song = &timeline.song;
     let samples = song.start_sample..song.start_sample + song.n_samples;
-    let soundtrack = track.soundtrack(samples, folder.path())?;
+    let soundtrack = track.soundtrack(samples, audio, folder.path())?;
     if let Some(note) = soundtrack.note() {
         watch.note(note);
     }

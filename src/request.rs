@@ -1,9 +1,10 @@
 //! What a person asks for: [`Settings`] with defaults become a [`Request`] that the pipeline can carry out.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use analysis::AnalysisConfig;
-use audio::Track;
+use audio::{SoundtrackFormat, Track, is_stream};
 use common::units::{FrameRate, samples_to_secs};
 use common::{Error, Result};
 use diffusion::{MAX_STEPS, ModelDefaults, ModelSource, ModelStore, Vocabulary};
@@ -62,6 +63,8 @@ pub struct Settings {
     pub diffusion: DiffusionConfig,
     /// How frames are compressed.
     pub encoding: Encoding,
+    /// What the film's sound is.
+    pub audio: SoundtrackFormat,
     /// A small film of about 240 frames with the same timing, drawn at the model's own size in one step.
     pub preview: bool,
 }
@@ -90,6 +93,7 @@ impl Default for Settings {
             calibrate: true,
             diffusion: DiffusionConfig::default(),
             encoding: Encoding::default(),
+            audio: SoundtrackFormat::default(),
             preview: false,
         }
     }
@@ -112,11 +116,13 @@ pub struct Request {
     pub mapping: MappingConfig,
     /// Whether probe frames are drawn first, so that equal energy is equal visible change.
     pub calibrate: bool,
+    /// What the film's sound is.
+    pub audio: SoundtrackFormat,
 }
 
 impl Request {
-    /// Opens the song and the model and decides every setting that was left open. The watch sees the model's download, and
-    /// is told which words the model doesn't know.
+    /// Opens the song and the model and decides every setting that was left open. The song may be a pipe, or `-` for the
+    /// standard input. The watch sees the model's download, and is told which words the model doesn't know.
     ///
     /// # Errors
     /// Those of opening the song and the model; [`Error::Config`] for a setting out of range.
@@ -141,7 +147,11 @@ impl Request {
         }
         let defaults = ModelDefaults::of(&model)?;
         let draw_size = settings.checked_draw_size(&defaults)?;
-        let track = Track::open(song)?;
+        if is_stream(song) {
+            watch.note("the song comes through a pipe: it is read to its end first");
+        }
+        let stop = watch.stop;
+        let track = Track::open_or_spool(song, &|| stop.load(Ordering::SeqCst))?;
         let mut request = Self {
             script,
             analysis: settings.analysis_of(song),
@@ -168,6 +178,7 @@ impl Request {
                 encoding: settings.encoding,
             },
             calibrate: settings.calibrate,
+            audio: settings.audio,
             track,
             model,
         };

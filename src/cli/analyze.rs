@@ -1,5 +1,8 @@
 //! `visualize analyze`: what is heard in a song.
 
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
 use visualize::partial_file::write_whole;
 use visualize::{Error, Result, Track, analysis};
 
@@ -7,8 +10,8 @@ use super::args::{AnalyzeArgs, OutputArgs};
 use super::inputs::Inputs;
 use super::outputs::{Kind, Outputs, Target};
 use super::progress::Progress;
-use super::songs;
 use super::wording::with_flags;
+use super::{songs, stop_on_signal};
 
 /// Width of the summary in letters: a terminal of the usual width.
 const SUMMARY_WIDTH: usize = 80;
@@ -20,6 +23,10 @@ pub fn run(args: &AnalyzeArgs, output: OutputArgs) -> Result<()> {
         songs::check_name(&args.song)?;
     }
     let fix_path = analysis::fix_path(&args.song);
+    if args.fix && args.song == Path::new("-") {
+        let reason = "the standard input has no place beside which corrections could lie";
+        return Err(Error::input(&args.song, reason).with_hint("give the song as a file"));
+    }
     if args.fix && fix_path.symlink_metadata().is_ok() {
         return Err(
             Error::input(&fix_path, "exists already, and may hold your corrections")
@@ -53,7 +60,8 @@ pub fn run(args: &AnalyzeArgs, output: OutputArgs) -> Result<()> {
     if !args.listen.no_fix {
         config = config.with_corrections_beside(&args.song);
     }
-    let track = Track::open(&args.song)?;
+    let stop = stop_on_signal()?;
+    let track = Track::open_or_spool(&args.song, &|| stop.load(Ordering::SeqCst))?;
     let heard = analysis::analyze(&track, &config)?;
     for note in track
         .all_notes()

@@ -45,6 +45,11 @@ fn films(songs: &[PathBuf], args: &FilmArgs, progress: &Progress) -> Result<Vec<
             ),
         });
     }
+    let stdin = Path::new("-");
+    if songs.iter().any(|song| song == stdin) && args.plan.draw.prompts.as_deref() == Some(stdin) {
+        let reason = "the standard input can't be the song and the prompts at once";
+        return Err(Error::input(stdin, reason).with_hint("give one of them as a file"));
+    }
     let paths: Vec<&Path> = songs.iter().map(PathBuf::as_path).collect();
     request::check_names(&paths, &args.plan)?;
     let mut inputs = Inputs::default();
@@ -134,7 +139,15 @@ fn make(
         stop,
     };
     let out = &film.out;
-    let request = request::build(&film.song, script, &args.plan, args.preview, &mut watch)?;
+    let audio = args.sound.audio;
+    let request = request::build(
+        &film.song,
+        script,
+        &args.plan,
+        audio,
+        args.preview,
+        &mut watch,
+    )?;
     let (timeline, video) = pipeline::film(&request, &args.machine.to_machine(), out, &mut watch)?;
     if args.preview {
         let sheet = sheet_of(out);

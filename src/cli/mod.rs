@@ -22,6 +22,7 @@ mod typed;
 mod verify;
 mod wording;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 pub use args::Cli;
@@ -34,6 +35,7 @@ use visualize::{Error, Result};
 /// Runs the command that the flags ask for.
 pub fn run(args: &Cli) -> Result<()> {
     let output = args.output;
+    signals::set_last_words(explain(&Error::Interrupted, args));
     match &args.command {
         None => film::run(&args.film, output),
         Some(Command::Analyze(args)) => analyze::run(args, output),
@@ -50,7 +52,8 @@ pub fn run(args: &Cli) -> Result<()> {
 
 /// The error with its causes on one line, and what to do next on a second: for an interrupt, the command to go on with.
 pub fn explain(error: &Error, args: &Cli) -> String {
-    if matches!(error, Error::Interrupted) {
+    let is_kept = !matches!(args.command, Some(Command::Analyze(_) | Command::Verify(_)));
+    if matches!(error, Error::Interrupted) && is_kept {
         let command = typed::command_line(seed_of(args));
         return format!(
             "error: interrupted; finished frames are kept\nhint: continue with\n  {command}"
@@ -97,9 +100,12 @@ fn seed_of(args: &Cli) -> args::Seed {
     }
 }
 
-/// A file named after the song, in the current folder.
+/// A file named after the song, in the current folder. The standard input and a shell's `<(…)` have no name of their own.
 fn beside_here(song: &Path, extension: &str) -> PathBuf {
-    Path::new(song.file_name().unwrap_or_default()).with_extension(extension)
+    let is_nameless =
+        song == Path::new("-") || song.starts_with("/dev") || song.starts_with("/proc");
+    let name = song.file_name().filter(|_| !is_nameless);
+    Path::new(name.unwrap_or(OsStr::new("song"))).with_extension(extension)
 }
 
 /// Prints the result on stdout: `text`, or `value` as JSON on one line where `--json` asks for it.
@@ -122,6 +128,19 @@ fn print_result(output: args::OutputArgs, text: &str, value: &impl serde::Serial
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn songs_without_a_name_get_one() {
+        for (song, film) in [
+            ("music/a.b.wav", "a.b.mp4"),
+            ("-", "song.mp4"),
+            ("/dev/fd/63", "song.mp4"),
+            ("/proc/self/fd/0", "song.mp4"),
+            ("pipe", "pipe.mp4"),
+        ] {
+            assert_eq!(beside_here(Path::new(song), "mp4"), Path::new(film));
+        }
+    }
 
     #[test]
     fn a_backtrace_is_no_part_of_a_message() {

@@ -1,44 +1,73 @@
 //! `visualize mux`: the film from finished chunks.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use visualize::audio::is_stream;
+use visualize::partial_file::folder_of;
 use visualize::pipeline::{self, Watch};
 use visualize::timeline::RunFolder;
-use visualize::{Result, Timeline, Track};
+use visualize::{Error, Result, Timeline, Track};
 
 use super::args::{MuxArgs, OutputArgs};
 use super::inputs::Inputs;
 use super::outputs::Outputs;
 use super::progress::Progress;
-use super::stop_on_signal;
+use super::{songs, stop_on_signal};
 
 pub fn run(args: &MuxArgs, output: OutputArgs) -> Result<()> {
     let timeline = Timeline::load(&args.timeline)?;
-    let song = song_of(&timeline, &args.timeline);
+    let songs = match &args.song {
+        Some(song) => vec![songs::check(song)?],
+        None => songs_of(&timeline, &args.timeline),
+    };
     let out = args
         .out
         .clone()
         .unwrap_or_else(|| args.timeline.with_extension("mp4"));
     let mut inputs = Inputs::default();
     inputs.add_timeline(&timeline, &args.timeline);
-    inputs.add_song(&song);
+    for song in &songs {
+        inputs.add_song(song);
+    }
     let out = Outputs::new(&inputs).film(&out, args.force)?;
     let stop = stop_on_signal()?;
+    let track = open(&timeline, &songs, &stop)?;
+    let audio = args.sound.audio;
+    track.check_soundtrack(audio)?;
     let mut progress = Progress::new(output);
     let mut watch = Watch {
         observe: &mut |event| progress.event(event),
         stop: &stop,
     };
     let folder = RunFolder::beside(&args.timeline);
-    let video = pipeline::mux(&timeline, &Track::open(&song)?, &folder, &out, &mut watch)?;
+    let video = pipeline::mux(&timeline, &track, audio, &folder, &out, &mut watch)?;
     super::print_result(output, &video.path.display().to_string(), &video)
 }
 
-/// The timeline's song, or the file of its name beside a timeline that travelled to another machine.
-fn song_of(timeline: &Timeline, path: &Path) -> PathBuf {
+/// Files that may be the timeline's song: under its name from here or from the timeline, or beside a timeline that travelled.
+fn songs_of(timeline: &Timeline, path: &Path) -> Vec<PathBuf> {
     let song = &timeline.song.path;
-    let beside = song.file_name().map(|name| path.with_file_name(name));
-    beside
-        .filter(|beside| !song.exists() && beside.exists())
-        .unwrap_or_else(|| song.clone())
+    let folder = folder_of(path);
+    let beside = song.file_name().map(|name| folder.join(name));
+    let mut songs = vec![song.clone(), folder.join(song)];
+    songs.extend(beside);
+    songs.retain(|song| song.is_file() || is_stream(song));
+    songs
+}
+
+/// The song that the timeline was made from, or else the first that is there.
+fn open(timeline: &Timeline, songs: &[PathBuf], stop: &AtomicBool) -> Result<Track> {
+    let mut first = None;
+    for song in songs {
+        let track = Track::open_or_spool(song, &|| stop.load(Ordering::SeqCst))?;
+        if track.source_sha256 == timeline.song.source_sha256 {
+            return Ok(track);
+        }
+        first.get_or_insert(track);
+    }
+    first.ok_or_else(|| {
+        let reason = "the timeline's song is neither there nor beside the timeline";
+        Error::input(&timeline.song.path, reason).with_hint("name the file with `song FILE`")
+    })
 }

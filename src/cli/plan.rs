@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use visualize::audio::SoundtrackFormat;
 use visualize::pipeline::{self, Watch};
 use visualize::timeline::RunFolder;
 use visualize::{Analysis, Error, Result, Timeline, mapping, provenance};
@@ -76,7 +77,14 @@ fn plan(
         observe: &mut |event| progress.event(event),
         stop: &stop,
     };
-    let request = request::build(song, script, &args.plan, false, &mut watch)?;
+    let request = request::build(
+        song,
+        script,
+        &args.plan,
+        SoundtrackFormat::default(),
+        false,
+        &mut watch,
+    )?;
     let folder = RunFolder::beside(out);
     pipeline::plan(&request, &folder, &args.machine.to_machine(), &mut watch)
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use visualize::Result;
+use visualize::audio::SoundtrackFormat;
 use visualize::diffusion::ModelStore;
 use visualize::pipeline::Watch;
 use visualize::prompts::Script;
@@ -44,9 +45,10 @@ pub fn build(
     song: &Path,
     script: Script,
     options: &PlanOptions,
+    audio: SoundtrackFormat,
     is_preview: bool,
     watch: &mut Watch<'_>,
 ) -> Result<Request> {
-    let settings = options.to_settings(is_preview);
+    let settings = options.to_settings(audio, is_preview);
     Request::new(song, script, &settings, &ModelStore::from_env(), watch)
 }

@@ -1,4 +1,4 @@
-//! Signals that end a run with its finished work kept.
+//! Signals that end a run with its finished work kept, within a second.
 #![cfg_attr(
     unix,
     expect(
@@ -7,23 +7,38 @@
     )
 )]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use visualize::{Error, Result};
 
 use super::terminal::say;
 
-/// A flag that Ctrl-C, a termination request or a hang-up raises; a second one ends the program at once. A hang-up that was
+/// Time for the work at hand to end by itself. What it would keep is on disk already: chunks appear when they are finished.
+const PATIENCE: Duration = Duration::from_millis(700);
+
+/// What is said where the program has to be ended from outside of its work.
+static LAST_WORDS: OnceLock<String> = OnceLock::new();
+
+/// Sets what is said when the work at hand doesn't end by itself: what an interrupt says elsewhere.
+pub fn set_last_words(text: String) {
+    let _ = LAST_WORDS.set(text); // the first command is the only one
+}
+
+/// A flag that Ctrl-C, a termination request or a hang-up raises. Work that doesn't heed it soon, such as listening to a
+/// song or drawing with a large model, is ended with the program. A hang-up that was
 /// turned off before the program began, as by `nohup`, stays off: the film outlives its terminal.
 pub fn stop_on_signal() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let raised = Arc::clone(&stop);
     let handler = move || {
-        if raised.swap(true, Ordering::SeqCst) {
-            std::process::exit(130);
+        raised.store(true, Ordering::SeqCst);
+        std::thread::sleep(PATIENCE);
+        if let Some(text) = LAST_WORDS.get() {
+            say(text);
         }
-        say("\nstopping after the frames in flight; press Ctrl-C again to stop at once");
+        std::process::exit(130);
     };
     let hang_up = HangUp::turned_off();
     ctrlc::set_handler(handler).map_err(|error| Error::Internal {

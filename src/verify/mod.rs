@@ -51,7 +51,7 @@ use analysis::{AnalysisConfig, analyze};
 use audio::Track;
 use common::Result;
 use serde::Serialize;
-use timeline::Timeline;
+use timeline::{Song, Timeline};
 use video::{FilmReader, Probe};
 
 use crate::provenance;
@@ -121,7 +121,7 @@ pub fn verify(
         offset_secs: probe.av_offset_start_secs.unwrap_or_default(),
         n_lost_samples: timeline
             .zip(track)
-            .map(|(timeline, track)| timeline.song.n_samples as i64 - track.n_samples as i64),
+            .map(|(timeline, track)| n_lost_samples(&timeline.song, &track)),
     };
     let measures = measure(&evidence, &probe);
     Ok(Verification {
@@ -131,6 +131,13 @@ pub fn verify(
         missing,
         evidence,
     })
+}
+
+/// Samples of the song that the film's sound lacks, also where that has another rate.
+fn n_lost_samples(song: &Song, sound: &Track) -> i64 {
+    let (from, to) = (sound.sample_rate_hz.max(1), song.sample_rate_hz);
+    let heard = u128::from(sound.n_samples) * u128::from(to) + u128::from(from / 2);
+    song.n_samples as i64 - (heard / u128::from(from)) as i64
 }
 
 fn analyze_sound(film: &Path) -> Result<(Track, analysis::Analysis)> {

@@ -18,6 +18,7 @@ mod harness;
 mod help;
 mod models;
 mod outputs;
+mod pipes;
 mod provenance;
 mod resume;
 mod terminal;

@@ -17,6 +17,7 @@ use symphonia::core::units::TimeBase;
 
 use super::aiff;
 use super::flac_head;
+use super::joined_flac;
 use super::matroska;
 use super::mp4::Edit;
 use super::mp4_reader;
@@ -68,11 +69,11 @@ pub(super) struct Opened {
     pub notes: Vec<String>,
 }
 
-/// Opens a file.
+/// Opens a file. `joined_at` says where further FLAC streams begin in it.
 ///
 /// # Errors
 /// [`Error::Io`] if the file can't be read, [`Error::Input`] if it holds no sound.
-pub(super) fn open(path: &Path) -> Result<Opened> {
+pub(super) fn open(path: &Path, joined_at: &[u64]) -> Result<Opened> {
     let mut file = File::open(path).map_err(Error::io("read", path))?;
     let metadata = file.metadata().map_err(Error::io("read", path))?;
     if metadata.is_dir() {
@@ -106,6 +107,9 @@ pub(super) fn open(path: &Path) -> Result<Opened> {
             if let Some(pcm) = aiff::read(&mut file, &body).map_err(failed)? {
                 return open_pcm(file, &pcm, body).map_err(failed);
             }
+        }
+        Some(b"fLaC") if !joined_at.is_empty() => {
+            return joined_flac::open(path, &mut file, &body, joined_at);
         }
         Some(b"fLaC") => {
             let tagless = tags::without_behind(&mut file, body.clone()).map_err(failed)?;
@@ -208,7 +212,7 @@ fn open_coded(path: &Path, file: File, format: &[u8], data: Range<u64>) -> Resul
     }
 }
 
-fn open_with_symphonia(
+pub(super) fn open_with_symphonia(
     path: &Path,
     source: Source,
     extension: &str,

@@ -2,22 +2,22 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use common::Result;
+use symphonia::core::codecs::audio::well_known as codec_ids;
 
+use super::choose::is_of;
 use super::decode::opus_head;
 use super::demux::{CodedPacket, Demuxer};
-use super::soundtrack::{Packet, Soundtrack, SoundtrackCodec};
+use super::soundtrack::{Packet, Soundtrack, SoundtrackCodec, SoundtrackFormat};
 use super::stream::{Codec, Stream, changed};
 use super::track::Track;
 
 /// Packets of the file, unchanged.
 pub(super) struct CopiedPackets {
-    path: PathBuf,
+    track: Track,
     codec: SoundtrackCodec,
-    sample_rate_hz: u32,
-    n_channels: u32,
     skip_samples: u64,
     n_samples: u64,
     /// The packets' samples on the decoded timeline.
@@ -26,10 +26,15 @@ pub(super) struct CopiedPackets {
 
 impl CopiedPackets {
     /// The packets that hold `range` of the track, with those that a decoder needs before. `None` for codecs that MP4 can't
-    /// hold.
-    pub fn open(track: &Track, range: Range<u64>) -> Result<Option<Self>> {
+    /// hold, or that aren't of the format.
+    pub fn open(
+        track: &Track,
+        range: Range<u64>,
+        format: SoundtrackFormat,
+    ) -> Result<Option<Self>> {
         let mut demuxer = track.demuxer()?;
-        let Some(codec) = codec_of(demuxer.stream()) else {
+        let codec = codec_of(demuxer.stream()).filter(|codec| is_of(codec, format));
+        let Some(codec) = codec else {
             return Ok(None);
         };
         let is_whole = range == (0..track.n_samples);
@@ -48,10 +53,8 @@ impl CopiedPackets {
             other => other,
         };
         Ok(Some(Self {
-            path: track.path.clone(),
+            track: track.clone(),
             codec,
-            sample_rate_hz: track.sample_rate_hz,
-            n_channels: track.n_channels,
             skip_samples,
             n_samples: range.end - range.start,
             decoded,
@@ -65,11 +68,11 @@ impl Soundtrack for CopiedPackets {
     }
 
     fn sample_rate_hz(&self) -> u32 {
-        self.sample_rate_hz
+        self.track.sample_rate_hz
     }
 
     fn n_channels(&self) -> u32 {
-        self.n_channels
+        self.track.n_channels
     }
 
     fn skip_samples(&self) -> u64 {
@@ -85,7 +88,7 @@ impl Soundtrack for CopiedPackets {
     }
 
     fn packets(&self) -> Result<Box<dyn Iterator<Item = Result<Packet>> + '_>> {
-        let mut demuxer = Demuxer::open(&self.path)?;
+        let mut demuxer = self.track.demuxer()?;
         let all = std::iter::from_fn(move || demuxer.next_packet().transpose());
         let wanted = all
             .skip_while(|packet| matches!(packet, Ok(packet) if packet.start < self.decoded.start))
@@ -101,7 +104,7 @@ impl Soundtrack for CopiedPackets {
 }
 
 /// What MP4 needs to know of the codec; `None` if it can't hold it.
-fn codec_of(stream: &Stream) -> Option<SoundtrackCodec> {
+pub(super) fn codec_of(stream: &Stream) -> Option<SoundtrackCodec> {
     let extra_data = stream.params.extra_data.as_deref();
     match stream.codec {
         // Common players don't decode more than 24 bits.
@@ -119,6 +122,13 @@ fn codec_of(stream: &Stream) -> Option<SoundtrackCodec> {
         Codec::Opus => Some(SoundtrackCodec::Opus {
             opus_head: opus_head(&stream.params)?.to_body(),
         }),
+        Codec::Other if stream.params.codec == codec_ids::CODEC_ID_ALAC => {
+            // Some files have the layout of their channels behind it.
+            let config = extra_data?.get(..24)?;
+            Some(SoundtrackCodec::Alac {
+                config: config.try_into().ok()?,
+            })
+        }
         Codec::MpegLayer12 | Codec::Vorbis | Codec::Other => None,
     }
 }

@@ -98,15 +98,17 @@ pub(super) struct Demuxer {
     n_bytes: u64,
     notes: Vec<String>,
     lacks_sound: bool,
+    /// Whether FLAC's frames began to count anew.
+    goes_back: bool,
 }
 
 impl Demuxer {
-    /// Opens the file and reads its headers.
+    /// Opens the file and reads its headers. `joined_at` says where further FLAC streams begin in it.
     ///
     /// # Errors
     /// [`Error::Io`] if the file can't be read, [`Error::Input`] if it holds no sound that can be decoded.
-    pub fn open(path: &Path) -> Result<Self> {
-        Self::new(path, container::open(path)?)
+    pub fn open(path: &Path, joined_at: &[u64]) -> Result<Self> {
+        Self::new(path, container::open(path, joined_at)?)
     }
 
     /// Has `ffmpeg` decode the file.
@@ -140,7 +142,8 @@ impl Demuxer {
             n_foreign: 0,
             n_bytes: 0,
             notes: opened.notes,
-            lacks_sound: false,
+            lacks_sound: opened.edit.is_some_and(|edit| edit.is_scattered),
+            goes_back: false,
         })
     }
 
@@ -167,6 +170,11 @@ impl Demuxer {
         self.n_bytes
     }
 
+    /// Streams so far, one after another.
+    pub fn n_parts(&self) -> usize {
+        self.part + 1
+    }
+
     /// What was found so far.
     pub fn notes(&self) -> &[String] {
         &self.notes
@@ -175,6 +183,13 @@ impl Demuxer {
     /// Whether a part of the sound was left out that another decoder may read.
     pub fn lacks_sound(&self) -> bool {
         self.lacks_sound
+    }
+
+    /// Whether the file may hold several FLAC streams: not all of it is frames that count on.
+    pub fn may_be_joined(&self) -> bool {
+        let n_body = self.body.end.saturating_sub(self.body.start);
+        let is_flac = self.stream.codec == Codec::Flac && self.stream.container == Container::Other;
+        is_flac && (self.goes_back || self.n_bytes < n_body)
     }
 
     /// The next packet; `None` at the end. What is damaged is passed over.

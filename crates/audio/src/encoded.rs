@@ -1,4 +1,4 @@
-//! The song's samples as FLAC, for codecs that MP4 can't hold.
+//! The song's samples as FLAC or ALAC, for codecs that MP4 can't hold and for players that don't take others.
 
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
@@ -8,55 +8,136 @@ use std::path::{Path, PathBuf};
 use common::{Error, Result};
 use symphonia::core::codecs::audio::well_known as codec_ids;
 
-use super::flac::{BLOCK_SAMPLES, Encoder, Format};
+use super::alac;
+use super::flac::{self, BLOCK_SAMPLES, Format};
 use super::quantise::{Quantiser, Source};
-use super::soundtrack::{Packet, Soundtrack, SoundtrackCodec};
+use super::soundtrack::{Packet, Soundtrack, SoundtrackCodec, SoundtrackFormat};
 use super::stream::{Codec, Stream};
 use super::track::Track;
 
-/// Frames of FLAC in a temporary file without a name.
-pub(super) struct EncodedFlac {
+// Packets of both have the same length, so that one loop serves both.
+const _: () = assert!(BLOCK_SAMPLES == alac::PACKET_SAMPLES);
+
+/// Packets in a temporary file without a name.
+pub(super) struct Encoded {
     file: File,
     folder: PathBuf,
     codec: SoundtrackCodec,
-    format: Format,
+    sample_rate_hz: u32,
+    n_channels: u32,
     n_samples: u64,
-    /// Bytes of each frame.
-    frame_bytes: Vec<u32>,
+    /// Bytes of each packet.
+    packet_bytes: Vec<u32>,
     note: String,
 }
 
-impl EncodedFlac {
+/// An encoder that takes whole numbers.
+enum Encoder {
+    Flac(Box<flac::Encoder>),
+    Alac(Box<alac::Encoder>),
+}
+
+impl Encoder {
+    /// An encoder for samples of a kind, and the bits that it takes of each.
+    fn new(format: SoundtrackFormat, track: &Track, source: Source) -> (Self, u32) {
+        let n_channels = track.n_channels as usize;
+        if format == SoundtrackFormat::Alac {
+            let bits = source.alac_bits();
+            let encoder = alac::Encoder::new(track.sample_rate_hz, n_channels, bits);
+            return (Self::Alac(Box::new(encoder)), bits);
+        }
+        let bits = source.flac_bits();
+        let encoder = flac::Encoder::new(Format {
+            sample_rate_hz: track.sample_rate_hz,
+            n_channels,
+            bits_per_sample: bits,
+        });
+        (Self::Flac(Box::new(encoder)), bits)
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Flac(_) => "FLAC",
+            Self::Alac(_) => "ALAC",
+        }
+    }
+
+    fn encode(&mut self, samples: &[i32]) -> Result<Vec<u8>, String> {
+        match self {
+            Self::Flac(encoder) => encoder.encode(samples),
+            Self::Alac(encoder) => Ok(encoder.encode(samples)),
+        }
+    }
+
+    fn codec(&self) -> SoundtrackCodec {
+        match self {
+            Self::Flac(encoder) => SoundtrackCodec::Flac {
+                stream_info: encoder.stream_info(),
+            },
+            Self::Alac(encoder) => SoundtrackCodec::Alac {
+                config: encoder.config(),
+            },
+        }
+    }
+}
+
+/// Refuses what the format can't hold.
+///
+/// # Errors
+/// [`Error::Input`] for a sample rate, [`Error::Config`] for a number of channels.
+pub(super) fn check(track: &Track, stream: &Stream, format: SoundtrackFormat) -> Result<()> {
+    let n_channels = track.n_channels as usize;
+    if format == SoundtrackFormat::Alac && n_channels > alac::MAX_CHANNELS {
+        return Err(Error::Config {
+            name: "audio",
+            value: format.to_string(),
+            allowed: format!(
+                "the song has {n_channels} channels, and ALAC is written with one or two; take flac or aac"
+            ),
+        });
+    }
+    // A single sample tells.
+    let (mut encoder, _) = Encoder::new(format, track, source_of(stream));
+    encoder
+        .encode(&vec![0; n_channels])
+        .map(drop)
+        .map_err(|why| refused(track, &why))
+}
+
+fn refused(track: &Track, why: &str) -> Error {
+    let reason = format!("can't be put in a film as FLAC: {why}");
+    Error::input(&track.path, reason).with_hint(
+        "ask for ALAC with `audio alac`, or convert it to 48 kHz first, for example: ffmpeg -i SONG -ar 48000 song.flac",
+    )
+}
+
+impl Encoded {
     /// Decodes `range` of the track and encodes it.
-    pub fn encode(track: &Track, range: Range<u64>, folder: &Path) -> Result<Self> {
+    pub fn encode(
+        track: &Track,
+        range: Range<u64>,
+        format: SoundtrackFormat,
+        folder: &Path,
+    ) -> Result<Self> {
         let n_samples = range.end - range.start;
         let mut decoding = track.decoding(range)?;
+        check(track, decoding.stream(), format)?;
         let source = source_of(decoding.stream());
-        let format = Format {
-            sample_rate_hz: track.sample_rate_hz,
-            n_channels: decoding.n_channels,
-            bits_per_sample: source.flac_bits(),
-        };
-        let refused = |why: String| {
-            Error::input(
-                &track.path,
-                format!("can't be put in a film as FLAC: {why}"),
-            )
-            .with_hint(
-                "convert it to 48 kHz first, for example: ffmpeg -i SONG -ar 48000 song.flac",
-            )
-        };
-        let mut encoder = Encoder::new(format);
-        let mut quantiser = Quantiser::new(source);
+        let (mut encoder, bits) = Encoder::new(format, track, source);
+        let mut quantiser = Quantiser::new(source, bits);
         let file = tempfile::tempfile_in(folder).map_err(Error::io("write", folder))?;
         let mut writer = BufWriter::new(file);
-        let mut frame_bytes = Vec::new();
+        let mut packet_bytes = Vec::new();
         let mut write = |samples: &[i32]| -> Result<()> {
-            let frame = encoder.encode(samples).map_err(refused)?;
-            frame_bytes.push(frame.len() as u32);
-            writer.write_all(&frame).map_err(Error::io("write", folder))
+            let packet = encoder
+                .encode(samples)
+                .map_err(|why| refused(track, &why))?;
+            packet_bytes.push(packet.len() as u32);
+            writer
+                .write_all(&packet)
+                .map_err(Error::io("write", folder))
         };
-        let block_values = BLOCK_SAMPLES * format.n_channels;
+        let block_values = BLOCK_SAMPLES * decoding.n_channels;
         let mut pending: Vec<i32> = Vec::new();
         while let Some(fresh) = decoding.advance()? {
             quantiser.append(&decoding, fresh, &mut pending)?;
@@ -69,26 +150,27 @@ impl EncodedFlac {
         if !pending.is_empty() {
             write(&pending)?;
         }
-        let stream_info = encoder.stream_info();
         let file = writer
             .into_inner()
             .map_err(|error| Error::io("write", folder)(error.into_error()))?;
+        let codec = match track.uses_ffmpeg {
+            true => "what ffmpeg decodes",
+            false => &track.codec,
+        };
+        let is_asked = format != SoundtrackFormat::Copy;
         Ok(Self {
             file,
             folder: folder.to_owned(),
-            codec: SoundtrackCodec::Flac { stream_info },
-            format,
+            codec: encoder.codec(),
+            sample_rate_hz: track.sample_rate_hz,
+            n_channels: track.n_channels,
             n_samples,
-            frame_bytes,
-            note: quantiser.note(if track.uses_ffmpeg {
-                "what ffmpeg decodes"
-            } else {
-                &track.codec
-            }),
+            packet_bytes,
+            note: quantiser.note(codec, encoder.name(), is_asked),
         })
     }
 
-    fn read_frame(&self, start: u64, n_bytes: u32) -> Result<Vec<u8>> {
+    fn read_packet(&self, start: u64, n_bytes: u32) -> Result<Vec<u8>> {
         let mut data = vec![0; n_bytes as usize];
         let mut file = &self.file;
         file.seek(SeekFrom::Start(start))
@@ -98,17 +180,17 @@ impl EncodedFlac {
     }
 }
 
-impl Soundtrack for EncodedFlac {
+impl Soundtrack for Encoded {
     fn codec(&self) -> &SoundtrackCodec {
         &self.codec
     }
 
     fn sample_rate_hz(&self) -> u32 {
-        self.format.sample_rate_hz
+        self.sample_rate_hz
     }
 
     fn n_channels(&self) -> u32 {
-        self.format.n_channels as u32
+        self.n_channels
     }
 
     fn skip_samples(&self) -> u64 {
@@ -126,10 +208,10 @@ impl Soundtrack for EncodedFlac {
     fn packets(&self) -> Result<Box<dyn Iterator<Item = Result<Packet>> + '_>> {
         let mut start = 0;
         let mut n_left = self.n_samples;
-        Ok(Box::new(self.frame_bytes.iter().map(move |&n_bytes| {
+        Ok(Box::new(self.packet_bytes.iter().map(move |&n_bytes| {
             let n_samples = n_left.min(BLOCK_SAMPLES as u64);
             n_left -= n_samples;
-            let data = self.read_frame(start, n_bytes)?;
+            let data = self.read_packet(start, n_bytes)?;
             start += u64::from(n_bytes);
             Ok(Packet {
                 data,
@@ -143,7 +225,7 @@ impl Soundtrack for EncodedFlac {
 fn source_of(stream: &Stream) -> Source {
     let bits = match stream.params.codec {
         codec_ids::CODEC_ID_ALAC => {
-            // The sixth byte of ALAC's magic cookie.
+            // The sixth byte of ALAC's configuration.
             let cookie = stream.params.extra_data.as_deref();
             cookie
                 .and_then(|cookie| cookie.get(5))

@@ -116,7 +116,11 @@ pub(super) fn measure(path: &Path, demuxer: &mut Demuxer) -> Result<(Extent, Vec
     let n_file = demuxer.body().end - demuxer.body().start;
     let n_stray = n_file.saturating_sub(demuxer.n_bytes());
     let is_flac = (stream.container, stream.codec) == (Container::Other, Codec::Flac);
-    if is_flac && notes.is_empty() && n_stray > STRAY_BYTES.min(n_file / 8) {
+    if is_flac
+        && demuxer.n_parts() == 1
+        && notes.is_empty()
+        && n_stray > STRAY_BYTES.min(n_file / 8)
+    {
         notes.push(format!(
             "{n_stray} bytes of the file are no frames of FLAC that can be read"
         ));
@@ -237,7 +241,7 @@ fn mp4_extent(demuxer: &Demuxer, total: u64) -> Extent {
 }
 
 /// `ticks * rate / timescale`, rounded to the nearest whole number.
-fn scale(ticks: u64, rate: u64, timescale: u64) -> u64 {
+pub(super) fn scale(ticks: u64, rate: u64, timescale: u64) -> u64 {
     let scaled = (u128::from(ticks) * u128::from(rate) + u128::from(timescale / 2))
         / u128::from(timescale.max(1));
     u64::try_from(scaled).unwrap_or(u64::MAX)

@@ -1,6 +1,9 @@
 //! Stage 1: a song file becomes a [`Track`], whose samples can be streamed, and a [`Soundtrack`] for the film.
 
+mod aac;
 mod aiff;
+mod alac;
+mod bits;
 mod blocks;
 mod choose;
 mod container;
@@ -12,6 +15,7 @@ mod extent;
 mod ffmpeg;
 mod flac;
 mod flac_head;
+mod joined_flac;
 mod matroska;
 mod mp4;
 mod mp4_reader;
@@ -31,6 +35,6 @@ mod wave;
 
 pub use blocks::{Block, MAX_BLOCK_SAMPLES, SampleBlocks};
 pub use notes::Damage;
-pub use soundtrack::{Packet, Soundtrack, SoundtrackCodec};
+pub use soundtrack::{Packet, Soundtrack, SoundtrackCodec, SoundtrackFormat};
 pub use spool::{Spooled, is_stream, spool};
 pub use track::{TRACK_SCHEMA_VERSION, Track};

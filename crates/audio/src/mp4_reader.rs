@@ -216,6 +216,8 @@ impl Packets for Mp4Packets {
                 None => return Ok(None),
             },
         };
+        // Time goes on where a fragment says nothing, or goes back.
+        self.time = self.time.max(run.start.unwrap_or(0));
         if run.n_bytes > MAX_PACKET_BYTES || run.offset.saturating_add(run.n_bytes) > self.end {
             return self.cut(run);
         }
@@ -292,6 +294,7 @@ impl Mp4Packets {
                 None => next_offset,
             };
             let mut at = base;
+            let n_before = self.runs.len();
             for (_, trun) in children(traf).filter(|(kind, _)| kind == b"trun") {
                 let is_wanted = fragment.track_id == self.track_id;
                 at = queue_trun(
@@ -302,6 +305,9 @@ impl Mp4Packets {
                     is_wanted.then_some(&mut self.runs),
                     self.frame_bytes,
                 );
+            }
+            if let Some(first) = self.runs.get_mut(n_before) {
+                first.start = child(traf, b"tfdt").and_then(start_of_fragment);
             }
             next_offset = at;
         }

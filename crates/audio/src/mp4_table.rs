@@ -11,6 +11,8 @@ pub(super) struct Run {
     pub n_bytes: u64,
     /// Ticks of the media; for plain samples, their number.
     pub duration: u64,
+    /// When it begins, in ticks of the media, where that is stated.
+    pub start: Option<u64>,
 }
 
 /// Goes through a track's tables one sample after another.
@@ -90,6 +92,7 @@ impl Table {
                 offset: self.position,
                 n_bytes: u64::from(n) * frame_bytes,
                 duration: u64::from(n),
+                start: None,
             };
             self.advance(n, run.n_bytes);
             return Some(run);
@@ -102,6 +105,7 @@ impl Table {
             offset: self.position,
             n_bytes: u64::from(n_bytes),
             duration: self.next_duration(),
+            start: None,
         };
         self.advance(1, run.n_bytes);
         Some(run)

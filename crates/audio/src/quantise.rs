@@ -1,4 +1,4 @@
-//! Rounding of decoded samples to the whole numbers that FLAC holds.
+//! Rounding of decoded samples to the whole numbers that FLAC and ALAC hold.
 
 use std::ops::Range;
 
@@ -26,20 +26,32 @@ impl Source {
             Self::Lossy => 16,
         }
     }
+
+    /// Bits of an ALAC sample: of those that the format knows, 20 save too little to be worth it.
+    pub fn alac_bits(self) -> u32 {
+        match self {
+            Self::Integer { bits: 25.. } => 32,
+            Self::Integer { bits: 17.. } | Self::Float => 24,
+            Self::Integer { .. } | Self::Lossy => 16,
+        }
+    }
 }
 
 /// Rounds samples and keeps count of what couldn't be held.
 pub(super) struct Quantiser {
     source: Source,
+    /// Bits of what comes out.
+    bits: u32,
     n_clipped: u64,
     floats: Vec<f32>,
     integers: Vec<i32>,
 }
 
 impl Quantiser {
-    pub fn new(source: Source) -> Self {
+    pub fn new(source: Source, bits: u32) -> Self {
         Self {
             source,
+            bits,
             n_clipped: 0,
             floats: Vec::new(),
             integers: Vec::new(),
@@ -57,7 +69,7 @@ impl Quantiser {
         samples: &mut Vec<i32>,
     ) -> Result<()> {
         let values = fresh.start * decoding.n_channels..fresh.end * decoding.n_channels;
-        let bits = self.source.flac_bits();
+        let bits = self.bits;
         if let Source::Integer { .. } = self.source {
             decoding.decoder.copy_i32(&mut self.integers);
             let fresh = self.integers.get(values).unwrap_or_default();
@@ -75,15 +87,20 @@ impl Quantiser {
         Ok(())
     }
 
-    /// What was done, for the user.
-    pub fn note(&self, codec: &str) -> String {
-        let bits = self.source.flac_bits();
+    /// What was done, for the user: `codec` was decoded to `format`, since MP4 can't hold it or since that was asked for.
+    pub fn note(&self, codec: &str, format: &str, is_asked: bool) -> String {
+        let bits = self.bits;
         let what = match self.source {
-            Source::Integer { bits: 25.. } => format!("{codec} is rounded to {bits}-bit FLAC"),
-            Source::Integer { .. } => format!("{codec} becomes FLAC, without loss"),
-            Source::Float => format!("{codec} is rounded to {bits}-bit FLAC"),
+            Source::Integer { bits: source } if source > bits => {
+                format!(
+                    "{codec} is rounded to {bits}-bit {format}; `audio alac` keeps all of its bits"
+                )
+            }
+            Source::Integer { .. } => format!("{codec} becomes {format}, without loss"),
+            Source::Float => format!("{codec} is rounded to {bits}-bit {format}"),
+            Source::Lossy if is_asked => format!("{codec} is decoded to {bits}-bit {format}"),
             Source::Lossy => {
-                format!("{codec} has no place in MP4 and is decoded to {bits}-bit FLAC")
+                format!("{codec} has no place in MP4 and is decoded to {bits}-bit {format}")
             }
         };
         match self.n_clipped {
@@ -93,7 +110,7 @@ impl Quantiser {
     }
 }
 
-/// A sample at the scale of i32, rounded to its upper `bits`; halves go up.
+/// A sample at the scale of i32, rounded to its upper `bits`, 8 to 32; halves go up.
 fn round_to_bits(sample: i32, bits: u32) -> i32 {
     let shift = 32 - bits;
     let half = 1i64 << shift >> 1;
@@ -124,6 +141,18 @@ mod tests {
         assert_eq!(round_to_bits(i32::MAX, 24), (1 << 23) - 1);
         assert_eq!(round_to_bits(i32::MIN, 24), -(1 << 23));
         assert_eq!(round_to_bits(0x180, 24), 2);
+        for whole in [i32::MAX, i32::MIN, 1, -1] {
+            assert_eq!(round_to_bits(whole, 32), whole);
+        }
+    }
+
+    #[test]
+    fn every_number_of_bits_has_room() {
+        for bits in 1..=32 {
+            let source = Source::Integer { bits };
+            assert!(source.alac_bits() >= bits, "{bits}");
+            assert!(source.flac_bits() >= bits.min(24), "{bits}");
+        }
     }
 
     #[test]

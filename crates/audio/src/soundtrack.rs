@@ -6,10 +6,66 @@
 //! | WAV, AIFF, ALAC | FLAC of the same samples; 32-bit and floating-point ones are rounded to 24 bits |
 //! | Vorbis and other lossy codecs | decoded to 16-bit FLAC |
 //!
+//! Not every player takes those in MP4, so a [`SoundtrackFormat`] can be asked for. Packets that have it already are copied.
+//!
 //! A part of a song begins with a few packets that aren't heard, since a decoder needs them to put out the right samples;
 //! [`Soundtrack::skip_samples`] says how many samples they are. The cut is exact to the sample either way.
 
-use common::Result;
+use std::fmt;
+use std::str::FromStr;
+
+use common::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// What a film's sound is to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SoundtrackFormat {
+    /// The song's own packets, or FLAC where MP4 can't hold them.
+    #[default]
+    Copy,
+    /// FLAC, without loss up to 24 bits.
+    Flac,
+    /// ALAC (Apple Lossless), without loss up to 32 bits.
+    Alac,
+    /// AAC-LC at 128 kbit/s for each channel, by the `ffmpeg` on the PATH.
+    Aac,
+}
+
+impl SoundtrackFormat {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Copy, Self::Flac, Self::Alac, Self::Aac];
+
+    /// As people write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Copy => "copy",
+            Self::Flac => "flac",
+            Self::Alac => "alac",
+            Self::Aac => "aac",
+        }
+    }
+}
+
+impl fmt::Display for SoundtrackFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for SoundtrackFormat {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let known = Self::ALL.into_iter();
+        let mut fitting = known.filter(|format| text.eq_ignore_ascii_case(format.name()));
+        fitting.next().ok_or_else(|| Error::Config {
+            name: "audio",
+            value: text.to_owned(),
+            allowed: "give copy, flac, alac or aac".to_owned(),
+        })
+    }
+}
 
 /// Codec of a soundtrack, with what the MP4 sample entry needs.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +74,11 @@ pub enum SoundtrackCodec {
     Flac {
         /// Body of the STREAMINFO metadata block.
         stream_info: [u8; 34],
+    },
+    /// ALAC: its configuration.
+    Alac {
+        /// `ALACSpecificConfig`.
+        config: [u8; 24],
     },
     /// MPEG-1/2 layer III: object type 0x6B, no decoder-specific information.
     Mp3,

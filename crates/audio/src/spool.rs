@@ -1,22 +1,81 @@
 //! Songs that come through a pipe. A song is read several times, so it is kept in a temporary file.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
+use common::partial_file::write_error;
 use common::{Error, Result};
 use tempfile::NamedTempFile;
 
-/// A song that was read from a pipe, in a temporary file that is gone with this value.
+/// A song that was read from a pipe, in a temporary file that is gone with this value and its clones. Any two are equal:
+/// where a song is kept is no part of what it is.
+#[derive(Clone, Debug)]
+pub struct Spooled(Arc<Kept>);
+
 #[derive(Debug)]
-pub struct Spooled(NamedTempFile);
+struct Kept {
+    file: KeptFile,
+    path: PathBuf,
+}
+
+/// On Linux, a file without a name can be opened again, and nothing of it stays if the program is killed.
+#[derive(Debug)]
+enum KeptFile {
+    #[cfg(target_os = "linux")]
+    Nameless(File),
+    Named(NamedTempFile),
+}
 
 impl Spooled {
     /// The file.
     pub fn path(&self) -> &Path {
-        self.0.path()
+        &self.0.path
+    }
+}
+
+impl PartialEq for Spooled {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Kept {
+    fn create(folder: &Path, extension: Option<&str>) -> std::io::Result<Self> {
+        #[cfg(target_os = "linux")]
+        {
+            use std::os::fd::AsRawFd;
+            let file = tempfile::tempfile_in(folder)?;
+            // With the number of the process, so that other programs can be given the path.
+            let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+            let path = PathBuf::from(path);
+            if path.exists() {
+                return Ok(Self {
+                    file: KeptFile::Nameless(file),
+                    path,
+                });
+            }
+        }
+        let suffix = extension.map_or_else(String::new, |text| format!(".{text}"));
+        let file = tempfile::Builder::new()
+            .prefix("visualize-song-")
+            .suffix(&suffix)
+            .tempfile_in(folder)?;
+        Ok(Self {
+            path: file.path().to_owned(),
+            file: KeptFile::Named(file),
+        })
+    }
+
+    fn file(&self) -> &File {
+        match &self.file {
+            #[cfg(target_os = "linux")]
+            KeptFile::Nameless(file) => file,
+            KeptFile::Named(file) => file.as_file(),
+        }
     }
 }
 
@@ -33,16 +92,16 @@ pub fn is_stream(path: &Path) -> bool {
 ///
 /// # Errors
 /// [`Error::Interrupted`] once `is_stopped` says so; [`Error::Io`] if the pipe can't be read or the folder can't be
-/// written to; [`Error::Input`] if nothing comes through the pipe.
+/// written to; [`Error::Limit`] if the disk is full; [`Error::Input`] if nothing comes through the pipe.
 pub fn spool(path: &Path, folder: &Path, is_stopped: &dyn Fn() -> bool) -> Result<Spooled> {
     const PATIENCE: Duration = Duration::from_millis(100);
     let extension = path.extension().and_then(|text| text.to_str());
-    let suffix = extension.map_or_else(String::new, |text| format!(".{text}"));
-    let mut spooled = tempfile::Builder::new()
-        .prefix("visualize-song-")
-        .suffix(&suffix)
-        .tempfile_in(folder)
-        .map_err(Error::io("write", folder))?;
+    if path == Path::new("-") && std::io::stdin().is_terminal() {
+        let reason = "stands for the standard input, which is a terminal and no song";
+        return Err(Error::input(path, reason)
+            .with_hint("pipe a song into the command, such as: cat song.flac | visualize -"));
+    }
+    let kept = Kept::create(folder, extension).map_err(Error::io("write to", folder))?;
     let (sender, receiver) = sync_channel::<std::io::Result<Vec<u8>>>(4);
     let source: PathBuf = path.to_owned();
     // Opening and reading a pipe wait for its other end, so a thread of their own does it. It ends with the pipe, or with
@@ -75,9 +134,10 @@ pub fn spool(path: &Path, folder: &Path, is_stopped: &dyn Fn() -> bool) -> Resul
             Ok(bytes) => {
                 let bytes = bytes.map_err(Error::io("read", path))?;
                 n_bytes += bytes.len();
-                spooled
+                let place = folder.join("its copy of the song");
+                kept.file()
                     .write_all(&bytes)
-                    .map_err(Error::io("write", folder))?;
+                    .map_err(write_error(&place, None))?;
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
@@ -89,7 +149,7 @@ pub fn spool(path: &Path, folder: &Path, is_stopped: &dyn Fn() -> bool) -> Resul
                 .with_hint("the program that writes the song may have failed; run it alone to see"),
         );
     }
-    Ok(Spooled(spooled))
+    Ok(Spooled(Arc::new(kept)))
 }
 
 #[cfg(all(test, unix))]
@@ -123,10 +183,13 @@ mod tests {
         let spooled = spool(&pipe, folder.path(), &|| false).unwrap();
         writer.join().unwrap();
         assert_eq!(std::fs::read(spooled.path()).unwrap(), vec![7; 300_000]);
-        assert_eq!(spooled.path().extension().unwrap(), "wav");
         let path = spooled.path().to_owned();
+        let clone = spooled.clone();
         drop(spooled);
+        assert!(path.exists());
+        drop(clone);
         assert!(!path.exists());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

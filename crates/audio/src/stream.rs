@@ -58,6 +58,10 @@ pub(super) struct Stream {
     pub padding: Option<u32>,
     /// Whether timestamps count samples.
     pub ticks_are_samples: bool,
+    /// Decoded samples in front of the music, as far as headers tell, for the times that people read.
+    pub heard_from: u64,
+    /// Length of a tick in seconds, as a fraction.
+    pub tick_secs: (u32, u32),
     /// Bits of plain samples that carry sound, the upper ones.
     pub valid_bits: Option<u32>,
 }
@@ -77,6 +81,13 @@ impl Stream {
                 is_stated && self.ticks_are_samples
             }
         }
+    }
+
+    /// A timestamp in samples.
+    pub fn samples_of_ticks(&self, ticks: i64) -> i64 {
+        let (numer, denom) = self.tick_secs;
+        let scaled = i128::from(ticks) * i128::from(numer) * i128::from(self.sample_rate_hz);
+        i64::try_from(scaled / i128::from(denom.max(1))).unwrap_or(i64::MAX)
     }
 
     /// symphonia estimates what bare frames leave open.
@@ -105,7 +116,7 @@ pub(super) fn codec_name(id: AudioCodecId) -> &'static str {
 
 /// A place on the decoded timeline, as a person reads it.
 pub(super) fn place(stream: &Stream, position: u64) -> String {
-    let heard = position.saturating_sub(u64::from(stream.delay.unwrap_or(0)));
+    let heard = position.saturating_sub(stream.heard_from);
     format_secs(samples_to_secs(heard, stream.sample_rate_hz), 3)
 }
 

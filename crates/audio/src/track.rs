@@ -12,7 +12,10 @@ use sha2::{Digest, Sha256};
 use super::blocks::{Decoding, SampleBlocks};
 use super::demux::Demuxer;
 use super::extent::{self, Extent};
+use super::joined_flac;
 use super::notes::Damage;
+use super::spool::{Spooled, is_stream, spool};
+use super::tags;
 
 /// A song: what is known of the file. Its samples stay on disk and are streamed.
 ///
@@ -45,9 +48,15 @@ pub struct Track {
     /// Whether the `ffmpeg` on the PATH decodes the file, since nothing else here can.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub uses_ffmpeg: bool,
+    /// Where further FLAC streams begin in the file, in bytes, if several are joined in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joined_at: Vec<u64>,
     /// What couldn't be decoded so far. Empty in a track that was read from a file.
     #[serde(skip)]
     pub damage: Damage,
+    /// The song's bytes, where it came through a pipe: `path` names the pipe then.
+    #[serde(skip)]
+    pub spooled: Option<Spooled>,
 }
 
 /// Current [`Track::schema_version`].
@@ -75,6 +84,25 @@ impl Track {
         }
     }
 
+    /// As [`Track::open`], also for a song that comes through a pipe, `-` being the standard input: it is read to its end
+    /// first, into a temporary file that is gone with the track and its clones. `is_stopped` is asked meanwhile.
+    ///
+    /// # Errors
+    /// As for [`Track::open`]; [`Error::Interrupted`] once `is_stopped` says so while the pipe is read.
+    pub fn open_or_spool(path: impl AsRef<Path>, is_stopped: &dyn Fn() -> bool) -> Result<Self> {
+        let path = path.as_ref();
+        if !is_stream(path) {
+            return Self::open(path);
+        }
+        let spooled = spool(path, &std::env::temp_dir(), is_stopped)?;
+        let track = Self::open(spooled.path()).map_err(|error| renamed(error, &spooled, path))?;
+        Ok(Self {
+            path: path.to_owned(),
+            spooled: Some(spooled),
+            ..track
+        })
+    }
+
     /// As [`Track::open`], without any other program.
     ///
     /// # Errors
@@ -85,8 +113,17 @@ impl Track {
 
     /// Counts the samples; with the track, whether sound was left out that another decoder may read.
     fn measured(path: &Path, uses_ffmpeg: bool) -> Result<(Self, bool)> {
-        let mut demuxer = open_demuxer(path, uses_ffmpeg)?;
-        let (extent, notes) = extent::measure(path, &mut demuxer)?;
+        let mut demuxer = open_demuxer(path, uses_ffmpeg, &[])?;
+        let mut measured = extent::measure(path, &mut demuxer);
+        let mut joined_at = Vec::new();
+        if demuxer.may_be_joined() {
+            joined_at = joined_streams(path)?;
+        }
+        if !joined_at.is_empty() {
+            demuxer = open_demuxer(path, uses_ffmpeg, &joined_at)?;
+            measured = extent::measure(path, &mut demuxer);
+        }
+        let (extent, notes) = measured?;
         let stream = demuxer.stream();
         let track = Self {
             schema_version: TRACK_SCHEMA_VERSION,
@@ -105,7 +142,9 @@ impl Track {
             duration_secs: samples_to_secs(extent.n_samples, stream.sample_rate_hz),
             notes,
             uses_ffmpeg,
+            joined_at,
             damage: Damage::default(),
+            spooled: None,
         };
         Ok((track, demuxer.lacks_sound()))
     }
@@ -138,16 +177,35 @@ impl Track {
     }
 
     pub(super) fn demuxer(&self) -> Result<Demuxer> {
-        open_demuxer(&self.path, self.uses_ffmpeg)
+        let file = self.spooled.as_ref().map_or(&*self.path, Spooled::path);
+        open_demuxer(file, self.uses_ffmpeg, &self.joined_at)
     }
 }
 
-fn open_demuxer(path: &Path, uses_ffmpeg: bool) -> Result<Demuxer> {
+/// The error, about the pipe and not about the temporary file.
+fn renamed(mut error: Error, spooled: &Spooled, pipe: &Path) -> Error {
+    if let Error::Input { path, .. } | Error::Io { path, .. } = &mut error
+        && path == spooled.path()
+    {
+        *path = pipe.to_owned();
+    }
+    error
+}
+
+fn open_demuxer(path: &Path, uses_ffmpeg: bool, joined_at: &[u64]) -> Result<Demuxer> {
     if uses_ffmpeg {
         Demuxer::open_with_ffmpeg(path)
     } else {
-        Demuxer::open(path)
+        Demuxer::open(path, joined_at)
     }
+}
+
+fn joined_streams(path: &Path) -> Result<Vec<u64>> {
+    let failed = |error| Error::io("read", path)(error);
+    let mut file = File::open(path).map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
+    let body = tags::without_front(&mut file, length).map_err(failed)?;
+    joined_flac::find(&mut file, &body).map_err(failed)
 }
 
 fn sha256_hex(path: &Path) -> Result<String> {

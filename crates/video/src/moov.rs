@@ -4,7 +4,7 @@ use common::Result;
 use common::units::FrameRate;
 use mp4_atom::{
     Atom, Avc1, Avcc, AvccExt, BufMut, Co64, Codec, Colr, Dinf, Dref, Edts, Elst, ElstEntry,
-    Encode, FourCC, Ftyp, Hdlr, Mdhd, Mvhd, Smhd, Stbl, Stco, Stsc, StscEntry, Stsd, Stss, Stsz,
+    Encode, FourCC, Ftyp, Hdlr, Mdhd, Mvhd, Smhd, Stco, Stsc, StscEntry, Stsd, Stss, Stsz,
     StszSamples, Stts, SttsEntry, Tkhd, Url, Visual, Vmhd,
 };
 
@@ -252,40 +252,60 @@ fn trak(
                     dref: Dref { entries },
                 }
                 .encode(buf)?;
-                stbl(table, offsets, wide).encode(buf)
+                stbl(table, offsets, wide, buf)
             })
         })
     })
 }
 
-fn stbl(table: &TrackTable, offsets: Vec<u64>, wide: bool) -> Stbl {
-    let (mut stco, mut co64) = (None, None);
-    if wide {
-        co64 = Some(Co64 { entries: offsets });
-    } else {
-        // Where they don't fit, this table only lends its length.
-        let entries = offsets.into_iter().map(|offset| offset as u32).collect();
-        stco = Some(Stco { entries });
-    }
-    Stbl {
-        stsd: Stsd {
-            codecs: vec![table.codec.clone()],
-        },
-        stts: Stts {
+fn stbl(
+    table: &TrackTable,
+    offsets: Vec<u64>,
+    wide: bool,
+    buf: &mut Vec<u8>,
+) -> Result<(), mp4_atom::Error> {
+    buf.encode_atom(b"stbl", |buf| {
+        stsd(&table.codec, buf)?;
+        Stts {
             entries: table.durations.clone(),
-        },
-        stss: table.keyframes.clone().map(|entries| Stss { entries }),
-        stsc: Stsc {
+        }
+        .encode(buf)?;
+        Stsc {
             entries: samples_per_interval(&table.interval_counts),
-        },
-        stsz: Stsz {
+        }
+        .encode(buf)?;
+        Stsz {
             samples: StszSamples::Different {
                 sizes: table.sizes.clone(),
             },
-        },
-        stco,
-        co64,
-        ..Default::default()
+        }
+        .encode(buf)?;
+        if let Some(entries) = table.keyframes.clone() {
+            Stss { entries }.encode(buf)?;
+        }
+        if wide {
+            return Co64 { entries: offsets }.encode(buf);
+        }
+        // Where they don't fit, this table only lends its length.
+        let entries = offsets.into_iter().map(|offset| offset as u32).collect();
+        Stco { entries }.encode(buf)
+    })
+}
+
+/// The sample entry. One that mp4-atom doesn't know is its kind and its body.
+fn stsd(codec: &Codec, buf: &mut Vec<u8>) -> Result<(), mp4_atom::Error> {
+    match codec {
+        Codec::Unknown(kind, body) => buf.encode_atom(b"stsd", |buf| {
+            buf.append_slice(&[0, 0, 0, 0, 0, 0, 0, 1]); // version and flags; one entry
+            buf.encode_atom(*kind, |buf| {
+                buf.append_slice(body);
+                Ok(())
+            })
+        }),
+        codec => Stsd {
+            codecs: vec![codec.clone()],
+        }
+        .encode(buf),
     }
 }
 

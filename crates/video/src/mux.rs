@@ -75,10 +75,11 @@ pub fn mux(
     })
 }
 
-/// Short name of a soundtrack's codec: `flac`, `mp3`, `aac` or `opus`.
+/// Short name of a soundtrack's codec: `flac`, `alac`, `mp3`, `aac` or `opus`.
 pub(super) fn codec_name(codec: &SoundtrackCodec) -> &'static str {
     match codec {
         SoundtrackCodec::Flac { .. } => "flac",
+        SoundtrackCodec::Alac { .. } => "alac",
         SoundtrackCodec::Mp3 => "mp3",
         SoundtrackCodec::Aac { .. } => "aac",
         SoundtrackCodec::Opus { .. } => "opus",

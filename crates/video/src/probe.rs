@@ -4,7 +4,7 @@ use std::path::Path;
 
 use common::Result;
 use common::units::FrameRate;
-use mp4_atom::{Codec, Colr, Trak};
+use mp4_atom::{Audio, Codec, Colr, Decode, Trak};
 use serde::{Deserialize, Serialize};
 use timeline::Size;
 
@@ -165,7 +165,7 @@ fn audio_stream(film: &Film, trak: &Trak, codec: &Codec) -> Result<AudioStream> 
     Ok(AudioStream {
         codec: codec_name(codec),
         sample_rate_hz: trak.mdia.mdhd.timescale,
-        n_channels: codec.audio().map_or(0, |audio| audio.channel_count.into()),
+        n_channels: n_channels(codec),
         n_packets: counted.n_samples,
         skip_samples: window.n_skipped_ticks,
         n_samples: window.n_ticks,
@@ -259,8 +259,20 @@ impl Window {
     }
 }
 
+/// Channels of a sample entry. Those that mp4-atom doesn't know begin like all others.
+fn n_channels(codec: &Codec) -> u32 {
+    let count = match codec {
+        Codec::Unknown(_, body) => Audio::decode(&mut &body[..])
+            .ok()
+            .map(|audio| audio.channel_count),
+        codec => codec.audio().map(|audio| audio.channel_count),
+    };
+    count.map_or(0, u32::from)
+}
+
 fn codec_name(codec: &Codec) -> String {
     match codec {
+        Codec::Unknown(kind, _) if <[u8; 4]>::from(*kind) == *b"alac" => "alac".to_owned(),
         Codec::Avc1(_) => "h264".to_owned(),
         Codec::Flac(_) => "flac".to_owned(),
         Codec::Opus(_) => "opus".to_owned(),

@@ -1,7 +1,9 @@
 use audio::{Soundtrack, SoundtrackCodec};
 use common::{Error, Result};
 use mp4_atom::esds::{DecoderConfig, DecoderSpecific, EsDescriptor, SLConfig};
-use mp4_atom::{Audio, Codec, Decode, Dfla, Dops, Esds, Flac, Mp4a, Opus, OpusChannelMapping};
+use mp4_atom::{
+    Audio, Codec, Decode, Dfla, Dops, Encode, Esds, Flac, FourCC, Mp4a, Opus, OpusChannelMapping,
+};
 
 /// How many bytes packets have, for the descriptors that tell it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,6 +19,7 @@ pub(super) struct PacketStatistics {
 /// - FLAC: `fLaC` with `dfLa` (Encapsulation of FLAC in ISO Base Media File Format 0.0.4)
 /// - MP3 and AAC: `mp4a` with `esds` (ISO/IEC 14496-14; object types of ISO/IEC 14496-1, table 5)
 /// - Opus: `Opus` with `dOps` (Encapsulation of Opus in ISO Base Media File Format 0.6.8)
+/// - ALAC: `alac` with a box of that name (Apple, "ALAC Magic Cookie Description"), which mp4-atom doesn't know
 ///
 /// # Errors
 /// [`Error::Video`] for a malformed configuration.
@@ -42,6 +45,14 @@ pub(super) fn sound_entry(soundtrack: &dyn Soundtrack, packets: PacketStatistics
                 dfla: Dfla::decode(&mut &dfla[..]).map_err(malformed)?,
             }
             .into()
+        }
+        SoundtrackCodec::Alac { config } => {
+            audio.sample_size = u16::from(config[5]);
+            let mut body = Vec::new();
+            audio.encode(&mut body).map_err(malformed)?;
+            let size = (12 + config.len() as u32).to_be_bytes();
+            body.extend([&size[..], b"alac", &[0; 4], config].concat());
+            Codec::Unknown(FourCC::new(b"alac"), body)
         }
         SoundtrackCodec::Mp3 => {
             // MPEG-1 has 32, 44.1 and 48 kHz; lower rates are MPEG-2's.

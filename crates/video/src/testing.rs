@@ -90,6 +90,9 @@ impl FakeSound {
         stream_info[..4].copy_from_slice(&[0x10, 0, 0x10, 0]); // blocks of 4096 samples
         stream_info[10..18].copy_from_slice(&[0x0a, 0xc4, 0x42, 0xf0, 0, 0, 0, 0]); // 44.1 kHz, stereo, 16 bits
         let audio_specific_config = vec![0x12, 0x10];
+        let mut config = [0; 24];
+        config[..10].copy_from_slice(&[0, 0, 0x10, 0, 0, 16, 40, 10, 14, 2]); // packets of 4096 samples, 16 bits, stereo
+        config[20..].copy_from_slice(&44_100u32.to_be_bytes());
         let opus_head = vec![1, 2, 0x38, 1, 0x80, 0xbb, 0, 0, 0, 0, 0];
         vec![
             sound(SoundtrackCodec::Flac { stream_info }, 44_100, 0, 4096),
@@ -103,6 +106,7 @@ impl FakeSound {
                 1024,
             ),
             sound(SoundtrackCodec::Opus { opus_head }, 48_000, 312, 960),
+            sound(SoundtrackCodec::Alac { config }, 44_100, 0, 4096),
         ]
     }
 

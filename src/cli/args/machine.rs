@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use visualize::audio::SoundtrackFormat;
 use visualize::diffusion::{ModelStore, SCHEDULERS};
 use visualize::pipeline::Machine;
 use visualize::timeline::{DiffusionConfig, Encoding, Kernels, LoraConfig, Size};
@@ -147,6 +148,17 @@ pub struct EncodingOptions {
         hide_short_help = true
     )]
     pub chunk: u32,
+}
+
+/// What the film's sound is.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct SoundOptions {
+    /// The film's sound: copy, flac, alac or aac.
+    ///
+    /// `copy` takes the song's own packets, or FLAC where MP4 can't hold them. QuickTime and iPhones play `alac` and `aac`
+    /// surely; `alac` is without loss, `aac` needs ffmpeg and takes less room. Which player takes what: docs/formats.md.
+    #[arg(long, value_name = "FORMAT", default_value_t, hide_short_help = true)]
+    pub audio: SoundtrackFormat,
 }
 
 /// What rendering depends on, but no pixel does.

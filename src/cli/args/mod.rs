@@ -4,16 +4,15 @@
 //! flags with all of their text.
 
 mod machine;
+mod models;
 mod options;
 mod values;
 
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
-use visualize::diffusion::hub::HubId;
-use visualize::timeline::Size;
-
-pub use machine::MachineOptions;
+pub use machine::{MachineOptions, SoundOptions};
+pub use models::{ModelsArgs, ModelsCommand};
 pub use options::{ListenOptions, PlanOptions};
 pub use values::Seed;
 use values::parse_frames;
@@ -135,7 +134,8 @@ pub struct OutputArgs {
 pub struct FilmArgs {
     /// The song, or several: each becomes a film.
     ///
-    /// WAV, FLAC, MP3, AAC/M4A, ALAC, Ogg Vorbis, Opus or AIFF; other formats if ffmpeg is installed.
+    /// WAV, FLAC, MP3, AAC/M4A, ALAC, Ogg Vorbis, Opus or AIFF; other formats if ffmpeg is installed. `-` reads the song from
+    /// the standard input.
     #[arg(value_name = "SONG", required = true)]
     pub songs: Vec<PathBuf>,
     /// What the timeline depends on.
@@ -152,6 +152,9 @@ pub struct FilmArgs {
     /// Replace the film if it exists.
     #[arg(long, alias = "overwrite", help_heading = heading::OUTPUT)]
     pub force: bool,
+    /// What the film's sound is.
+    #[command(flatten, next_help_heading = heading::OUTPUT)]
+    pub sound: SoundOptions,
     /// What rendering depends on, but no pixel does.
     #[command(flatten, next_help_heading = heading::OUTPUT)]
     pub machine: MachineOptions,
@@ -247,6 +250,12 @@ pub struct MuxArgs {
     /// Replace the film if it exists.
     #[arg(long, alias = "overwrite", help_heading = heading::OUTPUT)]
     pub force: bool,
+    /// The song, where it isn't found under the timeline's name for it or beside the timeline.
+    #[arg(long, value_name = "SONG", help_heading = heading::OUTPUT)]
+    pub song: Option<PathBuf>,
+    /// What the film's sound is.
+    #[command(flatten, next_help_heading = heading::OUTPUT)]
+    pub sound: SoundOptions,
 }
 
 /// `visualize verify`.
@@ -262,49 +271,6 @@ pub struct VerifyArgs {
     /// Draw visible change and target speed over time, with onsets, sections and lags.
     #[arg(long, value_name = "FILE.png|svg", help_heading = heading::OUTPUT)]
     pub plot: Option<PathBuf>,
-}
-
-/// `visualize models`.
-#[derive(Debug, Args)]
-pub struct ModelsArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: ModelsCommand,
-}
-
-/// What to do with models.
-#[derive(Debug, Subcommand)]
-pub enum ModelsCommand {
-    /// Show the models that are on this machine: the bundled one, and those in the hub's cache.
-    #[command(alias = "ls")]
-    List,
-    /// Download a model from the hub into its cache, unless it is there already.
-    #[command(alias = "download")]
-    Pull {
-        /// The model: owner/name or owner/name@revision, such as stabilityai/sd-turbo.
-        #[arg(value_name = "ID")]
-        id: HubId,
-    },
-    /// Show what a model, LoRA or autoencoder is; only configurations and headers are read.
-    #[command(alias = "show")]
-    Info {
-        /// `bundled`, a folder, a .safetensors file, or a model on the hub.
-        #[arg(value_name = "WHAT")]
-        what: String,
-        /// Size of the drawing to tell the memory for [default: the model's native size].
-        #[arg(long, value_name = "WxH")]
-        size: Option<Size>,
-    },
-    /// Remove a model from the hub's cache, which Python programs share.
-    #[command(alias = "remove")]
-    Rm {
-        /// The model: owner/name removes all of it, owner/name@revision that revision.
-        #[arg(value_name = "ID")]
-        id: HubId,
-        /// Remove it without a question.
-        #[arg(long)]
-        yes: bool,
-    },
 }
 
 /// `visualize help`.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use visualize::analysis::{AnalysisConfig, StemFile, TimeSignature, TrackerKind};
+use visualize::audio::SoundtrackFormat;
 use visualize::mapping::{Fps, Knobs, Looping, Mapping};
 use visualize::prompts::Arrive;
 use visualize::request::Settings;
@@ -36,7 +37,7 @@ pub struct PlanOptions {
 
 impl PlanOptions {
     /// The same as the library names them.
-    pub fn to_settings(&self, preview: bool) -> Settings {
+    pub fn to_settings(&self, audio: SoundtrackFormat, preview: bool) -> Settings {
         Settings {
             model: self.model.model.clone(),
             size: self.draw.size,
@@ -60,6 +61,7 @@ impl PlanOptions {
                 chunk_len: self.encoding.chunk,
                 ..Encoding::default()
             },
+            audio,
             preview,
         }
     }

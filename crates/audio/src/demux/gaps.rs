@@ -7,28 +7,42 @@ impl Demuxer {
     /// is wrong.
     pub(super) fn missing_before(&mut self, packet: &Packet) -> Option<u64> {
         let stream = &self.stream;
+        // Timestamps there are rounded to milliseconds, and clocks of recordings drift: only what jumps from one packet to the
+        // next is missing.
+        let is_loose = matches!(stream.container, Container::Matroska | Container::Mp4);
         let slack = match (stream.container, stream.codec) {
+            (_, Codec::Vorbis) if is_loose => {
+                u64::from(longest_vorbis_block(stream).max(stream.sample_rate_hz / 10))
+            }
+            _ if is_loose => u64::from(stream.sample_rate_hz / 10),
             (Container::Ogg, Codec::Vorbis) => u64::from(longest_vorbis_block(stream)),
             // Files that were cut from others have rounded positions.
             (Container::Ogg, _) => u64::from(stream.sample_rate_hz / 100),
             (Container::Other, Codec::Flac) => 0,
             _ => return None,
         };
-        let base = self.time_base.filter(|_| stream.ticks_are_samples)?;
-        let start = packet.pts.get().saturating_sub(base);
+        let base = self
+            .time_base
+            .filter(|_| stream.ticks_are_samples || is_loose)?;
+        let time = stream.samples_of_ticks(packet.pts.get());
+        let start = time.saturating_sub(base);
         let position = i64::try_from(self.position).ok()?;
         let missing = u64::try_from(start.saturating_sub(position)).unwrap_or(0);
         let is_back = stream.codec == Codec::Flac && start < position;
         let most = match stream.stated_samples {
-            Some(stated) if stream.codec == Codec::Flac && stated > 0 => {
+            Some(stated) if (stream.codec == Codec::Flac || is_loose) && stated > 0 => {
                 stated.saturating_sub(self.position)
             }
             _ => u64::from(stream.sample_rate_hz) * MAX_GAP_SECS,
         };
         if missing > most.max(slack) || is_back {
             // Another file is joined on, or the timestamp can't be meant: time goes on from here.
-            self.time_base = Some(packet.pts.get().saturating_sub(position));
+            self.time_base = Some(time.saturating_sub(position));
+            self.goes_back |= is_back;
             return None;
+        }
+        if is_loose && missing <= slack {
+            self.time_base = Some(time.saturating_sub(position));
         }
         (missing > slack).then_some(missing)
     }

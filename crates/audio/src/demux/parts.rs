@@ -6,10 +6,13 @@ impl Demuxer {
     /// Goes on with a stream that is chained on, as Ogg allows (RFC 3533, section 4). Whether it can be joined.
     pub(super) fn begin_part(&mut self) -> bool {
         let at = place(&self.stream, self.position);
-        let joined = self
-            .packets
-            .next_track()
-            .and_then(|track| self.joined_params(track));
+        let next = self.packets.next_track();
+        let is_flac = self.stream.codec == Codec::Flac;
+        let n_more = next
+            .as_ref()
+            .and_then(|track| track.num_frames)
+            .filter(|_| is_flac);
+        let joined = next.and_then(|track| self.joined_params(track));
         let Some((track_id, params)) = joined else {
             self.note(format!(
                 "another stream is chained on at {at}, which doesn't fit and is left out"
@@ -17,6 +20,9 @@ impl Demuxer {
             self.lacks_sound = true;
             return false;
         };
+        if let Some((stated, more)) = self.stream.stated_samples.zip(n_more) {
+            self.stream.stated_samples = Some(stated + more);
+        }
         self.stream.track_id = track_id;
         self.stream.params = params;
         self.part += 1;
@@ -83,7 +89,8 @@ impl Demuxer {
         let is_first = self.time_base.is_none();
         if is_first {
             let start = i64::try_from(self.position).unwrap_or(i64::MAX);
-            self.time_base = Some(packet.pts.get().saturating_sub(start));
+            let time = self.stream.samples_of_ticks(packet.pts.get());
+            self.time_base = Some(time.saturating_sub(start));
         }
         is_first && self.part > 0 && self.stream.container == Container::Ogg
     }

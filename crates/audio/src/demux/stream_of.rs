@@ -1,10 +1,11 @@
 //! What the opened file says of its sound, checked.
 
 use super::*;
+use crate::extent::scale;
 
 /// A file's first packet of a track, read apart from everything else.
 pub(super) fn first_packet(path: &Path, track_id: u32) -> Result<Option<Packet>> {
-    let mut opened = container::open(path)?;
+    let mut opened = container::open(path, &[])?;
     while let Ok(Some(packet)) = opened.packets.next_packet() {
         if packet.track_id == track_id {
             return Ok(Some(packet));
@@ -61,6 +62,17 @@ pub(super) fn stream_of(path: &Path, opened: &Opened) -> Result<Stream> {
     let ticks_are_samples = track
         .time_base
         .is_some_and(|base| base.numer.get() == 1 && base.denom.get() == sample_rate_hz);
+    let heard_from = match opened.edit.and_then(|edit| Some((edit.media_time?, edit))) {
+        Some((ticks, edit)) => scale(
+            ticks,
+            u64::from(sample_rate_hz),
+            u64::from(edit.media_timescale),
+        ),
+        None => match opus_head(&params) {
+            Some(head) if codec == Codec::Opus => u64::from(head.pre_skip),
+            _ => u64::from(track.delay.unwrap_or(0)),
+        },
+    };
     Ok(Stream {
         codec,
         container,
@@ -72,6 +84,10 @@ pub(super) fn stream_of(path: &Path, opened: &Opened) -> Result<Stream> {
         padding: track.padding,
         params,
         ticks_are_samples,
+        heard_from,
+        tick_secs: track.time_base.map_or((1, sample_rate_hz), |base| {
+            (base.numer.get(), base.denom.get())
+        }),
         valid_bits: opened.valid_bits,
     })
 }

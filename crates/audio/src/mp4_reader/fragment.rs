@@ -36,6 +36,14 @@ impl Fragment {
     }
 }
 
+/// When a track fragment begins, in ticks of the media (section 8.8.12).
+pub(super) fn start_of_fragment(tfdt: &[u8]) -> Option<u64> {
+    match tfdt.first()? {
+        0 => u32_at(tfdt, 4).map(u64::from),
+        _ => u64_at(tfdt, 4),
+    }
+}
+
 /// Queues the samples of a `trun` box (section 8.8.8), and returns where they end.
 pub(super) fn queue_trun(
     trun: &[u8],
@@ -121,6 +129,7 @@ pub(super) fn push_run(
             offset,
             n_bytes,
             duration: n_samples,
+            start: None,
         });
         return;
     }
@@ -128,5 +137,6 @@ pub(super) fn push_run(
         offset,
         n_bytes,
         duration,
+        start: None,
     });
 }

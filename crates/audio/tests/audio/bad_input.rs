@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use audio::Track;
+use audio::{SoundtrackFormat, Track};
 use common::Error;
 use proptest::prelude::*;
 
@@ -37,7 +37,7 @@ fn non_finite_samples_are_named_with_their_time() {
             text.contains("sample 12000 at 0:01.500, channel 2") && text.contains(word),
             "{text}"
         );
-        let refused = track.soundtrack(0..track.n_samples, folder.path());
+        let refused = track.soundtrack(0..track.n_samples, SoundtrackFormat::Copy, folder.path());
         assert_eq!(reason(&refused.err().unwrap()), text);
     }
 }
@@ -71,7 +71,11 @@ fn read_all(path: &Path) -> Result<Vec<f32>, Error> {
     for block in track.blocks(0..track.n_samples)? {
         all.extend(block?.samples);
     }
-    let soundtrack = track.soundtrack(0..track.n_samples, &std::env::temp_dir())?;
+    let soundtrack = track.soundtrack(
+        0..track.n_samples,
+        SoundtrackFormat::Copy,
+        &std::env::temp_dir(),
+    )?;
     for packet in soundtrack.packets()? {
         packet?;
     }

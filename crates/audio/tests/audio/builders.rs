@@ -97,7 +97,8 @@ pub struct Trak {
     pub edits: Vec<(u32, i32)>,
     /// Sizes of the samples; of plain ones, bytes of one and their number.
     pub sizes: Sizes,
-    pub duration: u32,
+    /// Durations of the samples: so many, and ticks of each.
+    pub durations: Vec<(u32, u32)>,
     /// Where the samples lie, all in one chunk.
     pub offset: u32,
 }
@@ -115,14 +116,13 @@ impl Trak {
         };
         let has_chunk = u32::from(n_samples > 0);
         let table = |kind, numbers: &[u32]| boxed(kind, &[&be32(numbers)]);
+        let mut durations = vec![0, self.durations.len() as u32];
+        durations.extend(self.durations.iter().flat_map(|&(n, ticks)| [n, ticks]));
         let stbl = boxed(
             b"stbl",
             &[
                 &boxed(b"stsd", &[&be32(&[0, 1]), &self.entry]),
-                &table(
-                    b"stts",
-                    &[0, has_chunk, n_samples, self.duration][..2 + 2 * has_chunk as usize],
-                ),
+                &table(b"stts", &durations),
                 &table(
                     b"stsc",
                     &[0, has_chunk, 1, n_samples, 1][..2 + 3 * has_chunk as usize],

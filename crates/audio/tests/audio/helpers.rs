@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use audio::{Block, Packet, Soundtrack, SoundtrackCodec, Track};
+use audio::{Block, Packet, Soundtrack, SoundtrackCodec, SoundtrackFormat, Track};
 use common::Error;
 
 pub fn samples(track: &Track, range: std::ops::Range<u64>) -> Vec<f32> {
@@ -16,7 +16,16 @@ pub fn all_samples(track: &Track) -> Vec<f32> {
 }
 
 pub fn soundtrack(track: &Track, range: std::ops::Range<u64>) -> Box<dyn Soundtrack> {
-    track.soundtrack(range, &std::env::temp_dir()).unwrap()
+    soundtrack_as(track, range, SoundtrackFormat::Copy)
+}
+
+pub fn soundtrack_as(
+    track: &Track,
+    range: std::ops::Range<u64>,
+    format: SoundtrackFormat,
+) -> Box<dyn Soundtrack> {
+    let folder = std::env::temp_dir();
+    track.soundtrack(range, format, &folder).unwrap()
 }
 
 pub fn packets(soundtrack: &dyn Soundtrack) -> Vec<Packet> {

@@ -4,17 +4,16 @@ use std::fs;
 
 use audio::Track;
 
-use crate::fixtures::FIXTURES;
+use crate::fixtures::{FIXTURES, Fixture};
 use crate::helpers::*;
 
+fn fixture(name: &str) -> &'static Fixture {
+    let mut all = FIXTURES.iter();
+    all.find(|fixture| fixture.name == name).unwrap()
+}
+
 fn joined(first: &str, second: &str) -> (Track, Vec<f32>, Vec<f32>, tempfile::TempDir) {
-    let find = |name: &str| {
-        FIXTURES
-            .iter()
-            .find(|fixture| fixture.name == name)
-            .unwrap()
-    };
-    let (one, two) = (find(first), find(second));
+    let (one, two) = (fixture(first), fixture(second));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(first);
     let bytes = [fs::read(one.path()).unwrap(), fs::read(two.path()).unwrap()].concat();
@@ -46,19 +45,54 @@ fn chained_ogg_files_go_on_with_the_next_streams_first_sample() {
     }
 }
 
+/// With headers of known and of unknown length, with tags between, and cut off within the second.
 #[test]
-fn joined_flac_files_are_read_as_far_as_they_can_be_with_a_note() {
-    let (track, one, _, _folder) = joined("pulse.flac", "pulse.flac");
-    let heard = all_samples(&track);
-    assert!(heard[..one.len() / 2] == one[..one.len() / 2]);
-    assert!(
-        track
-            .notes
-            .iter()
-            .any(|note| note.contains("no frames of FLAC")),
-        "{:?}",
-        track.notes
-    );
+fn joined_flac_files_are_one_song() {
+    let whole = fs::read(fixture("pulse.flac").path()).unwrap();
+    let mut unknown = whole.clone();
+    unknown[21] &= 0xf0;
+    unknown[22..26].fill(0);
+    let tag = [&b"TAG"[..], &[0; 125]].concat();
+    let one = all_samples(&fixture("pulse.flac").open());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.flac");
+    for parts in [
+        vec![&whole, &whole],
+        vec![&whole, &whole, &whole],
+        vec![&unknown, &unknown],
+        vec![&whole, &tag, &unknown, &tag],
+    ] {
+        let n = parts.iter().filter(|part| part.len() > 200).count();
+        fs::write(
+            &path,
+            parts.into_iter().flatten().copied().collect::<Vec<u8>>(),
+        )
+        .unwrap();
+        let track = Track::open_without_ffmpeg(&path).unwrap();
+        assert_eq!(track.notes, [""; 0]);
+        assert!(
+            all_samples(&track) == one.repeat(n),
+            "{n} of {}",
+            all_samples(&track).len()
+        );
+        let (start, end) = (one.len() as u64 / 2, one.len() as u64 * 3 / 2);
+        let n_channels = u64::from(track.n_channels);
+        let range = start / n_channels..end / n_channels;
+        assert!(samples(&track, range) == one.repeat(2)[start as usize..end as usize]);
+        let film = soundtrack(&track, 0..track.n_samples);
+        assert!(
+            film.note()
+                .is_some_and(|note| note.contains("without loss"))
+        );
+        assert!(decode(&*film) == one.repeat(n));
+        let json = serde_json::to_string(&track).unwrap();
+        assert_eq!(serde_json::from_str::<Track>(&json).unwrap(), track);
+    }
+    fs::write(&path, [&whole[..], &whole[..whole.len() * 9 / 10]].concat()).unwrap();
+    let track = Track::open_without_ffmpeg(&path).unwrap();
+    assert!(track.notes[0].contains("breaks off"), "{:?}", track.notes);
+    assert!(all_samples(&track)[..one.len()] == one);
+    assert!(all_samples(&track).len() > one.len() * 5 / 4);
 }
 
 #[test]

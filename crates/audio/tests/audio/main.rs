@@ -5,6 +5,7 @@
 mod bad_input;
 mod builders;
 mod fixtures;
+mod formats;
 mod helpers;
 mod joined;
 mod mp4_files;

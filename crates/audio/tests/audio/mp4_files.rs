@@ -39,6 +39,14 @@ fn fixture_parts(name: &str) -> (Vec<u8>, Vec<Vec<u8>>, Vec<f32>) {
 
 /// An AAC file with the packets of the fixture; `edits` and children of `moov` as given.
 fn aac_file(edits: &[(u32, i32)], more: &[u8]) -> (Vec<u8>, Vec<f32>) {
+    aac_file_with(edits, more, |n_packets| vec![(n_packets, 1024)])
+}
+
+fn aac_file_with(
+    edits: &[(u32, i32)],
+    more: &[u8],
+    durations: impl Fn(u32) -> Vec<(u32, u32)>,
+) -> (Vec<u8>, Vec<f32>) {
     let (entry, packets, samples) = fixture_parts("pulse.m4a");
     let ftyp = boxed(b"ftyp", &[b"M4A \0\0\0\0"]);
     let trak = Trak {
@@ -47,7 +55,7 @@ fn aac_file(edits: &[(u32, i32)], more: &[u8]) -> (Vec<u8>, Vec<f32>) {
         timescale: 44_100,
         edits: edits.to_vec(),
         sizes: Sizes::Listed(packets.iter().map(|packet| packet.len() as u32).collect()),
-        duration: 1024,
+        durations: durations(packets.len() as u32),
         offset: ftyp.len() as u32 + 8,
     };
     let mdat = boxed(b"mdat", &[&packets.concat()]);
@@ -64,7 +72,7 @@ fn all_fragments_are_read() {
         timescale: 44_100,
         edits: vec![(0, 1024)],
         sizes: Sizes::Listed(Vec::new()),
-        duration: 0,
+        durations: Vec::new(),
         offset: 0,
     };
     let mvex = boxed(
@@ -76,13 +84,15 @@ fn all_fragments_are_read() {
         moov(&[&trak.bytes(), &mvex]),
     ]
     .concat();
-    for has_base in [false, true] {
+    for (has_base, jump) in [(false, 0), (true, 0), (false, 20_000)] {
         let mut bytes = start.clone();
         for (idx, part) in packets.chunks(5).enumerate() {
             let sizes: Vec<u32> = part.iter().map(|packet| packet.len() as u32).collect();
             let n_tfhd = if has_base { 24 } else { 16 };
-            let n_moof = 8 + 16 + 8 + n_tfhd + 20 + 4 * sizes.len() as u32;
+            let n_moof = 8 + 16 + 8 + n_tfhd + 16 + 20 + 4 * sizes.len() as u32;
             let moof_at = bytes.len() as u32;
+            // A recording begins at any time, and may pause.
+            let time = 1_000_000 + 5 * 1024 * idx as u32 + if idx < 2 { 0 } else { jump };
             let tfhd = if has_base {
                 be32(&[1, 1, 0, moof_at])
             } else {
@@ -91,7 +101,11 @@ fn all_fragments_are_read() {
             let trun = [be32(&[0x201, sizes.len() as u32, n_moof + 8]), be32(&sizes)].concat();
             let traf = boxed(
                 b"traf",
-                &[&boxed(b"tfhd", &[&tfhd]), &boxed(b"trun", &[&trun])],
+                &[
+                    &boxed(b"tfhd", &[&tfhd]),
+                    &boxed(b"tfdt", &[&be32(&[0, time])]),
+                    &boxed(b"trun", &[&trun]),
+                ],
             );
             let moof = boxed(
                 b"moof",
@@ -102,6 +116,11 @@ fn all_fragments_are_read() {
             bytes.extend(boxed(b"mdat", &[&part.concat()]));
         }
         let (_folder, track) = open(&bytes);
+        if jump > 0 {
+            let note = "part of the sound is missing: silent from 0:00.209 to 0:00.662";
+            assert_gap(&track, &samples, 9 * 1024, jump as usize, note);
+            continue;
+        }
         assert_eq!(track.n_samples, packets.len() as u64 * 1024 - 1024);
         let heard = all_samples(&track);
         assert!(heard[..samples.len()] == samples);
@@ -109,6 +128,34 @@ fn all_fragments_are_read() {
         let (_folder, cut) = open(&bytes[..bytes.len() - 10]);
         assert_eq!(cut.n_samples, track.n_samples - 1024);
     }
+}
+
+/// What a jump in time leaves silent, and the note on it.
+fn assert_gap(track: &Track, samples: &[f32], at: usize, n_missing: usize, note: &str) {
+    let n_channels = track.n_channels as usize;
+    let heard = all_samples(track);
+    let (before, after) = (at * n_channels, (at + n_missing) * n_channels);
+    assert!(heard[..before] == samples[..before]);
+    assert!(heard[before..after].iter().all(|&sample| sample == 0.0));
+    let rest = &samples[before..];
+    assert!(heard[after..after + rest.len()] == *rest);
+    assert_eq!(track.notes, [note]);
+    let film = soundtrack(track, 0..track.n_samples);
+    assert!(film.note().is_some_and(|note| note.contains("FLAC")));
+}
+
+#[test]
+fn a_packet_that_lasts_longer_than_its_sound_leaves_a_gap() {
+    let longer = |n| vec![(7, 1024), (1, 1024 + 10_000), (n - 8, 1024)];
+    let (bytes, samples) = aac_file_with(&[(0, 1024)], &[], longer);
+    let (_folder, track) = open(&bytes);
+    let note = "part of the sound is missing: silent from 0:00.163 to 0:00.389";
+    assert_gap(&track, &samples, 7 * 1024, 10_000, note);
+    // What no listener hears as a hole is none.
+    let slow = |n| vec![(7, 1024), (1, 1060), (n - 8, 1024)];
+    let (bytes, _) = aac_file_with(&[(0, 1024)], &[], slow);
+    let (_folder, track) = open(&bytes);
+    assert_eq!(track.notes, [""; 0]);
 }
 
 #[test]
@@ -143,9 +190,16 @@ fn edit_lists_of_two_parts_that_join_are_one() {
     let (_folder, track) = open(&bytes);
     assert_eq!((track.skip_samples, track.n_samples), (1024, 22_050));
     assert!(all_samples(&track) == samples[..2 * 22_050]);
+    // Parts that don't join are left to ffmpeg; without it, the sound is whole.
     let (bytes, _) = aac_file(&[(100, 1024), (100, 15_000)], &[]);
-    let (_folder, track) = open(&bytes);
+    let (folder, track) = open(&bytes);
     assert!(track.notes[0].contains("edit list"), "{:?}", track.notes);
+    let played = Track::open(folder.path().join("a.mov")).unwrap();
+    assert!(
+        !played.uses_ffmpeg || played.duration_secs < 0.3,
+        "{}",
+        played.duration_secs
+    );
 }
 
 /// A MOV file without `ftyp` that holds plain samples.
@@ -156,7 +210,7 @@ fn plain_mov(entry: Vec<u8>, frame_bytes: u32, data: &[u8]) -> Vec<u8> {
         timescale: 44_100,
         edits: Vec::new(),
         sizes: Sizes::Plain(frame_bytes, data.len() as u32 / frame_bytes),
-        duration: 1,
+        durations: vec![(data.len() as u32 / frame_bytes, 1)],
         offset: 8 + 8,
     };
     [
@@ -238,7 +292,7 @@ fn a_first_track_that_cannot_be_decoded_gives_way() {
         timescale: 44_100,
         edits: Vec::new(),
         sizes: Sizes::Plain(size, n),
-        duration: 1,
+        durations: vec![(n, 1)],
         offset: 16,
     };
     let other = trak(1, sound_entry(b"ac-3", 2, 16, 44_100, &[]), 100, 2).bytes();

@@ -326,6 +326,62 @@ fn webm_files_that_end_anywhere_are_songs() {
     assert!(all_samples(&track) == whole[..track.n_samples as usize]);
 }
 
+/// Adds to the timestamps of the blocks of a Matroska file with one cluster, from block `first` on.
+fn delayed_blocks(mut webm: Vec<u8>, first: usize, by_millis: u16) -> Vec<u8> {
+    let cluster = webm
+        .windows(4)
+        .position(|id| id == [0x1f, 0x43, 0xb6, 0x75])
+        .unwrap();
+    let mut at = cluster + 6; // its size takes two bytes
+    let mut n_blocks = 0;
+    while at + 8 < webm.len() {
+        let n_size = webm[at + 1].leading_zeros() as usize + 1;
+        let size = webm[at + 1..at + 1 + n_size]
+            .iter()
+            .fold(0, |size, &byte| size << 8 | usize::from(byte));
+        let size = size & ((1 << (7 * n_size)) - 1);
+        let body = at + 1 + n_size;
+        match webm[at] {
+            0xa3 | 0xa1 => {
+                if n_blocks >= first {
+                    let time = u16::from_be_bytes([webm[body + 1], webm[body + 2]]);
+                    webm[body + 1..body + 3].copy_from_slice(&(time + by_millis).to_be_bytes());
+                }
+                n_blocks += 1;
+                at = body + size;
+            }
+            0xa0 => at = body, // a group, whose block comes first
+            0x75 => break,     // the padding of the last block
+            _ => at = body + size,
+        }
+    }
+    assert!(n_blocks > first, "{n_blocks}");
+    webm
+}
+
+#[test]
+fn a_jump_in_time_within_matroska_is_silent() {
+    let whole = samples_of("pulse.webm");
+    let bytes = delayed_blocks(bytes_of("pulse.webm"), 10, 500);
+    let (_folder, track) = open("pulse.webm", &bytes);
+    assert_eq!(track.notes.len(), 1, "{:?}", track.notes);
+    assert!(track.notes[0].starts_with("part of the sound is missing: silent from 0:00.19"));
+    // Timestamps count milliseconds.
+    let n_missing = track.n_samples - 24_007;
+    assert!(n_missing.abs_diff(24_000) <= 96, "{n_missing}");
+    let heard = all_samples(&track);
+    let (at, after) = (10 * 960 - 312, 10 * 960 - 312 + n_missing as usize);
+    assert!(heard[..at] == whole[..at]);
+    assert!(heard[at..after].iter().all(|&sample| sample == 0.0));
+    assert!(heard[after..].len() == whole[at..].len());
+    // Clocks that differ a little are no gap.
+    let (_folder, track) = open(
+        "pulse.webm",
+        &delayed_blocks(bytes_of("pulse.webm"), 10, 60),
+    );
+    assert_eq!((track.n_samples, track.notes.len()), (24_007, 0));
+}
+
 #[test]
 fn what_only_ffmpeg_reads_is_left_to_it() {
     if std::process::Command::new("ffmpeg")
