@@ -104,12 +104,56 @@ pub enum VideoCodec {
     /// H.264, High profile (ITU-T H.264).
     #[default]
     H264,
+    /// Hap: BC1 textures, the smallest of its kind.
+    Hap,
+    /// Hap Alpha: BC3 textures whose alpha is the picture's brightness.
+    #[serde(rename = "hapa")]
+    HapAlpha,
+    /// Hap Q: textures in scaled YCoCg, which keep soft gradients.
+    HapQ,
+}
+
+impl VideoCodec {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::H264, Self::Hap, Self::HapAlpha, Self::HapQ];
+
+    /// Whether it is one of Hap's, for programs that play clips live.
+    pub fn is_hap(self) -> bool {
+        self != Self::H264
+    }
+
+    /// How the name of a film in it ends.
+    pub fn extension(self) -> &'static str {
+        if self.is_hap() { "mov" } else { "mp4" }
+    }
 }
 
 impl std::fmt::Display for VideoCodec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::H264 => "h264",
+            Self::Hap => "hap",
+            Self::HapAlpha => "hapa",
+            Self::HapQ => "hapq",
+        })
+    }
+}
+
+impl std::str::FromStr for VideoCodec {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let wanted = text.to_ascii_lowercase();
+        let found = Self::ALL
+            .into_iter()
+            .find(|codec| codec.to_string() == wanted);
+        found.ok_or_else(|| Error::Config {
+            name: "codec",
+            value: text.to_owned(),
+            allowed: format!(
+                "use one of {}",
+                Self::ALL.map(|codec| codec.to_string()).join(", ")
+            ),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Codecs of the picture: one enum through encoder, chunk, film and probe. H.264 is the only one.
+//! Codecs of the picture: one enum through encoder, chunk, film and probe.
 
 use common::Result;
 use image::RgbImage;
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use timeline::VideoCodec;
 
 use super::config::EncodeConfig;
-use super::{h264, moov};
+use super::{h264, hap, moov};
 
 /// An encoded frame as the film stores it: a sample of ISO/IEC 14496-12.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,11 @@ pub enum CodecHeader {
         /// Picture parameter set.
         pps: Vec<u8>,
     },
+    /// Frames of Hap say all that a decoder needs.
+    Hap {
+        /// Which of them.
+        codec: VideoCodec,
+    },
 }
 
 impl CodecHeader {
@@ -33,6 +38,7 @@ impl CodecHeader {
     pub fn codec(&self) -> VideoCodec {
         match self {
             Self::H264 { .. } => VideoCodec::H264,
+            Self::Hap { codec } => *codec,
         }
     }
 
@@ -43,6 +49,7 @@ impl CodecHeader {
     ) -> Result<mp4_atom::Codec, mp4_atom::Error> {
         match self {
             Self::H264 { sps, pps } => moov::avc1(config, sps, pps),
+            Self::Hap { codec } => Ok(hap::sample_entry(*codec, config.size)),
         }
     }
 }
@@ -50,6 +57,7 @@ impl CodecHeader {
 /// Encodes the pictures of one chunk.
 pub(super) enum Encoder {
     H264(Box<h264::Encoder>),
+    Hap(hap::Encoder),
 }
 
 impl Encoder {
@@ -58,12 +66,10 @@ impl Encoder {
     /// # Errors
     /// [`Error::Config`](common::Error::Config) for a configuration that the codec can't hold.
     pub(super) fn new(config: &EncodeConfig, first_frame: u64) -> Result<Self> {
-        match config.codec {
-            VideoCodec::H264 => Ok(Self::H264(Box::new(h264::Encoder::new(
-                config,
-                first_frame,
-            )?))),
-        }
+        Ok(match hap::texture_of(config.codec) {
+            Some(texture) => Self::Hap(hap::Encoder::new(config, texture)?),
+            None => Self::H264(Box::new(h264::Encoder::new(config, first_frame)?)),
+        })
     }
 
     /// Encodes the next picture.
@@ -73,6 +79,7 @@ impl Encoder {
     pub(super) fn encode(&mut self, picture: &RgbImage) -> Result<Sample> {
         match self {
             Self::H264(encoder) => encoder.encode(picture),
+            Self::Hap(encoder) => encoder.encode(picture),
         }
     }
 
@@ -80,6 +87,7 @@ impl Encoder {
     pub(super) fn header(&self) -> Option<CodecHeader> {
         match self {
             Self::H264(encoder) => encoder.header(),
+            Self::Hap(encoder) => Some(encoder.header()),
         }
     }
 }
@@ -88,5 +96,6 @@ impl Encoder {
 pub(super) fn encoder_name(codec: VideoCodec) -> &'static str {
     match codec {
         VideoCodec::H264 => h264::ENCODER,
+        VideoCodec::Hap | VideoCodec::HapAlpha | VideoCodec::HapQ => hap::ENCODER,
     }
 }

@@ -3,6 +3,8 @@ use common::{Error, Result};
 use serde::{Deserialize, Serialize};
 use timeline::{Encoding, Size, VideoCodec};
 
+use super::hap::BLOCK_SIDE;
+
 /// Smallest side of a film in pixels: one macroblock.
 pub const MIN_SIDE: u32 = 16;
 /// Largest long side and short side of a film in pixels, as far as openh264 goes.
@@ -42,7 +44,8 @@ impl EncodeConfig {
         }
     }
 
-    /// Checks every field against what openh264 and H.264 level 5.2 can do.
+    /// Checks every field against what the codec can do: of H.264 what openh264 and level 5.2 can, of Hap what
+    /// graphics cards can.
     ///
     /// # Errors
     /// [`Error::Config`] that names the flag, the value and the allowed range.
@@ -55,14 +58,16 @@ impl EncodeConfig {
                 allowed,
             })
         };
-        if width % 2 != 0 || height % 2 != 0 {
-            let even = Size {
-                width: width.next_multiple_of(2),
-                height: height.next_multiple_of(2),
+        let (unit, reason) = match self.codec.is_hap() {
+            true => (BLOCK_SIDE, "Hap needs sides that are multiples of 4"),
+            false => (2, "H.264 needs even sides"),
+        };
+        if width % unit != 0 || height % unit != 0 {
+            let nearest = Size {
+                width: width.next_multiple_of(unit),
+                height: height.next_multiple_of(unit),
             };
-            return refuse_size(format!(
-                "H.264 needs even sides; the nearest size is {even}"
-            ));
+            return refuse_size(format!("{reason}; the nearest size is {nearest}"));
         }
         let (long, short) = (width.max(height), width.min(height));
         if short < MIN_SIDE || long > MAX_SIDES.0 || short > MAX_SIDES.1 {
@@ -73,7 +78,8 @@ impl EncodeConfig {
         }
         let macroblocks = u64::from(width.div_ceil(16)) * u64::from(height.div_ceil(16));
         let (num, den) = (self.frame_rate.num(), self.frame_rate.den());
-        if macroblocks * u64::from(num) > MAX_MACROBLOCKS_PER_SEC * u64::from(den) {
+        let is_too_fast = macroblocks * u64::from(num) > MAX_MACROBLOCKS_PER_SEC * u64::from(den);
+        if !self.codec.is_hap() && is_too_fast {
             return Err(Error::Config {
                 name: "fps",
                 value: self.frame_rate.to_string(),

@@ -6,14 +6,15 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use common::{Error, Result};
-use mp4_atom::{Avc1, Avcc, Codec, Trak};
+use mp4_atom::{Avcc, Codec, Trak};
 use openh264::OpenH264API;
 use openh264::decoder::{Decoder, DecoderConfig, Flush};
 use timeline::Size;
 
-use super::colour::Yuv420;
+use super::colour::{Converter, Yuv420};
 use super::config::MAX_SIDES;
 use super::film::{Film, bad};
+use super::hap::{self, BLOCK_SIDE};
 use super::sample_table::{TableSample, samples};
 
 /// A decoded frame.
@@ -27,7 +28,7 @@ pub struct DecodedFrame {
     pub picture: Yuv420,
 }
 
-/// A film whose frames can be decoded: H.264, as this program and most others write it.
+/// A film whose frames can be decoded: H.264, as this program and most others write it, or Hap.
 pub struct FilmReader {
     film: Film,
 }
@@ -54,11 +55,7 @@ impl FilmReader {
     /// # Errors
     /// None after [`FilmReader::open`] has succeeded.
     pub fn size(&self) -> Result<Size> {
-        let (_, avc1) = self.track()?;
-        Ok(Size {
-            width: avc1.visual.width.into(),
-            height: avc1.visual.height.into(),
-        })
+        Ok(self.track()?.1.size)
     }
 
     /// Decodes the frames in the order in which they are shown, one at a time; may be called again to start over. Ends
@@ -67,7 +64,7 @@ impl FilmReader {
     /// # Errors
     /// When the file can't be opened any more.
     pub fn frames(&self) -> Result<impl Iterator<Item = Result<DecodedFrame>> + '_> {
-        let (trak, avc1) = self.track()?;
+        let (trak, picture) = self.track()?;
         let path = &self.film.path;
         let file = File::open(path).map_err(Error::io("open", path))?;
         // A decoder that is asked for each frame at once gives frames in coded order, which is another one with B-frames.
@@ -77,15 +74,14 @@ impl FilmReader {
         } else {
             Flush::Flush
         };
-        let config = DecoderConfig::new().flush_after_decode(flush);
         let mut source = SampleDecoder {
             path,
             source: BufReader::with_capacity(1 << 16, file),
-            decoder: Decoder::with_api_config(OpenH264API::from_source(), config)
-                .map_err(|e| undecodable(path, &e))?,
-            annex_b: parameter_sets(&avc1.avcc),
-            length_size: usize::from(avc1.avcc.length_size),
-            size: self.size()?,
+            codec: match picture.avcc {
+                Some(avcc) => FrameDecoder::H264(H264Decoder::new(path, avcc, flush)?),
+                None => FrameDecoder::Hap(Box::new(Converter::new(picture.size))),
+            },
+            size: picture.size,
         };
         let timescale = f64::from(trak.mdia.mdhd.timescale.max(1));
         let start = start_ticks(trak);
@@ -138,34 +134,86 @@ impl FilmReader {
         }))
     }
 
-    fn track(&self) -> Result<(&Trak, &Avc1)> {
+    fn track(&self) -> Result<(&Trak, Picture<'_>)> {
         let path = &self.film.path;
         let (trak, codec) = self
             .film
             .track(b"vide")
             .ok_or_else(|| bad(path, "it has no picture"))?;
-        let Codec::Avc1(avc1) = codec else {
-            return Err(bad(path, "its picture isn't H.264 of kind avc1"));
-        };
-        let (width, height) = (u32::from(avc1.visual.width), u32::from(avc1.visual.height));
+        let picture = Picture::of(codec)
+            .ok_or_else(|| bad(path, "its picture is neither H.264 of kind avc1 nor Hap"))?;
+        let Size { width, height } = picture.size;
         if width.max(height) > MAX_SIDES.0 || width.min(height) > MAX_SIDES.1 {
             return Err(bad(
                 path,
                 &format!("its picture of {width}x{height} is too large"),
             ));
         }
-        Ok((trak, avc1))
+        if picture.avcc.is_none() && (width % BLOCK_SIDE != 0 || height % BLOCK_SIDE != 0) {
+            return Err(bad(
+                path,
+                &format!("a Hap picture can't have {width}x{height} pixels"),
+            ));
+        }
+        Ok((trak, picture))
+    }
+}
+
+/// What the film says of its picture.
+struct Picture<'a> {
+    size: Size,
+    /// `None` = Hap.
+    avcc: Option<&'a Avcc>,
+}
+
+impl<'a> Picture<'a> {
+    fn of(codec: &'a Codec) -> Option<Self> {
+        match codec {
+            Codec::Avc1(avc1) => Some(Self {
+                size: Size {
+                    width: avc1.visual.width.into(),
+                    height: avc1.visual.height.into(),
+                },
+                avcc: Some(&avc1.avcc),
+            }),
+            Codec::Unknown(kind, body) => Some(Self {
+                size: hap::codec_of(*kind).and_then(|_| hap::size_of(body))?,
+                avcc: None,
+            }),
+            _ => None,
+        }
     }
 }
 
 struct SampleDecoder<'a> {
     path: &'a Path,
     source: BufReader<File>,
+    codec: FrameDecoder,
+    size: Size,
+}
+
+enum FrameDecoder {
+    H264(H264Decoder),
+    Hap(Box<Converter>),
+}
+
+struct H264Decoder {
     decoder: Decoder,
     /// NAL units with start codes; at first the parameter sets, then one frame at a time.
     annex_b: Vec<u8>,
     length_size: usize,
-    size: Size,
+}
+
+impl H264Decoder {
+    fn new(path: &Path, avcc: &Avcc, flush: Flush) -> Result<Self> {
+        let config = DecoderConfig::new().flush_after_decode(flush);
+        Ok(Self {
+            decoder: Decoder::with_api_config(OpenH264API::from_source(), config)
+                .map_err(|e| undecodable(path, &e))?,
+            annex_b: parameter_sets(avcc),
+            length_size: usize::from(avcc.length_size),
+        })
+    }
 }
 
 impl SampleDecoder<'_> {
@@ -177,18 +225,31 @@ impl SampleDecoder<'_> {
             .seek(SeekFrom::Start(sample.offset))
             .and_then(|_| self.source.read_exact(&mut data))
             .map_err(io)?;
-        append_annex_b(&data, self.length_size, &mut self.annex_b)
-            .ok_or_else(|| bad(self.path, &format!("frame {frame_idx} is damaged")))?;
-        let decoded = self.decoder.decode(&self.annex_b);
-        let decoded = decoded.map_err(|e| undecodable(self.path, &e))?;
-        let picture = decoded.map(|decoded| Yuv420::copy_of(&decoded, self.size));
-        self.annex_b.clear();
-        picture.transpose()
+        match &mut self.codec {
+            FrameDecoder::H264(h264) => {
+                append_annex_b(&data, h264.length_size, &mut h264.annex_b)
+                    .ok_or_else(|| bad(self.path, &format!("frame {frame_idx} is damaged")))?;
+                let decoded = h264.decoder.decode(&h264.annex_b);
+                let decoded = decoded.map_err(|e| undecodable(self.path, &e))?;
+                let picture = decoded.map(|decoded| Yuv420::copy_of(&decoded, self.size));
+                h264.annex_b.clear();
+                picture.transpose()
+            }
+            FrameDecoder::Hap(converter) => {
+                let damaged = |reason| format!("frame {frame_idx} is damaged: {reason}");
+                let picture = hap::decode(&data, self.size);
+                let picture = picture.map_err(|reason| bad(self.path, &damaged(reason)))?;
+                Ok(Some(converter.convert(&picture)?.clone()))
+            }
+        }
     }
 
     /// The pictures that the decoder still holds after the last sample.
     fn rest(&mut self) -> Result<Vec<Yuv420>> {
-        let rest = self.decoder.flush_remaining();
+        let FrameDecoder::H264(h264) = &mut self.codec else {
+            return Ok(Vec::new());
+        };
+        let rest = h264.decoder.flush_remaining();
         let rest = rest.map_err(|e| undecodable(self.path, &e))?;
         rest.iter()
             .map(|decoded| Yuv420::copy_of(decoded, self.size))
@@ -261,7 +322,9 @@ fn undecodable(path: &Path, error: &openh264::Error) -> Error {
 mod tests {
     use super::*;
     use crate::testing::{self, FakeSound, config};
-    use crate::{Tags, mux};
+    use timeline::VideoCodec;
+
+    use crate::{EncodeConfig, Tags, mux};
 
     #[test]
     fn pictures_survive_at_any_size() {
@@ -287,6 +350,39 @@ mod tests {
                 next += 1;
             }
             assert_eq!(next, n_frames);
+        }
+    }
+
+    #[test]
+    fn hap_films_are_read_and_said_to_be_hap() {
+        let folder = tempfile::tempdir().unwrap();
+        for codec in VideoCodec::ALL.into_iter().filter(|codec| codec.is_hap()) {
+            let config = EncodeConfig {
+                codec,
+                ..config(128, 68)
+            };
+            let chunks = [0..3, 3..5].map(|f| testing::chunk(folder.path(), "aa", f, &config));
+            let path = folder.path().join("clip.mov");
+            let sound = FakeSound::each(0.2).remove(0);
+            mux(&chunks, &sound, &Tags::default(), None, &path).unwrap();
+            let reader = FilmReader::open(&path).unwrap();
+            assert_eq!(reader.size().unwrap(), config.size);
+            let mut n_frames = 0;
+            for frame in reader.frames().unwrap() {
+                let rgb = frame.unwrap().picture.to_rgb().unwrap();
+                let psnr = testing::psnr(&rgb, &testing::picture(config.size, n_frames));
+                assert!(psnr > 33.0, "{codec}: {psnr:.1} dB");
+                n_frames += 1;
+            }
+            assert_eq!(n_frames, 5);
+            let film = crate::probe(&path).unwrap();
+            let picture = film.video.unwrap();
+            assert_eq!(
+                (picture.codec, picture.size),
+                (codec.to_string(), config.size)
+            );
+            assert_eq!((picture.n_frames, picture.n_keyframes), (5, 5));
+            assert!(film.audio.is_some());
         }
     }
 

@@ -196,7 +196,9 @@ mod tests {
                 }
                 let sample = encoder.encode(&rgb).unwrap();
                 assert_eq!(sample.is_keyframe, i == 0 || i == 2, "frame {i}");
-                let CodecHeader::H264 { sps, pps } = encoder.header().unwrap();
+                let Some(CodecHeader::H264 { sps, pps }) = encoder.header() else {
+                    panic!("no parameter sets");
+                };
                 let stream = [
                     &[0, 0, 1],
                     &sps[..],

@@ -9,6 +9,7 @@ mod cover;
 mod decode;
 mod film;
 mod h264;
+mod hap;
 mod mismatch;
 mod moov;
 mod mux;

@@ -8,6 +8,8 @@ use mp4_atom::{
     StszSamples, Stts, SttsEntry, Tkhd, Url, Visual, Vmhd,
 };
 
+use timeline::VideoCodec;
+
 use super::config::EncodeConfig;
 use super::tags::{self, Tags};
 
@@ -69,13 +71,7 @@ impl Movie<'_> {
     pub(super) fn head(&self) -> Result<Vec<u8>, mp4_atom::Error> {
         let n_sample_bytes = self.n_sample_bytes();
         let mdat = mdat_header(n_sample_bytes);
-        let ftyp = encoded(&Ftyp {
-            major_brand: b"isom".into(),
-            minor_version: 0x200,
-            compatible_brands: [b"isom", b"iso2", b"avc1", b"mp41"]
-                .map(Into::into)
-                .to_vec(),
-        })?;
+        let ftyp = encoded(&brands(self.config.codec))?;
         // The table of offsets is before what it points at, and its own length doesn't depend on the offsets.
         let n_outside = (ftyp.len() + mdat.len()) as u64;
         let mut wide = false;
@@ -219,10 +215,9 @@ fn trak(
     offsets: Vec<u64>,
     wide: bool,
 ) -> Result<(), mp4_atom::Error> {
-    let handler = if table.codec.visual().is_some() {
-        b"vide"
-    } else {
-        b"soun"
+    let handler = match edit {
+        None => b"vide",
+        Some(_) => b"soun",
     };
     buf.encode_atom(b"trak", |buf| {
         tkhd.encode(buf)?;
@@ -325,6 +320,19 @@ fn samples_per_interval(counts: &[u32]) -> Vec<StscEntry> {
         }
     }
     entries
+}
+
+/// Hap's home is QuickTime's own form of the container.
+fn brands(codec: VideoCodec) -> Ftyp {
+    let brands: &[&[u8; 4]] = match codec.is_hap() {
+        true => &[b"qt  "],
+        false => &[b"isom", b"iso2", b"avc1", b"mp41"],
+    };
+    Ftyp {
+        major_brand: brands[0].into(),
+        minor_version: 0x200,
+        compatible_brands: brands.iter().map(|brand| (*brand).into()).collect(),
+    }
 }
 
 fn mdat_header(n_sample_bytes: u64) -> Vec<u8> {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use timeline::Size;
 
 use super::film::{Film, bad};
+use super::hap;
 use super::sample_table::samples;
 use super::tags::Tags;
 
@@ -118,10 +119,13 @@ fn video_stream(film: &Film, trak: &Trak, codec: &Codec) -> Result<VideoStream> 
     let counted = count(film, trak)?;
     let timescale = trak.mdia.mdhd.timescale;
     let window = Window::of(film, trak, counted.n_ticks);
-    let visual = codec.visual();
-    let size = Size {
-        width: visual.map_or(0, |v| v.width.into()),
-        height: visual.map_or(0, |v| v.height.into()),
+    let size = match (codec.visual(), codec) {
+        (Some(visual), _) => Size {
+            width: visual.width.into(),
+            height: visual.height.into(),
+        },
+        (None, Codec::Unknown(_, body)) => hap::size_of(body).unwrap_or(NO_SIZE),
+        (None, _) => NO_SIZE,
     };
     let mut stream = VideoStream {
         codec: codec_name(codec),
@@ -270,7 +274,18 @@ fn n_channels(codec: &Codec) -> u32 {
     count.map_or(0, u32::from)
 }
 
+/// Of a picture whose size isn't known.
+const NO_SIZE: Size = Size {
+    width: 0,
+    height: 0,
+};
+
 fn codec_name(codec: &Codec) -> String {
+    if let Codec::Unknown(kind, _) = codec
+        && let Some(codec) = hap::codec_of(*kind)
+    {
+        return codec.to_string();
+    }
     match codec {
         Codec::Unknown(kind, _) if <[u8; 4]>::from(*kind) == *b"alac" => "alac".to_owned(),
         Codec::Avc1(_) => "h264".to_owned(),
