@@ -36,7 +36,7 @@ const NEGATIVE: [&str; 5] = [
 const POSITIVE: [&str; 4] = ["prompt", "positive", "positive prompt", "prompts"];
 
 /// Settings that no line of a prompts file holds, and where they belong.
-const SETTINGS: [(&[&str], &str); 5] = [
+const SETTINGS: [(&[&str], &str); 8] = [
     (
         &["seed"],
         "a prompt's seed stands behind it: {seed=42}; the film's is given with `seed`",
@@ -51,7 +51,19 @@ const SETTINGS: [(&[&str], &str); 5] = [
         "it is given with `size`",
     ),
     (&["fps", "frame rate"], "it is given with `fps`"),
+    (&["bar"], "a bar stands in front of a prompt: @bar 9"),
+    (
+        &["time", "at"],
+        "a time stands in brackets in front of a prompt: [1:23.5]",
+    ),
+    (
+        &["start", "duration", "length"],
+        "it is given with `start` or `duration`",
+    ),
 ];
+
+/// What keyboards for East Asian languages write for the first characters of marks and comments.
+const WIDE: [char; 4] = ['\u{FF3B}', '\u{3010}', '\u{FF20}', '\u{FF03}'];
 
 /// What makes words of a line that looks like something else.
 const ESCAPE: &str = "a backslash in front makes it words of the prompt";
@@ -112,6 +124,12 @@ pub(super) fn check_near(line: &Line<'_>, body: &Range<usize>) -> Result<(), Tex
             .error(slashes, "this looks like a comment")
             .with_hint(format!("a comment begins with #; {ESCAPE}")));
     }
+    if let Some(c) = text.chars().next().filter(|c| WIDE.contains(c)) {
+        let first = body.start..body.start + c.len_utf8();
+        return Err(line
+            .error(first, "marks and comments have no wide characters")
+            .with_hint("write [1:23.5], @bar or # in ASCII"));
+    }
     let Some((name, length)) = name(text) else {
         return Ok(());
     };
@@ -122,13 +140,15 @@ pub(super) fn check_near(line: &Line<'_>, body: &Range<usize>) -> Result<(), Tex
             .with_hint(format!("{hint}; {ESCAPE}")))
     };
     let words = text.get(length..).unwrap_or_default().trim();
-    if is_near(&name, "style") {
+    let is_one_word = !name.contains(' ');
+    if is_one_word && is_near(&name, "style") {
         return refuse("there is no such line", "did you mean style:?");
     }
-    if is_near(&name, "map") && words.contains('=') {
+    if is_one_word && is_near(&name, "map") && words.contains('=') {
         return refuse("there is no such line", "did you mean map:?");
     }
-    if name.starts_with("neg") && name.len() <= "negative prompts".len() + 1 {
+    let is_negative = NEGATIVE.iter().any(|known| is_near(&name, known));
+    if name.starts_with("neg") && is_negative {
         return refuse("there is no such line", "did you mean --neg?");
     }
     let is_channel = CHANNELS.iter().any(|channel| channel.name == name);
@@ -154,8 +174,8 @@ fn is_value(words: &str) -> bool {
 
 /// Whether one letter more, less, changed or swapped makes `known` of a name.
 fn is_near(name: &str, known: &str) -> bool {
-    let name: Vec<char> = name.chars().filter(|c| !c.is_whitespace()).collect();
-    let known: Vec<char> = known.chars().collect();
+    let letters = |text: &str| text.chars().filter(|c| *c != ' ').collect::<Vec<char>>();
+    let (name, known) = (letters(name), letters(known));
     let same = |a: &[char], b: &[char]| a.iter().zip(b).take_while(|(a, b)| a == b).count();
     let head = same(&name, &known);
     let (name, known) = (&name[head..], &known[head..]);

@@ -54,8 +54,7 @@ pub(super) fn tokens(line: &Line<'_>, span: Range<usize>) -> Result<Vec<Token>, 
     let mut at = span.start;
     let mut rest = line.text.get(span.clone()).unwrap_or_default();
     while let Some(c) = rest.chars().next() {
-        let neg = neg_len(rest).filter(|_| is_word_start);
-        let token = if let Some(length) = neg {
+        let token = if is_word_start && let Some(length) = neg_len(rest) {
             Some(Token::Neg(at..at + length))
         } else if is_word_start && let Some(name) = switch(rest) {
             return Err(unknown_switch(line, at, name));
@@ -130,7 +129,7 @@ fn is_named(text: &str) -> bool {
 /// The length in bytes of `--neg` if a text begins with it as a word, or of what people write for it: another dash, another name,
 /// a colon or an equals sign behind it.
 pub(super) fn neg_len(text: &str) -> Option<usize> {
-    let is_dash = |c: char| matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}');
+    let is_dash = |c: char| matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{FF0D}');
     let name = text.trim_start_matches(is_dash);
     let dashes = text.get(..text.len() - name.len())?;
     let end = name.find(|c: char| !c.is_ascii_alphabetic() && !matches!(c, '-' | '_'));

@@ -123,6 +123,10 @@ fn what_looks_like_a_directive_is_refused_with_its_place() {
         ("a sea --v 5", 1, 7, "\\--v"),
         ("style: oil --s 5\na", 1, 12, "{guidance=3}"),
         ("a\nstyle: oil {seed=1}", 2, 1, "behind a prompt"),
+        ("negative promt: text\na", 1, 1, "--neg"),
+        ("time: 1:23\na", 1, 1, "[1:23.5]"),
+        ("bar: 9\na", 1, 1, "@bar 9"),
+        ("a\n\u{FF3B}1:23\u{FF3D} b", 2, 1, "[1:23.5]"),
     ] {
         let error = refusal(text);
         if text.starts_with("steps") {
@@ -214,6 +218,12 @@ fn what_may_have_been_meant_otherwise_is_noted() {
             "b",
             "p.txt:1: <LoRA:z:1> is left out",
         ),
+        (
+            "a\nc\nNegative prompt: b",
+            "c",
+            "p.txt:3: \"Negative prompt:\" is read as --neg",
+        ),
+        ("a\nb --no c", "b", "p.txt:2: \"--no\" is read as --neg"),
     ] {
         let script = parse(text);
         assert_eq!(script.prompts[1].text, drawn, "{text}");

@@ -1,5 +1,7 @@
 //! Tags such as `<lora:name:0.8>`, with which other programs switch on a file's weights inside a prompt. They are no words.
 
+use super::text::enclosed;
+
 /// A text without such tags; `note` gets a sentence for each.
 pub(super) fn without_networks(text: &str, mut note: impl FnMut(String)) -> String {
     let mut kept = String::new();
@@ -34,7 +36,7 @@ const KINDS: [&str; 3] = ["lora", "lyco", "hypernet"];
 fn next_tag(text: &str) -> Option<(usize, usize, &'static str)> {
     text.match_indices('<').find_map(|(start, _)| {
         let tag = text.get(start..)?;
-        let (name, _) = tag.get(1..)?.split_once(':')?;
+        let (name, _) = enclosed(tag, ':')?;
         let kind = KINDS
             .into_iter()
             .find(|kind| name.trim().eq_ignore_ascii_case(kind))?;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use common::text_file::{self, Line, Place, TextError, trimmed, word};
+use common::text_file::{self, Line, MAX_LINE_BYTES, Place, TextError, trimmed, word};
 
 use super::dialects::{self, Source};
 use super::directive::{self, Directive, directive};
@@ -76,6 +76,14 @@ impl Reader {
             append(list, words);
         }
         for cue in reading.cues {
+            if cue.text.len() > MAX_LINE_BYTES {
+                return Err(TextError {
+                    path: source.path.to_owned(),
+                    place: Some(cue.place),
+                    reason: format!("this prompt is longer than {MAX_LINE_BYTES} bytes"),
+                    hint: Some("is it the right file?".to_owned()),
+                });
+            }
             let line = Line {
                 path: source.path,
                 number: cue.place.line,
@@ -133,6 +141,10 @@ impl Reader {
         length: usize,
     ) -> Result<(), TextError> {
         let start = body.start + length;
+        let written = line.text.get(body.start..start).unwrap_or_default();
+        if directive == Directive::Neg {
+            self.note_neg(line, written);
+        }
         if directive == Directive::Map {
             return route::parse(line, start, &mut self.script.routes);
         }
@@ -196,9 +208,20 @@ impl Reader {
         Ok(())
     }
 
+    /// Says so where a negative prompt was marked by something else than `--neg`.
+    fn note_neg(&mut self, line: &Line<'_>, written: &str) {
+        if !written.eq_ignore_ascii_case("--neg") {
+            let note = format!("\"{written}\" is read as --neg");
+            self.notes.add(line.number, note);
+        }
+    }
+
     /// Reads a span as [`words`] does; tags of extra networks become notes.
     fn words(&mut self, line: &Line<'_>, span: Range<usize>) -> Result<Words, TextError> {
         let mut words = words(line, span)?;
+        if let Some(written) = &words.switch {
+            self.note_neg(line, written);
+        }
         for text in [&mut words.text, &mut words.negative] {
             *text = without_networks(text, |note| self.notes.add(line.number, note));
         }
@@ -220,6 +243,8 @@ struct Words {
     text: String,
     negative: String,
     settings: Settings,
+    /// `--neg`, as it was written.
+    switch: Option<String>,
 }
 
 /// Reads `words {settings} --neg words`, the last two in any order.
@@ -237,12 +262,13 @@ fn words(line: &Line<'_>, span: Range<usize>) -> Result<Words, TextError> {
                 let Some(Token::Words(text, _)) = negative else {
                     return Err(line.error(at, "there are no words behind this"));
                 };
-                if !words.negative.is_empty() {
+                if words.switch.is_some() {
                     return Err(line.error(at, "--neg stands on this line twice").with_hint(
                         "write what not to show behind one --neg, separated by commas",
                     ));
                 }
                 words.negative = text;
+                words.switch = line.text.get(at).map(str::to_owned);
             }
             Token::Braces(inner) => {
                 if has_settings {

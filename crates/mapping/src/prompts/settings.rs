@@ -52,9 +52,9 @@ pub(super) fn pairs(line: &Line<'_>, span: Range<usize>) -> Result<Vec<Pair>, Te
         if !has_equals || key.is_empty() || value.is_empty() {
             let reason = "a setting has the form key=value";
             let whole = at..key.end.max(at + 1);
-            return Err(line
-                .error(whole, reason)
-                .with_hint("such as {seed=42 guidance=3}"));
+            return Err(line.error(whole, reason).with_hint(
+                "such as {seed=42 guidance=3}; braces that are words need backslashes: \\{ \\}",
+            ));
         }
         let name = small(line, &key);
         if pairs.iter().any(|(known, _)| small(line, known) == name) {

@@ -126,6 +126,15 @@ pub(super) fn clean_field(text: &str) -> String {
     words.join(" ")
 }
 
+/// What stands between the bracket that a text begins with and `end`, and what stands behind, if `end` is near: tags are short.
+pub(super) fn enclosed(text: &str, end: char) -> Option<(&str, &str)> {
+    const MAX_LETTERS: usize = 80;
+    let mut letters = text.char_indices().take(MAX_LETTERS);
+    let (at, _) = letters.find(|(_, c)| *c == end)?;
+    let start = text.chars().next()?.len_utf8();
+    Some((text.get(start..at)?, text.get(at + end.len_utf8()..)?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

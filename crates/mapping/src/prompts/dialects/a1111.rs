@@ -5,7 +5,7 @@ use common::text_file::{Line, Place, TextError};
 use super::super::directive::{label, negative_prompt};
 use super::super::shorten;
 use super::super::text::clean_field;
-use super::{Cue, Reading, Source, whole};
+use super::{Cue, Reading, Source, is_comment, whole};
 
 /// A1111's names of settings, in small letters, and ours.
 const FLAGS: [(&str, &str); 8] = [
@@ -18,6 +18,9 @@ const FLAGS: [(&str, &str); 8] = [
     ("vae", "vae"),
     ("lora hashes", "lora"),
 ];
+
+/// Most settings in a note.
+const MAX_NAMED: usize = 12;
 
 /// Letters of a setting's value in a note.
 const VALUE_LETTERS: usize = 24;
@@ -64,7 +67,7 @@ fn blocks(source: &Source<'_>, has_settings: bool) -> Result<Reading, TextError>
     for line in &source.lines {
         let text = line.text.trim();
         let is_template = text.starts_with("Template:") || text.starts_with("Negative Template:");
-        if text.is_empty() || (is_template && is_behind_settings) {
+        if text.is_empty() || is_comment(line) || (is_template && is_behind_settings) {
             is_behind_blank |= text.is_empty();
             continue;
         }
@@ -190,13 +193,13 @@ fn notes(settings: &[(String, String)]) -> Vec<String> {
             Some((_, flag)) => (&mut given, format!("`{flag}` for {key} {value}")),
             None => (&mut unknown, shorten(&key.replace('`', "'"), VALUE_LETTERS)),
         };
-        if !list.contains(&item) {
+        if list.len() <= MAX_NAMED && !list.contains(&item) {
             list.push(item);
         }
     }
     let listed = |mut items: Vec<String>| {
-        let n_more = items.len().saturating_sub(8);
-        items.truncate(8);
+        let n_more = items.len().saturating_sub(MAX_NAMED);
+        items.truncate(MAX_NAMED);
         let more = if n_more > 0 { ", …" } else { "" };
         format!("{}{more}", items.join(", "))
     };

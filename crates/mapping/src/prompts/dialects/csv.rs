@@ -1,10 +1,10 @@
 //! Tables: CSV and TSV whose first line names the columns.
 
-use common::text_file::{Line, Place, TextError};
+use common::text_file::{Line, MAX_LINE_BYTES, Place, TextError};
 use common::units::parse_secs;
 
 use super::super::text::clean_field;
-use super::{Cue, Reading, Source, whole};
+use super::{Cue, Reading, Source, is_comment, whole};
 
 /// Endings of tables.
 pub(super) const ENDINGS: [&str; 2] = ["csv", "tsv"];
@@ -61,8 +61,7 @@ const SEPARATORS: [char; 3] = ['\t', ';', ','];
 
 /// Reads a table whose head names a column of prompts and another one.
 pub(super) fn read(source: &Source<'_>) -> Option<Result<Reading, TextError>> {
-    let mut lines = source.lines.iter();
-    let first = lines.find(|line| !line.text.trim().is_empty())?;
+    let first = source.rows().next()?;
     let is_table = source.ends_in(&ENDINGS);
     SEPARATORS.into_iter().find_map(|separator| {
         let head = head(first.text, separator, is_table)?;
@@ -126,7 +125,8 @@ fn rows(source: &Source<'_>, separator: char) -> Result<Vec<Row>, TextError> {
     let mut rows = Vec::new();
     let mut open: Option<(&Line<'_>, String)> = None;
     for line in &source.lines {
-        if line.text.trim().is_empty() && open.is_none() {
+        let is_empty = line.text.trim().is_empty() || is_comment(line);
+        if is_empty && open.is_none() {
             continue;
         }
         let (start, text) = match open.take() {
@@ -134,16 +134,20 @@ fn rows(source: &Source<'_>, separator: char) -> Result<Vec<Row>, TextError> {
             None => (line, line.text.to_owned()),
         };
         match fields(&text, separator) {
-            (_, true) => open = Some((start, text)),
+            (_, true) if text.len() <= MAX_LINE_BYTES => open = Some((start, text)),
+            (_, true) => return Err(unclosed(start)),
             (fields, false) => rows.push((whole(start), fields)),
         }
     }
     match open {
         None => Ok(rows),
-        Some((start, _)) => Err(start
-            .error(0..start.text.len(), "the closing \" is missing")
-            .with_hint("a \" inside of a field is written twice")),
+        Some((start, _)) => Err(unclosed(start)),
     }
+}
+
+fn unclosed(line: &Line<'_>) -> TextError {
+    line.error(0..line.text.len(), "the closing \" is missing")
+        .with_hint("a \" inside of a field is written twice")
 }
 
 fn with_head(

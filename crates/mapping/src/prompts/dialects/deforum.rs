@@ -65,10 +65,10 @@ fn document(source: &Source<'_>) -> Result<Reading, TextError> {
         Value::Map(pairs) => pairs,
         Value::List(list) => {
             reading.kind = "a list of prompts";
-            reading.cues = list
-                .iter()
-                .map(|item| cue(source, item, None))
-                .collect::<Result<_, _>>()?;
+            for item in &list {
+                reading.cues.push(cue(source, item, None)?);
+                source.check_count(&reading.cues)?;
+            }
             return Ok(reading);
         }
         Value::Text(_) | Value::Bare(_) => Vec::new(),
@@ -159,6 +159,7 @@ fn cues(source: &Source<'_>, pairs: &[Pair], rate: f64) -> Result<Vec<Cue>, Text
         let mut cue = cue(source, &pair.value, Some(frame / rate))?;
         cue.place = source.place(span);
         cues.push(cue);
+        source.check_count(&cues)?;
     }
     cues.sort_by(|a: &Cue, b| {
         a.secs
@@ -200,11 +201,7 @@ fn plain(text: &str) -> String {
 fn bare_lines(source: &Source<'_>) -> Option<Result<Reading, TextError>> {
     let mut rate = None;
     let mut frames: Vec<(f64, &Line<'_>, &str)> = Vec::new();
-    for line in source
-        .lines
-        .iter()
-        .filter(|line| !line.text.trim().is_empty())
-    {
+    for line in source.rows() {
         let (key, words) = line.text.trim().split_once(':')?;
         if key.trim() == "fps" {
             rate = Some(frame(words)?);

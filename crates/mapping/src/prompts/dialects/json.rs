@@ -180,14 +180,12 @@ impl<'a> Scanner<'a> {
     /// The text up to `close`; the opening quote comes next.
     fn quoted(&mut self, close: &[char]) -> Result<String, Fault> {
         let start = self.at;
-        let line_end = self.rest().find('\n');
-        let line_end = line_end.map_or(self.text.len(), |length| start + length);
-        let missing = (start..line_end, "the closing quote is missing");
         self.next();
         let mut text = String::new();
         loop {
             match self.next() {
-                None | Some('\n') => return Err(missing),
+                None => return Err((start..self.at, "the closing quote is missing")),
+                Some('\n') => return Err((start..self.at - 1, "the closing quote is missing")),
                 Some('\\') => self.escape(&mut text),
                 Some(c) if close.contains(&c) => return Ok(clean_field(&text)),
                 Some(c) => text.push(c),

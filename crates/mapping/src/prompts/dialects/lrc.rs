@@ -5,7 +5,7 @@ use std::ops::Range;
 use common::text_file::{Line, TextError};
 use common::units::parse_secs;
 
-use super::super::text::clean_field;
+use super::super::text::{clean_field, enclosed};
 use super::{Cue, Reading, Source, in_order, notes_on_cues};
 
 /// Names of tags that say something of the song.
@@ -40,12 +40,9 @@ fn lyrics(source: &Source<'_>) -> Result<Reading, TextError> {
     let mut without_time = Vec::new();
     let mut offset_secs = 0.0;
     let mut has_hundredths = false;
-    for line in &source.lines {
+    for line in source.rows() {
         let text = line.text.trim();
         let (times, words) = times(text);
-        if text.is_empty() {
-            continue;
-        }
         if times.is_empty() {
             match tag(text) {
                 Some((name, value)) if name == "offset" => offset_secs = offset(line, value)?,
@@ -66,6 +63,7 @@ fn lyrics(source: &Source<'_>) -> Result<Reading, TextError> {
             is_short,
         } in times
         {
+            source.check_count(&cues)?;
             has_hundredths |= is_short;
             cues.push(Cue {
                 place: line.place(start + span.start..start + span.end),
@@ -176,8 +174,7 @@ fn without_word_times(text: &str) -> String {
         let (before, tag) = rest.split_at_checked(at).unwrap_or((rest, ""));
         kept += before;
         let end = if tag.starts_with('<') { '>' } else { ']' };
-        let inner = tag.get(1..).and_then(|tag| tag.split_once(end));
-        match inner {
+        match enclosed(tag, end) {
             Some((inner, after)) if secs(inner).is_some() => rest = after,
             _ => {
                 kept += tag.get(..1).unwrap_or_default();

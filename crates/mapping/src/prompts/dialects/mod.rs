@@ -17,19 +17,22 @@ use std::path::Path;
 
 use common::text_file::{Line, Place, TextError};
 
+use super::MAX_PROMPTS;
 use super::directive::{Directive, directive};
 use super::lexer::neg_len;
 
 /// A file, before it is known what it is.
 pub(super) struct Source<'a> {
     pub path: &'a Path,
-    /// All lines but ours.
+    /// All lines but ours, comments included.
     pub lines: Vec<Line<'a>>,
     /// Lines in our grammar that hold for the whole film.
     pub ours: Vec<Line<'a>>,
-    /// The whole text, with blanks in the place of lines of ours.
+    /// The whole text, with blanks in the place of lines of ours and of comments.
     pub text: String,
     all: &'a [Line<'a>],
+    /// Where each line begins, in bytes.
+    starts: Vec<usize>,
 }
 
 /// What another program's file says.
@@ -86,20 +89,45 @@ impl<'a> Source<'a> {
             ours: Vec::new(),
             text: String::with_capacity(text.len()),
             all: lines,
+            starts: Vec::with_capacity(lines.len()),
         };
         for line in lines {
-            if !source.text.is_empty() || line.number > 1 {
+            if line.number > 1 {
                 source.text.push('\n');
             }
-            if is_ours(line.text.trim()) {
+            source.starts.push(source.text.len());
+            let is_ours = is_ours(line.text.trim());
+            if is_ours {
                 source.ours.push(*line);
-                source.text.push_str(&" ".repeat(line.text.len()));
             } else {
                 source.lines.push(*line);
+            }
+            if is_ours || is_comment(line) {
+                source.text.push_str(&" ".repeat(line.text.len()));
+            } else {
                 source.text.push_str(line.text);
             }
         }
         source
+    }
+
+    /// The lines that are neither blank nor a comment.
+    pub fn rows(&self) -> impl Iterator<Item = &Line<'a>> {
+        let lines = self.lines.iter();
+        lines.filter(|line| !line.text.trim().is_empty() && !is_comment(line))
+    }
+
+    /// Refuses more cues than a file may have, before they take much memory.
+    pub fn check_count(&self, cues: &[Cue]) -> Result<(), TextError> {
+        match cues.get(MAX_PROMPTS) {
+            None => Ok(()),
+            Some(cue) => Err(TextError {
+                path: self.path.to_owned(),
+                place: Some(cue.place.clone()),
+                reason: format!("there are more than {MAX_PROMPTS} prompts"),
+                hint: Some("leave out some".to_owned()),
+            }),
+        }
     }
 
     /// Whether the file's name ends so.
@@ -114,15 +142,15 @@ impl<'a> Source<'a> {
 
     /// A range of bytes of the text as a place; what lies on further lines is left out.
     pub fn place(&self, span: Range<usize>) -> Place {
-        let mut start = 0;
-        for line in self.all {
-            let end = start + line.text.len();
-            if span.start <= end {
-                return line.place(span.start - start..span.end.clamp(span.start, end) - start);
+        let idx = self.starts.partition_point(|start| *start <= span.start);
+        let idx = idx.saturating_sub(1);
+        match (self.all.get(idx), self.starts.get(idx)) {
+            (Some(line), Some(start)) => {
+                let end = |at: usize| at.saturating_sub(*start).min(line.text.len());
+                line.place(end(span.start)..end(span.end))
             }
-            start = end + 1;
+            _ => Place::default(),
         }
-        Place::default()
     }
 
     /// An error at a range of bytes of the text.
@@ -141,7 +169,11 @@ fn is_ours(text: &str) -> bool {
         directive(text),
         Some((Directive::Style | Directive::Map, _))
     );
-    is_for_all || neg_len(text).is_some() || text.starts_with('#')
+    is_for_all || neg_len(text).is_some()
+}
+
+fn is_comment(line: &Line<'_>) -> bool {
+    line.text.trim_start().starts_with('#')
 }
 
 /// The place of a whole line, blanks at its ends left out.
@@ -160,7 +192,8 @@ fn in_order(mut cues: Vec<Cue>) -> (Vec<Cue>, usize) {
     for cue in cues {
         match ordered.last_mut() {
             Some(last) if secs(last) == secs(&cue) => {
-                last.text = format!("{}, {}", last.text, cue.text);
+                last.text += ", ";
+                last.text += &cue.text;
             }
             _ => ordered.push(cue),
         }

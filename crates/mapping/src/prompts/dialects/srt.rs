@@ -2,7 +2,7 @@
 
 use common::text_file::{Line, TextError};
 
-use super::super::text::clean_field;
+use super::super::text::{clean_field, enclosed};
 use super::{Cue, Reading, Source, in_order, notes_on_cues, whole};
 
 /// Tags of subtitles that say how text looks or who speaks.
@@ -10,8 +10,19 @@ const TAGS: [&str; 12] = [
     "i", "b", "u", "s", "c", "v", "em", "font", "lang", "ruby", "rt", "span",
 ];
 
+/// Signs that stand around what is sung.
+const SUNG: [char; 4] = ['#', '\u{266A}', '\u{266B}', ' '];
+
 /// Reads subtitles: each cue is a prompt that arrives when the cue begins. Recognised by a line of times, `00:01 --> 00:02`.
 pub(super) fn read(source: &Source<'_>) -> Option<Result<Reading, TextError>> {
+    if source.text.trim_start().starts_with("[Script Info]") {
+        return Some(Err(TextError {
+            path: source.path.to_owned(),
+            place: None,
+            reason: "these are subtitles in ASS, which aren't read".to_owned(),
+            hint: Some("save them as SRT".to_owned()),
+        }));
+    }
     let is_subtitles = source.lines.iter().any(|line| is_timing(line.text));
     is_subtitles.then(|| cues(source))
 }
@@ -39,6 +50,7 @@ fn cues(source: &Source<'_>) -> Result<Reading, TextError> {
         let text = line.text.trim();
         if is_timing(text) {
             is_aside = false;
+            source.check_count(&cues)?;
             cues.push(Cue {
                 place: whole(line),
                 secs: Some(start(line)?),
@@ -58,6 +70,9 @@ fn cues(source: &Source<'_>) -> Result<Reading, TextError> {
             continue;
         }
         let Some(cue) = cues.last_mut() else {
+            if text.starts_with('#') {
+                continue;
+            }
             return Err(line
                 .error(0..line.text.len(), "this stands in front of the first cue")
                 .with_hint("subtitles begin with a cue's number or its times"));
@@ -68,7 +83,9 @@ fn cues(source: &Source<'_>) -> Result<Reading, TextError> {
         cue.text += text;
     }
     for cue in &mut cues {
-        cue.text = clean_field(&without_tags(&cue.text));
+        // Signs around what is sung are no words.
+        let text = clean_field(&without_tags(&cue.text));
+        text.trim_matches(SUNG).clone_into(&mut cue.text);
     }
     let n_cues = cues.len();
     cues.retain(|cue| !cue.text.is_empty());
@@ -113,8 +130,7 @@ fn without_tags(text: &str) -> String {
         let (before, tag) = rest.split_at_checked(at).unwrap_or((rest, ""));
         kept += before;
         let end = if tag.starts_with('<') { '>' } else { '}' };
-        let inner = tag.get(1..).and_then(|tag| tag.split_once(end));
-        match inner {
+        match enclosed(tag, end) {
             Some((inner, after)) if is_tag(inner, end == '}') => rest = after,
             _ => {
                 let length = tag.chars().next().map_or(0, char::len_utf8);
@@ -189,6 +205,12 @@ mod tests {
         );
         let texts: Vec<_> = script.prompts.iter().map(|p| p.text.as_str()).collect();
         assert_eq!(texts, ["early, with it", "late"]);
+        let sung = read_as(
+            "subtitles",
+            "00:01 --> 00:02\n# la la #\n\n00:03 --> 00:04\n\u{266A} lo lo \u{266B}\n",
+        );
+        let texts: Vec<_> = sung.prompts.iter().map(|p| p.text.as_str()).collect();
+        assert_eq!(texts, ["la la", "lo lo"]);
         assert!(script.notes[0].contains("one prompt") && script.notes[0].contains("left out"));
     }
 
@@ -224,6 +246,7 @@ mod tests {
             assert_eq!(error.place.unwrap().line, line, "{text}");
         }
         assert!(error("00:01 --> 00:02\n\n").reason.contains("no prompt"));
+        assert!(error("[Script Info]\nTitle: x").reason.contains("ASS"));
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(super) fn error_named(name: &str, text: &str) -> TextError {
 #[track_caller]
 pub(super) fn none(text: &str) {
     let script = read_named("p.txt", text).unwrap_or_else(|error| panic!("{error}"));
-    let is_read_as = |note: &String| note.contains("is read as");
+    let is_read_as = |note: &String| note.starts_with("p.txt is read as");
     assert!(
         !script.notes.iter().any(is_read_as),
         "{text}: {:?}",
@@ -155,7 +155,7 @@ proptest! {
     #[test]
     fn our_own_files_are_never_taken_for_others(lines in prop::collection::vec(line(), 1..8)) {
         if let Ok(script) = read_named("prompts.txt", &lines.join("\n")) {
-            let is_read_as = |note: &String| note.contains("is read as");
+            let is_read_as = |note: &String| note.starts_with("prompts.txt is read as");
             prop_assert!(!script.notes.iter().any(is_read_as), "{:?}", script.notes);
             let is_prompt = |line: &&String| !line.is_empty() && !["#", "style:", "Map:", "--neg"].iter().any(|head| line.starts_with(head));
             prop_assert_eq!(script.prompts.len(), lines.iter().filter(is_prompt).count());

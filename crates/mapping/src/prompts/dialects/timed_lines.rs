@@ -13,8 +13,7 @@ const SEPARATORS: [char; 4] = ['\t', ';', ',', ' '];
 /// Reads such lines. Recognised by a time at the start of every line, in rising order: one with a colon, or numbers from 0 on,
 /// unless the file's ending is that of a table.
 pub(super) fn read(source: &Source<'_>) -> Option<Result<Reading, TextError>> {
-    let lines = source.lines.iter();
-    let lines: Vec<_> = lines.filter(|line| !line.text.trim().is_empty()).collect();
+    let lines: Vec<_> = source.rows().collect();
     SEPARATORS.into_iter().find_map(|separator| {
         let times = lines.iter().map(|line| timed(line.text, separator));
         let times = times.collect::<Option<Vec<_>>>()?;
