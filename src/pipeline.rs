@@ -33,7 +33,7 @@ pub use watch::{Event, Watch};
 ///
 /// # Errors
 /// Those of every stage; [`Error::Interrupted`] when the watch raised its flag. Finished chunks are kept, and `out` is
-/// whole or isn't there.
+/// whole or isn't there. A film that another run puts there meanwhile stays, which is an [`Error::Input`].
 pub fn film(
     request: &Request,
     machine: &Machine,
@@ -41,6 +41,7 @@ pub fn film(
     watch: &mut Watch<'_>,
 ) -> Result<(Timeline, Video)> {
     request.track.check_soundtrack(request.audio)?;
+    let is_new = !out.exists();
     let folder = RunFolder::beside(out);
     let mut session = Session::new(machine, Some(&request.model));
     estimate(request, &folder, &mut session, watch)?;
@@ -48,7 +49,7 @@ pub fn film(
     let timeline = compose(&analysis, request, &folder, &mut session, watch)?;
     draw(&timeline, 0..u64::MAX, &folder, &mut session, watch)?;
     let (track, audio) = (&request.track, request.audio);
-    let video = mux(&timeline, track, audio, &folder, out, watch)?;
+    let video = mux_to(&timeline, track, audio, &folder, out, is_new, watch)?;
     Ok((timeline, video))
 }
 
@@ -99,6 +100,19 @@ pub fn mux(
     out: &Path,
     watch: &mut Watch<'_>,
 ) -> Result<Video> {
+    mux_to(timeline, track, audio, folder, out, !out.exists(), watch)
+}
+
+/// `is_new`: whether no film was there when work began, so that one that is there by now isn't replaced.
+fn mux_to(
+    timeline: &Timeline,
+    track: &Track,
+    audio: SoundtrackFormat,
+    folder: &RunFolder,
+    out: &Path,
+    is_new: bool,
+    watch: &mut Watch<'_>,
+) -> Result<Video> {
     let coverage = coverage(folder, timeline)?;
     if let Some(gap) = coverage.missing.first() {
         let n_missing: u64 = coverage.missing.iter().map(|gap| gap.end - gap.start).sum();
@@ -129,13 +143,11 @@ pub fn mux(
     }
     let tags = provenance::tags(timeline);
     let attachment = provenance::pack(timeline)?;
-    video::mux(
-        &coverage.chunks,
-        soundtrack.as_ref(),
-        &tags,
-        Some(&attachment),
-        out,
-    )
+    let (chunks, sound) = (&coverage.chunks, soundtrack.as_ref());
+    match is_new {
+        true => video::mux_new(chunks, sound, &tags, Some(&attachment), out),
+        false => video::mux(chunks, sound, &tags, Some(&attachment), out),
+    }
 }
 
 /// Stages 1 and 2.

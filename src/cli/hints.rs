@@ -39,7 +39,7 @@ const FOREIGN: [(&[&str], &str); 13] = [
         "a map is a line of the prompts, such as: map: zoom = downbeats (visualize help prompts)",
     ),
     (
-        &["--song", "--audio", "-i", "--input"],
+        &["--song", "-i", "--input"],
         "the song is given without a flag: visualize song.flac",
     ),
     (

@@ -68,7 +68,7 @@ fn help_has_topics() {
         .assert_done()
         .stdout
         .clone();
-    assert!(info.contains("safetensors"), "{info}");
+    assert!(info.contains("autoencoder"), "{info}");
     let all = bench.run(&["help"]).assert_done().stdout.clone();
     assert!(all.contains("--chunk"), "{all}");
 }

@@ -1,7 +1,7 @@
 //! An output never takes the place of an input, nor of anything that is no regular file, and what can't be written is said at
 //! the start.
 
-use super::harness::{Bench, Run};
+use super::harness::{Bench, Run, SMALL};
 
 /// Asserts that a run was refused before it heard the song, with a message that has each of `words`.
 #[track_caller]
@@ -232,6 +232,38 @@ fn places_that_no_film_can_go_to_are_refused() {
         }
     }
     assert_eq!(bench.read("taken.visualize"), b"mine");
+}
+
+/// Neither run knows of the other when it begins. The first film stays, whoever is first.
+#[test]
+fn racing_runs_leave_one_film() {
+    fn args<'a>(prompt: &'a str, out: &'a str) -> Vec<&'a str> {
+        let args = ["song.wav", "-p", prompt, "-o", out, "--calibrate", "off"];
+        [&args[..], &SMALL].concat()
+    }
+    let bench = Bench::new();
+    let runs = ["a red sunset", "deep blue sea"];
+    let alone = runs.map(|prompt| {
+        let out = format!("{prompt}.mp4");
+        bench.run(&args(prompt, &out)).assert_done();
+        bench.read(&out)
+    });
+    let children = runs.map(|prompt| {
+        let mut command = bench.command(&args(prompt, "race.mp4"));
+        let piped = || std::process::Stdio::piped();
+        command.stdout(piped()).stderr(piped()).spawn().unwrap()
+    });
+    let ended = children.map(|child| Run::from(child.wait_with_output().unwrap()));
+    let winner = ended.iter().position(|run| run.code == 0).unwrap();
+    let loser = &ended[1 - winner];
+    assert_eq!(loser.code, 2, "{}", loser.stderr);
+    assert!(
+        loser.stderr.contains("race.mp4: has appeared") || loser.stderr.contains("exists already"),
+        "{}",
+        loser.stderr
+    );
+    assert!(loser.stderr.contains("--force"), "{}", loser.stderr);
+    assert!(bench.read("race.mp4") == alone[winner]);
 }
 
 #[test]

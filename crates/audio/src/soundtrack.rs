@@ -62,7 +62,8 @@ impl FromStr for SoundtrackFormat {
         fitting.next().ok_or_else(|| Error::Config {
             name: "audio",
             value: text.to_owned(),
-            allowed: "give copy, flac, alac or aac".to_owned(),
+            allowed: "give copy, flac, alac or aac; the song itself is given without a flag"
+                .to_owned(),
         })
     }
 }

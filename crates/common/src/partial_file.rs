@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, PersistError};
 
 use crate::{Error, Result};
 
@@ -52,12 +52,33 @@ impl PartialFile {
     /// # Errors
     /// [`Error::Limit`] when the disk is full, else [`Error::Io`].
     pub fn commit(self) -> Result<()> {
+        self.commit_with(NamedTempFile::persist)
+    }
+
+    /// As [`PartialFile::commit`], but never in place of another file.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if there is a file of this name by now.
+    pub fn commit_new(self) -> Result<()> {
+        self.commit_with(NamedTempFile::persist_noclobber)
+    }
+
+    fn commit_with(
+        self,
+        persist: impl FnOnce(NamedTempFile, PathBuf) -> Result<File, PersistError>,
+    ) -> Result<()> {
         let Self { file, path } = self;
         file.as_file()
             .sync_all()
             .map_err(write_error(&path, None))?;
-        file.persist(&path)
-            .map_err(|e| Error::io("write", &path)(e.error))?;
+        persist(file, path.clone()).map_err(|failed| match failed.error.kind() {
+            ErrorKind::AlreadyExists => {
+                let reason = "has appeared in the meantime; another run may have made it";
+                Error::input(&path, reason)
+                    .with_hint("give `force` to replace it, or another name with -o")
+            }
+            _ => Error::io("write", &path)(failed.error),
+        })?;
         // The new name must be on disk, too; where folders can't be synced, the system does it in time.
         if let Ok(folder) = File::open(folder_of(&path)) {
             let _ = folder.sync_all();
@@ -204,6 +225,24 @@ mod tests {
         let bytes = std::fs::read(&path).unwrap();
         assert!(bytes.len() == 64 && bytes.iter().all(|b| *b == bytes[0]));
         assert_eq!(names(folder.path()), ["a.bin"]);
+    }
+
+    #[test]
+    fn a_new_file_replaces_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.bin");
+        let partial = PartialFile::create(&path).unwrap();
+        partial.file().write_all(b"late").unwrap();
+        std::fs::write(&path, b"first").unwrap();
+        let error = partial.commit_new().unwrap_err();
+        assert!(matches!(error, Error::Input { .. }), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), b"first");
+        assert_eq!(names(folder.path()), ["a.bin"]);
+        std::fs::remove_file(&path).unwrap();
+        let partial = PartialFile::create(&path).unwrap();
+        partial.file().write_all(b"new").unwrap();
+        partial.commit_new().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub use colour::Yuv420;
 pub use config::{EncodeConfig, MAX_QP, MAX_SIDES, MIN_QP, MIN_SIDE};
 pub use cover::{Coverage, cover, grid_pieces};
 pub use decode::{DecodedFrame, FilmReader};
-pub use mux::mux;
+pub use mux::{mux, mux_new};
 pub use probe::{AudioStream, Probe, VideoStream, probe};
 pub use tags::Tags;
 

@@ -38,6 +38,46 @@ pub fn mux(
     path: impl AsRef<Path>,
 ) -> Result<Video> {
     let path = path.as_ref();
+    write(
+        chunks,
+        soundtrack,
+        tags,
+        attachment,
+        path,
+        PartialFile::commit,
+    )
+}
+
+/// As [`mux`], but never in place of another file, even if that appears while the film is written.
+///
+/// # Errors
+/// As for [`mux`]; [`Error::Input`] if there is a file of this name by then.
+pub fn mux_new(
+    chunks: &[ChunkInfo],
+    soundtrack: &dyn Soundtrack,
+    tags: &Tags,
+    attachment: Option<&[u8]>,
+    path: impl AsRef<Path>,
+) -> Result<Video> {
+    let path = path.as_ref();
+    write(
+        chunks,
+        soundtrack,
+        tags,
+        attachment,
+        path,
+        PartialFile::commit_new,
+    )
+}
+
+fn write(
+    chunks: &[ChunkInfo],
+    soundtrack: &dyn Soundtrack,
+    tags: &Tags,
+    attachment: Option<&[u8]>,
+    path: &Path,
+    commit: impl FnOnce(PartialFile) -> Result<()>,
+) -> Result<Video> {
     let film = PartialFile::create(path)?;
     let mut spool = Spool::of(soundtrack, folder_of(path))?;
     let movie = plan(chunks, soundtrack, tags, &mut spool)?;
@@ -60,7 +100,7 @@ pub fn mux(
         .and_then(|()| out.flush())
         .map_err(failed)?;
     drop(out);
-    film.commit()?;
+    commit(film)?;
 
     let n_frames = movie.video.sizes.len() as u64;
     let picture_secs = movie.config.frame_rate.frame_time_secs(n_frames);
