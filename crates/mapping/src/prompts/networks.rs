@@ -1,4 +1,4 @@
-//! Tags such as `<lora:name:0.8>`, with which other programs switch on a file's weights inside a prompt. They are no words.
+//! Tags such as `<lora:name:0.8>` and `embedding:name`, with which other programs use a file inside a prompt. They are no words.
 
 use super::text::enclosed;
 
@@ -46,6 +46,31 @@ fn next_tag(text: &str) -> Option<(usize, usize, &'static str)> {
     })
 }
 
+/// How ComfyUI names a learned word.
+const EMBEDDING: &str = "embedding:";
+
+/// A text in which learned words stand alone, as the model takes them: without `embedding:` in front.
+pub(super) fn with_plain_embeddings(text: &str, mut note: impl FnMut(String)) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(EMBEDDING) {
+        let (before, tag) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        let (head, after) = tag.split_at_checked(EMBEDDING.len()).unwrap_or((tag, ""));
+        let is_end = |c: char| c.is_whitespace() || matches!(c, ',' | ':' | ')' | '(');
+        let name = after.split(is_end).next().unwrap_or_default();
+        kept += before;
+        if name.is_empty() || before.ends_with(char::is_alphanumeric) {
+            kept += head;
+        } else {
+            note(format!(
+                "{EMBEDDING}{name} is read as {name}: give its file with `embedding NAME=FILE`"
+            ));
+        }
+        rest = after;
+    }
+    kept + rest
+}
+
 fn sentence(tag: &str, kind: &str) -> String {
     if kind == "hypernet" {
         return format!("{tag} is left out: hypernetworks aren't supported");
@@ -88,6 +113,27 @@ mod tests {
                 kept,
                 "{text}"
             );
+            assert_eq!(notes.len(), n_notes, "{text}: {notes:?}");
+        }
+    }
+
+    #[test]
+    fn learned_words_stand_alone() {
+        for (text, kept, n_notes) in [
+            (
+                "a sea, (embedding:bad-hands:1.2), rain",
+                "a sea, (bad-hands:1.2), rain",
+                1,
+            ),
+            ("embedding:x embedding:y", "x y", 2),
+            (
+                "an embedding: of light, reembedding:x",
+                "an embedding: of light, reembedding:x",
+                0,
+            ),
+        ] {
+            let mut notes = Vec::new();
+            assert_eq!(with_plain_embeddings(text, |note| notes.push(note)), kept);
             assert_eq!(notes.len(), n_notes, "{text}: {notes:?}");
         }
     }

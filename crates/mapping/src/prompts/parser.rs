@@ -9,7 +9,7 @@ use super::dialects::{self, Source};
 use super::directive::{self, Directive, directive};
 use super::lexer::{Token, tokens};
 use super::mark::mark;
-use super::networks::without_networks;
+use super::networks::{with_plain_embeddings, without_networks};
 use super::notes::Notes;
 use super::settings::{self, Settings};
 use super::{Arrival, MAX_PROMPTS, Script, ScriptPrompt, route, text};
@@ -224,6 +224,7 @@ impl Reader {
         }
         for text in [&mut words.text, &mut words.negative] {
             *text = without_networks(text, |note| self.notes.add(line.number, note));
+            *text = with_plain_embeddings(text, |note| self.notes.add(line.number, note));
         }
         Ok(words)
     }

@@ -1,7 +1,7 @@
 //! What the tests of all dialects need, and what holds for all of them.
 
 use common::Error;
-use common::text_file::TextError;
+use common::text_file::{MAX_FILE_BYTES, MAX_LINE_BYTES, TextError};
 use proptest::prelude::*;
 
 use super::super::{Arrival, Script};
@@ -147,6 +147,50 @@ fn line() -> impl Strategy<Value = String> {
         4 => (mark(), prompt()).prop_map(|(mark, prompt)| mark + &prompt),
         1 => prop::sample::select(ours).prop_map(str::to_owned),
     ]
+}
+
+/// Long files, made of a part that repeats: what takes quadratic time takes minutes.
+#[test]
+fn long_files_are_read_in_time() {
+    for (name, head, part, is_one_line) in [
+        ("p.json", "{", "\"1\":\"a\",", true),
+        ("p.json", "{", "\"1\":\"a\"\n", false),
+        ("p.json", "[", "\"\",", true),
+        ("p.json", "{\"0\": ", "[", true),
+        ("p.lrc", "[ar:x]\n", "[0:01]", true),
+        ("p.lrc", "[ar:x]\n[0:01]", "<0:0", true),
+        ("p.lrc", "[ar:x]\n", "[0:01]a\n", false),
+        ("p.srt", "00:01 --> 00:02\n", "<i", true),
+        ("p.srt", "00:01 --> 00:02\n", "{\\", true),
+        ("p.srt", "", "00:01 --> 00:02\n", false),
+        ("p.srt", "", "00:01 --> 00:02\na\n", false),
+        ("p.csv", "time,prompt\n0,\"", "a\n", false),
+        ("p.csv", "time,prompt\n", "0,a\n", false),
+        ("p.csv", "prompt,seed\n", ",", true),
+        ("p.txt", "", "0:01 a\n", false),
+        ("p.txt", "Steps: 2\n", "a\nSteps: 2, b: c\n", false),
+        ("p.txt", "Steps: 2, ", "a:b,", true),
+        ("p.txt", "", "<lora:a ", true),
+        ("p.txt", "", "<", true),
+        ("p.txt", "", "-", true),
+        ("p.txt", "", "--neg ", true),
+        ("p.txt", "", "\\a", true),
+        ("p.txt", "", "style: a\n", false),
+    ] {
+        let mut text = head.to_owned();
+        let mut line_length = 0;
+        while text.len() + part.len() < MAX_FILE_BYTES / 8 {
+            line_length += part.len();
+            if is_one_line && line_length > MAX_LINE_BYTES - 100 {
+                text.push('\n');
+                line_length = 0;
+            }
+            text += part;
+        }
+        if let Err(error) = read_named(name, &text) {
+            assert!(error.to_string().len() < 1000, "{name}: {part}");
+        }
+    }
 }
 
 proptest! {
