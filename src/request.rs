@@ -147,6 +147,9 @@ impl Request {
         }
         let defaults = ModelDefaults::of(&model)?;
         let draw_size = settings.checked_draw_size(&defaults)?;
+        for note in notes_on_hap(settings) {
+            watch.note(&note);
+        }
         if is_stream(song) {
             watch.note("the song comes through a pipe: it is read to its end first");
         }
@@ -232,6 +235,27 @@ impl Settings {
             .unwrap_or_else(|| defaults.draw_size(self.size));
         defaults.check_size("draw_size", draw_size)?;
         Ok(draw_size)
+    }
+}
+
+/// What to know of films in Hap before they are made.
+fn notes_on_hap(settings: &Settings) -> Vec<String> {
+    let codec = settings.encoding.codec;
+    if !codec.is_hap() {
+        return Vec::new();
+    }
+    let n_pixels = f64::from(settings.size.width) * f64::from(settings.size.height);
+    let frame_mb = n_pixels * codec.bytes_per_pixel() / 1e6;
+    let rate = match settings.fps {
+        Fps::Rate(rate) => f64::from(rate.num()) / f64::from(rate.den()) * frame_mb,
+        Fps::PerBeat(n) => f64::from(n) * 2.0 * frame_mb, // at 120 beats a minute
+    };
+    let size =
+        format!("a film in {codec} takes up to {rate:.0} MB a second; play it from a fast disk");
+    let sound = "programs that play Hap seldom read FLAC or Opus; `audio` \"alac\" is read by more";
+    match settings.audio {
+        SoundtrackFormat::Copy | SoundtrackFormat::Flac => vec![size, sound.to_owned()],
+        SoundtrackFormat::Alac | SoundtrackFormat::Aac => vec![size],
     }
 }
 

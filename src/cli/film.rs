@@ -58,10 +58,11 @@ fn films(songs: &[PathBuf], args: &FilmArgs, progress: &Progress) -> Result<Vec<
     }
     inputs.add_planning(&args.plan);
     let mut outputs = Outputs::new(&inputs);
+    let codec = args.plan.encoding.codec;
     let mut films = Vec::new();
     for song in songs {
         let path = out_path(song, args);
-        let out = outputs.film(&path, args.force || !is_one)?;
+        let out = outputs.film(&path, codec, args.force || !is_one)?;
         if !is_one && !args.force && out.exists() {
             progress.line(&format!(
                 "{} exists already and is left as it is; --force makes it again",
@@ -157,12 +158,16 @@ fn make(
     super::print_result(output, &video.path.display().to_string(), &video)
 }
 
-/// The film's path: as asked for, or the song's name with `.mp4` in the current folder.
+/// The film's path: as asked for, or the song's name with the codec's ending in the current folder.
 fn out_path(song: &Path, args: &FilmArgs) -> PathBuf {
-    let extension = if args.preview { "preview.mp4" } else { "mp4" };
+    let ending = args.plan.encoding.codec.extension();
+    let ending = match args.preview {
+        true => format!("preview.{ending}"),
+        false => ending.to_owned(),
+    };
     args.out
         .clone()
-        .unwrap_or_else(|| super::beside_here(song, extension))
+        .unwrap_or_else(|| super::beside_here(song, &ending))
 }
 
 /// The sheet of a preview's pictures.

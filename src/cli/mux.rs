@@ -21,16 +21,17 @@ pub fn run(args: &MuxArgs, output: OutputArgs) -> Result<()> {
         Some(song) => vec![songs::check(song)?],
         None => songs_of(&timeline, &args.timeline),
     };
+    let codec = timeline.encoding.codec;
     let out = args
         .out
         .clone()
-        .unwrap_or_else(|| args.timeline.with_extension("mp4"));
+        .unwrap_or_else(|| args.timeline.with_extension(codec.extension()));
     let mut inputs = Inputs::default();
     inputs.add_timeline(&timeline, &args.timeline);
     for song in &songs {
         inputs.add_song(song);
     }
-    let out = Outputs::new(&inputs).film(&out, args.force)?;
+    let out = Outputs::new(&inputs).film(&out, codec, args.force)?;
     let stop = stop_on_signal()?;
     let track = open(&timeline, &songs, &stop)?;
     let audio = args.sound.audio;

@@ -14,6 +14,7 @@ mod corrections;
 mod dialects;
 mod film;
 mod first_attempts;
+mod hap;
 mod harness;
 mod help;
 mod models;

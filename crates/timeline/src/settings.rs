@@ -122,6 +122,15 @@ impl VideoCodec {
         self != Self::H264
     }
 
+    /// Bytes of a pixel before the second packing: the most that a frame takes. 0 where a film is much smaller.
+    pub fn bytes_per_pixel(self) -> f64 {
+        match self {
+            Self::H264 => 0.0,
+            Self::Hap => 0.5,
+            Self::HapAlpha | Self::HapQ => 1.0,
+        }
+    }
+
     /// How the name of a film in it ends.
     pub fn extension(self) -> &'static str {
         if self.is_hap() { "mov" } else { "mp4" }

@@ -14,6 +14,7 @@ mod mismatch;
 mod moov;
 mod mux;
 mod probe;
+mod sample_decoder;
 mod sample_table;
 mod sound_entry;
 mod spool;

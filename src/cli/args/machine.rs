@@ -6,7 +6,7 @@ use clap::Args;
 use visualize::audio::SoundtrackFormat;
 use visualize::diffusion::{ModelStore, SCHEDULERS};
 use visualize::pipeline::Machine;
-use visualize::timeline::{DiffusionConfig, Encoding, Kernels, LoraConfig, Size};
+use visualize::timeline::{DiffusionConfig, Encoding, Kernels, LoraConfig, Size, VideoCodec};
 
 use super::values::{parse_kernels, parse_lora, parse_still};
 
@@ -130,6 +130,12 @@ impl ModelOptions {
 /// How frames are compressed.
 #[derive(Clone, Debug, Args)]
 pub struct EncodingOptions {
+    /// Codec of the picture: h264, hap, hapa or hapq.
+    ///
+    /// Programs for live visuals play Hap forwards, backwards and in layers; its films are .mov files, and large. `hapq` keeps soft
+    /// gradients, `hap` takes half the room, `hapa` lets dark parts be transparent.
+    #[arg(long, value_name = "CODEC", default_value_t, hide_short_help = true)]
+    pub codec: VideoCodec,
     /// How strongly the picture is compressed, 12 (best picture, largest file) to 51.
     ///
     /// The quantiser (QP) of H.264: the higher it is, the smaller the file and the coarser the picture.

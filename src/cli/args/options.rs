@@ -57,9 +57,9 @@ impl PlanOptions {
             calibrate: self.motion.calibrate,
             diffusion: self.model.to_config(),
             encoding: Encoding {
+                codec: self.encoding.codec,
                 qp: self.encoding.qp,
                 chunk_len: self.encoding.chunk,
-                ..Encoding::default()
             },
             audio,
             preview,

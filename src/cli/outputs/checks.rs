@@ -6,11 +6,14 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use visualize::partial_file::{PartialFile, folder_of};
-use visualize::timeline::RunFolder;
+use visualize::timeline::{RunFolder, VideoCodec};
 use visualize::{Error, Result};
 
 use super::Kind;
 use crate::cli::typed::quote_path;
+
+/// Endings of MP4 files.
+const MP4_ENDINGS: [&str; 2] = ["mp4", "m4v"];
 
 /// Endings of formats that a film isn't written in; another ending, or none, is the user's own.
 const OTHER_FORMATS: [&str; 31] = [
@@ -98,33 +101,46 @@ pub fn refuse_unless_regular(path: &Path, file_type: FileType) -> Result<()> {
     )
 }
 
-pub fn check_film_name(path: &Path) -> Result<()> {
+pub fn check_film_name(path: &Path, codec: VideoCodec) -> Result<()> {
+    let wanted = codec.extension();
+    let suggested = path.with_extension(wanted);
     if is_stdout(path) {
         return Err(Error::input(
             path,
-            "a film can't go to the standard output, since MP4 is written back and forth",
+            "a film can't go to the standard output, since it is written back and forth",
         )
-        .with_hint("give a file, such as -o film.mp4"));
+        .with_hint(format!("give a file, such as -o film.{wanted}")));
     }
     if path.to_str().is_none() {
         return Err(Error::input(path, "the name isn't UTF-8 text")
-            .with_hint("name the film with -o film.mp4"));
+            .with_hint(format!("name the film with -o film.{wanted}")));
     }
     let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default();
     if ending == "visualize" {
         return Err(run_folder_name(path));
     }
-    if OTHER_FORMATS.contains(&ending.to_ascii_lowercase().as_str())
-        && metadata(path)?.is_none_or(|m| !m.is_dir())
-    {
-        return Err(
-            Error::input(path, format!("films are MP4 files, not {ending}")).with_hint(format!(
-                "give -o {}",
-                quote_path(path.with_extension("mp4"))
-            )),
-        );
+    let ending = ending.to_ascii_lowercase();
+    let is_other = match codec.is_hap() {
+        true => ending != "mov" && (MP4_ENDINGS.contains(&&*ending) || is_of_others(&ending)),
+        false => is_of_others(&ending),
+    };
+    if is_other && metadata(path)?.is_none_or(|m| !m.is_dir()) {
+        let reason = match codec.is_hap() {
+            true => format!("Hap films are MOV files, not {ending}"),
+            false if ending == "mov" => "films are MP4 files; those in Hap are MOV".to_owned(),
+            false => format!("films are MP4 files, not {ending}"),
+        };
+        let hint = match codec.is_hap() || ending != "mov" {
+            true => format!("give -o {}", quote_path(suggested)),
+            false => format!("give -o {}, or --codec hapq", quote_path(suggested)),
+        };
+        return Err(Error::input(path, reason).with_hint(hint));
     }
     Ok(())
+}
+
+fn is_of_others(ending: &str) -> bool {
+    OTHER_FORMATS.contains(&ending)
 }
 
 pub fn check_plot_name(path: &Path, kind: Kind) -> Result<()> {

@@ -12,6 +12,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use visualize::partial_file::write_whole;
+use visualize::timeline::VideoCodec;
 use visualize::{Error, Result};
 
 use super::inputs::{Inputs, is_same_file};
@@ -125,10 +126,10 @@ impl<'a> Outputs<'a> {
     ///
     /// # Errors
     /// [`Error::Input`], [`Error::Io`] for a film that can't or mustn't be written there.
-    pub fn film(&mut self, path: &Path, is_forced: bool) -> Result<PathBuf> {
+    pub fn film(&mut self, path: &Path, codec: VideoCodec, is_forced: bool) -> Result<PathBuf> {
         let out = resolved(path);
         self.check(path, &out)?;
-        check_film_name(path)?;
+        check_film_name(path, codec)?;
         if let Some(metadata) = metadata(&out)? {
             refuse_unless_regular(path, metadata.file_type())?;
             if !is_forced {
@@ -267,13 +268,28 @@ mod tests {
     fn names_of_other_formats_are_refused() {
         let folder = folder();
         let inputs = Inputs::default();
-        let film = |name: &str| Outputs::new(&inputs).film(&folder.path().join(name), false);
-        for name in ["f.mkv", "f.WEBM", "f.visualize", "f.json"] {
-            let error = film(name).unwrap_err();
+        let film = |codec: VideoCodec, name: &str| {
+            Outputs::new(&inputs).film(&folder.path().join(name), codec, false)
+        };
+        let (h264, hap) = (VideoCodec::H264, VideoCodec::HapQ);
+        for (codec, name) in [
+            (h264, "f.mkv"),
+            (h264, "f.WEBM"),
+            (h264, "f.visualize"),
+            (h264, "f.json"),
+            (h264, "f.mov"),
+            (hap, "f.mp4"),
+            (hap, "f.M4V"),
+            (hap, "f.avi"),
+        ] {
+            let error = film(codec, name).unwrap_err();
             assert!(error.hint().is_some(), "{error}");
         }
         for name in ["f.mp4", "f", "f.final", "f.M4V"] {
-            assert!(film(name).is_ok(), "{name}");
+            assert!(film(h264, name).is_ok(), "{name}");
+        }
+        for name in ["f.mov", "f", "f.MOV"] {
+            assert!(film(hap, name).is_ok(), "{name}");
         }
         assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none());
     }

@@ -4,11 +4,13 @@
 //! | file | what |
 //! |---|---|
 //! | `texture.rs` | a picture as blocks of 4x4 pixels, and back |
+//! | `refine.rs` | better colours for blocks |
 //! | `frame.rs` | a texture as a frame of the film, and back |
 //!
 //! Source: Vidvox, "Hap Video", HapVideoDRAFT.
 
 mod frame;
+mod refine;
 mod texture;
 
 use common::{Error, Result};

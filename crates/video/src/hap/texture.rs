@@ -4,6 +4,8 @@ use block_compression::CompressionVariant;
 use block_compression::decode::decompress_blocks_as_rgba8;
 use block_compression::encode::compress_rgba8;
 
+use super::refine::refine;
+
 const SIDE: usize = super::BLOCK_SIDE as usize;
 
 /// How a block is packed.
@@ -52,6 +54,15 @@ impl Texture {
         let mut blocks = vec![0; self.n_bytes(pixels.len())];
         let bytes = rgba.as_flattened();
         compress_rgba8(self.variant(), bytes, &mut blocks, width, height, 4 * width);
+        match self {
+            Self::Rgb => refine_all(blocks.as_chunks_mut::<8>().0.iter_mut(), pixels, width),
+            Self::Rgba => {
+                let blocks = blocks.as_chunks_mut::<16>().0.iter_mut();
+                let colours = blocks.filter_map(|block| block.last_chunk_mut::<8>());
+                refine_all(colours, pixels, width);
+            }
+            Self::ScaledYcocg => {}
+        }
         blocks
     }
 
@@ -67,6 +78,18 @@ impl Texture {
             Self::ScaledYcocg => from_ycocg(*p),
         };
         rgba.iter().flat_map(pixel).collect()
+    }
+}
+
+/// Refines the colours of all blocks of some rows.
+fn refine_all<'a>(blocks: impl Iterator<Item = &'a mut [u8; 8]>, pixels: &[[u8; 3]], width: u32) {
+    let width = width as usize;
+    let corners = (0..pixels.len() / width.max(1))
+        .step_by(SIDE)
+        .flat_map(|row| (0..width).step_by(SIDE).map(move |left| row * width + left));
+    for (block, corner) in blocks.zip(corners) {
+        let pixel = |i: usize| pixels[corner + i / SIDE * width + i % SIDE].map(f32::from);
+        refine(block, &std::array::from_fn(pixel));
     }
 }
 
