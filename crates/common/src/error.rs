@@ -96,6 +96,14 @@ pub enum Error {
         /// What to do next.
         hint: Option<String>,
     },
+    /// What can't be done now, but by the same command later: frames are still being drawn elsewhere, the disk is full.
+    #[error("{reason}")]
+    Later {
+        /// What stands in the way, with the amounts.
+        reason: String,
+        /// What to do next.
+        hint: Option<String>,
+    },
     /// A bug of ours: a state that the program should never be in.
     #[error("{reason}; this is a bug of visualize: please report it with the command that you ran")]
     Internal {
@@ -170,7 +178,8 @@ impl Error {
             | Self::Weights { hint, .. }
             | Self::Network { hint, .. }
             | Self::Device { hint, .. }
-            | Self::Limit { hint, .. } => *hint = Some(text.into()),
+            | Self::Limit { hint, .. }
+            | Self::Later { hint, .. } => *hint = Some(text.into()),
             _ => {}
         }
         self
@@ -183,22 +192,26 @@ impl Error {
             | Self::Weights { hint, .. }
             | Self::Network { hint, .. }
             | Self::Device { hint, .. }
-            | Self::Limit { hint, .. } => hint.as_deref(),
+            | Self::Limit { hint, .. }
+            | Self::Later { hint, .. } => hint.as_deref(),
             Self::Text(error) => error.hint.as_deref(),
             _ => None,
         }
     }
 
-    /// Exit status of the program: 2 for bad usage or bad input, 130 for an interrupt, 1 for everything else.
+    /// Exit status of the program: 2 where the same command can never succeed (bad usage, bad input, a folder that can't be
+    /// written), 75 (`EX_TEMPFAIL` of `sysexits.h`) where it can later (a full disk, a file system that failed, frames that are
+    /// still missing), 130 for an interrupt, 1 for everything else.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Input { .. }
             | Self::Config { .. }
             | Self::Text(_)
             | Self::Weights { .. }
-            | Self::Limit { .. } => 2,
+            | Self::Limit { .. }
+            | Self::Device { .. } => 2,
             Self::Interrupted => 130,
-            Self::Device { .. } => 2,
+            Self::Later { .. } => 75,
             Self::Tensor { .. }
             | Self::Video { .. }
             | Self::Network { .. }
@@ -209,7 +222,7 @@ impl Error {
                 | std::io::ErrorKind::ReadOnlyFilesystem
                 | std::io::ErrorKind::NotADirectory
                 | std::io::ErrorKind::IsADirectory => 2,
-                _ => 1,
+                _ => 75,
             },
         }
     }
