@@ -15,15 +15,20 @@ const UNIT_DB: f32 = 6.0;
 /// Weight of harmony against spectrum.
 const HARMONY_WEIGHT: f32 = 0.8;
 /// Price of a section in units of the usual change from bar to bar.
-const SECTION_PRICE: f32 = 1.5;
+const SECTION_PRICE: f32 = 1.8;
 /// Least price of a section.
 const MIN_PRICE: f32 = 0.5;
 /// Length of a bar where there are no beats, in seconds.
 const FREE_BAR_SECS: f64 = 2.0;
 /// Least distance of a cut from the song's start, in seconds.
 const MIN_EDGE_SECS: f64 = 1.5;
-/// Shortest section that costs nothing extra, in seconds.
-const SHORT_SECS: f64 = 5.0;
+/// Sections that are shorter than the first of each pair, in seconds, cost more: nearly as many prices as the second says where
+/// they are very short. Musicians feel parts of 4, 8 and 16 bars; an intro may be short.
+const SHORT: [(f64, f64); 2] = [(12.0, 1.0), (5.0, 2.0)];
+/// How far sections with one label may lie apart, over how far bars lie from the mean of their own section.
+const ALIKE: f32 = 0.9;
+/// Least distance of a section's bars from its mean: sections of one bar, and of bars that are all the same.
+const MIN_SPREAD: f32 = 0.1;
 
 /// Sections without gaps over the whole song; at least one.
 pub(super) fn find(features: &Features, beats: &[Beat], duration_secs: f64) -> Vec<Section> {
@@ -175,7 +180,10 @@ fn cut(bars: &[Vec<f32>], starts: &[f64], duration_secs: f64) -> Vec<usize> {
         for (start, (paid, _)) in best.iter().enumerate().take(end) {
             let n_bars = end - start;
             let length = secs(end) - secs(start);
-            let short = ((SHORT_SECS - length) / SHORT_SECS).max(0.0) * 2.0;
+            let short: f64 = SHORT
+                .iter()
+                .map(|(secs, prices)| prices * (1.0 - length / secs).max(0.0))
+                .sum();
             // Phrases come in fours.
             let odd = if end == n || n_bars.is_multiple_of(4) {
                 0.0
@@ -203,43 +211,55 @@ fn cut(bars: &[Vec<f32>], starts: &[f64], duration_secs: f64) -> Vec<usize> {
 
 /// Letters; sections that sound alike share one.
 fn name(bars: &[Vec<f32>], cuts: &[usize]) -> Vec<String> {
-    let n_dims = bars.first().map_or(0, Vec::len);
-    let means: Vec<Vec<f32>> = (0..cuts.len())
-        .map(|i| {
-            let end = cuts.get(i + 1).copied().unwrap_or(bars.len());
-            let run = &bars[cuts[i]..end];
-            (0..n_dims)
-                .map(|d| run.iter().map(|b| b[d]).sum::<f32>() / run.len().max(1) as f32)
-                .collect()
-        })
+    let ends = cuts.iter().skip(1).copied().chain([bars.len()]);
+    let sounds: Vec<Sound> = cuts
+        .iter()
+        .zip(ends)
+        .map(|(start, end)| Sound::of(&bars[*start..end]))
         .collect();
-    let distance = |a: &[f32], b: &[f32]| {
-        a.iter()
-            .zip(b)
-            .map(|(a, b)| (a - b).powi(2))
-            .sum::<f32>()
-            .sqrt()
-    };
-    let steps: Vec<f32> = means.windows(2).map(|w| distance(&w[0], &w[1])).collect();
-    let usual = percentile(&steps, 0.5);
-    let mut firsts: Vec<usize> = Vec::new();
+    let mut firsts: Vec<&Sound> = Vec::new();
     let mut labels = Vec::new();
-    for (i, mean) in means.iter().enumerate() {
-        let nearest = firsts
+    for sound in &sounds {
+        let distances = firsts
             .iter()
-            .enumerate()
-            .map(|(label, first)| (label, distance(&means[*first], mean)))
-            .min_by(|a, b| a.1.total_cmp(&b.1));
+            .map(|first| distance(&first.mean, &sound.mean));
+        let nearest = distances.enumerate().min_by(|a, b| a.1.total_cmp(&b.1));
         let label = match nearest {
-            Some((label, d)) if d < 0.5 * usual => label,
+            Some((label, d)) if d < ALIKE * 0.5 * (firsts[label].spread + sound.spread) => label,
             _ => {
-                firsts.push(i);
+                firsts.push(sound);
                 firsts.len() - 1
             }
         };
         labels.push(letter(label));
     }
     labels
+}
+
+/// How a section sounds.
+struct Sound {
+    /// Of its bars.
+    mean: Vec<f32>,
+    /// How far its bars lie from that.
+    spread: f32,
+}
+
+impl Sound {
+    fn of(bars: &[Vec<f32>]) -> Self {
+        let n = bars.len().max(1) as f32;
+        let n_dims = bars.first().map_or(0, Vec::len);
+        let mean: Vec<f32> = (0..n_dims)
+            .map(|d| bars.iter().map(|bar| bar[d]).sum::<f32>() / n)
+            .collect();
+        let squares = bars.iter().map(|bar| distance(bar, &mean).powi(2));
+        let spread = (squares.sum::<f32>() / n).sqrt().max(MIN_SPREAD);
+        Self { mean, spread }
+    }
+}
+
+fn distance(a: &[f32], b: &[f32]) -> f32 {
+    let squares = a.iter().zip(b).map(|(a, b)| (a - b).powi(2));
+    squares.sum::<f32>().sqrt()
 }
 
 /// A, B, … Z, A1, B1, …
