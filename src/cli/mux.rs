@@ -61,14 +61,15 @@ fn songs_of(timeline: &Timeline, path: &Path) -> Vec<PathBuf> {
 fn open(timeline: &Timeline, songs: &[PathBuf], stop: &AtomicBool) -> Result<Track> {
     let mut first = None;
     for song in songs {
-        let track = Track::open_or_spool(song, &|| stop.load(Ordering::SeqCst))?;
-        if track.source_sha256 == timeline.song.source_sha256 {
-            return Ok(track);
+        let found = Track::open_or_spool(song, &|| stop.load(Ordering::SeqCst));
+        match found {
+            Ok(track) if track.source_sha256 == timeline.song.source_sha256 => return Ok(track),
+            Err(Error::Interrupted) => return Err(Error::Interrupted),
+            other => _ = first.get_or_insert(other),
         }
-        first.get_or_insert(track);
     }
-    first.ok_or_else(|| {
+    first.unwrap_or_else(|| {
         let reason = "the timeline's song is neither there nor beside the timeline";
-        Error::input(&timeline.song.path, reason).with_hint("name the file with `song FILE`")
+        Err(Error::input(&timeline.song.path, reason).with_hint("name the file with `song FILE`"))
     })
 }

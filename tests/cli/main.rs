@@ -23,4 +23,5 @@ mod pipes;
 mod provenance;
 mod resume;
 mod terminal;
+mod travel;
 mod verify;

@@ -10,10 +10,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use common::{Error, Result};
-use tempfile::NamedTempFile;
 
 use super::copied::CopiedPackets;
 use super::soundtrack::{Packet, Soundtrack, SoundtrackCodec, SoundtrackFormat};
+use super::spool::Kept;
 use super::track::Track;
 
 /// Bits a second of each channel.
@@ -27,7 +27,7 @@ const RATES_HZ: [u32; 10] = [
 struct EncodedAac {
     packets: CopiedPackets,
     /// Gone with this value.
-    _file: NamedTempFile,
+    _file: Kept,
     note: String,
 }
 
@@ -75,11 +75,7 @@ pub(super) fn encode(
     };
     let rate = sample_rate(track.sample_rate_hz);
     let n_samples = scaled(range.end - range.start, track.sample_rate_hz, rate);
-    let file = tempfile::Builder::new()
-        .prefix("visualize-sound-")
-        .suffix(".m4a")
-        .tempfile_in(folder)
-        .map_err(Error::io("write to", folder))?;
+    let file = Kept::create(folder, Some("m4a")).map_err(Error::io("write to", folder))?;
     let mut words = tempfile::tempfile_in(folder).map_err(Error::io("write to", folder))?;
     let child = start(track, rate, file.path(), &words, folder)?;
     let written = feed(child, track, range)?;

@@ -16,8 +16,9 @@ use tempfile::NamedTempFile;
 #[derive(Clone, Debug)]
 pub struct Spooled(Arc<Kept>);
 
+/// A temporary file that has a path, and is gone with this value.
 #[derive(Debug)]
-struct Kept {
+pub(super) struct Kept {
     file: KeptFile,
     path: PathBuf,
 }
@@ -33,7 +34,7 @@ enum KeptFile {
 impl Spooled {
     /// The file.
     pub fn path(&self) -> &Path {
-        &self.0.path
+        self.0.path()
     }
 }
 
@@ -44,7 +45,7 @@ impl PartialEq for Spooled {
 }
 
 impl Kept {
-    fn create(folder: &Path, extension: Option<&str>) -> std::io::Result<Self> {
+    pub fn create(folder: &Path, extension: Option<&str>) -> std::io::Result<Self> {
         #[cfg(target_os = "linux")]
         {
             use std::os::fd::AsRawFd;
@@ -61,13 +62,18 @@ impl Kept {
         }
         let suffix = extension.map_or_else(String::new, |text| format!(".{text}"));
         let file = tempfile::Builder::new()
-            .prefix("visualize-song-")
+            .prefix("visualize-")
             .suffix(&suffix)
             .tempfile_in(folder)?;
         Ok(Self {
             path: file.path().to_owned(),
             file: KeptFile::Named(file),
         })
+    }
+
+    /// Where it can be opened again, by other programs too.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     fn file(&self) -> &File {

@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 
 use common::partial_file::{PartialFile, write_error};
@@ -30,7 +30,9 @@ impl Timeline {
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let file = File::open(path).map_err(Error::io("read", path))?;
-        let timeline: Self = serde_json::from_reader(BufReader::new(file)).map_err(|error| {
+        let mut reader = BufReader::new(file);
+        skip_byte_order_mark(&mut reader).map_err(Error::io("read", path))?;
+        let timeline: Self = serde_json::from_reader(reader).map_err(|error| {
             if error.is_io() {
                 Error::io("read", path)(error.into())
             } else {
@@ -54,6 +56,15 @@ impl Timeline {
         writer.write_all(b"\n")?;
         writer.flush()
     }
+}
+
+/// Passes over the mark that some editors of text put in front.
+fn skip_byte_order_mark(reader: &mut impl BufRead) -> io::Result<()> {
+    const MARK: &[u8] = b"\xef\xbb\xbf";
+    if reader.fill_buf()?.starts_with(MARK) {
+        reader.consume(MARK.len());
+    }
+    Ok(())
 }
 
 /// JSON with a line for each key of the outermost object and for each element of the lists in it: small files that
