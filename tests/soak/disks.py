@@ -1,0 +1,81 @@
+"""The disk is full at every write; with more room the run goes on to the same film."""
+
+import collections
+
+from bench import (
+    DONE, FAILED, LATER, REFUSED, SMALL, Reference, chunks, disk, ensure, ensure_film, ensure_kept, ensure_whole, film_args, files,
+    last_words, mount,
+)
+
+PAGE = 4096
+ROOM = "64m"
+# Commands that write other files than films.
+OTHERS = {
+    "analysis": ["analyze", "song.wav", "--click", "click.wav", "--labels", "labels.txt", "--plot", "heard.png"],
+    "corrections": ["analyze", "song.wav", "--fix"],
+    "plan": ["plan", "song.wav", *SMALL, "-o", "plan.json", "--plot", "plan.svg"],
+    "preview": ["song.wav", "--prompts", "prompts.txt", "--size", "64x64", "-o", "film.mp4", "--preview"],
+}
+
+
+def cases(options):
+    """A film and the other outputs on disks that grow page by page, until one suffices."""
+    for name, args in {"film": film_args(), **OTHERS}.items():
+        is_film = name == "film"
+        step = options.disk_step * (1 if is_film else 4)
+        for unit, first, by in (("size", PAGE, step * PAGE), ("nr_inodes", 4, 1)):
+            suffices, room = [], first
+            while not suffices:
+                def case(bench, folder, rng, args=args, unit=unit, room=room, is_film=is_film, suffices=suffices):
+                    tally, is_enough = one_disk(bench, folder, args, f"{unit}={room}", is_film)
+                    if is_enough:
+                        suffices.append(room)
+                    return tally
+                yield f"disk-{name}-{unit}-{room}", case
+                room += by
+
+
+def one_disk(bench, folder, args, options, is_film):
+    """The disk has this much room beside song and prompts, which lie on another one."""
+    reference = reference_of(bench, args, is_film)
+    room = folder / "disk"
+    with disk(room, options):
+        links(folder, room)
+        run = bench.run(args, room)
+        if run.code != DONE:
+            ensure(run.code in (FAILED, REFUSED, LATER), f"exit code {run.code} on a full disk: {last_words(run)}")
+            ensure_whole(room, reference)
+        before = chunks(room)
+        mount("-o", f"remount,size={ROOM},nr_inodes=1000", str(room))
+        if run.code != DONE:
+            bench.done(args, room)
+        ensure_kept(before, room)
+        ensure_whole(room, reference)
+        if is_film:
+            ensure_film(room, reference)
+        left = [name for name in files(room) if name.endswith(".partial")]
+        ensure(not left, f"half-written files are left: {left}")
+        missing = [name for name in reference.files if not (room / name).exists()]
+        ensure(not missing, f"not written though there was room: {missing}")
+    reason = "enough" if run.code == DONE else "said before drawing" if "needs about" in run.said else "full"
+    return collections.Counter({reason: 1, "chunks kept": len(before)}), run.code == DONE
+
+
+def links(folder, room):
+    for name in ("song.wav", "prompts.txt"):
+        (room / name).symlink_to(folder / name)
+
+
+def reference_of(bench, args, is_film):
+    """What the command writes where there is room, seen through the same links."""
+    key = f"disk {args}"
+    if key not in bench.references:
+        folder = bench.folder(f"reference{len(bench.references)}")
+        room = folder / "disk"
+        room.mkdir()
+        links(folder, room)
+        bench.done(args, room)
+        film = (room / "film.mp4").read_bytes() if is_film else b""
+        bench.references[key] = Reference(film, files(room), {})
+    return bench.references[key]
+
