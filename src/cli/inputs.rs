@@ -39,6 +39,9 @@ impl Inputs {
         for lora in &options.model.loras {
             self.add("a LoRA", &lora.path);
         }
+        for embedding in &options.model.embeddings {
+            self.add("an embedding", &embedding.path);
+        }
         if let Some(path) = &options.model.vae {
             self.add("the autoencoder", path);
         }
@@ -51,6 +54,9 @@ impl Inputs {
         self.add("the model", &timeline.render.model);
         for lora in &timeline.render.diffusion.loras {
             self.add("a LoRA", &lora.path);
+        }
+        for embedding in &timeline.render.diffusion.embeddings {
+            self.add("an embedding", &embedding.path);
         }
         if let Some(vae) = &timeline.render.diffusion.vae {
             self.add("the autoencoder", vae);

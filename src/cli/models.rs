@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use visualize::diffusion::hub::{self, DownloadEvent, HubId};
 use visualize::diffusion::{
-    BUNDLED_NAME, Description, ModelDescription, ModelFolder, ModelSource, ModelStore, Vocabulary,
-    describe_model, describe_path, hub_id,
+    BUNDLED_NAME, Description, HubName, ModelDescription, ModelFolder, ModelSource, ModelStore,
+    SCHEDULERS, Vocabulary, describe_file, describe_model, describe_path, hub_name,
 };
 use visualize::pipeline::Event;
 use visualize::timeline::Size;
@@ -86,27 +86,35 @@ fn pull(store: &ModelStore, id: &HubId, output: OutputArgs) -> Result<()> {
 
 fn info(store: &ModelStore, what: &str, size: Option<Size>, output: OutputArgs) -> Result<()> {
     let mut rows: Vec<(&str, String)> = vec![("name", what.to_owned())];
-    let description = if what == BUNDLED_NAME {
-        Description::model(describe_model(&ModelSource::open(what)?, size)?)
-    } else if let Some(id) = hub_id(what) {
-        let (folder, place) = match hub::cached(&store.hub, &id)? {
-            Some(snapshot) => {
-                let place = snapshot.folder.display().to_string();
-                (ModelFolder::Snapshot(snapshot.folder), place)
-            }
-            None => {
-                let (outline, n_bytes) = hub::peek(&store.hub, &id)?;
-                let place = format!(
-                    "on the hub; visualize models pull {id} loads {}",
-                    format_bytes(n_bytes)
-                );
-                (ModelFolder::HeadersOnly(Arc::new(outline)), place)
-            }
-        };
-        rows.push(("place", place));
-        Description::model(describe_model(&ModelSource::new(folder), size)?)
-    } else {
-        describe_path(Path::new(what), size)?
+    let description = match hub_name(what)? {
+        None if what == BUNDLED_NAME => {
+            Description::model(describe_model(&ModelSource::open(what)?, size)?)
+        }
+        None => describe_path(Path::new(what), size)?,
+        Some(HubName::Model(id)) => {
+            let (folder, place) = match hub::cached(&store.hub, &id)? {
+                Some(snapshot) => {
+                    let place = snapshot.folder.display().to_string();
+                    (ModelFolder::Snapshot(snapshot.folder), place)
+                }
+                None => {
+                    let (outline, n_bytes) = hub::peek(&store.hub, &id)?;
+                    let place = format!(
+                        "on the hub; visualize models pull {id} loads {}",
+                        format_bytes(n_bytes)
+                    );
+                    (ModelFolder::HeadersOnly(Arc::new(outline)), place)
+                }
+            };
+            rows.push(("place", place));
+            Description::model(describe_model(&ModelSource::new(folder), size)?)
+        }
+        Some(HubName::File(file)) => {
+            let (_, path, file) = hub::peek_file(&store.hub, &file)?;
+            let place = path.map_or("on the hub".to_owned(), |path| path.display().to_string());
+            rows.push(("place", place));
+            describe_file(Arc::new(file), size)?
+        }
     };
     rows.extend(rows_of(&description));
     super::print_result(output, &lines(&rows), &description)
@@ -156,11 +164,27 @@ fn rows_of(description: &Description) -> Vec<(&'static str, String)> {
             let parts = lora.n_modules.iter();
             let modules: Vec<_> = parts.map(|(part, n)| format!("{n} of {part}")).collect();
             let ranks: Vec<_> = lora.ranks.iter().map(usize::to_string).collect();
-            vec![
-                ("kind", "LoRA, for --lora".to_owned()),
+            let mut rows = vec![
+                (
+                    "kind",
+                    format!("{}, for --lora", lora.algorithms.join(" and ")),
+                ),
                 ("modules", modules.join(", ")),
                 ("rank", ranks.join(", ")),
                 ("weights", weights(&lora.dtypes, lora.n_bytes)),
+            ];
+            if !lora.words.is_empty() {
+                rows.push(("words", lora.words.join(", ")));
+            }
+            rows
+        }
+        Description::Embedding(embedding) => {
+            let parts = embedding.n_vectors.iter();
+            let vectors: Vec<_> = parts.map(|(part, n)| format!("{n} for {part}")).collect();
+            vec![
+                ("kind", "embedding, for --embedding NAME=FILE".to_owned()),
+                ("vectors", vectors.join(", ")),
+                ("weights", weights(&embedding.dtypes, embedding.n_bytes)),
             ]
         }
         Description::Vae(vae) => vec![
@@ -184,7 +208,17 @@ fn rows_of_model(model: &ModelDescription) -> Vec<(&'static str, String)> {
         "native size",
         format!("{side}x{side}, multiples of {multiple}"),
     ));
-    rows.push(("scheduler", model.scheduler.clone()));
+    rows.push((
+        "scheduler",
+        match &model.scheduler_fault {
+            None => model.scheduler.clone(),
+            Some(_) => format!(
+                "{} can't be run: films need --scheduler NAME, one of {}",
+                model.scheduler,
+                SCHEDULERS.join(", ")
+            ),
+        },
+    ));
     rows.push(("prediction", model.prediction_type.clone()));
     rows.push((
         "defaults",

@@ -35,8 +35,10 @@ pub fn read_prompts(options: &PlanOptions, progress: &Progress) -> Result<Script
 pub fn check_names(songs: &[&Path], options: &PlanOptions) -> Result<()> {
     let stems = options.listen.stems.iter().map(|stem| stem.path.as_path());
     let loras = options.model.loras.iter().map(|lora| lora.path.as_path());
-    let vae = options.model.vae.as_deref();
-    let files = songs.iter().copied().chain(stems).chain(loras).chain(vae);
+    let embeddings = options.model.embeddings.iter();
+    let add_ons = embeddings.map(|embedding| embedding.path.as_path());
+    let add_ons = add_ons.chain(loras).chain(options.model.vae.as_deref());
+    let files = songs.iter().copied().chain(stems).chain(add_ons);
     files.into_iter().try_for_each(check_name)
 }
 

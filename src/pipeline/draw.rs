@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
 
 use common::{Error, Result};
+use diffusion::NotFinite;
 use image::RgbImage;
 use picture::camera;
 use timeline::{FrameInputs, RunFolder, Timeline};
@@ -73,9 +74,9 @@ fn draw(
         for batch in grid_pieces(0..piece.end - piece.start, drawer.n_batch as u64) {
             watch.go_on()?;
             let started = Instant::now();
-            let frames = piece.start + batch.start..piece.start + batch.end;
-            let batch = work.timeline.drawn_inputs(frames)?;
-            let pictures = draw_batch(drawer, &batch, &mut last)?;
+            let first = piece.start + batch.start;
+            let batch = work.timeline.drawn_inputs(first..piece.start + batch.end)?;
+            let pictures = draw_batch(drawer, first, &batch, &mut last)?;
             for (picture, frame) in pictures.into_iter().zip(&batch) {
                 let seen = camera::look(picture, &frame.camera);
                 if !send(Message::Picture(seen)) {
@@ -103,21 +104,26 @@ fn draw(
     Ok(())
 }
 
-/// Draws a batch, as it is before the camera looks at it. A frame whose inputs are those of the one before repeats it; `last`
-/// is the last of the batch before.
+/// Draws a batch, as it is before the camera looks at it. A frame whose inputs are those of the one before repeats it; `first`
+/// is the batch's first frame, and `last` the last picture of the batch before.
 fn draw_batch(
     drawer: &mut Drawer<'_>,
+    first: u64,
     frames: &[FrameInputs],
     last: &mut Option<(FrameInputs, RgbImage)>,
 ) -> Result<Vec<RgbImage>> {
     let mut distinct: Vec<FrameInputs> = Vec::new();
-    for frame in frames {
+    let mut numbers: Vec<u64> = Vec::new();
+    for (frame, number) in frames.iter().zip(first..) {
         let before = distinct.last().or(last.as_ref().map(|(inputs, _)| inputs));
         if before.is_none_or(|before| !before.draws_like(frame)) {
             distinct.push(frame.clone());
+            numbers.push(number);
         }
     }
-    let drawn = drawer.render(&distinct)?;
+    let drawn = drawer
+        .render(&distinct)
+        .map_err(|error| NotFinite::explain(error, |idx| numbers.get(idx).copied()))?;
     let mut drawn = distinct.into_iter().zip(drawn);
     let mut pictures = Vec::with_capacity(frames.len());
     for frame in frames {

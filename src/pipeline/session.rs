@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use common::{Error, Result};
-use diffusion::{ModelSource, ModelStore, Renderer, StableDiffusion, choose_device, choose_dtype};
+use diffusion::{
+    ModelSource, ModelStore, NotFinite, Renderer, StableDiffusion, choose_device, choose_dtype,
+};
 use image::RgbImage;
 use timeline::{FrameInputs, PromptText, RenderConfig};
 
@@ -121,7 +123,9 @@ impl Drawer<'_> {
         }
         let batch = vec![inputs.clone(); self.n_batch];
         let started = Instant::now();
-        self.render(&batch)?;
+        // Whoever asks hands in what the film begins with.
+        self.render(&batch)
+            .map_err(|error| NotFinite::explain(error, |_| Some(0)))?;
         let secs = started.elapsed().as_secs_f64() / batch.len() as f64;
         Ok(*self.frame_secs.insert(secs))
     }
@@ -131,7 +135,9 @@ impl Drawer<'_> {
     /// # Errors
     /// As [`Renderer::sketch`].
     pub fn sketch(&mut self, frames: &[FrameInputs]) -> Result<Vec<RgbImage>> {
-        self.threads.install(|| self.renderer.sketch(frames))
+        self.threads
+            .install(|| self.renderer.sketch(frames))
+            .map_err(|error| NotFinite::explain(error, |_| None))
     }
 }
 

@@ -239,3 +239,55 @@ fn configurations_of_no_network_are_refused_with_file_and_key() {
         assert!(run.stderr.contains(key), "{key} = {value}: {}", run.stderr);
     }
 }
+
+#[test]
+fn a_scheduler_that_is_not_known_gives_way_to_the_flag() {
+    let bench = Bench::new();
+    let scheduler = model(&bench).join("scheduler/scheduler_config.json");
+    edit_json(&scheduler, "_class_name", "LMSDiscreteScheduler".into());
+    bench.assert_refused(
+        &bench.film("song.wav", &["--model", "model"]),
+        &["LMSDiscreteScheduler", "--scheduler", "ddim", "heun"],
+    );
+    // A name that nobody knows is said before the model is looked for.
+    bench.assert_refused(
+        &bench.film(
+            "song.wav",
+            &["--model", "no/such/model", "--scheduler", "lms"],
+        ),
+        &["--scheduler can't be lms", "euler_a"],
+    );
+    let info = bench.run(&["models", "info", "model"]);
+    let said = &info.assert_done().stdout;
+    assert!(said.contains("LMSDiscreteScheduler can't be run"), "{said}");
+    assert!(said.contains("--scheduler"), "{said}");
+    let flags = ["--model", "model", "--steps", "2", "--duration", "0.5"];
+    let films = ["ddim", "ddpm", "heun", "deis"].map(|name| {
+        let out = format!("{name}.mp4");
+        let more = ["--calibrate", "off", "--scheduler", name, "-o", &out];
+        let flags = [&flags[..], &more].concat();
+        bench.film("song.wav", &flags).assert_done();
+        bench.chunk_sizes(name)
+    });
+    // Other algorithms draw other pictures.
+    assert!(films[1..].iter().all(|film| *film != films[0]), "{films:?}");
+}
+
+#[test]
+fn pictures_that_hold_no_numbers_are_an_error_with_frame_and_prompt() {
+    let bench = Bench::new();
+    let huge = format!("(a red:{}) sunset", "9".repeat(45));
+    for (prompts, calibrate) in [(huge.clone(), "off"), (huge.clone(), "on")] {
+        bench.write("prompts.txt", prompts.as_bytes());
+        let run = bench.film("song.wav", &["--calibrate", calibrate]);
+        bench.assert_refused(&run, &["frame 0, \"(a red:9", ") sunset\"", "NaN"]);
+    }
+    // Of a later prompt, frames on the way to it are the first.
+    let later = format!("[0:00] teal waves\n[0:01] orange flames\n[0:02] {huge}\n");
+    bench.write("prompts.txt", later.as_bytes());
+    let run = bench.film("song.wav", &["--calibrate", "off"]);
+    bench.assert_refused(&run, &["\"orange flames\" on its way to \"(a red:9", "NaN"]);
+    let number = run.stderr.split("error: frame ").nth(1).unwrap();
+    let number: u32 = number.split(',').next().unwrap().parse().unwrap();
+    assert!((4..=16).contains(&number), "{}", run.stderr); // 8 a second
+}

@@ -59,6 +59,20 @@ impl Bench {
         Run::from(self.command(args).output().unwrap())
     }
 
+    /// Bytes of the chunks of the film NAME.mp4: those of other pictures differ. What a chunk holds beside its pictures has one
+    /// length.
+    pub fn chunk_sizes(&self, name: &str) -> Vec<u64> {
+        let folder = self.path(&format!("{name}.visualize"));
+        let mut chunks: Vec<PathBuf> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|ending| ending == "chunk"))
+            .collect();
+        chunks.sort();
+        let sizes = chunks.iter().map(|path| path.metadata().unwrap().len());
+        sizes.collect()
+    }
+
     /// Renders `song` with `prompts.txt` and the cheap flags, plus `more`.
     pub fn film(&self, song: &str, more: &[&str]) -> Run {
         let mut args = vec![song, "--prompts", "prompts.txt"];

@@ -135,6 +135,157 @@ fn anything_else_is_refused_by_name() {
 }
 
 #[test]
+fn files_that_are_no_models_are_named_for_what_they_are() {
+    let bench = Bench::new();
+    bench.write("m.ckpt", b"PK\x03\x04xxxxxxxxxxxxxxxxxxxxxxxx");
+    bench.write("m.pt", b"\x80\x02}q\x00(X\x05\x00\x00\x00model");
+    bench.write("m.gguf", b"GGUF\x03\x00\x00\x00\x00\x00\x00\x00");
+    bench.write(
+        "page.safetensors",
+        b"<!DOCTYPE html><html><head></head></html>",
+    );
+    bench.write("plain", b"some text that is no model at all");
+    let flux = "model.diffusion_model.double_blocks.0.img_mod.lin.weight";
+    write_tensors(&bench.path("flux.safetensors"), &[(flux, &[4, 4])]);
+    let sd3 = "model.diffusion_model.joint_blocks.0.x_block.mlp.fc1.weight";
+    write_tensors(&bench.path("SD3.SAFETENSORS"), &[(sd3, &[4, 4])]);
+    write_tensors(
+        &bench.path("word.safetensors"),
+        &[("emb_params", &[2, 128])],
+    );
+    for (what, words) in [
+        ("m.ckpt", &["pickled", ".safetensors"][..]),
+        ("m.pt", &["pickled"]),
+        ("m.gguf", &["GGUF"]),
+        ("page.safetensors", &["web page"]),
+        ("plain", &["not a safetensors file", "diffusers layout"]),
+        ("flux.safetensors", &["is a Flux model"]),
+        ("SD3.SAFETENSORS", &["Stable Diffusion 3"]),
+        ("missing.ckpt", &["no such model"]),
+        ("https://civitai.com/models/1", &["web address", "download"]),
+    ] {
+        let words = [&[what][..], words].concat();
+        let info = bench.run(&["models", "info", what]);
+        bench.assert_refused(&info, &words);
+        let film = bench.film("song.wav", &["--model", what]);
+        bench.assert_refused(&film, &words);
+        assert_eq!(info.stderr, film.stderr, "{what}");
+    }
+    for (flag, what, word) in [
+        ("--lora", "word.safetensors", "is an embedding, not a LoRA"),
+        (
+            "--vae",
+            "word.safetensors",
+            "is an embedding, not an autoencoder",
+        ),
+        (
+            "--model",
+            "word.safetensors",
+            "is an embedding, not a model",
+        ),
+        ("--lora", "flux.safetensors", "is a Flux model, not a LoRA"),
+        ("--lora", "m.ckpt", "pickled"),
+    ] {
+        let film = bench.film("song.wav", &[flag, what]);
+        bench.assert_refused(&film, &[what, word]);
+    }
+    let info = bench.run(&["models", "info", "word.safetensors"]);
+    assert!(
+        info.assert_done().stdout.contains("--embedding"),
+        "{}",
+        info.stdout
+    );
+}
+
+#[test]
+fn a_checkpoint_is_known_whatever_it_is_called() {
+    let bench = Bench::new();
+    let conv_in = "model.diffusion_model.input_blocks.0.0.weight";
+    for name in ["unet", "UNET.SAFETENSORS", "unet.ckpt"] {
+        write_tensors(&bench.path(name), &[(conv_in, &[320, 4, 3, 3])]);
+        bench.assert_refused(
+            &bench.run(&["models", "info", name]),
+            &[name, "no text encoder"],
+        );
+    }
+}
+
+#[test]
+fn the_author_s_taesd_decodes() {
+    let bench = Bench::new();
+    // Four levels of three, three, three and one blocks, in its author's numbers.
+    let mut tensors: Vec<(String, Vec<usize>)> = Vec::new();
+    let mut conv = |name: String, shape: [usize; 4], has_bias: bool| {
+        tensors.push((format!("{name}.weight"), shape.to_vec()));
+        if has_bias {
+            tensors.push((format!("{name}.bias"), vec![shape[0]]));
+        }
+    };
+    conv("1".to_owned(), [64, 4, 3, 3], true);
+    for block in [3, 4, 5, 8, 9, 10, 13, 14, 15, 18] {
+        for layer in [0, 2, 4] {
+            conv(format!("{block}.conv.{layer}"), [64, 64, 3, 3], true);
+        }
+    }
+    for level in [7, 12, 17] {
+        conv(level.to_string(), [64, 64, 3, 3], false);
+    }
+    conv("19".to_owned(), [3, 64, 3, 3], true);
+    let named: Vec<(&str, &[usize])> = tensors
+        .iter()
+        .map(|(name, shape)| (name.as_str(), shape.as_slice()))
+        .collect();
+    write_tensors(&bench.path("taesd_decoder.safetensors"), &named);
+    let info = bench.run(&["models", "info", "taesd_decoder.safetensors", "--json"]);
+    assert_eq!(info.assert_done().json()["class"], "AutoencoderTiny");
+    let encoder = bench.path("encoder.safetensors");
+    write_tensors(&encoder, &[("0.weight", &[64, 3, 3, 3])]);
+    let film = bench.film("song.wav", &["--vae", "encoder.safetensors"]);
+    bench.assert_refused(&film, &["an encoder of TAESD"]);
+    let vae = ["--vae", "taesd_decoder.safetensors", "--duration", "0.5"];
+    bench
+        .film("song.wav", &[&vae[..], &["--calibrate", "off"]].concat())
+        .assert_done();
+}
+
+#[test]
+fn a_word_with_an_embedding_changes_the_film() {
+    let bench = Bench::new();
+    bench.write("prompts.txt", b"a my-cat in teal ocean waves\n");
+    let mut bytes = Vec::new();
+    for n in 0..256u16 {
+        bytes.extend((0x3400 + n).to_le_bytes()); // numbers around a quarter, in half precision
+    }
+    let header = r#"{"emb_params": {"dtype": "F16", "shape": [2, 128], "data_offsets": [0, 512]}}"#;
+    let mut file = (header.len() as u64).to_le_bytes().to_vec();
+    file.extend(header.as_bytes());
+    file.extend(bytes);
+    bench.write("cat.safetensors", &file);
+    bench.assert_refused(
+        &bench.film("song.wav", &["--embedding", "my-cat=gone.safetensors"]),
+        &["gone.safetensors"],
+    );
+    let run = bench.film("song.wav", &["--embedding", "cat.safetensors"]);
+    assert_eq!(run.code, 2);
+    assert!(
+        run.stderr.contains("my-cat=cat.safetensors"),
+        "{}",
+        run.stderr
+    );
+    let film = |name: &str, more: &[&str]| {
+        let out = format!("{name}.mp4");
+        let flags = ["--duration", "0.5", "--calibrate", "off", "-o", &out];
+        bench
+            .film("song.wav", &[&flags[..], more].concat())
+            .assert_done();
+        bench.chunk_sizes(name)
+    };
+    let plain = film("plain", &[]);
+    let changed = film("cat", &["--embedding", "my-cat=cat.safetensors"]);
+    assert_ne!(plain, changed);
+}
+
+#[test]
 fn the_element_type_is_part_of_the_timeline() {
     let bench = Bench::new();
     bench.plan("plain.json", &[]);

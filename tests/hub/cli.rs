@@ -168,3 +168,59 @@ fn models_are_pulled_listed_described_and_removed() {
         assert_eq!(code, 2, "{name}");
     }
 }
+
+#[test]
+fn a_single_file_is_taken_by_its_name_or_address() {
+    let bench = Bench::new();
+    let name = "model.diffusion_model.input_blocks.0.0.weight";
+    let header =
+        format!(r#"{{"{name}": {{"dtype": "F16", "shape": [1], "data_offsets": [0, 2]}}}}"#);
+    let mut file = (header.len() as u64).to_le_bytes().to_vec();
+    file.extend(header.as_bytes());
+    file.extend([0; 2]);
+    let mut files = vec![("single.safetensors", file)];
+    files.push(("word.safetensors", {
+        let header =
+            r#"{"emb_params": {"dtype": "F16", "shape": [1, 8], "data_offsets": [0, 16]}}"#;
+        let mut file = (header.len() as u64).to_le_bytes().to_vec();
+        file.extend(header.as_bytes());
+        file.extend([0; 16]);
+        file
+    }));
+    for (name, bytes) in files {
+        bench.server.state().files.insert(name.to_owned(), bytes);
+    }
+    write_song(&bench.home.path().join("song.wav"));
+    // It is found, and then judged like a file on disk: this one has no text encoder.
+    for model in [
+        "owner/name/single.safetensors",
+        "https://huggingface.co/owner/name/blob/main/single.safetensors",
+    ] {
+        for args in [
+            &["plan", "song.wav", "--model", model][..],
+            &["models", "info", model],
+        ] {
+            let (code, _, stderr) = run(&bench, args);
+            assert_eq!(code, 2, "{stderr}");
+            assert!(stderr.contains("no text encoder"), "{stderr}");
+        }
+    }
+    let (code, stdout, stderr) = run(&bench, &["models", "info", "owner/name/word.safetensors"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(
+        stdout.contains("embedding") && stdout.contains("on the hub"),
+        "{stdout}"
+    );
+    let (code, _, stderr) = run(&bench, &["models", "info", "owner/name/gone.safetensors"]);
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("gone.safetensors is missing"), "{stderr}");
+    let (code, _, stderr) = run(
+        &bench,
+        &[
+            "models",
+            "pull",
+            "https://huggingface.co/owner/name/tree/main",
+        ],
+    );
+    assert_eq!(code, 0, "{stderr}");
+}

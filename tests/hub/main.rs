@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use server::Server;
 use tempfile::TempDir;
-use visualize::diffusion::hub::{self, DownloadEvent, HubId, HubSettings, Snapshot, Token};
+use visualize::diffusion::hub::{
+    self, DownloadEvent, HubId, HubSettings, Proxies, Snapshot, Token,
+};
 use visualize::{Error, Result};
 
 const UNET: &str = "unet/diffusion_pytorch_model.safetensors";
@@ -42,6 +44,7 @@ impl Bench {
             endpoint: server.endpoint.clone(),
             token: None,
             is_offline: false,
+            proxies: Proxies::default(),
             timeout: Duration::from_secs(5),
             retry_delay: Duration::from_millis(1),
         };

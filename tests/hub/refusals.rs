@@ -1,5 +1,8 @@
 //! What the hub refuses, gets wrong, or answers in bad faith.
 
+use visualize::diffusion::{DigestCache, ModelDefaults, ModelStore};
+use visualize::timeline::DiffusionConfig;
+
 use super::server::COMMIT;
 use super::*;
 
@@ -46,6 +49,84 @@ fn refusals_say_what_to_do() {
         &["no revision v9"],
     );
     assert!(bench.fetch_id("owner/name@refs/pr/1").is_ok());
+}
+
+#[test]
+fn a_token_that_the_hub_does_not_take_is_said() {
+    let bench = Bench::new().token("hf_old");
+    bench.server.state().refusal = Some((401, ""));
+    assert_says(
+        &bench.fetch().unwrap_err(),
+        &[
+            "doesn't take the token",
+            "401",
+            "settings/tokens",
+            "HF_TOKEN",
+        ],
+    );
+    // Without a token the same answer means a model that isn't there.
+    let bench = Bench::new();
+    bench.server.state().refusal = Some((401, ""));
+    assert_says(&bench.fetch().unwrap_err(), &["no such model", "401"]);
+}
+
+#[test]
+fn proxies_are_used_for_their_scheme_or_refused() {
+    let nowhere = ("X_PROXY".to_owned(), "http://127.0.0.1:1".to_owned());
+    let mut bench = Bench::new();
+    bench.settings.proxies.https = Some(nowhere.clone());
+    bench.fetch().unwrap();
+
+    let mut bench = Bench::new();
+    bench.settings.proxies.http = Some(nowhere.clone());
+    assert_says(&bench.fetch().unwrap_err(), &["can't be reached"]);
+    bench.settings.proxies.excluded = "127.0.0.1".to_owned();
+    bench.fetch().unwrap();
+
+    let mut bench = Bench::new();
+    bench.settings.proxies.http = Some(("ALL_PROXY".to_owned(), "socks5://127.0.0.1:1".to_owned()));
+    assert_says(&bench.fetch().unwrap_err(), &["ALL_PROXY", "SOCKS"]);
+    assert!(bench.server.take_log().is_empty());
+}
+
+#[test]
+fn a_scheduler_that_cannot_be_run_is_refused_before_weights_are_loaded() {
+    let bench = Bench::new();
+    let name = "scheduler/scheduler_config.json";
+    let text = String::from_utf8(bench.server.state().files[name].clone()).unwrap();
+    let text = text.replace("DDIMScheduler", "LMSDiscreteScheduler");
+    bench
+        .server
+        .state()
+        .files
+        .insert(name.to_owned(), text.into_bytes());
+    let store = ModelStore {
+        hub: bench.settings.clone(),
+        digests: DigestCache::new(None),
+    };
+    let open = |scheduler: Option<&str>| {
+        let settings = DiffusionConfig {
+            scheduler: scheduler.map(str::to_owned),
+            ..DiffusionConfig::default()
+        };
+        store.open_with("owner/name", &settings, &mut |_| Ok(()))
+    };
+    assert_says(
+        &open(None).unwrap_err(),
+        &["LMSDiscreteScheduler", "`scheduler`"],
+    );
+    let log = bench.server.take_log();
+    assert!(
+        !log.iter()
+            .any(|request| request.path.contains("safetensors"))
+    );
+    assert_says(
+        &open(Some("lms")).unwrap_err(),
+        &["`scheduler` can't be lms"],
+    );
+    assert!(bench.server.take_log().is_empty());
+    let (model, _) = open(Some("heun")).unwrap();
+    assert!(ModelDefaults::of(&model).is_ok());
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use common::{Error, Result};
 use serde_json::{Map, Value};
 
+use super::file_kind::FileKind;
 use super::ldm::{NameTable, open_clip_to_transformers};
 use super::part::Part;
 use super::unet::UNetConfig;
@@ -54,7 +55,14 @@ impl Checkpoint {
     /// # Errors
     /// [`Error::Weights`] if it isn't sound, or of a family that isn't supported.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = Arc::new(SafetensorsFile::open(path)?);
+        Self::of_file(Arc::new(SafetensorsFile::open(path)?))
+    }
+
+    /// The same of a file that is open.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::open`].
+    pub fn of_file(file: Arc<SafetensorsFile>) -> Result<Self> {
         let kind = kind_of(&file)?;
         Ok(Self { file, kind })
     }
@@ -227,6 +235,7 @@ fn has(file: &SafetensorsFile, prefix: &str) -> bool {
 fn kind_of(file: &SafetensorsFile) -> Result<CheckpointKind> {
     let has = |prefix: &str| has(file, prefix);
     let refuse = |reason: &str| Err(Error::weights(&file.path, reason));
+    FileKind::of(file).expect(FileKind::Model, &file.path)?;
     let pixels = file
         .entries()
         .get("model.diffusion_model.input_blocks.0.0.weight");
@@ -268,7 +277,7 @@ fn kind_of(file: &SafetensorsFile) -> Result<CheckpointKind> {
                 .with_hint("give the complete checkpoint, or the model's folder"),
         );
     }
-    if has("down_blocks.") || has("encoder.down_blocks.") {
+    if has("down_blocks.") {
         return Err(Error::weights(&file.path, "is one part of a model folder")
             .with_hint("give the folder that model_index.json is in"));
     }

@@ -4,19 +4,22 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use common::{Error, Result};
+use common::Result;
 use serde::Serialize;
 use timeline::Size;
 
 use super::checkpoint::Checkpoint;
 use super::defaults::ModelDefaults;
+use super::embedding::Embedding;
 use super::family::Family;
+use super::file_kind::FileKind;
 use super::lora::Lora;
 use super::memory::MemoryNeed;
 use super::model::ModelFolder;
 use super::part::Part;
+use super::schedulers::SchedulerConfig;
 use super::sizes::ModelSizes;
-use super::source::ModelSource;
+use super::source::{ModelSource, is_safetensors_name, is_tiny};
 use super::unet::UNetConfig;
 use super::vae::{Decoder, VaeConfig};
 use super::vocabulary::Vocabulary;
@@ -32,6 +35,8 @@ pub enum Description {
     Lora(LoraDescription),
     /// An autoencoder alone: the setting `vae`.
     Vae(VaeDescription),
+    /// Textual inversion: the setting `embedding`.
+    Embedding(EmbeddingDescription),
 }
 
 impl Description {
@@ -56,6 +61,9 @@ pub struct ModelDescription {
     pub size_multiple: u32,
     /// Class of the scheduler that it comes with.
     pub scheduler: String,
+    /// Why that scheduler can't be run, if it can't: films need the setting `scheduler` then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheduler_fault: Option<String>,
     /// What the network predicts: `epsilon`, `v_prediction` or `sample`.
     pub prediction_type: String,
     /// Denoising steps unless the setting `steps` says otherwise.
@@ -86,9 +94,24 @@ pub struct PartDescription {
     pub n_bytes: u64,
 }
 
+/// An embedding's file.
+#[derive(Clone, Debug, Serialize)]
+pub struct EmbeddingDescription {
+    /// Vectors for each text model.
+    pub n_vectors: BTreeMap<&'static str, usize>,
+    /// Parameters by element type.
+    pub dtypes: BTreeMap<String, u64>,
+    /// Bytes of its tensors.
+    pub n_bytes: u64,
+}
+
 /// A LoRA file.
 #[derive(Clone, Debug, Serialize)]
 pub struct LoraDescription {
+    /// Its algorithms, such as `LoRA` or `LoHa`.
+    pub algorithms: Vec<&'static str>,
+    /// Words that it gives to the prompts.
+    pub words: Vec<String>,
     /// Modules that it changes, by part.
     pub n_modules: BTreeMap<&'static str, usize>,
     /// Ranks of the changes.
@@ -119,6 +142,12 @@ pub struct VaeDescription {
 pub fn describe_model(model: &ModelSource, size: Option<Size>) -> Result<ModelDescription> {
     let index = model.index()?;
     let family = Family::of(&index)?;
+    let fault = SchedulerConfig::read(&model.scheduler()?, None).err();
+    let model = &match fault {
+        // Another one is run in its place.
+        Some(_) => model.clone().with_scheduler("ddim".parse()?),
+        None => model.clone(),
+    };
     let defaults = ModelDefaults::of(model)?;
     let unet = UNetConfig::read(&model.config(Part::UNet)?)?;
     let sizes = ModelSizes::check(model)?;
@@ -141,6 +170,7 @@ pub fn describe_model(model: &ModelSource, size: Option<Size>) -> Result<ModelDe
         native_side: defaults.native_side,
         size_multiple: defaults.size_multiple,
         scheduler: scheduler.class_name().unwrap_or_default().to_owned(),
+        scheduler_fault: fault.map(|error| error.to_string()),
         prediction_type: text(scheduler.get("prediction_type"))
             .unwrap_or_else(|| "epsilon".to_owned()),
         n_steps: defaults.n_steps,
@@ -153,7 +183,7 @@ pub fn describe_model(model: &ModelSource, size: Option<Size>) -> Result<ModelDe
 }
 
 /// Describes what is on disk at `path`: a folder with a model or an autoencoder, or a file with a checkpoint, an
-/// autoencoder or a LoRA.
+/// autoencoder, a LoRA or an embedding.
 ///
 /// # Errors
 /// As [`describe_model`], and for anything else.
@@ -167,25 +197,41 @@ pub fn describe_path(path: &Path, size: Option<Size>) -> Result<Description> {
             false => describe_vae_folder(path).map(Description::Vae),
         };
     }
-    let file = Arc::new(SafetensorsFile::open(path)?);
-    let any = |is_it: &dyn Fn(&str) -> bool| file.entries().keys().any(|name| is_it(name));
-    if any(&|name| name.starts_with("model.diffusion_model.")) {
-        let name = path.to_string_lossy();
-        let model = ModelSource::open(&name)?;
-        return describe_model(&model, size).map(Description::model);
+    if !path.exists() && !is_safetensors_name(path) {
+        ModelSource::open(&path.to_string_lossy())?; // says what names there are
     }
-    if any(&|name| name.contains("lora")) {
-        return describe_lora(&Lora::open(path, 1.0)?).map(Description::Lora);
+    describe_file(Arc::new(SafetensorsFile::open(path)?), size)
+}
+
+/// Describes a file that is open, perhaps by its header alone.
+///
+/// # Errors
+/// As [`describe_path`].
+pub fn describe_file(file: Arc<SafetensorsFile>, size: Option<Size>) -> Result<Description> {
+    match FileKind::of(&file) {
+        FileKind::Lora => {
+            let lora = Lora::of_file(file, 1.0)?;
+            describe_lora(&lora).map(Description::Lora)
+        }
+        FileKind::Vae => Ok(Description::Vae(describe_vae_file(&file))),
+        FileKind::Embedding => {
+            let embedding = Embedding::of_file("", Arc::clone(&file))?;
+            let (dtypes, n_bytes) = count_file(&file);
+            Ok(Description::Embedding(EmbeddingDescription {
+                n_vectors: embedding
+                    .parts()
+                    .map(|part| (part.folder(), embedding.n_vectors(part)))
+                    .collect(),
+                dtypes,
+                n_bytes,
+            }))
+        }
+        // Whatever it is, the checkpoint's own words say what was expected.
+        FileKind::Model | FileKind::Foreign(_) | FileKind::Unknown => {
+            let model = ModelSource::of_checkpoint(Checkpoint::of_file(file)?);
+            describe_model(&model, size).map(Description::model)
+        }
     }
-    if any(&|name| name.contains("decoder.")) {
-        return Ok(Description::Vae(describe_vae_file(&file)));
-    }
-    // Whatever it is, the checkpoint's own words say what was expected.
-    Checkpoint::open(path)?;
-    Err(Error::weights(
-        path,
-        "is no checkpoint, LoRA or autoencoder that this program knows",
-    ))
 }
 
 fn describe_part(model: &ModelSource, part: Part) -> Result<PartDescription> {
@@ -209,6 +255,12 @@ fn describe_lora(lora: &Lora) -> Result<LoraDescription> {
     let (dtypes, n_bytes) = count_file(lora.file());
     let parts = lora.parts();
     Ok(LoraDescription {
+        algorithms: lora.kinds().into_iter().collect(),
+        words: lora
+            .embeddings()
+            .iter()
+            .map(|word| word.name.clone())
+            .collect(),
         n_modules: parts
             .into_iter()
             .map(|part| (part.folder(), lora.n_modules(part)))
@@ -239,7 +291,7 @@ fn describe_vae_folder(path: &Path) -> Result<VaeDescription> {
 }
 
 fn describe_vae_file(file: &SafetensorsFile) -> VaeDescription {
-    let is_tiny = file.entries().contains_key("decoder.layers.0.weight");
+    let is_tiny = is_tiny(file);
     let (dtypes, n_bytes) = count_file(file);
     VaeDescription {
         class: match is_tiny {

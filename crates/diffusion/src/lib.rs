@@ -7,6 +7,8 @@
 //! | [`text`] | prompts to embeddings |
 //! | [`noise`], [`interpolate`] | seeds to noise; interpolation between two embeddings or noises |
 //! | [`unet`], [`schedulers`], [`sampler`] | noise to latents |
+//! | `lora`, `embedding` | what is put on top of a model: changed weights, words of its own |
+//! | `file_kind` | what a safetensors file holds |
 //! | `vocabulary` | the words that a model knows |
 //! | [`vae`], `postprocess` | latents to pictures of the film's size |
 //! | `pipeline`, `sizes` | all of it: [`StableDiffusion`], a [`Renderer`] |
@@ -17,8 +19,10 @@ mod defaults;
 mod describe;
 mod device;
 mod digests;
+mod embedding;
 mod families;
 mod family;
+mod file_kind;
 pub mod hub;
 pub mod interpolate;
 mod layers;
@@ -28,6 +32,7 @@ mod lora;
 mod memory;
 pub mod model;
 pub mod noise;
+mod not_finite;
 mod ops;
 mod part;
 mod pipeline;
@@ -48,14 +53,15 @@ pub mod weights;
 pub use bundled::{BUNDLED, BUNDLED_NAME};
 pub use defaults::ModelDefaults;
 pub use describe::{
-    Description, LoraDescription, ModelDescription, PartDescription, VaeDescription,
-    describe_model, describe_path,
+    Description, EmbeddingDescription, LoraDescription, ModelDescription, PartDescription,
+    VaeDescription, describe_file, describe_model, describe_path,
 };
 pub use device::{choose_device, choose_dtype, compute_dtype};
 pub use digests::DigestCache;
 pub use family::Family;
 pub use memory::MemoryNeed;
 pub use model::{EmbeddedFolder, HeadersOnly, ModelFolder};
+pub use not_finite::NotFinite;
 pub use part::Part;
 pub use pipeline::StableDiffusion;
 pub use renderer::Renderer;
@@ -63,5 +69,5 @@ pub use required::required_tensors;
 pub use schedulers::{MAX_STEPS, SCHEDULERS};
 pub use sizes::ModelSizes;
 pub use source::ModelSource;
-pub use store::{ModelStore, hub_id};
+pub use store::{HubName, ModelStore, hub_name};
 pub use vocabulary::{Names, Vocabulary};

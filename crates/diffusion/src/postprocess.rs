@@ -9,6 +9,7 @@ use image::RgbImage;
 use timeline::Size;
 
 use crate::layers::Values;
+use crate::not_finite;
 
 /// Pictures of nominally -1..=1, `[b, 3, h, w]`, to frames of `size`.
 ///
@@ -16,7 +17,7 @@ use crate::layers::Values;
 /// filter (Lanczos, radius 3) works on floating-point values; only its result is rounded to 8 bits.
 ///
 /// # Errors
-/// When the device or the memory fails.
+/// When the device or the memory fails; [`NotFinite`](not_finite::NotFinite) for a picture whose values aren't finite numbers.
 pub fn frames(pictures: &Tensor, size: Size) -> Result<Vec<RgbImage>> {
     let failed = |error| Error::tensor("bringing the pictures to the film's size")(error);
     let (_, _, height, width) = pictures.dims4().map_err(failed)?;
@@ -29,7 +30,11 @@ pub fn frames(pictures: &Tensor, size: Size) -> Result<Vec<RgbImage>> {
     let mut resizer = Resizer::new();
     values
         .chunks_exact(3 * height * width)
-        .map(|picture| frame(picture, drawn, size, &mut resizer))
+        .enumerate()
+        .map(|(idx, picture)| {
+            not_finite::check(picture, idx)?;
+            frame(picture, drawn, size, &mut resizer)
+        })
         .collect()
 }
 

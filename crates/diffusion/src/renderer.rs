@@ -7,7 +7,8 @@ pub trait Renderer {
     /// Draws one batch: as many pictures as `frames`, in the same order, at the film's size.
     ///
     /// # Errors
-    /// When the device or the memory fails.
+    /// When the device or the memory fails; a [`NotFinite`](crate::NotFinite), which
+    /// [`explain`](crate::NotFinite::explain) turns into words, for a picture whose values aren't finite numbers.
     fn render(&mut self, frames: &[FrameInputs]) -> Result<Vec<RgbImage>>;
 
     /// A rough and smaller picture of each frame, at a part of the cost where there is a cheap way: enough to measure how

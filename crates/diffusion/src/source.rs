@@ -1,23 +1,26 @@
 //! A model with everything that the user put on top of it: the place where names become tensors.
 
+mod digest;
+
 use std::path::Path;
 use std::sync::Arc;
 
-use common::hex::hex;
 use common::{Error, Result};
-use sha2::{Digest, Sha256};
 use timeline::DiffusionConfig;
 
 use super::bundled::{BUNDLED, BUNDLED_NAME};
 use super::checkpoint::{Checkpoint, vae_tensors};
-use super::digests::DigestCache;
+use super::embedding::Embedding;
 use super::families;
+use super::file_kind::FileKind;
 use super::ldm::NameTable;
 use super::lora::Lora;
 use super::model::{ConfigFile, ModelFolder};
 use super::part::Part;
+use super::schedulers::{Choice, SchedulerConfig};
+use super::text::ClipConfig;
 use super::unet::UNetConfig;
-use super::vae::VaeConfig;
+use super::vae::{VaeConfig, taesd};
 use super::vocabulary::Vocabulary;
 use super::weights::{SafetensorsFile, TensorMap};
 
@@ -30,6 +33,9 @@ pub struct ModelSource {
     checkpoint: Option<Checkpoint>,
     vae: Option<VaeSource>,
     loras: Vec<Lora>,
+    embeddings: Vec<Embedding>,
+    /// The algorithm that takes the place of the model's own.
+    choice: Option<Choice>,
 }
 
 /// An autoencoder that replaces the model's own.
@@ -50,6 +56,8 @@ impl ModelSource {
             checkpoint: None,
             vae: None,
             loras: Vec::new(),
+            embeddings: Vec::new(),
+            choice: None,
         }
     }
 
@@ -91,8 +99,45 @@ impl ModelSource {
                 return Err(Error::weights(path, reason));
             }
         }
+        for embedding in lora.embeddings() {
+            self.add_embedding(embedding.clone())?;
+        }
         self.loras.push(lora);
         Ok(self)
+    }
+
+    /// The same model with a word of its own: textual inversion.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if the file isn't a sound embedding for all text models of the model, or another has the same word.
+    pub fn with_embedding(mut self, name: &str, path: &Path) -> Result<Self> {
+        self.add_embedding(Embedding::open(name, path)?)?;
+        Ok(self)
+    }
+
+    fn add_embedding(&mut self, embedding: Embedding) -> Result<()> {
+        for part in [Part::TextEncoder, Part::TextEncoder2] {
+            if self.has(part) {
+                let config = ClipConfig::read(&self.config(part)?)?;
+                embedding.vectors(part, config.hidden_size)?;
+            }
+        }
+        let is_same = |other: &Embedding| other.name.eq_ignore_ascii_case(&embedding.name);
+        if let Some(other) = self.embeddings.iter().find(|other| is_same(other)) {
+            let other = other.file.path.display();
+            return Err(Error::weights(
+                &embedding.file.path,
+                format!("gives the word {}, as {other} does", embedding.name),
+            )
+            .with_hint("give one of them another name with `embedding NAME=FILE`"));
+        }
+        self.embeddings.push(embedding);
+        Ok(())
+    }
+
+    /// Words that embeddings give to the prompts.
+    pub fn embeddings(&self) -> &[Embedding] {
+        &self.embeddings
     }
 
     /// The same model with another autoencoder: a folder in diffusers layout, or a safetensors file.
@@ -110,19 +155,46 @@ impl ModelSource {
                     path.to_owned()
                 }))
             }
-            false => VaeSource::File(Arc::new(SafetensorsFile::open(path)?)),
+            false => {
+                let file = SafetensorsFile::open(path)?;
+                let kind = FileKind::of(&file);
+                // A whole checkpoint has an autoencoder as well.
+                let has_one = file
+                    .entries()
+                    .keys()
+                    .any(|name| name.starts_with("first_stage_model."));
+                if !(kind == FileKind::Model && has_one) {
+                    kind.expect(FileKind::Vae, path)?;
+                }
+                VaeSource::File(Arc::new(file))
+            }
         });
         Ok(self)
+    }
+
+    /// The same model with another scheduler.
+    #[must_use]
+    pub fn with_scheduler(self, choice: Choice) -> Self {
+        Self {
+            choice: Some(choice),
+            ..self
+        }
     }
 
     /// The same model with everything that the settings put on top of it.
     ///
     /// # Errors
-    /// As [`ModelSource::with_vae`] and [`ModelSource::with_lora`].
+    /// As [`ModelSource::with_vae`] and [`ModelSource::with_lora`]; [`Error::Config`] for a scheduler that isn't known.
     pub fn with_settings(self, settings: &DiffusionConfig) -> Result<Self> {
         let mut source = self;
+        if let Some(name) = &settings.scheduler {
+            source = source.with_scheduler(name.parse()?);
+        }
         if let Some(path) = &settings.vae {
             source = source.with_vae(path)?;
+        }
+        for embedding in &settings.embeddings {
+            source = source.with_embedding(&embedding.name, &embedding.path)?;
         }
         for lora in &settings.loras {
             source = source.with_lora(&lora.path, lora.scale)?;
@@ -142,21 +214,22 @@ impl ModelSource {
         if path.is_dir() {
             return Ok(Self::new(ModelFolder::Disk(path.to_owned())));
         }
-        if path
-            .extension()
-            .is_some_and(|ending| ending == "safetensors")
-        {
-            let checkpoint = Checkpoint::open(path)?;
-            let folder = ModelFolder::Embedded(families::folder(checkpoint.kind));
-            return Ok(Self {
-                checkpoint: Some(checkpoint),
-                ..Self::new(folder)
-            });
+        if path.exists() || is_safetensors_name(path) {
+            return Ok(Self::of_checkpoint(Checkpoint::open(path)?));
         }
         Err(Error::weights(path, "there is no such model").with_hint(
             "give `bundled`, a folder in diffusers layout (model_index.json, unet/, vae/, ...), a .safetensors checkpoint, \
              or a model of the hub such as stabilityai/sd-turbo",
         ))
+    }
+
+    /// A single-file checkpoint with its family's configuration.
+    pub fn of_checkpoint(checkpoint: Checkpoint) -> Self {
+        let folder = ModelFolder::Embedded(families::folder(checkpoint.kind));
+        Self {
+            checkpoint: Some(checkpoint),
+            ..Self::new(folder)
+        }
     }
 
     /// The words that the model was trained on, where its folder lists them.
@@ -185,6 +258,18 @@ impl ModelSource {
             config.values.extend(checkpoint.scheduler_keys()?);
         }
         Ok(config)
+    }
+
+    /// The model's own scheduler; where it can't be run, the one that was asked for in its place.
+    ///
+    /// # Errors
+    /// As [`ModelSource::scheduler`] and [`SchedulerConfig::read`].
+    pub fn own_scheduler(&self) -> Result<SchedulerConfig> {
+        let file = self.scheduler()?;
+        match (SchedulerConfig::read(&file, None), self.choice) {
+            (Err(_), Some(choice)) => SchedulerConfig::read(&file, Some(choice)),
+            (own, _) => own,
+        }
     }
 
     /// A part's `config.json`.
@@ -254,7 +339,9 @@ impl ModelSource {
             VaeSource::File(file) => {
                 let has = |prefix: &str| file.entries().keys().any(|name| name.starts_with(prefix));
                 let config = || VaeConfig::read(&self.config(Part::Vae)?);
-                if has("first_stage_model.") {
+                if let Some(prefix) = taesd::prefix(file) {
+                    Ok(taesd::tensors(file, prefix))
+                } else if has("first_stage_model.") {
                     vae_tensors(file, "first_stage_model.", &config()?)
                 } else if has("decoder.up.") {
                     vae_tensors(file, "", &config()?)
@@ -264,67 +351,12 @@ impl ModelSource {
             }
         }
     }
-
-    /// SHA-256, in lowercase hex, over everything that decides on the pictures: over the names and hashes of all files that
-    /// are read, and the LoRAs' weights.
-    ///
-    /// # Errors
-    /// [`Error::Io`] if a file can't be read, [`Error::Weights`] if one is missing.
-    pub fn sha256(&self, digests: &DigestCache) -> Result<String> {
-        let mut hash = Sha256::new();
-        for name in self.folder_files()? {
-            add(&mut hash, &name, self.folder.sha256(&name, digests)?);
-        }
-        if let Some(VaeSource::Folder(folder)) = &self.vae {
-            for name in folder.files_of("", Part::Vae.stem())? {
-                add(
-                    &mut hash,
-                    &format!("vae:{name}"),
-                    folder.sha256(&name, digests)?,
-                );
-            }
-        }
-        let mut add_file = |role: &str, file: &SafetensorsFile| -> Result<()> {
-            add(&mut hash, role, digests.sha256(&file.path)?);
-            Ok(())
-        };
-        if let Some(checkpoint) = &self.checkpoint {
-            add_file("checkpoint", checkpoint.file())?;
-        }
-        if let Some(VaeSource::File(file)) = &self.vae {
-            add_file("vae", file)?;
-        }
-        for lora in &self.loras {
-            add_file(&format!("lora:{}", lora.scale()), lora.file())?;
-        }
-        Ok(hex(&hash.finalize()))
-    }
-
-    /// Names of all files of the folder that decide on the pictures; without the weights that others replace.
-    fn folder_files(&self) -> Result<Vec<String>> {
-        let mut names = vec!["model_index.json".to_owned()];
-        names.extend(self.folder.texts_of("scheduler")?);
-        for tokenizer in ["tokenizer", "tokenizer_2"] {
-            if self.folder.has_part(tokenizer) {
-                names.extend(self.folder.texts_of(tokenizer)?);
-            }
-        }
-        for part in Part::ALL.into_iter().filter(|part| self.has(*part)) {
-            let is_replaced = part == Part::Vae && self.vae.is_some();
-            names.extend(match self.checkpoint.is_some() || is_replaced {
-                true => self.folder.texts_of(part.folder())?,
-                false => self.folder.files_of(part.folder(), part.stem())?,
-            });
-        }
-        Ok(names)
-    }
 }
 
-/// Adds a file to a hash over files; no two lists of names and digests give the same bytes.
-fn add(hash: &mut Sha256, name: &str, digest: [u8; 32]) {
-    hash.update((name.len() as u64).to_le_bytes());
-    hash.update(name.as_bytes());
-    hash.update(digest);
+/// Whether a file is called as safetensors files are.
+pub fn is_safetensors_name(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    ending.is_some_and(|ending| ending.eq_ignore_ascii_case("safetensors"))
 }
 
 /// The text model's names before version 5 of transformers, which began to leave `text_model.` out.
@@ -353,7 +385,7 @@ fn with_text_model_prefix(map: TensorMap) -> TensorMap {
     }
 }
 
-/// TAESD in diffusers' names.
-fn is_tiny(file: &SafetensorsFile) -> bool {
-    file.entries().contains_key("decoder.layers.0.weight")
+/// TAESD in diffusers' names or its author's.
+pub fn is_tiny(file: &SafetensorsFile) -> bool {
+    file.entries().contains_key("decoder.layers.0.weight") || taesd::prefix(file).is_some()
 }

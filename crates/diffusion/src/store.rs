@@ -2,11 +2,14 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use common::{Error, Result};
-use timeline::{DiffusionConfig, LoraConfig, RenderConfig};
+use timeline::{DiffusionConfig, EmbeddingConfig, LoraConfig, RenderConfig};
 
+use super::bundled::BUNDLED_NAME;
+use super::checkpoint::Checkpoint;
 use super::digests::DigestCache;
 use super::hub::{self, AddOn, HubFile, HubId, HubSettings};
-use super::model::ModelFolder;
+use super::model::{ConfigFile, ModelFolder};
+use super::schedulers::{Choice, SchedulerConfig};
 use super::source::ModelSource;
 
 /// Where models are on this machine, and where others come from.
@@ -35,13 +38,32 @@ impl ModelStore {
     /// # Errors
     /// As [`ModelSource::open`] and [`hub::fetch`].
     pub fn open(&self, name: &str, watch: hub::Watch<'_>) -> Result<ModelSource> {
-        let Some(id) = hub_id(name) else {
-            return ModelSource::open(name);
-        };
-        let snapshot =
-            hub::fetch(&self.hub, &id, watch).map_err(|error| beside_disk(name, error))?;
-        let folder = ModelFolder::Snapshot(snapshot.folder);
-        Ok(ModelSource::new(folder).with_name(snapshot.id.to_string()))
+        self.open_to_run_by(None, name, watch)
+    }
+
+    /// The same for a model that `choice` runs, where that takes the place of its own scheduler.
+    fn open_to_run_by(
+        &self,
+        choice: Option<Choice>,
+        name: &str,
+        watch: hub::Watch<'_>,
+    ) -> Result<ModelSource> {
+        let beside = |error| beside_disk(name, error);
+        match hub_name(name)? {
+            None => ModelSource::open(name),
+            Some(HubName::Model(id)) => {
+                let check = |file: &ConfigFile| SchedulerConfig::read(file, choice).map(|_| ());
+                let snapshot = hub::fetch_checked(&self.hub, &id, &check, watch).map_err(beside)?;
+                let folder = ModelFolder::Snapshot(snapshot.folder);
+                Ok(ModelSource::new(folder).with_name(snapshot.id.to_string()))
+            }
+            Some(HubName::File(file)) => {
+                let (at_commit, path) =
+                    hub::fetch_add_on(&self.hub, &file, AddOn::Model, watch).map_err(beside)?;
+                let model = ModelSource::of_checkpoint(Checkpoint::open(&path)?);
+                Ok(model.with_name(at_commit.to_string()))
+            }
+        }
     }
 
     /// The model that the setting `model` names with everything that the settings put on top of it, and those settings with the
@@ -55,7 +77,9 @@ impl ModelStore {
         settings: &DiffusionConfig,
         watch: hub::Watch<'_>,
     ) -> Result<(ModelSource, DiffusionConfig)> {
-        let model = self.open(name, watch)?;
+        // What can't be read is said before anything is downloaded.
+        let choice = settings.scheduler.as_deref().map(str::parse).transpose()?;
+        let model = self.open_to_run_by(choice, name, watch)?;
         let (mut named, mut local) = (settings.clone(), settings.clone());
         if let Some(vae) = &settings.vae {
             let (name, path) = self.add_on(vae, AddOn::Vae, watch)?;
@@ -70,6 +94,16 @@ impl ModelStore {
             Ok((at(name), at(path)))
         });
         (named.loras, local.loras) = loras.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+        let embeddings = settings.embeddings.iter().map(|embedding| {
+            let (name, path) = self.add_on(&embedding.path, AddOn::Embedding, watch)?;
+            let at = |path| EmbeddingConfig {
+                name: embedding.name.clone(),
+                path,
+            };
+            Ok((at(name), at(path)))
+        });
+        (named.embeddings, local.embeddings) =
+            embeddings.collect::<Result<Vec<_>>>()?.into_iter().unzip();
         Ok((model.with_settings(&local)?, named))
     }
 
@@ -93,11 +127,10 @@ impl ModelStore {
         let Some(text) = name.to_str().filter(|_| !name.exists()) else {
             return Ok(here());
         };
-        // A single folder and a file is how people write paths.
-        let is_path = text.ends_with(".safetensors") && text.matches('/').count() < 2;
-        let wanted = match text.parse::<HubFile>() {
-            Ok(wanted) if !is_path => wanted,
-            _ => return Ok(here()),
+        let wanted = match hub_name(text)? {
+            Some(HubName::File(file)) => file,
+            Some(HubName::Model(id)) => HubFile::from(id),
+            None => return Ok(here()),
         };
         let (at_commit, path) = hub::fetch_add_on(&self.hub, &wanted, add_on, watch)
             .map_err(|error| beside_disk(text, error))?;
@@ -105,15 +138,60 @@ impl ModelStore {
     }
 }
 
-/// The id, if `name` means a model of the hub and nothing on disk.
-pub fn hub_id(name: &str) -> Option<HubId> {
+/// What a name means on the hub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HubName {
+    /// A model in diffusers layout.
+    Model(HubId),
+    /// A file.
+    File(HubFile),
+}
+
+/// Endings by which names are taken for files.
+const FILE_ENDINGS: [&str; 7] = ["safetensors", "ckpt", "pt", "pth", "bin", "gguf", "onnx"];
+
+/// What `name` means on the hub; none if it names something on disk, or can't be on the hub.
+///
+/// # Errors
+/// [`Error::Weights`] for a web address that isn't of the hub, or names a file that is never read.
+pub fn hub_name(name: &str) -> Result<Option<HubName>> {
     let path = Path::new(name);
-    let is_file = path.exists() || path.extension().is_some_and(|end| end == "safetensors");
-    name.parse().ok().filter(|_| !is_file)
+    if name == BUNDLED_NAME || path.exists() {
+        return Ok(None);
+    }
+    if hub::is_address(name) {
+        if let Ok(id) = name.parse() {
+            return Ok(Some(HubName::Model(id)));
+        }
+        return match name.parse() {
+            Ok(file) => Ok(Some(HubName::File(file))),
+            Err(error) if hub::is_of_hub(name) => Err(error),
+            Err(_) => Err(Error::weights(
+                name,
+                "is a web address, but none of the Hugging Face hub",
+            )
+            .with_hint("download the file and give its path")),
+        };
+    }
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    let is_file = ending.is_some_and(|ending| {
+        FILE_ENDINGS
+            .iter()
+            .any(|known| ending.eq_ignore_ascii_case(known))
+    });
+    // A single folder and a file is how people write paths.
+    Ok(match (is_file, name.matches('/').count() < 2) {
+        (true, true) => None,
+        (true, false) => name.parse().ok().map(HubName::File),
+        (false, _) => name.parse().ok().map(HubName::Model),
+    })
 }
 
 /// A name that could have been a path: the error says that there is none either.
 fn beside_disk(name: &str, error: Error) -> Error {
+    if hub::is_address(name) {
+        return error;
+    }
     let no_folder = format!("there is no {name} here");
     let hint = match error.hint() {
         Some(hint) => format!("{no_folder}; {hint}"),
@@ -132,4 +210,42 @@ fn user_caches(var: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     folder("XDG_CACHE_HOME")
         .or_else(|| folder("LOCALAPPDATA"))
         .or_else(|| Some(folder("HOME")?.join(".cache")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_hub_are_told_from_files() {
+        let name = |text: &str| match hub_name(text).unwrap() {
+            None => String::new(),
+            Some(HubName::Model(id)) => format!("model {id}"),
+            Some(HubName::File(file)) => format!("file {file}"),
+        };
+        for (text, wanted) in [
+            ("bundled", ""),
+            ("a/b", "model a/b"),
+            ("a/b@v1", "model a/b@v1"),
+            ("https://huggingface.co/a/b", "model a/b"),
+            ("a/b/c.safetensors", "file a/b/c.safetensors"),
+            (
+                "https://huggingface.co/a/b/blob/main/c.safetensors",
+                "file a/b/c.safetensors",
+            ),
+            ("a/b.safetensors", ""),
+            ("a/b.ckpt", ""),
+            ("./a/b.safetensors", ""),
+            ("no/such/model", ""),
+        ] {
+            assert_eq!(name(text), wanted, "{text}");
+        }
+        let error = hub_name("https://civitai.com/api/download/models/1").unwrap_err();
+        assert!(
+            error.to_string().contains("none of the Hugging Face hub"),
+            "{error}"
+        );
+        let error = hub_name("https://huggingface.co/a/b/blob/main/c.ckpt").unwrap_err();
+        assert!(error.to_string().contains("pickled"), "{error}");
+    }
 }

@@ -25,7 +25,7 @@ mod view;
 
 pub use run_folder::RunFolder;
 pub use settings::{
-    DiffusionConfig, Encoding, Kernels, LoraConfig, RenderConfig, Size, VideoCodec,
+    DiffusionConfig, EmbeddingConfig, Encoding, Kernels, LoraConfig, RenderConfig, Size, VideoCodec,
 };
 pub use steps::step;
 pub use timeline::{

@@ -72,6 +72,9 @@ pub struct DiffusionConfig {
     pub skip_still: f64,
     /// LoRA files and their weights.
     pub loras: Vec<LoraConfig>,
+    /// Words of prompts with trained embeddings (textual inversion).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub embeddings: Vec<EmbeddingConfig>,
     /// An autoencoder that replaces the model's own: a folder or a file.
     pub vae: Option<PathBuf>,
 }
@@ -95,6 +98,16 @@ pub struct LoraConfig {
     pub path: PathBuf,
     /// 1 = as trained, 0 = not at all.
     pub scale: f64,
+}
+
+/// A word of prompts and the file of its embedding.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmbeddingConfig {
+    /// The word, as it stands in prompts.
+    pub name: String,
+    /// The file.
+    pub path: PathBuf,
 }
 
 /// Codec of the picture.

@@ -6,17 +6,20 @@ use clap::Args;
 use visualize::audio::SoundtrackFormat;
 use visualize::diffusion::{ModelStore, SCHEDULERS};
 use visualize::pipeline::Machine;
-use visualize::timeline::{DiffusionConfig, Encoding, Kernels, LoraConfig, Size, VideoCodec};
+use visualize::timeline::{
+    DiffusionConfig, EmbeddingConfig, Encoding, Kernels, LoraConfig, Size, VideoCodec,
+};
 
-use super::values::{parse_kernels, parse_lora, parse_still};
+use super::values::{parse_embedding, parse_kernels, parse_lora, parse_still};
 
 /// What draws.
 #[derive(Clone, Debug, Args)]
 pub struct ModelOptions {
     /// Folder, file, or owner/name on the hub.
     ///
-    /// `bundled` is in the program. Others are a folder in diffusers layout, a .safetensors checkpoint, or owner/name or
-    /// owner/name@revision on the hub, such as stabilityai/sd-turbo, which is downloaded once.
+    /// `bundled` is in the program. Others are a folder in diffusers layout, a .safetensors checkpoint, or owner/name,
+    /// owner/name@revision or owner/name/FILE.safetensors on the hub, such as stabilityai/sd-turbo, which is downloaded once; its
+    /// web address works too.
     #[arg(
         short,
         long,
@@ -55,6 +58,11 @@ pub struct ModelOptions {
     /// A file, or owner/name or owner/name/FILE on the hub, such as style.safetensors:0.8; may be given several times.
     #[arg(long = "lora", value_name = "FILE[:WEIGHT]", value_parser = parse_lora, hide_short_help = true)]
     pub loras: Vec<LoraConfig>,
+    /// Word of the prompts and its embedding (textual inversion): a file or a repository on the hub.
+    ///
+    /// Such as my-cat=cat.safetensors: my-cat in a prompt then means what the file was trained on. May be given several times.
+    #[arg(long = "embedding", alias = "textual-inversion", value_name = "NAME=FILE", value_parser = parse_embedding, hide_short_help = true)]
+    pub embeddings: Vec<EmbeddingConfig>,
     /// Autoencoder that replaces the model's own: a folder, a file, or owner/name on the hub.
     ///
     /// TAESD works too.
@@ -122,6 +130,7 @@ impl ModelOptions {
             kernels: self.kernels,
             skip_still: self.skip_still,
             loras: self.loras.clone(),
+            embeddings: self.embeddings.clone(),
             vae: self.vae.clone(),
         }
     }

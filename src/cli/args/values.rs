@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use visualize::analysis::TrackerKind;
-use visualize::timeline::{Kernels, LoraConfig};
+use visualize::timeline::{EmbeddingConfig, Kernels, LoraConfig};
 
 /// A seed, as given or drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +88,17 @@ pub fn parse_lora(text: &str) -> Result<LoraConfig, String> {
     })
 }
 
+/// `NAME=FILE`.
+pub fn parse_embedding(text: &str) -> Result<EmbeddingConfig, String> {
+    match text.split_once('=') {
+        Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok(EmbeddingConfig {
+            name: name.to_owned(),
+            path: PathBuf::from(path),
+        }),
+        _ => Err("give the word and its file, such as my-cat=cat.safetensors".to_owned()),
+    }
+}
+
 /// `A..B`, from A up to but not including B.
 pub fn parse_frames(text: &str) -> Result<std::ops::Range<u64>, String> {
     let form = "give first frame and end, such as 0..48 (the end is not included)";
@@ -119,6 +130,16 @@ mod tests {
         assert!(drawn.iter().any(|seed| seed.value != drawn[0].value));
         for text in ["-1", "1.5", "", "18446744073709551616", "randon"] {
             assert!(text.parse::<Seed>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_embedding_begins_with_its_word() {
+        let embedding = parse_embedding("<cat>=a=b.safetensors").unwrap();
+        assert_eq!(embedding.name, "<cat>");
+        assert_eq!(embedding.path, PathBuf::from("a=b.safetensors"));
+        for text in ["cat.safetensors", "=x", "cat="] {
+            assert!(parse_embedding(text).is_err(), "{text}");
         }
     }
 

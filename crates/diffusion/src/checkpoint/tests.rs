@@ -103,7 +103,17 @@ fn what_cannot_be_used_says_why() {
         (vec![XL, "edm_mean"], "Playground"),
         (vec![CONV_IN], "no text encoder"),
         (vec!["down_blocks.0.resnets.0.conv1.weight"], "one part"),
-        (vec!["lora_unet_mid_block.alpha"], "not a Stable Diffusion"),
+        (vec!["lora_unet_mid_block.alpha"], "is a LoRA, not a model"),
+        (vec!["decoder.conv_in.weight"], "is an autoencoder"),
+        (
+            vec!["model.diffusion_model.double_blocks.0.x"],
+            "is a Flux model",
+        ),
+        (
+            vec!["model.diffusion_model.joint_blocks.0.x"],
+            "Stable Diffusion 3",
+        ),
+        (vec!["transformer.wte"], "not a Stable Diffusion"),
     ] {
         let error = open(&names, &[]).unwrap_err().to_string();
         assert!(error.contains(word), "{error}");

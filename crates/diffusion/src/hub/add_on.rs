@@ -1,4 +1,4 @@
-//! Add-ons of a model in repositories of their own: an autoencoder or a LoRA.
+//! Add-ons of a model in repositories of their own (an autoencoder, a LoRA, an embedding), and checkpoints in a single file.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -7,13 +7,19 @@ use std::str::FromStr;
 
 use common::{Error, Result};
 
+use super::address;
 use super::choice::{Unusable, missing};
 use super::{CachedRepository, Download, HubId, HubSettings, Watch, files_of};
 use crate::layout::{PLAIN_FIRST, WeightFiles, in_part, weight_files};
 use crate::part::Part;
+use crate::weights::SafetensorsFile;
 
 /// The name that diffusers saves a LoRA under.
 const LORA_FILE: &str = "pytorch_lora_weights.safetensors";
+/// The name that diffusers saves an embedding under.
+const EMBEDDING_FILE: &str = "learned_embeds.safetensors";
+/// Endings of files that are never read.
+const PICKLED: [&str; 4] = ["ckpt", "pt", "pth", "bin"];
 /// Most files that an error lists.
 const MAX_NAMED_FILES: usize = 8;
 
@@ -24,6 +30,10 @@ pub enum AddOn {
     Vae,
     /// A LoRA: the setting `lora`.
     Lora,
+    /// Textual inversion: the setting `embedding`.
+    Embedding,
+    /// A single-file checkpoint: the setting `model`. The file is always named.
+    Model,
 }
 
 /// A repository, or one file of it: `owner/name`, `owner/name/folder/file.safetensors`, each perhaps `@revision`.
@@ -44,6 +54,12 @@ impl HubFile {
     }
 }
 
+impl From<HubId> for HubFile {
+    fn from(id: HubId) -> Self {
+        Self { id, file: None }
+    }
+}
+
 impl fmt::Display for HubFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.id.repository())?;
@@ -61,8 +77,10 @@ impl FromStr for HubFile {
     type Err = Error;
 
     /// # Errors
-    /// [`Error::Weights`] for text that names nothing on the hub, such as a path.
+    /// [`Error::Weights`] for text that names nothing on the hub and is no address of it, such as a path.
     fn from_str(text: &str) -> Result<Self> {
+        let plain = address::plain(text);
+        let text = plain.as_deref().unwrap_or(text);
         let (place, revision) = match text.split_once('@') {
             Some((place, revision)) => (place, format!("@{revision}")),
             None => (text, String::new()),
@@ -76,6 +94,14 @@ impl FromStr for HubFile {
                 && !file.contains('\\')
                 && file.split('/').all(is_component)
         };
+        let ending = file.as_deref().and_then(|file| file.rsplit_once('.'));
+        if ending.is_some_and(|(_, end)| PICKLED.contains(&end)) {
+            return Err(Error::weights(
+                text,
+                "is a pickled file, which can run code when it is opened",
+            )
+            .with_hint("look for a .safetensors file in the same repository"));
+        }
         if !file.iter().all(is_sound) {
             return Err(Error::weights(text, "is no file of the hub")
                 .with_hint("give owner/name or owner/name/FILE.safetensors"));
@@ -122,6 +148,38 @@ pub fn fetch_add_on(
     ))
 }
 
+/// The file that `wanted` means, with its header alone where it isn't in the cache; its name at its commit, and where it is.
+///
+/// # Errors
+/// As [`peek`](super::peek).
+pub fn peek_file(
+    settings: &HubSettings,
+    wanted: &HubFile,
+) -> Result<(HubFile, Option<PathBuf>, SafetensorsFile)> {
+    let named = wanted.file.as_deref().unwrap_or_default();
+    let repository = CachedRepository::new(settings.cache()?, &wanted.id);
+    let chosen = Chosen::file(named);
+    if let Some(commit) = repository.commit(wanted.id.revision()) {
+        let path = repository.snapshot(&commit).join(named);
+        if path.is_file() {
+            let file = SafetensorsFile::open(&path)?;
+            return Ok((wanted.at(&commit, &chosen), Some(path), file));
+        }
+    }
+    if settings.is_offline {
+        let reason = "is not in the cache, and HF_HUB_OFFLINE forbids asking the hub";
+        return Err(Error::weights(wanted.to_string(), reason));
+    }
+    let download = Download::new(settings, &wanted.id)?;
+    if !download.files.contains(named) {
+        return Err(missing(named).into_error(&wanted.to_string()));
+    }
+    let url = download.client.url(&wanted.id, &download.commit, named);
+    let metadata = download.client.metadata(&url, &wanted.id)?;
+    let header = download.header(named, &metadata)?;
+    Ok((wanted.at(&download.commit, &chosen), None, header))
+}
+
 /// What is needed of a repository.
 #[derive(Debug, PartialEq, Eq)]
 struct Chosen {
@@ -142,7 +200,9 @@ fn choose(files: &BTreeSet<String>, wanted: &HubFile, add_on: AddOn) -> Result<C
     }
     match add_on {
         AddOn::Vae => choose_vae(files),
-        AddOn::Lora => choose_lora(files),
+        AddOn::Lora => choose_file(files, LORA_FILE),
+        AddOn::Embedding => choose_file(files, EMBEDDING_FILE),
+        AddOn::Model => choose_file(files, ""),
     }
 }
 
@@ -178,9 +238,9 @@ fn choose_vae(files: &BTreeSet<String>) -> Result<Chosen, Unusable> {
 }
 
 /// The file that diffusers would load, or the only one there is.
-fn choose_lora(files: &BTreeSet<String>) -> Result<Chosen, Unusable> {
-    if files.contains(LORA_FILE) {
-        return Ok(Chosen::file(LORA_FILE));
+fn choose_file(files: &BTreeSet<String>, usual: &str) -> Result<Chosen, Unusable> {
+    if files.contains(usual) {
+        return Ok(Chosen::file(usual));
     }
     let names = files.iter().map(String::as_str);
     let tensors: Vec<&str> = names
@@ -228,6 +288,13 @@ mod tests {
         ] {
             assert_eq!(text.parse::<HubFile>().unwrap().to_string(), text);
         }
+        let address = "https://huggingface.co/a/b/resolve/v1/c.safetensors?download=true";
+        let file: HubFile = address.parse().unwrap();
+        assert_eq!(file.to_string(), "a/b/c.safetensors@v1");
+        let error = "https://huggingface.co/a/b/blob/main/c.ckpt"
+            .parse::<HubFile>()
+            .unwrap_err();
+        assert!(error.to_string().contains("pickled"), "{error}");
         for text in [
             "",
             "lora.safetensors",

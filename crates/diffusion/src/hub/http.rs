@@ -57,6 +57,7 @@ impl<'a> Client<'a> {
             .timeout_connect(Some(settings.timeout))
             .timeout_recv_response(Some(settings.timeout))
             .timeout_per_read(Some(settings.timeout))
+            .proxy(None) // each request has its own
             .build()
             .new_agent();
         Self { agent, settings }
@@ -183,6 +184,7 @@ impl<'a> Client<'a> {
     /// One request, tried again while the server is busy.
     fn ask(&self, method: &Method, url: &str, range: Option<&str>) -> Result<Response<Body>> {
         let mut delay = self.settings.retry_delay;
+        let proxy = self.settings.proxies.for_url(url)?;
         for try_idx in 1..=N_TRIES {
             let mut request = match *method {
                 Method::HEAD => self.agent.head(url),
@@ -196,6 +198,9 @@ impl<'a> Client<'a> {
                 request = request.header("Authorization", format!("Bearer {}", token.reveal()));
             }
             let response = request
+                .config()
+                .proxy(proxy.clone())
+                .build()
                 .call()
                 .map_err(|error| self.unreachable(url, &error))?;
             let is_busy = matches!(response.status().as_u16(), 429 | 500 | 502 | 503 | 504);
@@ -253,7 +258,21 @@ impl<'a> Client<'a> {
         };
         let refuse =
             |reason: String, hint: &str| Error::weights(id.to_string(), reason).with_hint(hint);
+        let is_token_wrong = [
+            "Invalid credentials",
+            "Invalid username or password",
+            "Invalid user token",
+        ]
+        .iter()
+        .any(|words| said("x-error-message").contains(words));
+        let has_token = self.settings.token.is_some();
         match (said("x-error-code"), status) {
+            (code, 401) if has_token && (is_token_wrong || code.is_empty()) => refuse(
+                "the hub doesn't take the token (401): it is wrong, or no longer valid".to_owned(),
+                &format!(
+                    "make a new one at {endpoint}/settings/tokens and set HF_TOKEN to it (it is read from HF_TOKEN, else from the file `token` in HF_HOME), or ask without one: HF_HUB_DISABLE_IMPLICIT_TOKEN=1"
+                ),
+            ),
             ("GatedRepo", _) => refuse(
                 format!("the hub gives it only to people who accepted its terms ({status})"),
                 &format!(

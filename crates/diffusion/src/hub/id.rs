@@ -4,6 +4,8 @@ use std::str::FromStr;
 use common::{Error, Result};
 use serde::Serialize;
 
+use super::address;
+
 /// Longest owner, name or revision, in letters.
 const MAX_LEN: usize = 96;
 
@@ -73,8 +75,10 @@ impl FromStr for HubId {
     type Err = Error;
 
     /// # Errors
-    /// [`Error::Weights`] for text that isn't a hub id, such as a path.
+    /// [`Error::Weights`] for text that isn't a hub id or the address of a model's page, such as a path.
     fn from_str(text: &str) -> Result<Self> {
+        let plain = address::plain(text);
+        let text = plain.as_deref().unwrap_or(text);
         let (repository, revision) = match text.split_once('@') {
             Some((repository, revision)) => (repository, Some(revision)),
             None => (text, None),
@@ -129,6 +133,8 @@ mod tests {
             let id: HubId = text.parse().unwrap();
             assert_eq!(id.to_string(), text);
         }
+        let id: HubId = "https://huggingface.co/a/b/tree/v2".parse().unwrap();
+        assert_eq!(id.to_string(), "a/b@v2");
         for text in [
             "",
             "bundled",
@@ -137,6 +143,8 @@ mod tests {
             "/model",
             "~/model",
             "a/b/c",
+            "https://huggingface.co/a/b/blob/main/c.safetensors",
+            "https://civitai.com/a",
             "no/such/model",
             "a/",
             "/b",

@@ -11,77 +11,51 @@
 //! | [`CachedRepository`] | the cache's layout |
 //! | [`fetch_add_on`] | autoencoders and LoRAs in repositories of their own |
 //! | [`list`], [`remove`] | what the cache holds |
+//! | `address`, `proxy` | web addresses that people paste; proxies of the environment |
 //! | `choice` | which files of a repository are needed |
 //! | `http`, `transfer` | the protocol; one file with resume and check |
 
 mod add_on;
+mod address;
 mod cache;
 mod choice;
 mod http;
 mod id;
 mod inventory;
+mod proxy;
 mod settings;
 mod transfer;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use add_on::{AddOn, HubFile, fetch_add_on};
+pub use add_on::{AddOn, HubFile, fetch_add_on, peek_file};
+pub use address::{is_address, is_of_hub};
 pub use cache::{CachedRepository, files_of};
 pub use id::HubId;
 pub use inventory::{Removed, list, remove};
+pub use proxy::Proxies;
 pub use settings::{HubSettings, Token};
+pub use watch::{DownloadEvent, Watch};
 
 use choice::{INDEX, Unusable, choose};
 use common::partial_file::write_error;
 use common::{Error, Result};
 use http::{Client, Metadata};
-use serde::Serialize;
 use transfer::Transfer;
 
 use crate::family::Family;
-use crate::model::{HeadersOnly, ModelFolder};
+use crate::model::{ConfigFile, HeadersOnly, ModelFolder};
 use crate::weights::SafetensorsFile;
 
+/// The file that says how a model is run.
+const SCHEDULER: &str = "scheduler/scheduler_config.json";
 /// Longest configuration file that is read without downloading the model, in bytes.
 const MAX_CONFIG_LEN: u64 = 8 << 20;
 /// Bytes of a weight file that are asked for to see its header.
 const FIRST_HEADER_LEN: u64 = 1 << 18;
-
-/// What happens while a model is downloaded, for whoever shows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-pub enum DownloadEvent<'a> {
-    /// What is going to be downloaded; comes before the first large file.
-    Begin {
-        /// The model, at the commit that is downloaded.
-        id: &'a HubId,
-        /// Files that are missing.
-        n_files: usize,
-        /// Their bytes.
-        n_bytes: u64,
-    },
-    /// Progress over all missing files together.
-    Bytes {
-        /// The file that is being downloaded.
-        name: &'a str,
-        /// Bytes downloaded.
-        n_done: u64,
-        /// Bytes altogether.
-        n_bytes: u64,
-    },
-    /// Another process is downloading this file; this one waits for it.
-    Waiting {
-        /// The file.
-        name: &'a str,
-    },
-    /// Everything is there.
-    Done,
-}
-
-/// Called with what happens; an error from it ends the download, and what was downloaded is kept.
-pub type Watch<'w> = &'w mut dyn FnMut(DownloadEvent<'_>) -> Result<()>;
 
 /// A model of the hub that is complete on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,6 +98,22 @@ fn complete(snapshot: &Path) -> Result<bool> {
 /// [`Error::Weights`] when the hub doesn't give it or it can't be drawn with, [`Error::Network`] when the transfer fails,
 /// [`Error::Limit`] when the disk doesn't suffice; those of `watch`.
 pub fn fetch(settings: &HubSettings, id: &HubId, watch: Watch<'_>) -> Result<Snapshot> {
+    fetch_checked(settings, id, &|_| Ok(()), watch)
+}
+
+/// Judges a scheduler's configuration before anything large is downloaded.
+pub type SchedulerCheck<'c> = &'c dyn Fn(&ConfigFile) -> Result<()>;
+
+/// The same as [`fetch`]; a scheduler that `check` refuses ends it before anything large is downloaded.
+///
+/// # Errors
+/// As [`fetch`], and those of `check`.
+pub fn fetch_checked(
+    settings: &HubSettings,
+    id: &HubId,
+    check: SchedulerCheck<'_>,
+    watch: Watch<'_>,
+) -> Result<Snapshot> {
     if let Some(snapshot) = cached(settings, id)? {
         return Ok(snapshot);
     }
@@ -137,7 +127,7 @@ pub fn fetch(settings: &HubSettings, id: &HubId, watch: Watch<'_>) -> Result<Sna
             "where there is a network: visualize models pull {id}"
         )));
     }
-    Download::new(settings, id)?.run(watch)
+    Download::new(settings, id)?.run(check, watch)
 }
 
 /// What can be known of a model without downloading it: configurations and headers, a few megabytes; and the bytes that
@@ -186,7 +176,7 @@ impl<'a> Download<'a> {
         })
     }
 
-    fn run(&self, watch: Watch<'_>) -> Result<Snapshot> {
+    fn run(&self, check: SchedulerCheck<'_>, watch: Watch<'_>) -> Result<Snapshot> {
         // The index says which family this is, and with that which files are needed: it comes alone.
         if !self.files.contains(INDEX) {
             return Err(self.no_pipeline());
@@ -196,6 +186,7 @@ impl<'a> Download<'a> {
         let snapshot = self.repository.snapshot(&self.commit);
         let needed =
             choose(&self.files, family(&snapshot)?).map_err(|unusable| self.unusable(unusable))?;
+        check(&self.scheduler()?)?;
         let wanted = self.wanted(needed)?;
         self.download(&wanted, watch)?;
         // Only now: a revision that is known has all of its files.
@@ -205,6 +196,22 @@ impl<'a> Download<'a> {
             id: self.id.at(&self.commit),
             folder: snapshot,
         })
+    }
+
+    /// The scheduler's configuration, from the cache where it is there.
+    fn scheduler(&self) -> Result<ConfigFile> {
+        let snapshot = self.repository.snapshot(&self.commit);
+        if snapshot.join(SCHEDULER).is_file() {
+            return ModelFolder::Snapshot(snapshot).config(SCHEDULER);
+        }
+        let url = self.client.url(self.id, &self.commit, SCHEDULER);
+        let text = self.client.start_of(&url, MAX_CONFIG_LEN, self.id)?;
+        let headers = HeadersOnly {
+            name: self.id.to_string(),
+            texts: [(SCHEDULER.to_owned(), text)].into(),
+            weights: BTreeMap::new(),
+        };
+        ModelFolder::HeadersOnly(Arc::new(headers)).config(SCHEDULER)
     }
 
     fn headers_only(&self) -> Result<(HeadersOnly, u64)> {
@@ -336,7 +343,7 @@ impl<'a> Download<'a> {
         );
         match single {
             Some(name) => error.with_hint(format!(
-                "it has {name}: for `lora` or `vae` give {}/{name}; to `model` give the path of a file on disk",
+                "it has {name}: give {}/{name} to `model` if that is a checkpoint, to `lora` or `vae` if it is one of these",
                 self.id.repository()
             )),
             None => error.with_hint("give a Stable Diffusion model, such as stabilityai/sd-turbo"),

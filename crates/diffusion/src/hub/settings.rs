@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use common::{Error, Result};
 
+use super::proxy::Proxies;
+
 /// The hub itself.
 const ENDPOINT: &str = "https://huggingface.co";
 
@@ -20,6 +22,8 @@ pub struct HubSettings {
     pub token: Option<Token>,
     /// `$HF_HUB_OFFLINE`: nothing is asked of the network.
     pub is_offline: bool,
+    /// The proxies of the environment.
+    pub proxies: Proxies,
     /// Longest silence of a server, `$HF_HUB_DOWNLOAD_TIMEOUT` in seconds.
     pub timeout: Duration,
     /// Wait before a failed request is tried again; doubled each time.
@@ -88,6 +92,7 @@ impl HubSettings {
             cache,
             endpoint: endpoint.trim_end_matches('/').to_owned(),
             token,
+            proxies: Proxies::from_vars(text),
             is_offline: is_true("HF_HUB_OFFLINE") || is_true("TRANSFORMERS_OFFLINE"),
             timeout: Duration::from_secs(timeout_secs.unwrap_or(10).clamp(1, 3600)),
             retry_delay: Duration::from_secs(1),

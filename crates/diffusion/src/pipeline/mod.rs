@@ -16,6 +16,7 @@ use self::conditioning::{MAX_CACHED_PROMPTS, Pass};
 use super::defaults::ModelDefaults;
 use super::device::compute_dtype;
 use super::family::Family;
+use super::not_finite::NotFinite;
 use super::part::Part;
 use super::sampler::{self, Guidance};
 use super::schedulers::SchedulerConfig;
@@ -266,7 +267,8 @@ impl StableDiffusion {
         let drawn: Vec<Vec<(usize, RgbImage)>> = jobs
             .into_par_iter()
             .map(|(indices, frames, guidance)| {
-                let pictures = pictures(renderer, &frames, &guidance)?;
+                let pictures = pictures(renderer, &frames, &guidance)
+                    .map_err(|error| NotFinite::named(error, &indices, &frames))?;
                 Ok(indices.into_iter().zip(pictures).collect())
             })
             .collect::<Result<_>>()?;
@@ -357,5 +359,38 @@ mod tests {
         let pairs = other.as_raw().iter().zip(single.as_raw());
         let total: u32 = pairs.map(|(a, b)| u32::from(a.abs_diff(*b))).sum();
         assert!(total < 4 * 64 * 64 * 3, "{total}");
+    }
+
+    #[test]
+    fn a_picture_that_is_no_picture_is_an_error() {
+        let model = ModelSource::open("bundled").unwrap();
+        let size = Size {
+            width: 64,
+            height: 64,
+        };
+        let config = RenderConfig {
+            model: "bundled".to_owned(),
+            weights_sha256: String::new(),
+            size,
+            draw_size: size,
+            n_steps: 1,
+            diffusion: Default::default(),
+        };
+        let mut renderer =
+            StableDiffusion::load(&model, &config, &Device::Cpu, DType::F32).unwrap();
+        let huge = format!("(a red:{}) sunset", "9".repeat(45));
+        let frames = [
+            FrameInputs::still("a forest".into(), 1),
+            FrameInputs::still(huge.as_str().into(), 1),
+        ];
+        for error in [
+            renderer.render(&frames).unwrap_err(),
+            renderer.sketch(&frames).unwrap_err(),
+        ] {
+            let text = NotFinite::explain(error, |idx| Some(10 + idx as u64)).to_string();
+            assert!(text.contains("frame 11"), "{text}");
+            assert!(text.contains(") sunset\""), "{text}");
+        }
+        assert!(renderer.render(&frames[..1]).is_ok());
     }
 }

@@ -1,6 +1,7 @@
 use common::{Error, Result};
 use serde::Deserialize;
 
+use super::deis;
 use super::prediction::{Prediction, Thresholding};
 use crate::model::ConfigFile;
 
@@ -21,10 +22,16 @@ pub enum Kind {
     UniPc,
     /// `LCMScheduler`.
     Lcm,
+    /// `DDPMScheduler`.
+    Ddpm,
+    /// `HeunDiscreteScheduler`.
+    Heun,
+    /// `DEISMultistepScheduler`.
+    Deis,
 }
 
 /// The algorithms by the class names of the files.
-const CLASSES: [(&str, Kind); 7] = [
+const CLASSES: [(&str, Kind); 10] = [
     ("DDIMScheduler", Kind::Ddim),
     ("PNDMScheduler", Kind::Pndm),
     ("EulerDiscreteScheduler", Kind::Euler),
@@ -32,10 +39,13 @@ const CLASSES: [(&str, Kind); 7] = [
     ("DPMSolverMultistepScheduler", Kind::DpmSolver),
     ("UniPCMultistepScheduler", Kind::UniPc),
     ("LCMScheduler", Kind::Lcm),
+    ("DDPMScheduler", Kind::Ddpm),
+    ("HeunDiscreteScheduler", Kind::Heun),
+    ("DEISMultistepScheduler", Kind::Deis),
 ];
 
 /// The schedulers by the short names that users give; the first of a kind is the kind's own.
-const CHOICES: [(&str, Choice); 12] = [
+const CHOICES: [(&str, Choice); 17] = [
     ("ddim", Choice::of(Kind::Ddim)),
     ("pndm", Choice::of(Kind::Pndm)),
     ("euler", Choice::of(Kind::Euler)),
@@ -51,6 +61,11 @@ const CHOICES: [(&str, Choice); 12] = [
     ("unipc", Choice::of(Kind::UniPc)),
     ("unipc_karras", Choice::of(Kind::UniPc).karras()),
     ("lcm", Choice::of(Kind::Lcm)),
+    ("ddpm", Choice::of(Kind::Ddpm)),
+    ("heun", Choice::of(Kind::Heun)),
+    ("heun_karras", Choice::of(Kind::Heun).karras()),
+    ("deis", Choice::of(Kind::Deis)),
+    ("deis_karras", Choice::of(Kind::Deis).karras()),
 ];
 
 /// Short names of the schedulers.
@@ -189,6 +204,8 @@ pub struct SchedulerConfig {
     pub disable_corrector: Vec<usize>,
     /// Steps of the teacher of a latent consistency model.
     pub original_inference_steps: usize,
+    /// Whether DDPM's noise has the variance of the forward step, and not of its posterior.
+    pub has_large_variance: bool,
     /// Factor of the timestep in a latent consistency model's boundary conditions.
     pub timestep_scaling: f64,
 }
@@ -208,10 +225,9 @@ impl Kind {
     /// Keys that change what the class computes and that no supported family sets, with the one value that is supported.
     pub(super) fn unsupported_keys(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::DpmSolver => &[
+            Self::DpmSolver | Self::Deis => &[
                 ("use_flow_sigmas", "false"),
                 ("use_dynamic_shifting", "false"),
-                ("variance_type", "null"),
             ],
             Self::UniPc => &[
                 ("use_flow_sigmas", "false"),
@@ -299,6 +315,7 @@ impl SchedulerConfig {
         match self.kind {
             Kind::DpmSolver => self.check_dpm_solver(file),
             Kind::UniPc => self.check_unipc(file),
+            Kind::Deis => self.check_deis(file),
             _ => Ok(()),
         }
     }
@@ -338,6 +355,19 @@ impl SchedulerConfig {
             return wrong("lower_order_final = false needs final_sigmas_type = sigma_min");
         }
         Ok(())
+    }
+
+    fn check_deis(&self, file: &ConfigFile) -> Result<()> {
+        self.check_solver_type(file, &["logrho"])?;
+        if (1..=deis::MAX_ORDER).contains(&self.solver_order) {
+            return Ok(());
+        }
+        let reason = format!(
+            "solver_order = {} is not supported: DEIS has orders 1 to {}",
+            self.solver_order,
+            deis::MAX_ORDER
+        );
+        Err(Error::weights(&file.path, reason))
     }
 
     fn check_solver_type(&self, file: &ConfigFile, supported: &[&str]) -> Result<()> {

@@ -66,34 +66,47 @@ impl Fields<'_> {
     /// The whole configuration of a class.
     fn read(&self, kind: Kind) -> Result<SchedulerConfig> {
         let is_lcm = kind == Kind::Lcm;
+        let is_latent = is_lcm || kind == Kind::Heun; // classes with the betas of latent diffusion
         let spacing = match kind {
-            Kind::Ddim | Kind::Pndm | Kind::Lcm => Spacing::Leading,
+            Kind::Ddim | Kind::Pndm | Kind::Lcm | Kind::Ddpm => Spacing::Leading,
             _ => Spacing::Linspace,
         };
         Ok(SchedulerConfig {
             kind,
             num_train_timesteps: self.or("num_train_timesteps", 1000)?,
-            beta_start: self.or("beta_start", if is_lcm { 0.00085 } else { 0.0001 })?,
-            beta_end: self.or("beta_end", if is_lcm { 0.012 } else { 0.02 })?,
+            beta_start: self.or("beta_start", if is_latent { 0.00085 } else { 0.0001 })?,
+            beta_end: self.or("beta_end", if is_latent { 0.012 } else { 0.02 })?,
             beta_schedule: self.or(
                 "beta_schedule",
                 if is_lcm { "scaled_linear" } else { "linear" }.to_owned(),
             )?,
             trained_betas: self.or("trained_betas", None)?,
-            rescale_betas_zero_snr: kind != Kind::Pndm
+            rescale_betas_zero_snr: !matches!(kind, Kind::Pndm | Kind::Heun | Kind::Deis)
                 && self.or("rescale_betas_zero_snr", false)?,
             prediction: self.or("prediction_type", Prediction::Epsilon)?,
             spacing: self.or("timestep_spacing", spacing)?,
             steps_offset: self.or("steps_offset", 0)?,
             thresholding: self.thresholding(kind)?,
-            set_alpha_to_one: self.or("set_alpha_to_one", kind != Kind::Pndm)?,
+            set_alpha_to_one: kind == Kind::Ddpm
+                || self.or("set_alpha_to_one", kind != Kind::Pndm)?,
             sigma_spacing: self.sigma_spacing(kind)?,
             is_log_linear: self.is_log_linear(kind)?,
             is_continuous: kind == Kind::Euler
                 && self.or("timestep_type", "discrete".to_owned())? == "continuous",
-            final_sigma: self.or("final_sigmas_type", FinalSigma::Zero)?,
-            sigma_min: self.or("sigma_min", None)?,
-            sigma_max: self.or("sigma_max", None)?,
+            final_sigma: match kind {
+                Kind::Heun => FinalSigma::Zero,
+                Kind::Deis => FinalSigma::SigmaMin,
+                _ => self.or("final_sigmas_type", FinalSigma::Zero)?,
+            },
+            sigma_min: match kind {
+                Kind::Heun | Kind::Deis => None,
+                _ => self.or("sigma_min", None)?,
+            },
+            sigma_max: match kind {
+                Kind::Heun | Kind::Deis => None,
+                _ => self.or("sigma_max", None)?,
+            },
+            has_large_variance: self.has_large_variance(kind)?,
             algorithm: match kind {
                 Kind::DpmSolver => self.or("algorithm_type", DpmAlgorithm::Data)?,
                 _ => DpmAlgorithm::Data,
@@ -113,14 +126,16 @@ impl Fields<'_> {
 
     /// Dynamic thresholding wins over clipping; not every class knows both.
     fn thresholding(&self, kind: Kind) -> Result<Thresholding> {
-        let is_clipping = matches!(kind, Kind::Ddim | Kind::Lcm);
-        let is_thresholding = is_clipping || matches!(kind, Kind::DpmSolver | Kind::UniPc);
+        let is_clipping = matches!(kind, Kind::Ddim | Kind::Lcm | Kind::Ddpm | Kind::Heun);
+        let is_thresholding = kind != Kind::Heun
+            && (is_clipping || matches!(kind, Kind::DpmSolver | Kind::UniPc | Kind::Deis));
+        let is_clipped = matches!(kind, Kind::Ddim | Kind::Ddpm);
         Ok(if is_thresholding && self.or("thresholding", false)? {
             Thresholding::Dynamic {
                 ratio: self.or("dynamic_thresholding_ratio", 0.995)?,
                 max: self.or("sample_max_value", 1.0)?,
             }
-        } else if is_clipping && self.or("clip_sample", kind == Kind::Ddim)? {
+        } else if is_clipping && self.or("clip_sample", is_clipped)? {
             Thresholding::Clip(self.or("clip_sample_range", 1.0)?)
         } else {
             Thresholding::None
@@ -135,7 +150,7 @@ impl Fields<'_> {
             ("use_lu_lambdas", SigmaSpacing::Lu),
         ];
         let n_keys = match kind {
-            Kind::Euler | Kind::UniPc => 3,
+            Kind::Euler | Kind::UniPc | Kind::Heun | Kind::Deis => 3,
             Kind::DpmSolver => 4,
             _ => 0,
         };
@@ -169,10 +184,27 @@ impl Fields<'_> {
         }
     }
 
-    /// Each of the two multistep solvers takes the other's names as its own default.
+    /// Variances that the network learned aren't among those that it predicts here.
+    fn has_large_variance(&self, kind: Kind) -> Result<bool> {
+        let variance = self.or("variance_type", "fixed_small".to_owned())?;
+        match (kind, variance.as_str()) {
+            (_, "learned" | "learned_range") => {}
+            (Kind::Ddpm, "fixed_small" | "fixed_small_log") => return Ok(false),
+            (Kind::Ddpm, "fixed_large") => return Ok(true),
+            (Kind::Ddpm, _) => {}
+            _ => return Ok(false),
+        }
+        Err(Error::weights(
+            &self.0.path,
+            format!("variance_type = {variance} is not supported"),
+        ))
+    }
+
+    /// Each of the multistep solvers takes the others' names as its own default.
     fn solver_type(&self, kind: Kind) -> Result<String> {
         let (default, others): (&str, &[&str]) = match kind {
             Kind::UniPc => ("bh2", &["midpoint", "heun", "logrho"]),
+            Kind::Deis => ("logrho", &["midpoint", "heun", "bh1", "bh2"]),
             _ => ("midpoint", &["bh1", "bh2", "logrho"]),
         };
         let value = self.or("solver_type", default.to_owned())?;

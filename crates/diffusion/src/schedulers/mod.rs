@@ -5,10 +5,13 @@
 
 mod config;
 mod ddim;
+mod ddpm;
+mod deis;
 mod dpm_solver;
 mod euler;
 mod euler_ancestral;
 mod fields;
+mod heun;
 mod lcm;
 mod pndm;
 mod prediction;
@@ -42,7 +45,7 @@ pub struct Step {
 /// A run of an algorithm.
 pub trait Scheduler {
     /// The value given to the network at each call, noisiest first; may be fractional. Its length is the number of calls,
-    /// which for PNDM is larger than the number of steps.
+    /// which for PNDM and Heun is larger than the number of steps.
     fn timesteps(&self) -> &[f64];
 
     /// Noise levels before each call and after the last, for the algorithms that are defined by them.
@@ -99,7 +102,7 @@ impl SchedulerConfig {
     pub fn start(&self, n_steps: usize) -> Result<Box<dyn Scheduler>> {
         let most = match self.kind {
             Kind::Lcm => self.original_inference_steps.min(self.num_train_timesteps),
-            Kind::DpmSolver | Kind::UniPc => self.num_train_timesteps - 1,
+            Kind::DpmSolver | Kind::UniPc | Kind::Deis => self.num_train_timesteps - 1,
             _ => self.num_train_timesteps,
         }
         .min(MAX_STEPS as usize);
@@ -126,9 +129,12 @@ impl SchedulerConfig {
             Kind::DpmSolver => Box::new(dpm_solver::DpmSolver::new(self, n_steps)?),
             Kind::UniPc => Box::new(unipc::UniPc::new(self, n_steps)?),
             Kind::Lcm => Box::new(lcm::Lcm::new(self, n_steps)?),
+            Kind::Ddpm => Box::new(ddpm::Ddpm::new(self, n_steps)?),
+            Kind::Heun => Box::new(heun::Heun::new(self, n_steps)?),
+            Kind::Deis => Box::new(deis::Deis::new(self, n_steps)?),
         };
         // `steps_offset` may lift the first timestep over the end of the table.
-        let reads_table = matches!(self.kind, Kind::Ddim | Kind::Pndm | Kind::Lcm);
+        let reads_table = matches!(self.kind, Kind::Ddim | Kind::Pndm | Kind::Lcm | Kind::Ddpm);
         let n_train = self.num_train_timesteps as f64;
         if reads_table && scheduler.timesteps().iter().any(|t| *t >= n_train) {
             return Err(wrong());

@@ -14,7 +14,7 @@ use crate::model::ConfigFile;
 const MEAN: f64 = 0.7;
 const DEVIATION: f64 = 0.6;
 
-const CLASSES: [&str; 7] = [
+const CLASSES: [&str; 9] = [
     "DDIMScheduler",
     "PNDMScheduler",
     "EulerDiscreteScheduler",
@@ -22,6 +22,8 @@ const CLASSES: [&str; 7] = [
     "DPMSolverMultistepScheduler",
     "UniPCMultistepScheduler",
     "LCMScheduler",
+    "DDPMScheduler",
+    "HeunDiscreteScheduler",
 ];
 
 fn config(class: &str, more: serde_json::Value) -> SchedulerConfig {
@@ -48,7 +50,8 @@ fn level_before(
         Some(sigmas) => {
             let level = AlphaSigma::of_sigma(sigmas[call_idx]);
             // Euler's latents are `clean + sigma * noise`, the others' have variance 1.
-            let is_unscaled = matches!(config.kind, Kind::Euler | Kind::EulerAncestral);
+            let is_unscaled =
+                matches!(config.kind, Kind::Euler | Kind::EulerAncestral | Kind::Heun);
             (level, if is_unscaled { 1.0 / level.alpha } else { 1.0 })
         }
         None => {
@@ -104,10 +107,11 @@ fn posterior_mean(level: AlphaSigma, sample: f64) -> f64 {
     MEAN + level.alpha * DEVIATION.powi(2) / variance * (sample - level.alpha * MEAN)
 }
 
-/// The probability flow's exact end from a sample at `level`: it keeps the standard score.
-fn exact_end(level: AlphaSigma, sample: f64) -> f64 {
-    let deviation = (level.alpha.powi(2) * DEVIATION.powi(2) + level.sigma.powi(2)).sqrt();
-    MEAN + DEVIATION * (sample - level.alpha * MEAN) / deviation
+/// Where the probability flow leads exactly from a sample at one level to another: it keeps the standard score.
+fn exact_end(from: AlphaSigma, sample: f64, to: AlphaSigma) -> f64 {
+    let deviation =
+        |level: AlphaSigma| (level.alpha.powi(2) * DEVIATION.powi(2) + level.sigma.powi(2)).sqrt();
+    to.alpha * MEAN + deviation(to) * (sample - from.alpha * MEAN) / deviation(from)
 }
 
 fn no_noise() -> Vec<f64> {
@@ -144,9 +148,11 @@ fn error_on_gaussian(config: &SchedulerConfig, n_steps: usize) -> f64 {
     let ends = run(config, n_steps, &noise, &mut no_noise, &posterior_mean);
     let scheduler = config.start(n_steps).unwrap();
     let (level, scale) = level_before(scheduler.as_ref(), config, 0);
+    let last = scheduler.sigmas().and_then(|sigmas| sigmas.last().copied());
+    let end_level = AlphaSigma::of_sigma(last.unwrap_or(0.0));
     let errors = noise.iter().zip(&ends).map(|(noise, end)| {
         let sample = noise * scheduler.init_noise_sigma() / scale;
-        (end - exact_end(level, sample)).abs()
+        (end - exact_end(level, sample, end_level)).abs()
     });
     errors.fold(0.0, f64::max)
 }
@@ -164,6 +170,10 @@ fn deterministic_algorithms_follow_the_flow_of_a_gaussian() {
         ("DPMSolverMultistepScheduler", karras(3), 2e-3),
         ("UniPCMultistepScheduler", karras(2), 2e-3),
         ("UniPCMultistepScheduler", karras(3), 2e-3),
+        ("HeunDiscreteScheduler", karras(1), 2e-2), // its last step is Euler's
+        ("DEISMultistepScheduler", karras(1), 3e-2),
+        ("DEISMultistepScheduler", karras(2), 2e-3),
+        ("DEISMultistepScheduler", karras(3), 2e-3),
     ] {
         let config = config(class, more.clone());
         let (coarse, fine) = (
@@ -189,6 +199,7 @@ fn algorithms_with_fresh_noise_draw_from_the_gaussian() {
     };
     for (class, more) in [
         ("EulerAncestralDiscreteScheduler", json!({})),
+        ("DDPMScheduler", json!({})),
         (
             "DPMSolverMultistepScheduler",
             json!({"algorithm_type": "sde-dpmsolver++", "use_karras_sigmas": true}),
@@ -241,10 +252,11 @@ fn what_is_not_supported_is_named() {
             "prediction_type",
             json!("flow_prediction"),
         ),
+        ("DDPMScheduler", "variance_type", json!("learned_range")),
         (
-            "HeunDiscreteScheduler",
+            "LMSDiscreteScheduler",
             "_class_name",
-            json!("HeunDiscreteScheduler"),
+            json!("LMSDiscreteScheduler"),
         ),
     ] {
         let values = json!({"_class_name": class, key: value});
@@ -256,6 +268,102 @@ fn what_is_not_supported_is_named() {
         assert!(
             error.contains(key) && error.contains(value.as_str().unwrap_or("true")),
             "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_scheduler_that_is_not_known_gives_way_to_the_one_that_is_asked_for() {
+    let values = json!({
+        "_class_name": "LMSDiscreteScheduler", "beta_start": 0.00085, "solver_type": "logrho",
+        "algorithm_type": "deis", "variance_type": "fixed_small",
+    });
+    let file = ConfigFile {
+        path: "scheduler_config.json".into(),
+        values: values.as_object().unwrap().clone(),
+    };
+    let error = SchedulerConfig::read(&file, None).unwrap_err();
+    assert!(error.to_string().contains("LMSDiscreteScheduler"));
+    assert!(error.hint().unwrap().contains("`scheduler`"));
+    for name in SCHEDULERS {
+        let choice: Choice = name.parse().unwrap();
+        let config = SchedulerConfig::read(&file, Some(choice)).unwrap();
+        assert_eq!(config.kind, choice.kind);
+        assert!(config.start(4).is_ok(), "{name}");
+    }
+}
+
+/// Steps by hand: `timestep` 600 and 200 of the training schedule, with a prediction of the noise that is a constant.
+#[test]
+fn ddpm_steps_are_those_of_the_posterior() {
+    let more = json!({"timestep_spacing": "leading", "steps_offset": 200});
+    for (variance, is_large) in [("fixed_small", false), ("fixed_large", true)] {
+        let mut more = more.clone();
+        more["variance_type"] = json!(variance);
+        let config = config("DDPMScheduler", more);
+        let mut scheduler = config.start(2).unwrap();
+        assert_eq!(scheduler.timesteps(), [700.0, 200.0]);
+        let all = config.alphas_cumprod().unwrap();
+        let (now, before) = (all[700], all[200]);
+        let (x, noise, fresh) = (0.8, 0.3, -1.2);
+        let tensor = |x: f64| Tensor::new(&[[x]], &Device::Cpu).unwrap();
+        let step = scheduler.step(&tensor(noise), &tensor(x), 0, Some(&tensor(fresh)));
+        let found = step
+            .unwrap()
+            .latents
+            .flatten_all()
+            .unwrap()
+            .to_vec1::<f64>()
+            .unwrap()[0];
+
+        let beta = 1.0 - now / before;
+        let clean = (x - (1.0 - now).sqrt() * noise) / now.sqrt();
+        let mean = (before.sqrt() * beta * clean + (now / before).sqrt() * (1.0 - before) * x)
+            / (1.0 - now);
+        let variance = if is_large {
+            beta
+        } else {
+            (1.0 - before) / (1.0 - now) * beta
+        };
+        let wanted = mean + variance.sqrt() * fresh;
+        assert!(
+            (found - wanted).abs() < 1e-9,
+            "{variance}: {found} for {wanted}"
+        );
+    }
+}
+
+/// With the noise as the network's constant answer, every order of DEIS and Heun's mean give the same straight line.
+#[test]
+fn a_constant_slope_is_followed_exactly() {
+    for (class, more) in [
+        ("HeunDiscreteScheduler", json!({})),
+        ("DEISMultistepScheduler", json!({"solver_order": 3})),
+    ] {
+        let config = config(class, more);
+        let mut scheduler = config.start(6).unwrap();
+        let n_calls = scheduler.timesteps().len();
+        assert_eq!(n_calls, if class.starts_with("Heun") { 11 } else { 6 });
+        let noise = Tensor::new(&[[0.7]], &Device::Cpu).unwrap();
+        let sigmas = scheduler.sigmas().unwrap().to_vec();
+        let is_scaled = config.kind == Kind::Deis;
+        // `clean + sigma * noise`, with a clean part of 2.
+        let at_level = |sigma: f64| match is_scaled {
+            true => AlphaSigma::of_sigma(sigma).alpha * (2.0 + sigma * 0.7),
+            false => 2.0 + sigma * 0.7,
+        };
+        let mut latents = Tensor::new(&[[at_level(sigmas[0])]], &Device::Cpu).unwrap();
+        for call_idx in 0..n_calls {
+            latents = scheduler
+                .step(&noise, &latents, call_idx, None)
+                .unwrap()
+                .latents;
+        }
+        let found = latents.flatten_all().unwrap().to_vec1::<f64>().unwrap()[0];
+        let wanted = at_level(sigmas[n_calls]);
+        assert!(
+            (found - wanted).abs() < 1e-9,
+            "{class}: {found} for {wanted}"
         );
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::layers::{Heads, LayerNorm, Linear, attention};
 use crate::model::ConfigFile;
 use crate::ops;
-use crate::weights::Weights;
+use crate::weights::{Located, Weights};
 
 /// `text_encoder/config.json` of a `CLIPTextModel`. What the file leaves out has transformers' default.
 #[derive(Clone, Debug, Deserialize)]
@@ -115,6 +115,8 @@ pub struct ClipTextModel {
     layers: Vec<ClipLayer>,
     final_layer_norm: LayerNorm,
     text_projection: Option<Linear>,
+    /// The lowest id of words that were added to the vocabulary.
+    first_added_id: Option<u32>,
 }
 
 /// What the text model makes of a batch of prompts.
@@ -161,7 +163,28 @@ impl ClipTextModel {
                 })
                 .transpose()?,
             config,
+            first_added_id: None,
         })
+    }
+
+    /// The same model with more tokens, whose embeddings are `[n, width]` or `[width]`; their ids follow those of the vocabulary.
+    /// `first_added_id` is the lowest id that isn't of the plain vocabulary.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if the vectors can't be read.
+    pub fn with_words(mut self, vectors: &[Located], first_added_id: Option<u32>) -> Result<Self> {
+        self.first_added_id = first_added_id;
+        for vectors in vectors {
+            let rows = vectors.read()?;
+            let table = &self.token_embedding;
+            let joined = rows
+                .reshape(((), self.config.hidden_size))
+                .and_then(|rows| rows.to_device(table.device())?.to_dtype(table.dtype()))
+                .and_then(|rows| Tensor::cat(&[table, &rows], 0));
+            self.token_embedding =
+                joined.map_err(Error::tensor("adding words to the vocabulary"))?;
+        }
+        Ok(self)
     }
 
     /// The model's configuration.
@@ -219,10 +242,12 @@ impl ClipTextModel {
         })
     }
 
-    /// Where the prompt ends: at the first end token, or for old files at the first of the largest id.
+    /// Where the prompt ends: at the first end token, or for old files at the first of the largest id, words that were added
+    /// left aside.
     fn end_position(&self, ids: &[u32]) -> usize {
+        let is_plain = |id: &u32| self.first_added_id.is_none_or(|added| *id < added);
         let end = match self.config.eos_token_id {
-            2 => ids.iter().copied().max(),
+            2 => ids.iter().copied().filter(is_plain).max(),
             id => Some(id),
         };
         let position = ids.iter().position(|id| Some(*id) == end);

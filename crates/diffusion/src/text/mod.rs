@@ -1,7 +1,10 @@
 //! Prompts become embeddings: tokens, one or two CLIP text models, weights of words, and chunks of long prompts.
 
+mod added_words;
 mod clip;
 mod prompt;
+#[cfg(test)]
+mod tests;
 mod tokenizer;
 
 use candle_core::{D, DType, Device, Result as TensorResult, Tensor};
@@ -14,7 +17,7 @@ use common::{Error, Result};
 
 use super::part::Part;
 use super::source::ModelSource;
-use super::weights::Weights;
+use super::weights::{Located, Weights};
 
 /// A prompt as the UNet is conditioned on it.
 #[derive(Clone, Debug)]
@@ -145,7 +148,7 @@ impl Tokenizer {
             len,
             comma_backtrack,
         };
-        Ok(format.chunks(&pieces, |id| self.is_comma(id)))
+        Ok(format.chunks(&pieces, |id| self.is_comma(id), |id| self.n_of_word(id)))
     }
 }
 
@@ -154,6 +157,26 @@ const TEXT_PARTS: [(Part, &str); 2] = [
     (Part::TextEncoder, "tokenizer"),
     (Part::TextEncoder2, "tokenizer_2"),
 ];
+
+/// The tokenizer of a text model with the words that embeddings give it, and their vectors in the order of their ids, which
+/// follow those of the vocabulary.
+fn tokenizer(
+    model: &ModelSource,
+    part: Part,
+    folder: &str,
+    config: &ClipConfig,
+) -> Result<(Tokenizer, Vec<Located>)> {
+    let mut tokenizer = Tokenizer::load(&model.folder, folder)?;
+    let mut first_id = config.vocab_size;
+    let mut vectors = Vec::new();
+    for embedding in model.embeddings() {
+        let n_ids = embedding.n_vectors(part);
+        tokenizer.add_word(&embedding.name, first_id as u32, n_ids as u32);
+        vectors.push(embedding.vectors(part, config.hidden_size)?.clone());
+        first_id += n_ids;
+    }
+    Ok((tokenizer, vectors))
+}
 
 /// The tokenizers of a pipeline, which tell how long a prompt is without its text models.
 #[derive(Debug)]
@@ -172,10 +195,8 @@ impl PromptReader {
             .filter(|(part, _)| model.has(*part))
             .map(|(part, folder)| {
                 let config = ClipConfig::read(&model.config(part)?)?;
-                Ok((
-                    Tokenizer::load(&model.folder, folder)?,
-                    config.max_position_embeddings,
-                ))
+                let (tokenizer, _) = tokenizer(model, part, folder, &config)?;
+                Ok((tokenizer, config.max_position_embeddings))
             })
             .collect::<Result<Vec<_>>>()?;
         if tokenizers.is_empty() {
@@ -225,10 +246,12 @@ impl TextEncoders {
             .filter(|(part, _)| model.has(*part))
             .map(|(part, folder)| {
                 let config = ClipConfig::read(&model.config(part)?)?;
+                let (tokenizer, vectors) = tokenizer(model, part, folder, &config)?;
                 let weights = Weights::new(model.tensors(part)?, device, dtype);
+                let text_model = ClipTextModel::load(&weights, config)?;
                 Ok(TextEncoder {
-                    tokenizer: Tokenizer::load(&model.folder, folder)?,
-                    model: ClipTextModel::load(&weights, config)?,
+                    model: text_model.with_words(&vectors, tokenizer.first_added_id())?,
+                    tokenizer,
                 })
             })
             .collect::<Result<_>>()?;

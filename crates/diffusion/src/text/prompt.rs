@@ -151,12 +151,13 @@ pub struct ChunkFormat {
 }
 
 impl ChunkFormat {
-    /// Cuts weighted tokens into chunks. `pieces` holds the tokens of each piece; `None` is a break. There is at least one
-    /// chunk.
+    /// Cuts weighted tokens into chunks. `pieces` holds the tokens of each piece; `None` is a break. `n_of_word` gives the tokens
+    /// of the word that begins with an id, which stay together. There is at least one chunk.
     pub fn chunks(
         &self,
         pieces: &[Option<(Vec<u32>, f64)>],
         is_comma: impl Fn(u32) -> bool,
+        n_of_word: impl Fn(u32) -> usize,
     ) -> Vec<Chunk> {
         let room = self.len.saturating_sub(2).max(1);
         let mut done: Vec<Vec<(u32, f32)>> = Vec::new();
@@ -180,7 +181,7 @@ impl ChunkFormat {
                     done.push(std::mem::replace(&mut current, carried));
                     last_comma = None;
                 }
-                if current.len() == room {
+                if current.len() + n_of_word(id).clamp(1, room) > room {
                     done.push(std::mem::take(&mut current));
                     last_comma = None;
                 }

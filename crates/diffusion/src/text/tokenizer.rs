@@ -1,6 +1,7 @@
 use common::{Error, Result};
 use serde_json::{Map, Value, json};
 
+use super::added_words::AddedWords;
 use crate::model::ModelFolder;
 
 /// How CLIP cuts text into words (Radford et al. 2021); the pattern of transformers' `CLIPTokenizerFast`.
@@ -17,6 +18,7 @@ pub struct Tokenizer {
     /// Fills prompts up. Not always `eos`: Stable Diffusion 2 fills with "!", whose id is 0.
     pub pad: u32,
     comma: Option<u32>,
+    words: AddedWords,
 }
 
 impl Tokenizer {
@@ -86,6 +88,7 @@ impl Tokenizer {
             eos: id(&eos)?,
             pad: id(&pad)?,
             comma: inner.token_to_id(",</w>"),
+            words: AddedWords::read(folder, part, &inner)?,
             inner,
         })
     }
@@ -95,6 +98,18 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Weights`] if the vocabulary can't express the text.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        let mut ids = Vec::new();
+        let mut rest = text;
+        while let Some(found) = self.words.first(rest) {
+            ids.extend(self.encode_plain(rest.get(..found.begin).unwrap_or_default())?);
+            ids.extend(found.ids);
+            rest = rest.get(found.end..).unwrap_or_default();
+        }
+        ids.extend(self.encode_plain(rest)?);
+        Ok(ids)
+    }
+
+    fn encode_plain(&self, text: &str) -> Result<Vec<u32>> {
         let encoding = self.inner.encode_fast(text, false).map_err(|error| {
             Error::weights("tokenizer", format!("can't tokenise \"{text}\": {error}"))
         })?;
@@ -111,6 +126,21 @@ impl Tokenizer {
         ids.push(self.eos);
         ids.resize(len, self.pad);
         Ok(ids)
+    }
+
+    /// Gives ids of their own to a word: `n_ids` from `first_id` on.
+    pub fn add_word(&mut self, word: &str, first_id: u32, n_ids: u32) {
+        self.words.add(word, (first_id..first_id + n_ids).collect());
+    }
+
+    /// The first id beyond the plain vocabulary, where words were added.
+    pub fn first_added_id(&self) -> Option<u32> {
+        self.words.first_id
+    }
+
+    /// Number of tokens of the added word that begins with this id; 1 for every other id.
+    pub fn n_of_word(&self, id: u32) -> usize {
+        self.words.n_of_word(id)
     }
 
     /// Whether `id` is the word "," by itself.

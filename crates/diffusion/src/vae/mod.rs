@@ -3,6 +3,7 @@
 mod bands;
 mod config;
 mod kl;
+pub mod taesd;
 mod tiny;
 
 use candle_core::{Result as TensorResult, Tensor};

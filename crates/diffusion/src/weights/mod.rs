@@ -4,6 +4,9 @@
 //! and finiteness, so that a network which was built has sound weights; an error names the file and the tensor.
 
 mod bytes;
+mod delta;
+mod eight_bits;
+mod format;
 mod safetensors;
 mod tensor_map;
 
@@ -15,8 +18,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use candle_core::{DType, Device, Shape, Tensor};
 
 pub use bytes::Bytes;
+pub use delta::{Delta, Factor, Magnitude, Product};
 pub use safetensors::{Entry, SafetensorsFile};
-pub use tensor_map::{Delta, Layout, Located, TensorMap};
+pub use tensor_map::{Layout, Located, TensorMap};
 
 use common::{Error, Result};
 use kernels::Method;
@@ -208,9 +212,11 @@ impl Weights {
             located.check_dtype()?;
             return self.placeholder(shape);
         }
-        let mut tensor = located.read()?;
+        let original = located.read()?;
+        let mut tensor = original.clone();
         for delta in self.map.deltas.get(&full_name).into_iter().flatten() {
-            tensor = delta.add_to(&tensor, &full_name)?;
+            let change = delta.change(&original, &full_name)?;
+            tensor = (tensor + change).map_err(Error::tensor("adding up changes of weights"))?;
         }
         self.check_range(&full_name, located, &tensor)?;
         tensor

@@ -6,6 +6,7 @@ use common::{Error, Result};
 use serde::Deserialize;
 
 use super::bytes::Bytes;
+use super::{eight_bits, format};
 
 /// Longest header that is read, in bytes; the reference implementation has the same bound.
 const MAX_HEADER_LEN: u64 = 100_000_000;
@@ -57,7 +58,9 @@ impl SafetensorsFile {
     /// [`Error::Weights`] for a header that is cut, too long, not JSON, or whose tensors overlap, leave gaps, run past the
     /// end or have another size than their shape says.
     pub fn parse(path: &Path, bytes: Bytes) -> Result<Self> {
-        let (entries, metadata) = read_header(path, &bytes, bytes.len() as u64)?;
+        let header = read_header(path, &bytes, bytes.len() as u64);
+        let (entries, metadata) =
+            header.map_err(|error| format::known(path, &bytes).unwrap_or(error))?;
         Ok(Self {
             path: path.to_owned(),
             bytes,
@@ -127,8 +130,30 @@ impl SafetensorsFile {
             "I32" => bytes
                 .first_chunk()
                 .map(|bytes| i32::from_le_bytes(*bytes).into()),
+            "I16" => bytes
+                .first_chunk()
+                .map(|bytes| i16::from_le_bytes(*bytes).into()),
+            "I8" => bytes
+                .first_chunk()
+                .map(|bytes| i8::from_le_bytes(*bytes).into()),
+            "U8" => bytes.first().map(|byte| i64::from(*byte)),
             _ => None,
         }
+    }
+
+    /// The number that a tensor of one element holds.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] for a missing tensor, or one that holds no finite number.
+    pub fn read_number(&self, name: &str) -> Result<f64> {
+        if let Some(integer) = self.read_integer(name) {
+            return Ok(integer as f64);
+        }
+        let first = self.read_f32(name)?.first().copied();
+        first.map(f64::from).ok_or_else(|| {
+            let reason = format!("tensor `{name}` is empty, where a number is expected");
+            Error::weights(&self.path, reason)
+        })
     }
 
     /// A tensor's elements as f32 in row-major order.
@@ -151,9 +176,17 @@ impl SafetensorsFile {
                 .map(|b| half::bf16::from_le_bytes(b).to_f32())
                 .collect(),
             "F64" => chunks(data).map(|b| f64::from_le_bytes(b) as f32).collect(),
+            "F8_E4M3" => data
+                .iter()
+                .map(|byte| eight_bits::e4m3_to_f32(*byte))
+                .collect(),
+            "F8_E5M2" => data
+                .iter()
+                .map(|byte| eight_bits::e5m2_to_f32(*byte))
+                .collect(),
             other => {
                 return Err(fail(format!(
-                    "has element type {other}; F16, BF16 and F32 can be used"
+                    "has element type {other}; F8, F16, BF16 and F32 can be used"
                 )));
             }
         };
@@ -183,8 +216,8 @@ fn read_header(path: &Path, start: &[u8], len: u64) -> Result<Header> {
     let mut metadata = BTreeMap::new();
     for (name, value) in header {
         if name == "__metadata__" {
-            metadata = serde_json::from_value(value)
-                .map_err(|error| broken(format!("the header's __metadata__ is wrong: {error}")))?;
+            metadata = texts_of(value)
+                .ok_or_else(|| broken("the header's __metadata__ is no JSON object".to_owned()))?;
             continue;
         }
         let raw: RawEntry = serde_json::from_value(value).map_err(|error| {
@@ -201,8 +234,28 @@ fn read_header(path: &Path, start: &[u8], len: u64) -> Result<Header> {
     Ok((entries, metadata))
 }
 
+/// The free-form strings of a header. The format asks for strings; some tools write `null`, numbers or whole objects, which are
+/// kept as their JSON text.
+fn texts_of(value: serde_json::Value) -> Option<BTreeMap<String, String>> {
+    match value {
+        serde_json::Value::Null => Some(BTreeMap::new()),
+        serde_json::Value::Object(values) => {
+            let texts = values.into_iter().map(|(key, value)| match value {
+                serde_json::Value::String(text) => (key, text),
+                other => (key, other.to_string()),
+            });
+            Some(texts.collect())
+        }
+        _ => None,
+    }
+}
+
 fn broken(path: &Path, reason: &str) -> Error {
-    Error::weights(path, reason).with_hint("download or copy the file again")
+    let hint = match crate::source::is_safetensors_name(path) {
+        true => "download or copy the file again",
+        false => "models are .safetensors files, or folders in diffusers layout",
+    };
+    Error::weights(path, reason).with_hint(hint)
 }
 
 impl RawEntry {
@@ -271,7 +324,7 @@ fn element_len(dtype: &str) -> Option<u64> {
         "F64" | "I64" | "U64" => Some(8),
         "F32" | "I32" | "U32" => Some(4),
         "F16" | "BF16" | "I16" | "U16" => Some(2),
-        "I8" | "U8" | "BOOL" => Some(1),
+        "I8" | "U8" | "BOOL" | "F8_E4M3" | "F8_E5M2" => Some(1),
         _ => None,
     }
 }
@@ -291,13 +344,14 @@ impl Entry {
         (self.end - self.begin) as u64
     }
 
-    /// candle's name of the element type, where it has one that networks can use.
+    /// The element type that holds every value of the file's, where networks can use it.
     pub fn float_dtype(&self) -> Option<DType> {
         match self.dtype.as_str() {
             "F16" => Some(DType::F16),
             "BF16" => Some(DType::BF16),
             "F32" => Some(DType::F32),
             "F64" => Some(DType::F64),
+            "F8_E4M3" | "F8_E5M2" => Some(DType::F16), // widened where they are read
             _ => None,
         }
     }

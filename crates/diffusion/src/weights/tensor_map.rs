@@ -7,7 +7,7 @@ use std::sync::Arc;
 use candle_core::{Device, Tensor};
 use common::{Error, Result};
 
-use super::{Entry, SafetensorsFile};
+use super::{Delta, Entry, SafetensorsFile};
 
 /// Where a tensor lies and how the file stores it.
 #[derive(Clone, Debug)]
@@ -36,17 +36,6 @@ pub enum Layout {
     },
 }
 
-/// A low-rank change of one tensor: `scale * up @ down`, with the user's scale and alpha / rank folded into `scale`.
-#[derive(Clone, Debug)]
-pub struct Delta {
-    /// Factor of the product.
-    pub scale: f64,
-    /// `[rank, in]`, or `[rank, in, k, k]` for a convolution.
-    pub down: Located,
-    /// `[out, rank]`, or `[out, rank, 1, 1]`.
-    pub up: Located,
-}
-
 /// The tensors of one network.
 #[derive(Clone, Debug)]
 pub struct TensorMap {
@@ -54,7 +43,7 @@ pub struct TensorMap {
     pub label: PathBuf,
     /// The tensors by the network's own names.
     pub tensors: BTreeMap<String, Located>,
-    /// Low-rank changes by the name of the tensor that they change.
+    /// Changes by the name of the tensor that they change.
     pub deltas: BTreeMap<String, Vec<Delta>>,
 }
 
@@ -144,7 +133,7 @@ impl Located {
             Some(entry) if entry.float_dtype().is_none() => Err(Error::weights(
                 &self.file.path,
                 format!(
-                    "tensor `{}` has element type {}; F16, BF16 and F32 can be used",
+                    "tensor `{}` has element type {}; F8, F16, BF16 and F32 can be used",
                     self.name, entry.dtype
                 ),
             )),
@@ -153,12 +142,16 @@ impl Located {
     }
 
     /// The elements in the layout that the network wants, as f32 on the CPU.
-    pub(super) fn read(&self) -> Result<Tensor> {
+    ///
+    /// # Errors
+    /// As [`SafetensorsFile::read_f32`].
+    pub fn read(&self) -> Result<Tensor> {
         let stored = self
             .entry()
             .map(|entry| entry.shape.clone())
             .unwrap_or_default();
-        let values = self.file.read_f32(&self.name)?;
+        let mut values = self.file.read_f32(&self.name)?;
+        self.file.scale_up(&self.name, &mut values)?;
         let rearrange = || -> candle_core::Result<Tensor> {
             let tensor = Tensor::from_vec(values, stored, &Device::Cpu)?;
             match self.layout {
@@ -171,31 +164,5 @@ impl Located {
             }
         };
         rearrange().map_err(Error::tensor("reading weights"))
-    }
-}
-
-impl Delta {
-    pub(super) fn add_to(&self, weight: &Tensor, name: &str) -> Result<Tensor> {
-        let down = self.down.read()?;
-        let up = self.up.read()?;
-        let add = || -> candle_core::Result<Tensor> {
-            let down = down.flatten_from(1)?; // [rank, in * k * k]
-            let up = up.flatten_from(1)?; // [out, rank]
-            let product = (up.matmul(&down)? * self.scale)?;
-            weight + product.reshape(weight.shape())?
-        };
-        add().map_err(|error| {
-            Error::weights(
-                &self.down.file.path,
-                format!(
-                    "`{}` of shape {:?} and `{}` of shape {:?} don't fit `{name}` of shape {:?}: {error}",
-                    self.down.name,
-                    self.down.shape(),
-                    self.up.name,
-                    self.up.shape(),
-                    weight.dims(),
-                ),
-            )
-        })
     }
 }

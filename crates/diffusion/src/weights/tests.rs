@@ -236,7 +236,9 @@ proptest! {
             "up": {"dtype": "F32", "shape": [3, 2], "data_offsets": [80, 104]}}"#;
         let file = Arc::new(parse(header, &f32_bytes(&values)).unwrap());
         let mut map = TensorMap::from_files(Path::new("unet"), std::slice::from_ref(&file)).unwrap();
-        let delta = Delta { scale, down: Located::as_stored(&file, "down"), up: Located::as_stored(&file, "up") };
+        let stored = |name| Located::as_stored(&file, name);
+        let product = Product::LowRank { down: stored("down"), up: stored("up"), mid: None };
+        let delta = Delta { scale, factor: 1.0, product, magnitude: None };
         map.deltas.insert("w.weight".to_owned(), vec![delta]);
         let merged = Weights::new(map, &Device::Cpu, DType::F32).tensor("w.weight", (3, 4)).unwrap();
         let x = Tensor::from_vec(input.clone(), (4, 1), &Device::Cpu).unwrap();
@@ -249,5 +251,66 @@ proptest! {
         for (i, value) in ours.iter().enumerate() {
             prop_assert!((value - (plain[i] + scale as f32 * low_rank[i])).abs() < 1e-5);
         }
+    }
+}
+
+#[test]
+fn numbers_of_eight_bits_are_widened() {
+    // Zero, the smallest, 1, the largest and its opposite.
+    for (dtype, bytes, values) in [
+        (
+            "F8_E4M3",
+            [0x00, 0x01, 0x38, 0x7e, 0xfe],
+            [0.0, 0.001953125, 1.0, 448.0, -448.0],
+        ),
+        (
+            "F8_E5M2",
+            [0x00, 0x01, 0x3c, 0x7b, 0xfb],
+            [0.0, 1.525_878_9e-5, 1.0, 57344.0, -57344.0],
+        ),
+    ] {
+        let header =
+            format!(r#"{{"w": {{"dtype": "{dtype}", "shape": [5], "data_offsets": [0, 5]}}}}"#);
+        let weights = weights(&header, &bytes);
+        let found: Vec<f32> = weights.tensor("w", 5).unwrap().to_vec1().unwrap();
+        assert_eq!(found, values, "{dtype}");
+    }
+    let header = r#"{"w": {"dtype": "F8_E4M3", "shape": [1], "data_offsets": [0, 1]}}"#;
+    let error = weights(header, &[0x7f]).tensor("w", 1).unwrap_err();
+    assert!(error.to_string().contains("NaN"), "{error}");
+}
+
+#[test]
+fn a_scale_beside_weights_of_eight_bits_multiplies_them() {
+    for (scale, scales, wanted) in [
+        ("scale_weight", vec![0.5], vec![0.5, 1.0, 0.5, 1.0]),
+        ("weight_scale", vec![0.5, 3.0], vec![0.5, 1.0, 3.0, 6.0]),
+    ] {
+        let n = scales.len();
+        let header = format!(
+            r#"{{"a.weight": {{"dtype": "F8_E4M3", "shape": [2, 2], "data_offsets": [0, 4]}},
+            "b.weight": {{"dtype": "F32", "shape": [1], "data_offsets": [4, 8]}},
+            "b.{scale}": {{"dtype": "F32", "shape": [1], "data_offsets": [8, 12]}},
+            "a.{scale}": {{"dtype": "F32", "shape": [{n}], "data_offsets": [12, {}]}}}}"#,
+            12 + 4 * n
+        );
+        let mut data = vec![0x38, 0x40, 0x38, 0x40]; // 1, 2, 1, 2
+        data.extend(f32_bytes(&[7.0, 9.0]));
+        data.extend(f32_bytes(&scales));
+        let weights = weights(&header, &data);
+        let found = weights.tensor("a.weight", (2, 2)).unwrap();
+        assert_eq!(
+            found.flatten_all().unwrap().to_vec1::<f32>().unwrap(),
+            wanted
+        );
+        // Others have no scale.
+        assert_eq!(
+            weights
+                .tensor("b.weight", 1)
+                .unwrap()
+                .to_vec1::<f32>()
+                .unwrap(),
+            [7.0]
+        );
     }
 }

@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 import torch
-from diffusers import (AutoencoderKL, AutoencoderTiny, DDIMScheduler, DPMSolverMultistepScheduler,
-                       EulerAncestralDiscreteScheduler, EulerDiscreteScheduler, LCMScheduler, PNDMScheduler,
-                       UNet2DConditionModel, UniPCMultistepScheduler)
+from diffusers import (AutoencoderKL, AutoencoderTiny, DDIMScheduler, DDPMScheduler, DEISMultistepScheduler,
+                       DPMSolverMultistepScheduler, EulerAncestralDiscreteScheduler, EulerDiscreteScheduler,
+                       HeunDiscreteScheduler, LCMScheduler, PNDMScheduler, UNet2DConditionModel, UniPCMultistepScheduler)
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizerFast
 
@@ -289,11 +289,6 @@ def taesd(out):
 
 def schedules(out):
     """Every scheduler without a network, in all spacings and predictions."""
-    torch.manual_seed(9)
-    kit, units = Kit(), {}
-    base = dict(SD_SCHEDULE)
-    kit.add("alphas_cumprod", DDIMScheduler.from_config(base).alphas_cumprod)
-    noise, fresh = kit.add("unit/init_noise", torch.randn(1, 4, 4, 4)), kit.add("unit/step_noise", torch.randn(24, 1, 4, 4, 4))
     spellings = {name: (cls, {}) for name, cls in SCHEDULERS.items() if name != "pndm"}
     spellings |= {"dpmpp_2m_karras": (DPMSolverMultistepScheduler, dict(use_karras_sigmas=True)),
                   "euler_karras": (EulerDiscreteScheduler, dict(use_karras_sigmas=True)),
@@ -306,11 +301,36 @@ def schedules(out):
                   "euler_zero_snr": (EulerDiscreteScheduler, dict(rescale_betas_zero_snr=True)),
                   "unipc_bh1": (UniPCMultistepScheduler, dict(solver_type="bh1", final_sigmas_type="sigma_min")),
                   "unipc_no_corrector": (UniPCMultistepScheduler, dict(disable_corrector=[0, 2]))}
+    schedule_units(out / "expected/schedulers.safetensors", spellings, [("leading", 7), ("linspace", 16), ("trailing", 4)])
+
+
+def more_schedules(out):
+    """DDPM, Heun and DEIS; made with diffusers 0.35.2 and torch 2.15."""
+    spellings = {"ddpm": (DDPMScheduler, {}),
+                 "ddpm_large": (DDPMScheduler, dict(variance_type="fixed_large", clip_sample=True, clip_sample_range=1.5)),
+                 "ddpm_zero_snr": (DDPMScheduler, dict(rescale_betas_zero_snr=True)),
+                 "heun": (HeunDiscreteScheduler, {}),
+                 "heun_karras": (HeunDiscreteScheduler, dict(use_karras_sigmas=True)),
+                 "deis": (DEISMultistepScheduler, {}),
+                 "deis_3": (DEISMultistepScheduler, dict(solver_order=3)),
+                 "deis_karras": (DEISMultistepScheduler, dict(use_karras_sigmas=True))}
+    spacings = [("leading", 7), ("linspace", 12), ("trailing", 4)]
+    schedule_units(out / "expected/more_schedulers.safetensors", spellings, spacings)
+    spellings = {"deis": (DEISMultistepScheduler, {}), "deis_3": (DEISMultistepScheduler, dict(solver_order=3))}
+    schedule_units(out / "expected/long_schedulers.safetensors", spellings, [("linspace", 20)])
+
+
+def schedule_units(path, spellings, spacings):
+    torch.manual_seed(9)
+    kit, units = Kit(), {}
+    base = dict(SD_SCHEDULE)
+    kit.add("alphas_cumprod", DDIMScheduler.from_config(base).alphas_cumprod)
+    noise, fresh = kit.add("unit/init_noise", torch.randn(1, 4, 4, 4)), kit.add("unit/step_noise", torch.randn(24, 1, 4, 4, 4))
     for name, (cls, more) in spellings.items():
         for prediction in ("epsilon", "v_prediction"):
             if "zero_snr" in name and prediction == "epsilon":
                 continue  # nothing of the picture is left at the first step
-            for spacing, steps in [("leading", 7), ("linspace", 16), ("trailing", 4)]:
+            for spacing, steps in spacings:
                 if cls is LCMScheduler and spacing != "leading":
                     continue
                 config = dict(base, prediction_type=prediction, timestep_spacing=spacing, **more)
@@ -324,14 +344,14 @@ def schedules(out):
                     x = scheduler.scale_model_input(latents, t)
                     pred = torch.tanh(0.7 * x) * (0.5 + t / 2000) + 0.1 * torch.sin(3 * x)
                     latents = fed_step(scheduler, pred, t, latents, fresh[i] if cls in
-                                       (LCMScheduler, EulerAncestralDiscreteScheduler) else None).prev_sample
+                                       (LCMScheduler, EulerAncestralDiscreteScheduler, DDPMScheduler) else None).prev_sample
                     states.append(latents)
                 n = len(scheduler.timesteps)
                 kit.add(key + "/latents", [states[j].float() for j in (1, 2, 3, n - 1, n)], init_noise_sigma=sigma)
                 units[key] = dict(scheduler=cls.__name__, config=config)
                 if prediction == "v_prediction":
                     kit.add(f"table/{name}/{spacing}/{steps}/timesteps", scheduler.timesteps.float())
-    kit.save(out / "expected/schedulers.safetensors", dict(units=units))
+    kit.save(path, dict(units=units))
 
 
 def hash_seed(name):
@@ -345,9 +365,10 @@ def main():
         family(name, spec, out)
     taesd(out)
     schedules(out)
+    more_schedules(out)
     names = list(FAMILIES) + ["taesd"]
     manifest = dict(families={n: dict(model=f"models/{n}", expected=f"expected/{n}.safetensors") for n in names},
-                    unit=["expected/schedulers.safetensors"])
+                    unit=[f"expected/{name}.safetensors" for name in ("schedulers", "more_schedulers", "long_schedulers")])
     (out / "manifest.json").write_text(json.dumps(manifest, indent=1))
 
 
