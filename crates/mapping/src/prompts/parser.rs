@@ -75,27 +75,27 @@ impl Reader {
         ] {
             append(list, words);
         }
-        for cue in reading.cues {
-            if cue.text.len() > MAX_LINE_BYTES {
+        for entry in reading.entries {
+            if entry.text.len() > MAX_LINE_BYTES {
                 return Err(TextError {
                     path: source.path.to_owned(),
-                    place: Some(cue.place),
+                    place: Some(entry.place),
                     reason: format!("this prompt is longer than {MAX_LINE_BYTES} bytes"),
                     hint: Some("is it the right file?".to_owned()),
                 });
             }
             let line = Line {
                 path: source.path,
-                number: cue.place.line,
-                text: &cue.text,
+                number: entry.place.line,
+                text: &entry.text,
             };
-            let mut words = self.words(&line, 0..cue.text.len())?;
-            append(&mut words.negative, &cue.negative);
-            words.settings.seed = words.settings.seed.or(cue.seed);
+            let mut words = self.words(&line, 0..entry.text.len())?;
+            append(&mut words.negative, &entry.negative);
+            words.settings.seed = words.settings.seed.or(entry.seed);
             let guidance_scale = words.settings.guidance_scale;
-            words.settings.guidance_scale = guidance_scale.or(cue.guidance_scale);
-            let arrival = cue.secs.map_or(Arrival::Auto, Arrival::Time);
-            self.add_prompt(words, arrival, cue.place)?;
+            words.settings.guidance_scale = guidance_scale.or(entry.guidance_scale);
+            let arrival = entry.secs.map_or(Arrival::Auto, Arrival::Time);
+            self.add_prompt(words, arrival, entry.place)?;
         }
         let n = self.script.prompts.len();
         let s = if n == 1 { "" } else { "s" };

@@ -5,7 +5,7 @@ use common::text_file::{Line, Place, TextError};
 use super::super::directive::{label, negative_prompt};
 use super::super::shorten;
 use super::super::text::clean_field;
-use super::{Cue, Reading, Source, is_comment, whole};
+use super::{Entry, Reading, Source, is_comment, whole};
 
 /// A1111's names of settings, in small letters, and ours.
 const FLAGS: [(&str, &str); 8] = [
@@ -98,7 +98,7 @@ fn blocks(source: &Source<'_>, has_settings: bool) -> Result<Reading, TextError>
         is_behind_blank = false;
     }
     if !block.prompt.is_empty() {
-        reading.cues.push(block.into_cue(None));
+        reading.entries.push(block.into_entry(None));
     }
     reading.notes = notes(&settings);
     Ok(reading)
@@ -117,7 +117,7 @@ fn close(
             .error(0..line.text.len(), "there is no prompt in front of this")
             .with_hint("write what to show on the line before"));
     }
-    reading.cues.push(block.into_cue(seed));
+    reading.entries.push(block.into_entry(seed));
     Ok(())
 }
 
@@ -142,8 +142,8 @@ impl Block {
         self.prompt += words.trim();
     }
 
-    fn into_cue(self, seed: Option<u64>) -> Cue {
-        Cue {
+    fn into_entry(self, seed: Option<u64>) -> Entry {
+        Entry {
             place: self.place,
             secs: self.secs,
             text: clean_field(&self.prompt),

@@ -4,7 +4,7 @@ use common::text_file::{Line, MAX_LINE_BYTES, Place, TextError};
 use common::units::parse_secs;
 
 use super::super::text::clean_field;
-use super::{Cue, Reading, Source, is_comment, whole};
+use super::{Entry, Reading, Source, is_comment, whole};
 
 /// Endings of tables.
 pub(super) const ENDINGS: [&str; 2] = ["csv", "tsv"];
@@ -180,9 +180,9 @@ fn with_head(
                 "a prompt with commas stands in quotes",
             ));
         }
-        let mut cue = Cue {
+        let mut entry = Entry {
             place: place.clone(),
-            ..Cue::default()
+            ..Entry::default()
         };
         for ((column, name), field) in head.iter().zip(&fields) {
             let field = clean_field(field);
@@ -198,30 +198,30 @@ fn with_head(
                 _ if field.is_empty() => {}
                 Column::Time => {
                     let secs = secs(&field, separator);
-                    cue.secs = Some(secs.ok_or_else(|| {
+                    entry.secs = Some(secs.ok_or_else(|| {
                         refuse("give seconds (83.5) or minutes and seconds (1:23.5)")
                     })?);
                 }
-                Column::Prompt => cue.text = field,
-                Column::Negative => cue.negative = field,
+                Column::Prompt => entry.text = field,
+                Column::Negative => entry.negative = field,
                 Column::Seed => {
                     let seed = field
                         .parse()
                         .map_err(|_| refuse("a seed is a whole number from 0"))?;
-                    cue.seed = Some(seed);
+                    entry.seed = Some(seed);
                 }
                 Column::Guidance => {
                     let scale = field
                         .parse()
                         .ok()
                         .filter(|scale| (0.0..=100.0).contains(scale));
-                    cue.guidance_scale =
+                    entry.guidance_scale =
                         Some(scale.ok_or_else(|| refuse("give a number from 0 to 100"))?);
                 }
                 Column::Other => {}
             }
         }
-        reading.cues.push(cue);
+        reading.entries.push(entry);
     }
     let others = head.iter().filter(|(column, _)| *column == Column::Other);
     let others: Vec<_> = others

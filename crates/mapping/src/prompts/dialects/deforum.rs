@@ -4,7 +4,7 @@
 use common::text_file::{Line, TextError};
 
 use super::json::{self, Pair, Spanned, Value};
-use super::{Cue, Reading, Source, whole};
+use super::{Entry, Reading, Source, whole};
 
 /// Frames a second where the file doesn't say: Deforum's default.
 const FRAMES_PER_SECOND: f64 = 15.0;
@@ -66,8 +66,8 @@ fn document(source: &Source<'_>) -> Result<Reading, TextError> {
         Value::List(list) => {
             reading.kind = "a list of prompts";
             for item in &list {
-                reading.cues.push(cue(source, item, None)?);
-                source.check_count(&reading.cues)?;
+                reading.entries.push(entry(source, item, None)?);
+                source.check_count(&reading.entries)?;
             }
             return Ok(reading);
         }
@@ -77,12 +77,12 @@ fn document(source: &Source<'_>) -> Result<Reading, TextError> {
     let rate = rate(source, find("fps"))?;
     let prompts = find("prompts").or_else(|| find("animation_prompts"));
     match prompts.map(|pair| &pair.value) {
-        None => reading.cues = cues(source, &pairs, rate)?,
+        None => reading.entries = entries(source, &pairs, rate)?,
         Some(Spanned {
             value: Value::Map(prompts),
             ..
         }) => {
-            reading.cues = cues(source, prompts, rate)?;
+            reading.entries = entries(source, prompts, rate)?;
             reading.style = text_of(find("animation_prompts_positive"));
             reading.negative = text_of(find("animation_prompts_negative"));
             let note = "its other settings aren't read: `size`, `steps`, `guidance`, `seed` and `fps` give them here";
@@ -137,8 +137,8 @@ fn text_of(pair: Option<&Pair>) -> String {
 }
 
 /// The prompts of a map of frames, in the order of the frames.
-fn cues(source: &Source<'_>, pairs: &[Pair], rate: f64) -> Result<Vec<Cue>, TextError> {
-    let mut cues = Vec::new();
+fn entries(source: &Source<'_>, pairs: &[Pair], rate: f64) -> Result<Vec<Entry>, TextError> {
+    let mut entries = Vec::new();
     for pair in pairs.iter().filter(|pair| pair.key != "fps") {
         let span = pair.key_span.clone();
         let frame = frame(&pair.key).ok_or_else(|| {
@@ -156,20 +156,20 @@ fn cues(source: &Source<'_>, pairs: &[Pair], rate: f64) -> Result<Vec<Cue>, Text
                 FORM,
             )
         })?;
-        let mut cue = cue(source, &pair.value, Some(frame / rate))?;
-        cue.place = source.place(span);
-        cues.push(cue);
-        source.check_count(&cues)?;
+        let mut entry = entry(source, &pair.value, Some(frame / rate))?;
+        entry.place = source.place(span);
+        entries.push(entry);
+        source.check_count(&entries)?;
     }
-    cues.sort_by(|a: &Cue, b| {
+    entries.sort_by(|a: &Entry, b| {
         a.secs
             .unwrap_or_default()
             .total_cmp(&b.secs.unwrap_or_default())
     });
-    Ok(cues)
+    Ok(entries)
 }
 
-fn cue(source: &Source<'_>, value: &Spanned, secs: Option<f64>) -> Result<Cue, TextError> {
+fn entry(source: &Source<'_>, value: &Spanned, secs: Option<f64>) -> Result<Entry, TextError> {
     let place = value.span.clone();
     let Value::Text(text) = &value.value else {
         return Err(source.error(place, "a prompt in quotes should stand here", FORM));
@@ -178,11 +178,11 @@ fn cue(source: &Source<'_>, value: &Spanned, secs: Option<f64>) -> Result<Cue, T
         let reason = "weights that follow a formula can't be read";
         return Err(source.error(place, reason, "give a number: (cherry:1.3)"));
     }
-    Ok(Cue {
+    Ok(Entry {
         place: source.place(place),
         secs,
         text: plain(text),
-        ..Cue::default()
+        ..Entry::default()
     })
 }
 
@@ -228,15 +228,15 @@ fn bare_lines(source: &Source<'_>) -> Option<Result<Reading, TextError>> {
         return None;
     }
     let per_second = rate.unwrap_or(FRAMES_PER_SECOND);
-    let cues = frames.iter().map(|(frame, line, words)| Cue {
+    let entries = frames.iter().map(|(frame, line, words)| Entry {
         place: whole(line),
         secs: Some(frame / per_second),
         text: plain(words.trim_end_matches(',')),
-        ..Cue::default()
+        ..Entry::default()
     });
     let mut reading = Reading {
         kind: "Deforum's prompts",
-        cues: cues.collect(),
+        entries: entries.collect(),
         ..Reading::default()
     };
     note_rate(&mut reading, rate.is_some(), per_second);

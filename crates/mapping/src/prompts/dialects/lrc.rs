@@ -6,7 +6,7 @@ use common::text_file::{Line, TextError};
 use common::units::parse_secs;
 
 use super::super::text::{clean_field, enclosed};
-use super::{Cue, Reading, Source, in_order, notes_on_cues};
+use super::{Entry, Reading, Source, in_order, notes_on_entries};
 
 /// Names of tags that say something of the song.
 const TAGS: [&str; 17] = [
@@ -35,7 +35,7 @@ pub(super) fn read(source: &Source<'_>) -> Option<Result<Reading, TextError>> {
 }
 
 fn lyrics(source: &Source<'_>) -> Result<Reading, TextError> {
-    let mut cues = Vec::new();
+    let mut entries = Vec::new();
     let mut n_empty = 0;
     let mut without_time = Vec::new();
     let mut offset_secs = 0.0;
@@ -63,22 +63,22 @@ fn lyrics(source: &Source<'_>) -> Result<Reading, TextError> {
             is_short,
         } in times
         {
-            source.check_count(&cues)?;
+            source.check_count(&entries)?;
             has_hundredths |= is_short;
-            cues.push(Cue {
+            entries.push(Entry {
                 place: line.place(start + span.start..start + span.end),
                 secs: Some(secs),
                 text: words.clone(),
-                ..Cue::default()
+                ..Entry::default()
             });
         }
     }
     // A positive offset lets lyrics appear sooner.
-    for secs in cues.iter_mut().filter_map(|cue| cue.secs.as_mut()) {
+    for secs in entries.iter_mut().filter_map(|entry| entry.secs.as_mut()) {
         *secs = (*secs - offset_secs).max(0.0);
     }
-    let (cues, n_joined) = in_order(cues);
-    let mut notes = notes_on_cues(n_joined, n_empty);
+    let (entries, n_joined) = in_order(entries);
+    let mut notes = notes_on_entries(n_joined, n_empty);
     if has_hundredths {
         notes.push("times such as [00:12:50] are minutes, seconds and hundredths".to_owned());
     }
@@ -91,7 +91,7 @@ fn lyrics(source: &Source<'_>) -> Result<Reading, TextError> {
     }
     Ok(Reading {
         kind: "lyrics",
-        cues,
+        entries,
         notes,
         ..Reading::default()
     })

@@ -41,7 +41,7 @@ pub(super) struct Reading {
     /// What the file was taken for.
     pub kind: &'static str,
     /// Its prompts, in the order in which they are shown.
-    pub cues: Vec<Cue>,
+    pub entries: Vec<Entry>,
     /// Words for all prompts.
     pub style: String,
     /// What no picture should show.
@@ -52,7 +52,7 @@ pub(super) struct Reading {
 
 /// A prompt of another program's file.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Cue {
+pub(super) struct Entry {
     /// Where it stands.
     pub place: Place,
     /// When it arrives, in seconds of the song; `None` = anywhere.
@@ -117,13 +117,13 @@ impl<'a> Source<'a> {
         lines.filter(|line| !line.text.trim().is_empty() && !is_comment(line))
     }
 
-    /// Refuses more cues than a file may have, before they take much memory.
-    pub fn check_count(&self, cues: &[Cue]) -> Result<(), TextError> {
-        match cues.get(MAX_PROMPTS) {
+    /// Refuses more entries than a file may have, before they take much memory.
+    pub fn check_count(&self, entries: &[Entry]) -> Result<(), TextError> {
+        match entries.get(MAX_PROMPTS) {
             None => Ok(()),
-            Some(cue) => Err(TextError {
+            Some(entry) => Err(TextError {
                 path: self.path.to_owned(),
-                place: Some(cue.place.clone()),
+                place: Some(entry.place.clone()),
                 reason: format!("there are more than {MAX_PROMPTS} prompts"),
                 hint: Some("leave out some".to_owned()),
             }),
@@ -183,27 +183,27 @@ fn whole(line: &Line<'_>) -> Place {
     line.place(start..start + text.trim().len())
 }
 
-/// Cues in the order of their times, those at one time as one, with the number of cues that were joined to others.
-fn in_order(mut cues: Vec<Cue>) -> (Vec<Cue>, usize) {
-    let secs = |cue: &Cue| cue.secs.unwrap_or_default();
-    cues.sort_by(|a, b| secs(a).total_cmp(&secs(b)));
-    let n = cues.len();
-    let mut ordered: Vec<Cue> = Vec::with_capacity(n);
-    for cue in cues {
+/// Entries in the order of their times, those at one time as one, with the number of entries that were joined to others.
+fn in_order(mut entries: Vec<Entry>) -> (Vec<Entry>, usize) {
+    let secs = |entry: &Entry| entry.secs.unwrap_or_default();
+    entries.sort_by(|a, b| secs(a).total_cmp(&secs(b)));
+    let n = entries.len();
+    let mut ordered: Vec<Entry> = Vec::with_capacity(n);
+    for entry in entries {
         match ordered.last_mut() {
-            Some(last) if secs(last) == secs(&cue) => {
+            Some(last) if secs(last) == secs(&entry) => {
                 last.text += ", ";
-                last.text += &cue.text;
+                last.text += &entry.text;
             }
-            _ => ordered.push(cue),
+            _ => ordered.push(entry),
         }
     }
     let n_joined = n - ordered.len();
     (ordered, n_joined)
 }
 
-/// What a person should know of cues that didn't become prompts of their own.
-fn notes_on_cues(n_joined: usize, n_empty: usize) -> Vec<String> {
+/// What a person should know of entries that didn't become prompts of their own.
+fn notes_on_entries(n_joined: usize, n_empty: usize) -> Vec<String> {
     let mut notes = Vec::new();
     if n_joined > 0 {
         notes.push("lines at one time are one prompt".to_owned());

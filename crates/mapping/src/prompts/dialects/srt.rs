@@ -3,7 +3,7 @@
 use common::text_file::{Line, TextError};
 
 use super::super::text::{clean_field, enclosed};
-use super::{Cue, Reading, Source, in_order, notes_on_cues, whole};
+use super::{Entry, Reading, Source, in_order, notes_on_entries, whole};
 
 /// Tags of subtitles that say how text looks or who speaks.
 const TAGS: [&str; 12] = [
@@ -44,17 +44,17 @@ fn secs(text: &str) -> Option<f64> {
 
 fn cues(source: &Source<'_>) -> Result<Reading, TextError> {
     let lines = &source.lines;
-    let mut cues: Vec<Cue> = Vec::new();
+    let mut cues: Vec<Entry> = Vec::new();
     let mut is_aside = false; // in a block of WebVTT that isn't a cue
     for (idx, line) in lines.iter().enumerate() {
         let text = line.text.trim();
         if is_timing(text) {
             is_aside = false;
             source.check_count(&cues)?;
-            cues.push(Cue {
+            cues.push(Entry {
                 place: whole(line),
                 secs: Some(start(line)?),
-                ..Cue::default()
+                ..Entry::default()
             });
             continue;
         }
@@ -93,8 +93,8 @@ fn cues(source: &Source<'_>) -> Result<Reading, TextError> {
     let (cues, n_joined) = in_order(cues);
     Ok(Reading {
         kind: "subtitles",
-        cues,
-        notes: notes_on_cues(n_joined, n_empty),
+        entries: cues,
+        notes: notes_on_entries(n_joined, n_empty),
         ..Reading::default()
     })
 }

@@ -5,7 +5,7 @@ use common::text_file::TextError;
 use super::super::directive::is_clock;
 use super::super::text::clean_field;
 use super::csv::{ENDINGS, secs};
-use super::{Cue, Reading, Source, whole};
+use super::{Entry, Reading, Source, whole};
 
 /// What may stand behind a time.
 const SEPARATORS: [char; 4] = ['\t', ';', ',', ' '];
@@ -26,15 +26,15 @@ pub(super) fn read(source: &Source<'_>) -> Option<Result<Reading, TextError>> {
         if !(is_table || is_list) {
             return None;
         }
-        let cues = lines.iter().zip(&times).map(|(line, time)| Cue {
+        let entries = lines.iter().zip(&times).map(|(line, time)| Entry {
             place: whole(line),
             secs: Some(time.secs),
             text: clean_field(&unquoted(time.words)),
-            ..Cue::default()
+            ..Entry::default()
         });
         Some(Ok(Reading {
             kind: "lines with a time and a prompt",
-            cues: cues.collect(),
+            entries: entries.collect(),
             ..Reading::default()
         }))
     })
