@@ -12,6 +12,7 @@ mod gaps;
 mod parts;
 mod stream_of;
 
+use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +26,7 @@ use symphonia::core::units::{Duration, Timestamp};
 
 use super::container::{self, CONVERT_HINT, Opened, PacketResult, Packets, audio_params};
 use super::decode::{PacketDecoder, opus_head};
+use super::layout::Layout;
 use super::mp4::Edit;
 use super::stream::{Codec, Container, Stream, place};
 use super::{ffmpeg, mpeg, opus};
@@ -100,15 +102,25 @@ pub(super) struct Demuxer {
     lacks_sound: bool,
     /// Whether FLAC's frames began to count anew.
     goes_back: bool,
+    /// What the layout says is missing from here on: where, without the gaps before, and how much.
+    known_gaps: VecDeque<(u64, u64)>,
+    knows_gaps: bool,
+    /// Lengths of the gaps so far.
+    gaps: Vec<u64>,
+    /// Timestamp of sample 0 of the decoded timeline of the first stream.
+    first_base: i64,
 }
 
 impl Demuxer {
-    /// Opens the file and reads its headers. `joined_at` says where further FLAC streams begin in it.
+    /// Opens the file and reads its headers.
     ///
     /// # Errors
     /// [`Error::Io`] if the file can't be read, [`Error::Input`] if it holds no sound that can be decoded.
-    pub fn open(path: &Path, joined_at: &[u64]) -> Result<Self> {
-        Self::new(path, container::open(path, joined_at)?)
+    pub fn open(path: &Path, layout: &Layout) -> Result<Self> {
+        let mut demuxer = Self::new(path, container::open(path, &layout.joined_at)?)?;
+        demuxer.known_gaps = layout.gaps.iter().copied().collect();
+        demuxer.knows_gaps = !layout.gaps.is_empty();
+        Ok(demuxer)
     }
 
     /// Has `ffmpeg` decode the file.
@@ -144,6 +156,10 @@ impl Demuxer {
             notes: opened.notes,
             lacks_sound: opened.edit.is_some_and(|edit| edit.is_scattered),
             goes_back: false,
+            known_gaps: VecDeque::new(),
+            knows_gaps: false,
+            gaps: Vec::new(),
+            first_base: 0,
         })
     }
 
@@ -183,6 +199,17 @@ impl Demuxer {
     /// Whether a part of the sound was left out that another decoder may read.
     pub fn lacks_sound(&self) -> bool {
         self.lacks_sound
+    }
+
+    /// Lengths of the gaps so far.
+    pub fn gaps(&self) -> &[u64] {
+        &self.gaps
+    }
+
+    /// The place of a timestamp of the first stream on the decoded timeline.
+    pub fn position_of(&self, ticks: i64) -> u64 {
+        let samples = self.stream.samples_of_ticks(ticks);
+        u64::try_from(samples.saturating_sub(self.first_base)).unwrap_or(0)
     }
 
     /// Whether the file may hold several FLAC streams: not all of it is frames that count on.

@@ -12,10 +12,9 @@ use sha2::{Digest, Sha256};
 use super::blocks::{Decoding, SampleBlocks};
 use super::demux::Demuxer;
 use super::extent::{self, Extent};
-use super::joined_flac;
+use super::layout::Layout;
 use super::notes::Damage;
 use super::spool::{Spooled, is_stream, spool};
-use super::tags;
 
 /// A song: what is known of the file. Its samples stay on disk and are streamed.
 ///
@@ -48,9 +47,9 @@ pub struct Track {
     /// Whether the `ffmpeg` on the PATH decodes the file, since nothing else here can.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub uses_ffmpeg: bool,
-    /// Where further FLAC streams begin in the file, in bytes, if several are joined in it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub joined_at: Vec<u64>,
+    /// Where the sound lies, where the packets alone don't tell.
+    #[serde(default, skip_serializing_if = "Layout::is_plain")]
+    pub layout: Layout,
     /// What couldn't be decoded so far. Empty in a track that was read from a file.
     #[serde(skip)]
     pub damage: Damage,
@@ -113,14 +112,11 @@ impl Track {
 
     /// Counts the samples; with the track, whether sound was left out that another decoder may read.
     fn measured(path: &Path, uses_ffmpeg: bool) -> Result<(Self, bool)> {
-        let mut demuxer = open_demuxer(path, uses_ffmpeg, &[])?;
+        let mut demuxer = open_demuxer(path, uses_ffmpeg, &Layout::default())?;
         let mut measured = extent::measure(path, &mut demuxer);
-        let mut joined_at = Vec::new();
-        if demuxer.may_be_joined() {
-            joined_at = joined_streams(path)?;
-        }
-        if !joined_at.is_empty() {
-            demuxer = open_demuxer(path, uses_ffmpeg, &joined_at)?;
+        let layout = Layout::find(path, &demuxer)?;
+        if !layout.is_plain() {
+            demuxer = open_demuxer(path, uses_ffmpeg, &layout)?;
             measured = extent::measure(path, &mut demuxer);
         }
         let (extent, notes) = measured?;
@@ -142,7 +138,7 @@ impl Track {
             duration_secs: samples_to_secs(extent.n_samples, stream.sample_rate_hz),
             notes,
             uses_ffmpeg,
-            joined_at,
+            layout,
             damage: Damage::default(),
             spooled: None,
         };
@@ -178,7 +174,7 @@ impl Track {
 
     pub(super) fn demuxer(&self) -> Result<Demuxer> {
         let file = self.spooled.as_ref().map_or(&*self.path, Spooled::path);
-        open_demuxer(file, self.uses_ffmpeg, &self.joined_at)
+        open_demuxer(file, self.uses_ffmpeg, &self.layout)
     }
 }
 
@@ -192,20 +188,12 @@ fn renamed(mut error: Error, spooled: &Spooled, pipe: &Path) -> Error {
     error
 }
 
-fn open_demuxer(path: &Path, uses_ffmpeg: bool, joined_at: &[u64]) -> Result<Demuxer> {
+fn open_demuxer(path: &Path, uses_ffmpeg: bool, layout: &Layout) -> Result<Demuxer> {
     if uses_ffmpeg {
         Demuxer::open_with_ffmpeg(path)
     } else {
-        Demuxer::open(path, joined_at)
+        Demuxer::open(path, layout)
     }
-}
-
-fn joined_streams(path: &Path) -> Result<Vec<u64>> {
-    let failed = |error| Error::io("read", path)(error);
-    let mut file = File::open(path).map_err(failed)?;
-    let length = file.metadata().map_err(failed)?.len();
-    let body = tags::without_front(&mut file, length).map_err(failed)?;
-    joined_flac::find(&mut file, &body).map_err(failed)
 }
 
 fn sha256_hex(path: &Path) -> Result<String> {

@@ -6,6 +6,9 @@ impl Demuxer {
     /// Samples that a packet's timestamp says are missing before it. symphonia passes over frames and pages whose check sum
     /// is wrong.
     pub(super) fn missing_before(&mut self, packet: &Packet) -> Option<u64> {
+        if self.knows_gaps {
+            return self.known_gap_before(packet);
+        }
         let stream = &self.stream;
         // Timestamps there are rounded to milliseconds, and clocks of recordings drift: only what jumps from one packet to the
         // next is missing.
@@ -47,6 +50,18 @@ impl Demuxer {
         (missing > slack).then_some(missing)
     }
 
+    /// As the layout has it, to the nearest packet.
+    fn known_gap_before(&mut self, packet: &Packet) -> Option<u64> {
+        let &(at, missing) = self.known_gaps.front()?;
+        let half = u64::from(self.decoded_length(packet).unwrap_or(0) / 2);
+        let n_before: u64 = self.gaps.iter().sum();
+        if self.position + half < at + n_before {
+            return None;
+        }
+        self.known_gaps.pop_front();
+        Some(missing)
+    }
+
     pub(super) fn gap_piece(&mut self) -> CodedPacket {
         let n_samples = self.gap_left.min(GAP_SAMPLES) as u32;
         let start = self.position;
@@ -68,6 +83,7 @@ impl Demuxer {
     }
 
     pub(super) fn note_gap(&mut self, missing: u64) {
+        self.gaps.push(missing);
         let from = place(&self.stream, self.position);
         let to = place(&self.stream, self.position + missing);
         self.note(format!(

@@ -91,6 +91,9 @@ impl Demuxer {
             let start = i64::try_from(self.position).unwrap_or(i64::MAX);
             let time = self.stream.samples_of_ticks(packet.pts.get());
             self.time_base = Some(time.saturating_sub(start));
+            if self.part == 0 {
+                self.first_base = time.saturating_sub(start);
+            }
         }
         is_first && self.part > 0 && self.stream.container == Container::Ogg
     }
