@@ -11,7 +11,7 @@ use fragment::*;
 use sound::*;
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{Cursor, Read, Seek, SeekFrom};
+use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 
@@ -38,6 +38,8 @@ const MAX_MOOV_BYTES: u64 = 256 << 20;
 const MAX_MOOF_BYTES: u64 = 64 << 20;
 /// Largest packet that is read.
 const MAX_PACKET_BYTES: u64 = 16 << 20;
+/// Read at once: the packets of a song mostly follow one another.
+const READ_BYTES: usize = 64 * 1024;
 
 /// Whether a file that begins so is made of boxes. MOV files may lack `ftyp`.
 pub(super) fn is_mp4(magic: &[u8]) -> bool {
@@ -93,7 +95,7 @@ pub(super) fn open(path: &Path, file: &mut File, body: &Range<u64>) -> Result<Op
     }
     let defaults = default_of_fragments(&moov, sound.id);
     let packets = Mp4Packets {
-        file: file.try_clone().map_err(failed)?,
+        file: BufReader::with_capacity(READ_BYTES, file.try_clone().map_err(failed)?),
         track_id: sound.id,
         table,
         frame_bytes: sound.frame_bytes,
@@ -193,7 +195,7 @@ fn default_of_fragments(moov: &[u8], track_id: u32) -> Defaults {
 }
 
 struct Mp4Packets {
-    file: File,
+    file: BufReader<File>,
     track_id: u32,
     table: Table,
     frame_bytes: Option<u64>,
@@ -221,8 +223,12 @@ impl Packets for Mp4Packets {
         if run.n_bytes > MAX_PACKET_BYTES || run.offset.saturating_add(run.n_bytes) > self.end {
             return self.cut(run);
         }
-        if self.file_position != Some(run.offset) {
-            self.file.seek(SeekFrom::Start(run.offset))?;
+        match self.file_position {
+            Some(position) => {
+                let distance = run.offset.wrapping_sub(position) as i64;
+                self.file.seek_relative(distance)?;
+            }
+            None => _ = self.file.seek(SeekFrom::Start(run.offset))?,
         }
         let mut data = vec![0; run.n_bytes as usize];
         self.file.read_exact(&mut data)?;
@@ -239,7 +245,7 @@ impl Mp4Packets {
             Some(frame_bytes) if run.n_bytes <= MAX_PACKET_BYTES && there >= frame_bytes => {
                 let n_samples = there / frame_bytes;
                 let data = bytes_at(
-                    &mut self.file,
+                    self.file.get_mut(),
                     run.offset,
                     (n_samples * frame_bytes) as usize,
                 )?;
@@ -264,7 +270,7 @@ impl Mp4Packets {
             let Some(at) = self.next_box else {
                 return Ok(None);
             };
-            let Some(found) = read_header(&mut self.file, at, self.end)? else {
+            let Some(found) = read_header(self.file.get_mut(), at, self.end)? else {
                 self.next_box = None;
                 return Ok(None);
             };
@@ -272,7 +278,7 @@ impl Mp4Packets {
             self.next_box = Some(found.end);
             if &found.kind == b"moof" {
                 let n_bytes = (found.end - found.start).min(MAX_MOOF_BYTES);
-                let moof = bytes_at(&mut self.file, found.start, n_bytes as usize)?;
+                let moof = bytes_at(self.file.get_mut(), found.start, n_bytes as usize)?;
                 self.queue(&moof, at);
             }
         }
