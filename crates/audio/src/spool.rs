@@ -98,7 +98,7 @@ pub fn is_stream(path: &Path) -> bool {
 ///
 /// # Errors
 /// [`Error::Interrupted`] once `is_stopped` says so; [`Error::Io`] if the pipe can't be read or the folder can't be
-/// written to; [`Error::Limit`] if the disk is full; [`Error::Input`] if nothing comes through the pipe.
+/// written to; [`Error::Later`] if the disk is full; [`Error::Input`] if nothing comes through the pipe.
 pub fn spool(path: &Path, folder: &Path, is_stopped: &dyn Fn() -> bool) -> Result<Spooled> {
     const PATIENCE: Duration = Duration::from_millis(100);
     let extension = path.extension().and_then(|text| text.to_str());

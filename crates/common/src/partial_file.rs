@@ -50,7 +50,7 @@ impl PartialFile {
     /// Puts the whole file under its name, in place of an older one.
     ///
     /// # Errors
-    /// [`Error::Limit`] when the disk is full, else [`Error::Io`].
+    /// [`Error::Later`] when the disk is full, else [`Error::Io`].
     pub fn commit(self) -> Result<()> {
         self.commit_with(NamedTempFile::persist)
     }
@@ -110,7 +110,7 @@ pub fn write_error(path: &Path, n_bytes: Option<u64>) -> impl FnOnce(std::io::Er
         let needed = n_bytes.map_or_else(String::new, |n| {
             format!(", which needs {:.1} MB", n as f64 / 1e6)
         });
-        Error::Limit {
+        Error::Later {
             reason: format!("the disk is full: can't write {}{needed}", path.display()),
             hint: Some(
                 "free some space and run the same command again; finished chunks are kept"
@@ -258,5 +258,6 @@ mod tests {
         let error = write_error(Path::new("a.mp4"), Some(12_345_678))(full);
         assert!(error.to_string().contains("12.3 MB"), "{error}");
         assert!(error.hint().is_some());
+        assert_eq!(error.exit_code(), 75);
     }
 }

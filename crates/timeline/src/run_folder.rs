@@ -17,6 +17,13 @@ impl RunFolder {
         }
     }
 
+    /// A folder that was named.
+    pub fn at(folder: &Path) -> Self {
+        Self {
+            path: folder.to_owned(),
+        }
+    }
+
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.path

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | 8 | `VISCHUNK` |
 //! | 4 | length of the header, big-endian |
-//! | | the header, JSON: id, first frame, configuration, the codec's header, length of each sample |
+//! | | the header, JSON: id, first frame, configuration, the codec's header, length of each sample, where it was drawn |
 //! | | the samples, each an encoded frame as the film stores it |
 //! | 32 | SHA-256 of everything before |
 //!
@@ -61,6 +61,18 @@ pub struct SampleInfo {
     pub is_keyframe: bool,
 }
 
+/// Where and how a chunk was drawn. Its name says nothing of it: machines of one kind draw the same frames, others differ by
+/// rounding.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// Name of the machine.
+    pub host: String,
+    /// How the machine computes, such as `AVX-512` or `exact`; chunks of one arithmetic have the same rounding.
+    pub arithmetic: String,
+    /// Time that drawing took, in milliseconds.
+    pub drawn_ms: u64,
+}
+
 /// A finished chunk: where it is and what it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChunkInfo {
@@ -76,6 +88,8 @@ pub struct ChunkInfo {
     pub codec_header: CodecHeader,
     /// Its frames in order.
     pub samples: Vec<SampleInfo>,
+    /// Where it was drawn, where that is known.
+    pub origin: Option<Origin>,
 }
 
 impl ChunkInfo {
@@ -94,6 +108,8 @@ struct Header {
     config: EncodeConfig,
     codec_header: CodecHeader,
     samples: Vec<SampleInfo>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin: Option<Origin>,
 }
 
 /// Encodes frames and makes a chunk of them.
@@ -105,6 +121,7 @@ pub struct ChunkWriter {
     encoder: Encoder,
     samples: Vec<SampleInfo>,
     data: Vec<u8>,
+    origin: Option<Origin>,
 }
 
 impl ChunkWriter {
@@ -132,7 +149,13 @@ impl ChunkWriter {
             encoder: Encoder::new(config, first_frame)?,
             samples: Vec::new(),
             data: Vec::new(),
+            origin: None,
         })
+    }
+
+    /// Says where the frames were drawn.
+    pub fn set_origin(&mut self, origin: Origin) {
+        self.origin = Some(origin);
     }
 
     /// Encodes the next frame. Encoded frames are kept in memory until [`ChunkWriter::finish`].
@@ -155,7 +178,7 @@ impl ChunkWriter {
     /// Writes the chunk: whole and synced, or not at all.
     ///
     /// # Errors
-    /// [`Error::Video`] without frames, [`Error::Limit`] when the disk is full, [`Error::Io`] for other failed writes.
+    /// [`Error::Video`] without frames, [`Error::Later`] when the disk is full, [`Error::Io`] for other failed writes.
     pub fn finish(self) -> Result<ChunkInfo> {
         let Some(codec_header) = self.encoder.header() else {
             return Err(Error::Video {
@@ -169,6 +192,7 @@ impl ChunkWriter {
             config: self.config,
             codec_header,
             samples: self.samples,
+            origin: self.origin,
         };
         let json = serde_json::to_vec(&header).map_err(|e| Error::Video {
             reason: format!("can't describe a chunk: {e}"),
@@ -319,6 +343,7 @@ fn info(path: PathBuf, header: Header) -> ChunkInfo {
         config: header.config,
         codec_header: header.codec_header,
         samples: header.samples,
+        origin: header.origin,
     }
 }
 

@@ -1,5 +1,6 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::Path;
 
@@ -62,11 +63,34 @@ pub fn cover(
     }
 }
 
+/// A chunk that was looked for.
+#[derive(Debug)]
+pub enum Found {
+    /// It is finished and whole.
+    Whole(ChunkInfo),
+    /// There is none.
+    Missing,
+    /// Its file is torn, has rotted or can't be read.
+    Damaged(Error),
+}
+
+/// Looks for the chunk of `frames` with the id `id`, and for no other: all of its file is read, and nothing else.
+pub fn find(folder: impl AsRef<Path>, frames: &Range<u64>, id: &str) -> Found {
+    let path = folder.as_ref().join(file_name(frames, id));
+    match ChunkReader::open(&path).map(ChunkReader::into_info) {
+        Ok(info) if info.frames() == *frames && info.id == id => Found::Whole(info),
+        Ok(_) => Found::Damaged(Error::input(&path, "the file holds another chunk")),
+        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Found::Missing,
+        Err(error) => Found::Damaged(error),
+    }
+}
+
 /// A chunk, if it is whole and what its name says.
 fn open(folder: &Path, frames: &Range<u64>, id: &str) -> Option<ChunkInfo> {
-    let reader = ChunkReader::open(folder.join(file_name(frames, id))).ok()?;
-    let info = reader.into_info();
-    (info.frames() == *frames && info.id == id).then_some(info)
+    match find(folder, frames, id) {
+        Found::Whole(info) => Some(info),
+        Found::Missing | Found::Damaged(_) => None,
+    }
 }
 
 /// The pieces in which `frames` are rendered: their intersections with a grid of `chunk_len` frames that begins at 0.
@@ -95,7 +119,7 @@ fn finished(
     let mut candidates = Candidates::new();
     let entries = match folder.read_dir() {
         Ok(entries) => entries,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(candidates),
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(candidates),
         Err(e) => return Err(Error::io("list", folder)(e)),
     };
     for entry in entries {
@@ -262,6 +286,22 @@ mod tests {
         assert_eq!(coverage.missing, [4..8, 12..16]);
         let other_version = cover(folder.path(), 16, |_| "v2".to_owned()).unwrap();
         assert_eq!(other_version.missing, [0..16]);
+    }
+
+    #[test]
+    fn a_chunk_that_is_looked_for_is_whole_damaged_or_missing() {
+        let folder = folder_with(&[0..4, 4..8]);
+        let torn = folder.path().join(file_name(&(4..8), &id_of(4..8)));
+        let bytes = std::fs::read(&torn).unwrap();
+        std::fs::write(&torn, &bytes[..bytes.len() - 1]).unwrap();
+        let found = |frames: Range<u64>| find(folder.path(), &frames, &id_of(frames.clone()));
+        assert!(matches!(found(0..4), Found::Whole(info) if info.frames() == (0..4)));
+        assert!(
+            matches!(found(4..8), Found::Damaged(error) if error.to_string().contains("000004"))
+        );
+        assert!(matches!(found(8..12), Found::Missing));
+        let nowhere = find(folder.path().join("missing"), &(0..4), "v1x4");
+        assert!(matches!(nowhere, Found::Missing));
     }
 
     proptest! {

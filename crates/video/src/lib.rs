@@ -23,11 +23,11 @@ mod tags;
 mod testing;
 
 pub use attachment::attachment;
-pub use chunk::{ChunkInfo, ChunkReader, ChunkWriter, SampleInfo, chunk_id};
+pub use chunk::{ChunkInfo, ChunkReader, ChunkWriter, Origin, SampleInfo, chunk_id};
 pub use codec::CodecHeader;
 pub use colour::Yuv420;
 pub use config::{EncodeConfig, MAX_QP, MAX_SIDES, MIN_QP, MIN_SIDE};
-pub use cover::{Coverage, cover, grid_pieces};
+pub use cover::{Coverage, Found, cover, find, grid_pieces};
 pub use decode::{DecodedFrame, FilmReader};
 pub use mux::{mux, mux_new};
 pub use probe::{AudioStream, Probe, VideoStream, probe};

@@ -29,7 +29,7 @@ use super::{Video, attachment};
 ///
 /// # Errors
 /// [`Error::Video`] for chunks or a soundtrack that don't fit together, [`Error::Input`] for a damaged chunk,
-/// [`Error::Limit`] when the disk is full, [`Error::Io`] for other failed reads and writes.
+/// [`Error::Later`] when the disk is full, [`Error::Io`] for other failed reads and writes.
 pub fn mux(
     chunks: &[ChunkInfo],
     soundtrack: &dyn Soundtrack,

@@ -32,7 +32,7 @@ impl Spool {
     /// Reads all packets once.
     ///
     /// # Errors
-    /// [`Error::Video`] when they hold fewer samples than the soundtrack says, [`Error::Limit`] when the disk is full.
+    /// [`Error::Video`] when they hold fewer samples than the soundtrack says, [`Error::Later`] when the disk is full.
     pub(super) fn of(soundtrack: &dyn Soundtrack, folder: &Path) -> Result<Self> {
         let file = tempfile::tempfile_in(folder).map_err(Error::io("create a file in", folder))?;
         let failed =

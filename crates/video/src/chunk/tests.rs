@@ -45,6 +45,22 @@ fn a_chunk_comes_back_whole() {
 }
 
 #[test]
+fn where_a_chunk_was_drawn_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = ChunkWriter::new(folder.path(), "aa", 0, &config(64, 64)).unwrap();
+    let origin = Origin {
+        host: "render07".to_owned(),
+        arithmetic: "AVX2".to_owned(),
+        drawn_ms: 1234,
+    };
+    writer.set_origin(origin.clone());
+    writer.push(&picture(config(64, 64).size, 0)).unwrap();
+    let written = writer.finish().unwrap();
+    let read = ChunkReader::open(&written.path).unwrap().into_info();
+    assert_eq!(read.origin, Some(origin));
+}
+
+#[test]
 fn the_same_pictures_give_the_same_bytes() {
     let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let config = config(96, 64);

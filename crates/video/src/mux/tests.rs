@@ -213,7 +213,7 @@ fn a_full_disk_is_noticed_wherever_it_happens() {
             Ok(()) => assert_eq!(room, n_bytes),
             Err(error) => {
                 assert!(room < n_bytes);
-                assert!(matches!(error, Error::Limit { .. }), "{error}");
+                assert!(matches!(error, Error::Later { .. }), "{error}");
                 assert!(error.to_string().contains("MB"), "{error}");
             }
         }
