@@ -20,13 +20,14 @@
 //! | [`video`] | encode, and mux with the untouched soundtrack | [`Video`] |
 //! | [`plot`] | pictures of numbers | |
 //!
-//! This crate is where they meet: [`request`] decides every setting, [`pipeline`] makes the film, [`provenance`] gives the timeline of a finished film back, and
-//! [`verify`] measures whether it moves with its music.
+//! This crate is where they meet: [`request`] decides every setting, [`pipeline`] makes the film, [`provenance`] gives the timeline of a finished film back,
+//! [`farm`] shares a film among machines, and [`verify`] measures whether it moves with its music.
 //!
 //! Each value is a plain serde type with a `schema_version`: save it, look at it, edit it, run it again. A frame's pixels
 //! depend on its timeline entry, the weights and the [`RenderConfig`](timeline::RenderConfig), and on nothing else.
 
 pub mod contact_sheet;
+pub mod farm;
 pub mod pipeline;
 pub mod provenance;
 pub mod request;

@@ -1,9 +1,12 @@
 //! The only place where stages meet: a song and its prompts become a film.
 
 mod calibrate;
+mod chunk_set;
 mod chunks;
 mod draw;
 mod estimate;
+mod origin;
+mod path_map;
 mod session;
 mod watch;
 
@@ -20,12 +23,15 @@ use estimate::estimate;
 use mapping::{MappingConfig, Plan};
 use session::Session;
 use timeline::{RunFolder, Timeline};
-use video::{EncodeConfig, Video, grid_pieces};
+use video::{EncodeConfig, Found, Video};
 
 use crate::provenance;
 use crate::request::Request;
 
-pub use chunks::DRAWING_VERSION;
+pub use chunk_set::{ChunkSet, Piece};
+pub use chunks::{DRAWING_VERSION, find_chunks, mixed};
+pub use origin::host_name;
+pub use path_map::PathMap;
 pub use session::Machine;
 pub use watch::{Event, Watch};
 
@@ -47,7 +53,7 @@ pub fn film(
     estimate(request, &folder, &mut session, watch)?;
     let analysis = analyze(request, watch)?;
     let timeline = compose(&analysis, request, &folder, &mut session, watch)?;
-    draw(&timeline, 0..u64::MAX, &folder, &mut session, watch)?;
+    draw(&timeline, &ChunkSet::all(), &folder, &mut session, watch)?;
     let (track, audio) = (&request.track, request.audio);
     let video = mux_to(&timeline, track, audio, &folder, out, is_new, watch)?;
     Ok((timeline, video))
@@ -70,27 +76,28 @@ pub fn plan(
     Ok((analysis, timeline))
 }
 
-/// Stage 4: draws and encodes the frames of `frames` (half-open, clamped) that no finished chunk holds.
+/// Stage 4: draws and encodes those of `chunks` that aren't finished. Of the film's other chunks none is looked at.
 ///
 /// # Errors
-/// [`Error::Weights`] and [`Error::Device`] before the first frame, [`Error::Limit`] when the disk doesn't suffice,
+/// [`Error::Config`] for chunks that the film doesn't have, [`Error::Weights`] and [`Error::Device`] before the first frame,
+/// [`Error::Later`] when the disk doesn't suffice,
 /// [`Error::Interrupted`] when the watch raised its flag.
 pub fn render(
     timeline: &Timeline,
-    frames: Range<u64>,
+    chunks: &ChunkSet,
     folder: &RunFolder,
     machine: &Machine,
     watch: &mut Watch<'_>,
 ) -> Result<()> {
     let mut session = Session::new(machine, None);
-    draw(timeline, frames, folder, &mut session, watch)
+    draw(timeline, chunks, folder, &mut session, watch)
 }
 
 /// Stage 5: joins finished chunks with the soundtrack, which is untouched where `audio` and MP4 allow it. `track` is the
 /// timeline's song, wherever it lies by now.
 ///
 /// # Errors
-/// [`Error::Limit`] that names the missing frames where some aren't rendered yet, [`Error::Input`] when the song isn't
+/// [`Error::Later`] that names the missing chunks where some aren't rendered yet, [`Error::Input`] when the song isn't
 /// the one that the timeline was made from.
 pub fn mux(
     timeline: &Timeline,
@@ -114,18 +121,8 @@ fn mux_to(
     watch: &mut Watch<'_>,
 ) -> Result<Video> {
     let coverage = coverage(folder, timeline)?;
-    if let Some(gap) = coverage.missing.first() {
-        let n_missing: u64 = coverage.missing.iter().map(|gap| gap.end - gap.start).sum();
-        return Err(Error::Limit {
-            reason: format!(
-                "{n_missing} of {} frames are not rendered yet",
-                timeline.frames.len()
-            ),
-            hint: Some(format!(
-                "visualize render TIMELINE.json --frames {}..{}",
-                gap.start, gap.end
-            )),
-        });
+    if !coverage.missing.is_empty() {
+        return Err(incomplete(timeline, &coverage.missing));
     }
     if track.source_sha256 != timeline.song.source_sha256 {
         return Err(Error::input(
@@ -133,6 +130,9 @@ fn mux_to(
             "the song has changed since the timeline was made",
         )
         .with_hint("run the same plan command again, or bring the old file back"));
+    }
+    if let Some(note) = mixed(&coverage.chunks) {
+        watch.note(&note);
     }
     (watch.observe)(Event::Muxing);
     let song = &timeline.song;
@@ -198,7 +198,7 @@ fn compose(
 /// Stage 4.
 fn draw(
     timeline: &Timeline,
-    frames: Range<u64>,
+    chunks: &ChunkSet,
     folder: &RunFolder,
     session: &mut Session<'_>,
     watch: &mut Watch<'_>,
@@ -206,10 +206,22 @@ fn draw(
     let encoding = EncodeConfig::new(timeline.render.size, timeline.frame_rate, timeline.encoding);
     encoding.validate()?;
     folder.create()?;
-    let frames = frames.start..frames.end.min(timeline.frames.len() as u64);
-    let missing = missing_pieces(timeline, &frames, folder)?;
-    let n_missing: u64 = missing.iter().map(|piece| piece.end - piece.start).sum();
-    let n_frames = frames.end.saturating_sub(frames.start);
+    let found = find_chunks(timeline, chunks, folder)?;
+    if found.is_empty() && !timeline.frames.is_empty() {
+        return Err(no_chunks(timeline, chunks));
+    }
+    let count = |frames: &Range<u64>| frames.end - frames.start;
+    let n_frames = found.iter().map(|(piece, _)| count(&piece.frames)).sum();
+    let mut missing = Vec::new();
+    for (piece, found) in found {
+        if let Found::Damaged(error) = &found {
+            watch.note(&format!("drawing chunk {} again: {error}", piece.chunk));
+        }
+        if !matches!(found, Found::Whole(_)) {
+            missing.push(piece.frames);
+        }
+    }
+    let n_missing: u64 = missing.iter().map(count).sum();
     let n_done = n_frames - n_missing;
     (watch.observe)(Event::Rendering { n_frames, n_done });
     if missing.is_empty() {
@@ -231,19 +243,34 @@ fn draw(
     draw_and_encode(&work, folder, &encoding, &mut drawer, watch)
 }
 
-/// The grid's pieces of `frames` that no finished chunk holds.
-fn missing_pieces(
-    timeline: &Timeline,
-    frames: &Range<u64>,
-    folder: &RunFolder,
-) -> Result<Vec<Range<u64>>> {
-    let gaps = coverage(folder, timeline)?.missing;
-    let chunk_len = u64::from(timeline.encoding.chunk_len);
-    let wanted = gaps
-        .iter()
-        .map(|gap| gap.start.max(frames.start)..gap.end.min(frames.end));
-    Ok(wanted
-        .filter(|gap| !gap.is_empty())
-        .flat_map(|gap| grid_pieces(gap, chunk_len))
-        .collect())
+/// The refusal of chunks behind the film's end.
+fn no_chunks(timeline: &Timeline, chunks: &ChunkSet) -> Error {
+    let last = ChunkSet::all().pieces(timeline).last();
+    Error::Config {
+        name: "chunks",
+        value: chunks.to_string(),
+        allowed: format!(
+            "the film's chunks are 0 to {}",
+            last.map_or(0, |piece| piece.chunk)
+        ),
+    }
+}
+
+/// What is said of a film that isn't all drawn yet.
+fn incomplete(timeline: &Timeline, missing: &[Range<u64>]) -> Error {
+    let n_missing: u64 = missing.iter().map(|gap| gap.end - gap.start).sum();
+    let is_missing = |piece: &Piece| {
+        let mut gaps = missing.iter();
+        gaps.any(|gap| gap.start < piece.frames.end && piece.frames.start < gap.end)
+    };
+    let all = ChunkSet::all();
+    let pieces = all.pieces(timeline).filter(is_missing);
+    let chunks: ChunkSet = pieces.map(|piece| piece.chunk).collect();
+    Error::Later {
+        reason: format!(
+            "{n_missing} of {} frames are not rendered yet",
+            timeline.frames.len()
+        ),
+        hint: Some(format!("visualize render TIMELINE.json --chunks {chunks}")),
+    }
 }

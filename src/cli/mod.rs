@@ -2,6 +2,7 @@
 
 mod analyze;
 mod args;
+mod farm;
 mod film;
 mod help;
 mod hints;
@@ -12,6 +13,7 @@ mod outputs;
 mod packagers;
 mod plan;
 mod progress;
+mod progress_lines;
 mod prompts;
 mod render;
 mod request;
@@ -30,7 +32,7 @@ use args::Command;
 pub use hints::read;
 use signals::stop_on_signal;
 pub use terminal::say;
-use visualize::{Error, Result};
+use visualize::{Error, Result, pipeline};
 
 /// Runs the command that the flags ask for.
 pub fn run(args: &Cli) -> Result<()> {
@@ -41,6 +43,7 @@ pub fn run(args: &Cli) -> Result<()> {
         Some(Command::Analyze(args)) => analyze::run(args, output),
         Some(Command::Plan(args)) => plan::run(args, output),
         Some(Command::Render(args)) => render::run(args, output),
+        Some(Command::Farm(args)) => farm::run(args, output),
         Some(Command::Mux(args)) => mux::run(args, output),
         Some(Command::Models(args)) => models::run(&args.command, output),
         Some(Command::Verify(args)) => verify::run(args, output),
@@ -59,7 +62,15 @@ pub fn explain(error: &Error, args: &Cli) -> String {
             "error: interrupted; finished frames are kept\nhint: continue with\n  {command}"
         );
     }
-    message(error)
+    let text = message(error);
+    match &args.command {
+        // One of many machines may have failed: its log is read far from it.
+        Some(Command::Render(_)) => {
+            let reason = text.strip_prefix("error: ").unwrap_or(&text);
+            format!("error: {}: {reason}", pipeline::host_name())
+        }
+        _ => text,
+    }
 }
 
 /// The error with its causes on one line, and what to do next on a second.

@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use visualize::audio::is_stream;
 use visualize::partial_file::folder_of;
-use visualize::pipeline::{self, Watch};
-use visualize::timeline::RunFolder;
+use visualize::pipeline::{self, PathMap, Watch};
 use visualize::{Error, Result, Timeline, Track};
 
 use super::args::{MuxArgs, OutputArgs};
@@ -19,7 +18,7 @@ pub fn run(args: &MuxArgs, output: OutputArgs) -> Result<()> {
     let timeline = Timeline::load(&args.timeline)?;
     let songs = match &args.song {
         Some(song) => vec![songs::check(song)?],
-        None => songs_of(&timeline, &args.timeline),
+        None => songs_of(&timeline, &args.timeline, &args.places.path_map()?),
     };
     let codec = timeline.encoding.codec;
     let out = args
@@ -41,14 +40,14 @@ pub fn run(args: &MuxArgs, output: OutputArgs) -> Result<()> {
         observe: &mut |event| progress.event(event),
         stop: &stop,
     };
-    let folder = RunFolder::beside(&args.timeline);
+    let folder = args.places.folder(&args.timeline);
     let video = pipeline::mux(&timeline, &track, audio, &folder, &out, &mut watch)?;
     super::print_result(output, &video.path.display().to_string(), &video)
 }
 
 /// Files that may be the timeline's song: under its name from here or from the timeline, or beside a timeline that travelled.
-fn songs_of(timeline: &Timeline, path: &Path) -> Vec<PathBuf> {
-    let song = &timeline.song.path;
+pub fn songs_of(timeline: &Timeline, path: &Path, path_map: &PathMap) -> Vec<PathBuf> {
+    let song = &path_map.of(&timeline.song.path);
     let folder = folder_of(path);
     let beside = song.file_name().map(|name| folder.join(name));
     let mut songs = vec![song.clone(), folder.join(song)];

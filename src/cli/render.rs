@@ -1,31 +1,77 @@
-//! `visualize render`: some or all frames of a timeline.
+//! `visualize render`: some or all chunks of a timeline.
 
-use visualize::pipeline::{self, Watch};
-use visualize::timeline::RunFolder;
-use visualize::{Result, Timeline};
+use visualize::pipeline::{self, ChunkSet, Event, Machine, Watch};
+use visualize::{Error, Result, Timeline, farm};
 
-use super::args::{OutputArgs, RenderArgs};
+use super::args::{OutputArgs, ProgressFormat, RenderArgs};
 use super::outputs::check_run_folder;
 use super::progress::Progress;
+use super::progress_lines::ProgressLines;
 use super::stop_on_signal;
 
 pub fn run(args: &RenderArgs, output: OutputArgs) -> Result<()> {
+    check_version(args)?;
     let timeline = Timeline::load(&args.timeline)?;
-    let folder = RunFolder::beside(&args.timeline);
-    check_run_folder(&args.timeline)?;
-    let frames = args.frames.clone().unwrap_or(0..u64::MAX);
+    let folder = args.places.folder(&args.timeline);
+    if args.places.folder.is_none() {
+        check_run_folder(&args.timeline)?;
+    }
+    let machine = Machine {
+        path_map: args.places.path_map()?,
+        ..args.machine.to_machine()
+    };
     let stop = stop_on_signal()?;
-    let mut progress = Progress::new(output);
+    let mut observe: Box<dyn FnMut(Event<'_>)> = match args.progress {
+        ProgressFormat::Bar => {
+            let mut progress = Progress::new(output);
+            Box::new(move |event| progress.event(event))
+        }
+        format => {
+            let mut lines = ProgressLines::new(format, output);
+            Box::new(move |event| lines.event(event))
+        }
+    };
     let mut watch = Watch {
-        observe: &mut |event| progress.event(event),
+        observe: &mut *observe,
         stop: &stop,
     };
-    pipeline::render(
-        &timeline,
-        frames,
-        &folder,
-        &args.machine.to_machine(),
-        &mut watch,
-    )?;
+    let chunks = chunks(args, &timeline, &mut watch);
+    pipeline::render(&timeline, &chunks, &folder, &machine, &mut watch)?;
     super::print_result(output, &folder.path().display().to_string(), &folder.path())
+}
+
+/// Another version would draw chunks that no other machine looks for.
+fn check_version(args: &RenderArgs) -> Result<()> {
+    match &args.require_version {
+        Some(required) if *required != farm::version() => Err(Error::Config {
+            name: "require_version",
+            value: required.clone(),
+            allowed: format!(
+                "this program is {}; install the job's version here",
+                farm::version()
+            ),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The chunks asked for; those of frames that don't begin and end with a chunk are rounded, which is said.
+fn chunks(args: &RenderArgs, timeline: &Timeline, watch: &mut Watch<'_>) -> ChunkSet {
+    let Some(frames) = &args.frames else {
+        return args.chunks.clone().unwrap_or_else(ChunkSet::all);
+    };
+    let n_frames = timeline.frames.len() as u64;
+    let asked = frames.start..frames.end.min(n_frames);
+    let chunks = ChunkSet::of_frames(&asked, u64::from(timeline.encoding.chunk_len));
+    let pieces: Vec<_> = chunks.pieces(timeline).collect();
+    if let (Some(first), Some(last)) = (pieces.first(), pieces.last()) {
+        let drawn = first.frames.start..last.frames.end;
+        if drawn != asked {
+            watch.note(&format!(
+                "frames are drawn in whole chunks: {}..{}, which are `chunks {chunks}`",
+                drawn.start, drawn.end
+            ));
+        }
+    }
+    chunks
 }

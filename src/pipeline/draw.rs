@@ -9,7 +9,7 @@ use diffusion::NotFinite;
 use image::RgbImage;
 use picture::camera;
 use timeline::{FrameInputs, RunFolder, Timeline};
-use video::{ChunkWriter, EncodeConfig, grid_pieces};
+use video::{ChunkWriter, EncodeConfig, Origin, grid_pieces};
 
 use super::chunks::chunk_id;
 use super::session::Drawer;
@@ -18,7 +18,7 @@ use super::watch::{Event, Watch};
 /// Frames to draw.
 pub(super) struct Work<'a> {
     pub timeline: &'a Timeline,
-    /// Pieces of the chunks' grid that no finished chunk holds, half-open.
+    /// Frames of the chunks that aren't finished, half-open.
     pub missing: Vec<Range<u64>>,
     /// Of `n_frames` that were asked for, those found finished.
     pub n_done: u64,
@@ -29,7 +29,7 @@ pub(super) struct Work<'a> {
 enum Message {
     Begin { id: String, first_frame: u64 },
     Picture(RgbImage),
-    Finish,
+    Finish(Origin),
 }
 
 /// Draws on this thread and encodes on another. The channel holds two batches: a slow encoder stalls the drawing rather
@@ -64,6 +64,7 @@ fn draw(
     let mut is_first = true;
     let mut last = None;
     for piece in &work.missing {
+        let begun = Instant::now();
         let id = chunk_id(work.timeline, piece.clone())?;
         if !send(Message::Begin {
             id,
@@ -97,7 +98,12 @@ fn draw(
                 (watch.observe)(Event::Frames { n_done, inputs });
             }
         }
-        if !send(Message::Finish) {
+        let origin = Origin {
+            host: drawer.host.to_owned(),
+            arithmetic: drawer.arithmetic.to_owned(),
+            drawn_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+        };
+        if !send(Message::Finish(origin)) {
             return Ok(());
         }
     }
@@ -146,10 +152,13 @@ fn encode(messages: &Receiver<Message>, folder: &RunFolder, encoding: &EncodeCon
                 chunk = Some(ChunkWriter::new(folder.path(), &id, first_frame, encoding)?);
             }
             (Message::Picture(picture), Some(chunk)) => chunk.push(&picture)?,
-            (Message::Finish, _) => {
-                chunk.take().map(ChunkWriter::finish).transpose()?;
+            (Message::Finish(origin), Some(_)) => {
+                if let Some(mut chunk) = chunk.take() {
+                    chunk.set_origin(origin);
+                    chunk.finish()?;
+                }
             }
-            (Message::Picture(_), None) => {}
+            (Message::Picture(_) | Message::Finish(_), None) => {}
         }
     }
     Ok(())

@@ -10,6 +10,8 @@ use diffusion::{
 use image::RgbImage;
 use timeline::{FrameInputs, PromptText, RenderConfig};
 
+use super::origin::{arithmetic_of_cpu, arithmetic_of_gpu, host_name};
+use super::path_map::PathMap;
 use super::watch::{Event, Watch};
 
 /// What rendering depends on, but no pixel does.
@@ -23,6 +25,10 @@ pub struct Machine {
     pub store: ModelStore,
     /// Threads that draw; one for each core where it is left out. The encoder has one of its own beside them.
     pub n_threads: Option<usize>,
+    /// Its name, which finished chunks keep.
+    pub host: String,
+    /// Where the paths of a timeline lie on this machine.
+    pub path_map: PathMap,
 }
 
 impl Default for Machine {
@@ -33,6 +39,8 @@ impl Default for Machine {
             n_batch: 4,
             store: ModelStore::from_env(),
             n_threads: None,
+            host: host_name(),
+            path_map: PathMap::default(),
         }
     }
 }
@@ -51,6 +59,7 @@ struct Open {
     config: RenderConfig,
     renderer: StableDiffusion,
     threads: Arc<rayon::ThreadPool>,
+    arithmetic: String,
 }
 
 /// A model that is ready to draw.
@@ -60,6 +69,10 @@ pub(super) struct Drawer<'a> {
     frame_secs: &'a mut Option<f64>,
     /// Frames drawn at once, 1 or more.
     pub n_batch: usize,
+    /// Name of the machine.
+    pub host: &'a str,
+    /// How it computes.
+    pub arithmetic: &'a str,
 }
 
 impl<'a> Session<'a> {
@@ -85,11 +98,16 @@ impl<'a> Session<'a> {
     ) -> Result<Drawer<'_>> {
         let open = match self.open.take().filter(|open| open.config == *config) {
             Some(open) => open,
-            None => Open {
-                config: config.clone(),
-                threads: Arc::new(threads(self.machine)?),
-                renderer: load(config, self.machine, self.model, watch)?,
-            },
+            None => {
+                let threads = Arc::new(threads(self.machine)?);
+                let (renderer, arithmetic) = load(config, self.machine, self.model, watch)?;
+                Open {
+                    config: config.clone(),
+                    renderer,
+                    threads,
+                    arithmetic,
+                }
+            }
         };
         let open = self.open.insert(open);
         open.threads
@@ -100,6 +118,8 @@ impl<'a> Session<'a> {
             threads: &open.threads,
             frame_secs: &mut self.frame_secs,
             n_batch: self.machine.n_batch.max(1),
+            host: &self.machine.host,
+            arithmetic: &open.arithmetic,
         })
     }
 }
@@ -157,7 +177,8 @@ fn load(
     machine: &Machine,
     model: Option<&ModelSource>,
     watch: &mut Watch<'_>,
-) -> Result<StableDiffusion> {
+) -> Result<(StableDiffusion, String)> {
+    let config = &machine.path_map.of_render(config);
     let model = match model {
         Some(model) => model,
         None => &find(config, machine, watch)?,
@@ -165,7 +186,12 @@ fn load(
     let (device, name) = choose_device(&machine.device)?;
     let dtype = choose_dtype(config.diffusion.dtype.as_deref().unwrap_or("auto"), &device)?;
     watch.note(&format!("drawing on {name}, weights in {dtype:?}"));
-    StableDiffusion::load(model, config, &device, dtype)
+    let arithmetic = match device.is_cpu() {
+        true => arithmetic_of_cpu(config.diffusion.kernels),
+        false => arithmetic_of_gpu(&format!("{dtype:?}"), &name),
+    };
+    let renderer = StableDiffusion::load(model, config, &device, dtype)?;
+    Ok((renderer, arithmetic))
 }
 
 /// The model of a timeline, if it still has the weights that the timeline was planned with.

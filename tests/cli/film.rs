@@ -77,8 +77,8 @@ fn plan_render_and_mux_make_the_same_film() {
     bench.plan("parts.json", &[]);
 
     let early = bench.run(&["mux", "parts.json"]);
-    assert_eq!(early.code, 2);
-    assert!(early.stderr.contains("--frames 0..24"), "{}", early.stderr);
+    assert_eq!(early.code, 75);
+    assert!(early.stderr.contains("--chunks 0"), "{}", early.stderr);
 
     bench
         .run(&["render", "parts.json", "--frames", "0..1000"])

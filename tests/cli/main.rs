@@ -12,6 +12,8 @@ mod bad_settings;
 mod calibration;
 mod corrections;
 mod dialects;
+mod farm;
+mod farm_jobs;
 mod film;
 mod first_attempts;
 mod hap;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use visualize::audio::SoundtrackFormat;
 use visualize::diffusion::{ModelStore, SCHEDULERS};
-use visualize::pipeline::Machine;
+use visualize::pipeline::{Machine, PathMap, host_name};
 use visualize::timeline::{
     DiffusionConfig, EmbeddingConfig, Encoding, Kernels, LoraConfig, Size, VideoCodec,
 };
@@ -210,6 +210,8 @@ impl MachineOptions {
             n_batch: self.batch as usize,
             store: ModelStore::from_env(),
             n_threads: self.threads.map(|n| n as usize),
+            host: host_name(),
+            path_map: PathMap::default(),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! The first line of a flag's comment is its line in `-h`, which shows the flags that most films need; `--help` shows all
 //! flags with all of their text.
 
+mod farm;
 mod machine;
 mod models;
 mod options;
@@ -11,11 +12,13 @@ mod values;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
+pub use farm::{
+    FarmArgs, FarmCommand, FarmJobArgs, FarmStatusArgs, PlaceArgs, ProgressFormat, RenderArgs,
+};
 pub use machine::{MachineOptions, SoundOptions};
 pub use models::{ModelsArgs, ModelsCommand};
 pub use options::{ListenOptions, PlanOptions};
 pub use values::Seed;
-use values::parse_frames;
 
 /// Headings of the groups of flags, in the order in which help shows them.
 mod heading {
@@ -47,7 +50,7 @@ How prompts are written: visualize help prompts
 For packagers: visualize completions SHELL, visualize man FOLDER
 
 The result goes to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 bad usage or
-bad input, 130 interrupted with finished work kept.";
+bad input, 75 try again later (a full disk, missing frames), 130 interrupted with finished work kept.";
 
 /// What `-h` ends with.
 const SHORT_EXAMPLE: &str = "\
@@ -96,6 +99,8 @@ pub enum Command {
     Plan(Box<PlanArgs>),
     /// Render some or all frames of a timeline into the folder beside it.
     Render(RenderArgs),
+    /// Write a job that draws a film on a render farm, or show how far it is (farm status).
+    Farm(Box<FarmArgs>),
     /// Make the film from rendered frames.
     Mux(MuxArgs),
     /// Measure a finished film: streams, sync, and how it moves.
@@ -222,24 +227,9 @@ pub struct PlanArgs {
     pub machine: MachineOptions,
 }
 
-/// `visualize render`.
-#[derive(Debug, Args)]
-pub struct RenderArgs {
-    /// The timeline, as written by `plan`.
-    #[arg(value_name = "TIMELINE.json")]
-    pub timeline: PathBuf,
-    /// Frames to render, from A up to but not including B [default: all].
-    ///
-    /// Frames past the timeline's end are left out.
-    #[arg(long, value_name = "A..B", value_parser = parse_frames, help_heading = heading::DRAW)]
-    pub frames: Option<std::ops::Range<u64>>,
-    /// What rendering depends on, but no pixel does.
-    #[command(flatten, next_help_heading = heading::OUTPUT)]
-    pub machine: MachineOptions,
-}
-
 /// `visualize mux`.
 #[derive(Debug, Args)]
+#[command(after_long_help = farm::EXIT_CODES)]
 pub struct MuxArgs {
     /// The timeline, as written by `plan`.
     #[arg(value_name = "TIMELINE.json")]
@@ -253,6 +243,9 @@ pub struct MuxArgs {
     /// The song, where it isn't found under the timeline's name for it or beside the timeline.
     #[arg(long, value_name = "SONG", help_heading = heading::OUTPUT)]
     pub song: Option<PathBuf>,
+    /// Where chunks and files lie.
+    #[command(flatten, next_help_heading = heading::OUTPUT)]
+    pub places: PlaceArgs,
     /// What the film's sound is.
     #[command(flatten, next_help_heading = heading::OUTPUT)]
     pub sound: SoundOptions,

@@ -1,0 +1,279 @@
+//! `visualize farm`: a job for a render farm, and how far a film is.
+
+use std::path::{Path, PathBuf, absolute};
+
+use serde_json::json;
+use visualize::diffusion::{ModelStore, describe_model};
+use visualize::farm::{ChunkState, Engine, Job, JobFile, Status, version};
+use visualize::partial_file::write_whole;
+use visualize::pipeline::{ChunkSet, PathMap};
+use visualize::timeline::RunFolder;
+use visualize::units::format_secs;
+use visualize::{Error, Result, Timeline};
+
+use super::args::{FarmArgs, FarmCommand, FarmJobArgs, FarmStatusArgs, OutputArgs};
+use super::mux::songs_of;
+use super::progress::Progress;
+use super::typed::quote_path;
+
+/// Tasks of a job whose size nobody chose: enough for most farms, few enough for models that take a while to load.
+const MAX_TASKS: u64 = 100;
+
+pub fn run(args: &FarmArgs, output: OutputArgs) -> Result<()> {
+    match (&args.command, &args.job) {
+        (Some(FarmCommand::Status(args)), _) => status(args, output),
+        (None, Some(job)) => write_job(job, output),
+        (None, None) => Err(Error::internal("neither a job nor a command was given")),
+    }
+}
+
+fn status(args: &FarmStatusArgs, output: OutputArgs) -> Result<()> {
+    let timeline = Timeline::load(&args.timeline)?;
+    let folder = match &args.folder {
+        Some(folder) => RunFolder::at(folder),
+        None => RunFolder::beside(&args.timeline),
+    };
+    let status = Status::of(&timeline, &folder)?;
+    let text = match args.missing {
+        true => status.missing.clone(),
+        false => table(&status),
+    };
+    if args.missing && text.is_empty() {
+        return Ok(());
+    }
+    super::print_result(output, &text, &status)
+}
+
+/// A line for each chunk, and what they add up to.
+fn table(status: &Status) -> String {
+    let mut lines = Vec::new();
+    for chunk in &status.chunks {
+        let state = match chunk.state {
+            ChunkState::Done => "done",
+            ChunkState::Missing => "missing",
+            ChunkState::Damaged => "damaged",
+        };
+        let mut line = format!(
+            "{:>5}  frames {}..{}  {state}",
+            chunk.chunk, chunk.first_frame, chunk.end_frame
+        );
+        if let (Some(host), Some(arithmetic), Some(secs)) =
+            (&chunk.host, &chunk.arithmetic, chunk.secs)
+        {
+            line += &format!("  {host}  {arithmetic}  {}", format_secs(secs, 1));
+        }
+        if let Some(fault) = &chunk.fault {
+            line += &format!("  {fault}");
+        }
+        lines.push(line);
+    }
+    lines.push(format!(
+        "{} of {} chunks are done",
+        status.n_done, status.n_chunks
+    ));
+    if !status.missing.is_empty() {
+        lines.push(format!("to draw: --chunks {}", status.missing));
+    }
+    lines.extend(status.mixed.iter().cloned());
+    lines.join("\n")
+}
+
+fn write_job(args: &FarmJobArgs, output: OutputArgs) -> Result<()> {
+    let progress = Progress::new(output);
+    let given = Timeline::load(&args.timeline)?;
+    let n_chunks = ChunkSet::all().pieces(&given).count() as u64;
+    if n_chunks == 0 {
+        return Err(Error::input(
+            &args.timeline,
+            "the film has no frames to draw",
+        ));
+    }
+    let name = args
+        .timeline
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let timeline = for_farm(&given, args);
+    let files_named = |ending: &str| format!("{name}.{ending}");
+    let folder = absolute(&args.out).map_err(Error::io("find", &args.out))?;
+    let job = Job {
+        song: song(args, &given)?,
+        folder: folder.clone(),
+        timeline: files_named("json"),
+        film: files_named("mp4"),
+        n_chunks,
+        chunks_per_task: match args.chunks_per_task {
+            Some(n) => u64::from(n),
+            None => n_chunks.div_ceil(MAX_TASKS),
+        },
+        n_cores: args.cores,
+        n_gpus: args.gpus,
+        memory_mb: match args.memory {
+            Some(gb) => u64::from(gb) * 1000,
+            None => memory_mb(&timeline, &progress)?,
+        },
+        minutes: None,
+        version: version(),
+        name,
+    };
+    let minutes = args
+        .minutes
+        .map_or_else(|| minutes(args, &given, &job), |n| Ok(Some(n)))?;
+    let job = Job { minutes, ..job };
+    let engine_files = job.files(args.engine);
+    let path = folder.join(&job.timeline);
+    let mut paths: Vec<PathBuf> = vec![path.clone()];
+    paths.extend(
+        engine_files
+            .files
+            .iter()
+            .map(|file| folder.join(&file.name)),
+    );
+    check_new(&paths, &args.timeline, args.force)?;
+    std::fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
+    timeline.save(&path)?;
+    for file in &engine_files.files {
+        write_file(&folder, file)?;
+    }
+    note(args, &given, &timeline, &job, &progress);
+    let submit = match args.engine {
+        Engine::Flamenco => engine_files.submit,
+        _ => format!("cd {} && {}", quote_path(&args.out), engine_files.submit),
+    };
+    let names: Vec<&str> = engine_files
+        .files
+        .iter()
+        .map(|file| file.name.as_str())
+        .collect();
+    let value = json!({
+        "folder": folder,
+        "timeline": path,
+        "files": names,
+        "n_chunks": job.n_chunks,
+        "n_tasks": job.n_tasks(),
+        "submit": submit,
+    });
+    super::print_result(output, &submit, &value)
+}
+
+/// The timeline as the job's machines draw it: with the asked-for kernels, and with files by their whole paths, since it lies in
+/// another folder.
+fn for_farm(given: &Timeline, args: &FarmJobArgs) -> Timeline {
+    let mut timeline = given.clone();
+    let whole = |path: &Path| match absolute(path) {
+        Ok(whole) if path.exists() => whole,
+        _ => path.to_owned(), // the bundled model, and names of the hub
+    };
+    let render = &mut timeline.render;
+    render.model = whole(Path::new(&render.model))
+        .to_string_lossy()
+        .into_owned();
+    render.diffusion.kernels = args.kernels;
+    for lora in &mut render.diffusion.loras {
+        lora.path = whole(&lora.path);
+    }
+    for embedding in &mut render.diffusion.embeddings {
+        embedding.path = whole(&embedding.path);
+    }
+    render.diffusion.vae = render.diffusion.vae.as_deref().map(whole);
+    timeline
+}
+
+/// The song by its whole path.
+fn song(args: &FarmJobArgs, timeline: &Timeline) -> Result<PathBuf> {
+    let found = match &args.song {
+        Some(song) => Some(super::songs::check(song)?),
+        None => songs_of(timeline, &args.timeline, &PathMap::default())
+            .into_iter()
+            .next(),
+    };
+    let song = found.ok_or_else(|| {
+        let reason = "the timeline's song is neither there nor beside the timeline";
+        Error::input(&timeline.song.path, reason).with_hint("name the file with `song FILE`")
+    })?;
+    absolute(&song).map_err(Error::io("find", &song))
+}
+
+/// What the model needs, and half as much again, which is never less than a gigabyte. A model that isn't here is asked for on the
+/// machines that draw.
+fn memory_mb(timeline: &Timeline, progress: &Progress) -> Result<u64> {
+    const LEAST_MB: u64 = 1000;
+    let mut is_here = |_: visualize::diffusion::hub::DownloadEvent<'_>| Err(Error::Interrupted);
+    match ModelStore::from_env().open_for(&timeline.render, &mut is_here) {
+        Ok(model) => {
+            let need = describe_model(&model, Some(timeline.render.draw_size))?.memory;
+            Ok((need.peak_bytes / 1_000_000 * 3 / 2).max(LEAST_MB))
+        }
+        Err(_) => {
+            progress.line(&format!(
+                "the model {} isn't on this machine, so that its memory is a guess: change it in the files, or give --memory",
+                timeline.render.model
+            ));
+            Ok(16 * LEAST_MB)
+        }
+    }
+}
+
+/// Four times what a task took so far, where a chunk was drawn: farms have slower machines.
+fn minutes(args: &FarmJobArgs, timeline: &Timeline, job: &Job) -> Result<Option<u32>> {
+    let status = Status::of(timeline, &RunFolder::beside(&args.timeline))?;
+    Ok(status.slowest_secs().map(|secs| {
+        let minutes = 4.0 * secs * job.chunks_per_task as f64 / 60.0;
+        (minutes.ceil() as u32).saturating_add(10) // for loading the model
+    }))
+}
+
+/// Refuses to write over files that are there, and over the timeline that was given.
+fn check_new(paths: &[PathBuf], given: &Path, is_forced: bool) -> Result<()> {
+    let same = |path: &PathBuf| path.canonicalize().ok().zip(given.canonicalize().ok());
+    for path in paths.iter().filter(|path| path.exists()) {
+        if same(path).is_some_and(|(path, given)| path == given) {
+            return Err(
+                Error::input(path, "the job would be written over its own timeline")
+                    .with_hint("give another folder with `out`"),
+            );
+        }
+        if !is_forced {
+            return Err(Error::input(path, "exists already")
+                .with_hint("give `force` to replace the job, or another folder with `out`"));
+        }
+    }
+    Ok(())
+}
+
+fn write_file(folder: &Path, file: &JobFile) -> Result<()> {
+    let path = folder.join(&file.name);
+    write_whole(&path, file.text.as_bytes())?;
+    #[cfg(unix)]
+    if file.is_program {
+        use std::os::unix::fs::PermissionsExt;
+        let permissions = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&path, permissions).map_err(Error::io("write", &path))?;
+    }
+    Ok(())
+}
+
+/// Says what was written, and what was decided.
+fn note(args: &FarmJobArgs, given: &Timeline, timeline: &Timeline, job: &Job, progress: &Progress) {
+    progress.line(&format!(
+        "{} chunks in {} tasks, {} MB of memory each",
+        job.n_chunks,
+        job.n_tasks(),
+        job.memory_mb
+    ));
+    if given.render.diffusion.kernels != timeline.render.diffusion.kernels {
+        progress.line(
+            "drawn with --kernels exact, so that all processors draw the same bytes; --kernels fast takes what each has",
+        );
+    }
+    if job.n_gpus > 0 && timeline.render.diffusion.dtype.is_none() {
+        progress.line("GPUs draw in f16; plan with --dtype if CPUs shall draw some of it, too");
+    }
+    if job.minutes.is_none() {
+        progress.line(&format!(
+            "no time limit: draw one chunk (visualize render {} --chunks 0) and write the job again, or give --minutes",
+            quote_path(&args.timeline)
+        ));
+    }
+}

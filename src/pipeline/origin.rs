@@ -1,0 +1,91 @@
+//! What decides on a frame's pixels besides its inputs: how a machine rounds.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+use kernels::Isa;
+use timeline::Kernels;
+
+/// How the CPU computes. Chunks of one arithmetic have the same bytes; those of two differ by rounding.
+///
+/// Where products are added in one rounding, as AVX2 and AVX-512 do, the exact method gives the same sums whatever the width of
+/// the vectors.
+pub(super) fn arithmetic_of_cpu(kernels: Kernels) -> String {
+    match (kernels, Isa::without_bf16x3().name()) {
+        (Kernels::Exact, "AVX2" | "AVX-512") => "exact".to_owned(),
+        (Kernels::Exact, name) => format!("exact {name}"),
+        (Kernels::Fast, _) => Isa::best().name().to_owned(),
+    }
+}
+
+/// How a GPU computes: the numbers' format, its model and its driver. `name` is what is known without asking the system.
+pub(super) fn arithmetic_of_gpu(dtype: &str, name: &str) -> String {
+    let gpu = nvidia(Path::new("/proc/driver/nvidia")).filter(|_| name.starts_with("NVIDIA"));
+    format!("{dtype} on {}", gpu.as_deref().unwrap_or(name))
+}
+
+/// Models of the machine's NVIDIA GPUs, and their driver, from the files that the driver keeps on Linux.
+fn nvidia(folder: &Path) -> Option<String> {
+    let mut models = BTreeSet::new();
+    for gpu in folder.join("gpus").read_dir().ok()?.flatten() {
+        let text = std::fs::read_to_string(gpu.path().join("information")).ok()?;
+        let model = text.lines().find_map(|line| line.strip_prefix("Model:"));
+        models.extend(model.map(|model| model.trim().to_owned()));
+    }
+    let version = std::fs::read_to_string(folder.join("version")).ok()?;
+    let is_version =
+        |word: &&str| word.contains('.') && word.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let driver = version
+        .lines()
+        .next()?
+        .split_whitespace()
+        .find(is_version)?;
+    let models: Vec<String> = models.into_iter().collect();
+    (!models.is_empty()).then(|| format!("{}, driver {driver}", models.join(" + ")))
+}
+
+/// This machine's name in its network; `unknown` where the system doesn't tell.
+pub fn host_name() -> String {
+    let told = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let told = told.or_else(|| {
+        let output = Command::new("hostname").output().ok()?;
+        String::from_utf8(output.stdout).ok()
+    });
+    let name = told.map(|name| name.trim().to_owned());
+    name.filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "unknown".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gpu_and_its_driver_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(nvidia(folder.path()), None);
+        for bus in ["0000:19:00.0", "0000:3b:00.0"] {
+            let gpu = folder.path().join("gpus").join(bus);
+            std::fs::create_dir_all(&gpu).unwrap();
+            let text = "Model: \t\t NVIDIA L4\nIRQ:   \t\t 129\n";
+            std::fs::write(gpu.join("information"), text).unwrap();
+        }
+        for kind in [
+            "UNIX x86_64 Kernel Module ",
+            "UNIX Open Kernel Module for x86_64 ",
+        ] {
+            let text = format!(
+                "NVRM version: NVIDIA {kind} 550.54.15  Tue Mar  5\nGCC version:  gcc 12.2.0\n"
+            );
+            std::fs::write(folder.path().join("version"), text).unwrap();
+            let named = nvidia(folder.path());
+            assert_eq!(named.as_deref(), Some("NVIDIA L4, driver 550.54.15"));
+        }
+    }
+
+    #[test]
+    fn machines_have_names() {
+        assert!(!host_name().contains(char::is_whitespace));
+    }
+}
