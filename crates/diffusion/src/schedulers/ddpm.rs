@@ -15,7 +15,6 @@ const MIN_VARIANCE: f64 = 1e-20;
 pub struct Ddpm {
     alphas: AlphaTable,
     timesteps: Vec<f64>,
-    timestep_ratio: f64,
     prediction: Prediction,
     thresholding: Thresholding,
     has_large_variance: bool,
@@ -34,16 +33,17 @@ impl Ddpm {
         Ok(Self {
             alphas: AlphaTable::new(config)?,
             timesteps: discrete_timesteps(config, n_steps),
-            timestep_ratio: (config.num_train_timesteps / n_steps) as f64,
             prediction: config.prediction,
             thresholding: config.thresholding,
             has_large_variance: config.has_large_variance,
         })
     }
 
-    fn posterior(&self, timestep: f64) -> Posterior {
-        let all = self.alphas.at(timestep);
-        let all_before = self.alphas.at(timestep - self.timestep_ratio);
+    /// Of the step after a call, which leads to the next call's timestep, and at last to the clean latents.
+    fn posterior(&self, call_idx: usize) -> Posterior {
+        let all = self.alphas.at(at(&self.timesteps, call_idx));
+        let next = self.timesteps.get(call_idx + 1);
+        let all_before = self.alphas.at(next.copied().unwrap_or(-1.0));
         let alpha = all / all_before;
         let beta = 1.0 - alpha;
         let variance = match self.has_large_variance {
@@ -74,11 +74,10 @@ impl Scheduler for Ddpm {
         call_idx: usize,
         noise: Option<&Tensor>,
     ) -> TensorResult<Step> {
-        let timestep = at(&self.timesteps, call_idx);
-        let level = self.alphas.level(timestep);
+        let level = self.alphas.level(at(&self.timesteps, call_idx));
         let denoised = self.prediction.denoised(prediction, latents, level)?;
         let denoised = self.thresholding.apply(&denoised)?;
-        let posterior = self.posterior(timestep);
+        let posterior = self.posterior(call_idx);
         let mut next = ((&denoised * posterior.clean)? + (latents * posterior.noisy)?)?;
         if self.needs_noise(call_idx) {
             next = (next + (required(noise)? * posterior.deviation)?)?;
