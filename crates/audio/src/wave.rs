@@ -162,7 +162,8 @@ fn wave64_chunks(file: &mut File, body: &Range<u64>) -> Result<Option<Chunks>> {
             }
             _ => {}
         }
-        at = match at.checked_add(size.max(HEADER).next_multiple_of(8)) {
+        let padded = size.max(HEADER).checked_next_multiple_of(8);
+        at = match padded.and_then(|size| at.checked_add(size)) {
             Some(next) if next < body.end => next,
             _ => break,
         };

@@ -64,6 +64,23 @@ fn files_that_are_no_songs_are_refused_with_a_hint() {
     assert!(reason(&Track::open(path("missing.wav")).unwrap_err()).contains("can't read"));
 }
 
+/// Of the sizes of Wave64's chunks, the largest can't be rounded up to 8 bytes any more.
+#[test]
+fn a_chunk_longer_than_any_file_ends_the_search() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.w64");
+    for size in [u64::MAX, u64::MAX - 7, u64::MAX - 8, 1 << 63] {
+        let mut bytes = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0".to_vec();
+        bytes.extend([0; 24]);
+        bytes.extend(b"junk\xf3\xac\xd3\x11\x8c\xd1\0\xc0\x4f\x8e\xdb\x8a");
+        bytes.extend(size.to_le_bytes());
+        bytes.extend([0; 64]);
+        fs::write(&path, bytes).unwrap();
+        let error = Track::open_without_ffmpeg(&path).unwrap_err();
+        assert!(matches!(error, Error::Input { .. }), "{size}: {error}");
+    }
+}
+
 /// Opens a file and reads all that can be read of it; the samples of a song without errors.
 fn read_all(path: &Path) -> Result<Vec<f32>, Error> {
     let track = Track::open_without_ffmpeg(path)?;
