@@ -9,6 +9,7 @@ mod formats;
 mod helpers;
 mod joined;
 mod mp4_files;
+mod ogg_and_matroska;
 mod plain_samples;
 mod repairs;
 mod samples;
