@@ -27,6 +27,12 @@ const COMMON_TIME: TimeSignature = TimeSignature {
 /// # Errors
 /// [`Error::Input`] for a file that is broken, or has neither clock nor tempo.
 pub(super) fn beats(path: &Path, bytes: &[u8], duration_secs: f64) -> Result<Vec<GivenBeat>> {
+    if has_no_rate(bytes) {
+        return Err(Error::input(
+            path,
+            "isn't a whole MIDI file: its time code has no rate",
+        ));
+    }
     let smf = Smf::parse(bytes)
         .map_err(|error| Error::input(path, format!("isn't a whole MIDI file: {error}")))?;
     let events = Events::of(path, &smf)?;
@@ -46,6 +52,12 @@ pub(super) fn beats(path: &Path, bytes: &[u8], duration_secs: f64) -> Result<Vec
         return Err(Error::input(path, reason).with_hint("is it this song's file?"));
     }
     Ok(beats)
+}
+
+/// Whether a header's time code has the one rate (-128) whose sign midly, which takes it for negative, can't turn around.
+fn has_no_rate(bytes: &[u8]) -> bool {
+    let mut heads = bytes.windows(13).filter(|head| head.starts_with(b"MThd"));
+    heads.any(|head| head.last() == Some(&0x80))
 }
 
 /// What a file says about time; in order of ticks.
@@ -312,6 +324,7 @@ mod tests {
                 .to_string()
         };
         assert!(refused(b"MThd").contains("MIDI"));
+        assert!(refused(b"MThd\0\0\0\x06\0\0\0\x01\x80\x01").contains("time code"));
         assert!(refused(&file(&[(0, THREE_FOUR)])).contains("neither"));
         assert!(refused(&file(&[(0, &[0xFF, 0x51, 3, 0, 0, 0])])).contains("tempo"));
         assert!(
