@@ -222,7 +222,7 @@ fn places_that_no_film_can_go_to_are_refused() {
         ("taken.mp4", &["taken.visualize", "folder"]),
         ("film.mkv", &["film.mkv", "MP4", "film.mp4"]),
         ("film.WebM", &["film.WebM", "MP4", "film.mp4"]),
-        ("-", &["MP4", "standard output"]),
+        ("-", &["back and forth", "standard output"]),
         (&long, &["too long", "-o"]),
         ("nowhere/film.mp4", &["nowhere", "mkdir"]),
     ] {
