@@ -50,6 +50,8 @@ pub(super) fn samples(
             let n_ticks = n_ticks.next().ok_or("has no duration")?;
             let end = chunk.0.checked_add(u64::from(size));
             let end = end.filter(|end| *end <= n_bytes);
+            // Samples of no bytes lie anywhere: a few bytes of tables could count four billion of them.
+            let end = end.filter(|_| u64::from(number) <= n_bytes);
             let end = end.ok_or("lies beyond the end of the file")?;
             let sample = TableSample {
                 offset: chunk.0,
@@ -92,4 +94,43 @@ fn chunk_offsets(stbl: &Stbl) -> impl Iterator<Item = (u64, u32)> + '_ {
         }
         (offset, samples_per_chunk)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use mp4_atom::{Stco, Stsc, StscEntry, Stsz, Stts, SttsEntry};
+
+    use super::*;
+
+    #[test]
+    fn samples_without_bytes_come_to_an_end() {
+        let n_samples = u32::MAX;
+        let stbl = Stbl {
+            stsz: Stsz {
+                samples: StszSamples::Identical {
+                    count: n_samples,
+                    size: 0,
+                },
+            },
+            stts: Stts {
+                entries: vec![SttsEntry {
+                    sample_count: n_samples,
+                    sample_delta: 1,
+                }],
+            },
+            stsc: Stsc {
+                entries: vec![StscEntry {
+                    first_chunk: 1,
+                    samples_per_chunk: n_samples,
+                    sample_description_index: 1,
+                }],
+            },
+            stco: Some(Stco { entries: vec![8] }),
+            ..Stbl::default()
+        };
+        let found: Vec<_> = samples(&stbl, 100).take(200).collect();
+        assert_eq!(found.len(), 101);
+        assert!(found[..100].iter().all(Result::is_ok));
+        assert!(found[100].is_err());
+    }
 }
