@@ -83,7 +83,6 @@ class Process:
         while not self.has_ended():
             if time.monotonic() > deadline:
                 self.send(signal.SIGKILL)
-                self.child.wait = lambda *_: None
                 while not self.has_ended():
                     time.sleep(0.01)
                 raise Failure(f"still running after {limit_secs} s; last words: {self.said()[-300:]!r}")
@@ -100,8 +99,9 @@ class Process:
 class Bench:
     """Folders and runs for the trials."""
 
-    def __init__(self, program, scratch):
-        self.program, self.scratch = program, scratch
+    def __init__(self, program, model, scratch):
+        """`model` is the folder of the bundled model, `scratch` where to work."""
+        self.program, self.model, self.scratch = program, model, scratch
         self.log = scratch / "log"
         self.env = {**os.environ, "HOME": str(scratch), "XDG_CACHE_HOME": str(scratch / "cache")}
         self.env["HF_HOME"] = str(scratch / "hub")
@@ -133,22 +133,26 @@ class Bench:
         ensure(run.code == DONE, f"exit code {run.code} of {args[0]}: {last_words(run)}")
         return run
 
-    def reference(self, commands):
-        """What these commands make undisturbed."""
-        key = repr(commands)
+    def reference(self, commands, where=None):
+        """What these commands make undisturbed: in a folder with a song, or where `where` says beside it."""
+        key = repr((commands, where))
         if key not in self.references:
             folder = self.folder(f"reference{len(self.references)}")
+            if where:
+                folder = where(folder)
             spans = collections.Counter()
             for args in commands:
                 process = self.start(args, folder)
                 spans.update(stage_secs(process))
                 run = process.wait()
                 ensure(run.code == DONE, f"the undisturbed run failed: {last_words(run)}")
-            self.references[key] = Reference((folder / "film.mp4").read_bytes(), files(folder), dict(spans))
+            found = files(folder)
+            film = found["film.mp4"].data if "film.mp4" in found else None
+            self.references[key] = Reference(film, found, dict(spans))
         return self.references[key]
 
 
-# `spans`: seconds that each stage took.
+# `film` is None where none is made; `spans` are seconds that each stage took.
 Reference = collections.namedtuple("Reference", "film files spans")
 
 # Bytes, and what shows whether a file was written again.

@@ -23,7 +23,7 @@ def library():
 def cases(options):
     if not library():
         print("clock: without libfaketime only the times of files jump (apt-get install faketime)")
-    for number in range(options.rounds * 4):
+    for number in range(2 * options.rounds):
         yield f"clock-files-{number}", files_jump
         if library():
             yield f"clock-jump-{number}", clock_jumps

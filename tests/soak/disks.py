@@ -3,7 +3,7 @@
 import collections
 
 from bench import (
-    DONE, FAILED, LATER, REFUSED, SMALL, Reference, chunks, disk, ensure, ensure_film, ensure_kept, ensure_whole, film_args, files,
+    DONE, FAILED, LATER, REFUSED, SMALL, chunks, disk, ensure, ensure_film, ensure_kept, ensure_whole, film_args, files,
     last_words, mount,
 )
 
@@ -23,7 +23,7 @@ def cases(options):
     for name, args in {"film": film_args(), **OTHERS}.items():
         is_film = name == "film"
         step = options.disk_step * (1 if is_film else 4)
-        for unit, first, by in (("size", PAGE, step * PAGE), ("nr_inodes", 4, 1)):
+        for unit, first, by in (("size", PAGE, step * PAGE), ("nr_inodes", 4, 1 + options.disk_step // 4)):
             suffices, room = [], first
             while not suffices:
                 def case(bench, folder, rng, args=args, unit=unit, room=room, is_film=is_film, suffices=suffices):
@@ -37,10 +37,10 @@ def cases(options):
 
 def one_disk(bench, folder, args, options, is_film):
     """The disk has this much room beside song and prompts, which lie on another one."""
-    reference = reference_of(bench, args, is_film)
+    reference = bench.reference([args], beside_links)
     room = folder / "disk"
     with disk(room, options):
-        links(folder, room)
+        beside_links(folder)
         run = bench.run(args, room)
         if run.code != DONE:
             ensure(run.code in (FAILED, REFUSED, LATER), f"exit code {run.code} on a full disk: {last_words(run)}")
@@ -61,21 +61,10 @@ def one_disk(bench, folder, args, options, is_film):
     return collections.Counter({reason: 1, "chunks kept": len(before)}), run.code == DONE
 
 
-def links(folder, room):
+def beside_links(folder):
+    """A folder that has the song and the prompts as links only."""
+    room = folder / "disk"
+    room.mkdir(exist_ok=True)
     for name in ("song.wav", "prompts.txt"):
         (room / name).symlink_to(folder / name)
-
-
-def reference_of(bench, args, is_film):
-    """What the command writes where there is room, seen through the same links."""
-    key = f"disk {args}"
-    if key not in bench.references:
-        folder = bench.folder(f"reference{len(bench.references)}")
-        room = folder / "disk"
-        room.mkdir()
-        links(folder, room)
-        bench.done(args, room)
-        film = (room / "film.mp4").read_bytes() if is_film else b""
-        bench.references[key] = Reference(film, files(room), {})
-    return bench.references[key]
-
+    return room

@@ -5,99 +5,108 @@ import os
 import shutil
 import time
 
-from bench import DONE, STAGES, chunks, ensure, ensure_clean, ensure_film, ensure_kept, film_args, files, stage_of
+from bench import STAGES, chunks, ensure, ensure_clean, ensure_film, ensure_kept, film_args, stage_of
 
 RUN_FOLDER = "film.visualize"
+NOTES = "of someone else"
+IN_THE_WAY = "in the way"
+# The film's folder lies below the song's.
+FILM = ["../song.wav", *("../prompts.txt" if arg == "prompts.txt" else arg for arg in film_args()[1:])]
 
 
 def cases(options):
-    for round_number in range(options.rounds):
+    for number in range(options.rounds):
         for place in ("run", "output"):
-            for what in ("removed", "moved", "a file", "read-only"):
+            for what in SPOIL:
                 def case(bench, folder, rng, place=place, what=what):
                     return one_run(bench, folder, rng, place, what)
-                yield f"folder-{place}-{what.replace(' ', '-')}-{round_number}", case
+                yield f"folder-{place}-{what}-{number}", case
+
+
+def below(folder):
+    out = folder / "out"
+    out.mkdir()
+    return out
 
 
 def one_run(bench, folder, rng, place, what):
-    """The output folder is one below the song's."""
-    args = ["../song.wav", *film_args()[1:]]
-    args[args.index("prompts.txt")] = "../prompts.txt"
-    out = folder / "out"
-    out.mkdir()
-    reference = reference_of(bench, args)
-    (out / "notes.txt").write_text("of someone else")
-    is_nobody = what == "read-only" and os.geteuid() == 0
+    reference = bench.reference([FILM], below)
+    out = below(folder)
+    (out / "notes.txt").write_text(NOTES)
+    # Nothing is read-only for root.
+    is_nobody = what == "readonly" and os.geteuid() == 0
     if is_nobody:
-        for path in (bench.scratch, folder, out, bench.scratch / "cache"):
-            path.mkdir(exist_ok=True)
+        for path in (bench.scratch, folder, out):
             path.chmod(0o777)
-    process = bench.start(args, out, is_nobody=is_nobody)
+    process = bench.start(FILM, out, is_nobody=is_nobody)
     stage = rng.choice(list(STAGES))
     process.wait_for(STAGES[stage])
     time.sleep(rng.uniform(0, reference.spans[stage]))
     target = out / RUN_FOLDER if place == "run" else out
-    kept = spoil(target, what, folder)
+    kept = SPOIL[what](target, folder) if target.exists() else {}
     run = process.wait()
     ensure_clean(run)
-    restore(target, what, folder)
-    if kept:
-        ensure_kept(kept, target)
-    ensure((folder / "song.wav").read_bytes() == bench_song(bench), "the song was changed")
-    if what in ("moved", "read-only"):
-        ensure((out / "notes.txt").read_text() == "of someone else", "a file of someone else was changed")
+    RESTORE[what](target, folder)
+    ensure_kept(kept, target)
+    ensure((folder / "song.wav").read_bytes() == (bench.scratch / "song.wav").read_bytes(), "the song was changed")
+    if what in ("moved", "readonly") or place == "run":
+        ensure((out / "notes.txt").read_text() == NOTES, "a file of someone else was changed")
     out.mkdir(exist_ok=True)
-    film = out / "film.mp4"
-    if film.exists():
-        ensure(film.read_bytes() == reference.film, "a film that isn't whole")
-    else:
-        bench.done(args, out, is_nobody=is_nobody)
+    if not (out / "film.mp4").exists():
+        bench.done(FILM, out, is_nobody=is_nobody)
     ensure_film(out, reference)
     return collections.Counter({f"code {run.code}": 1, f"in {stage_of(run.said)}": 1})
 
 
-def spoil(target, what, folder):
-    """Gives the chunks that must still be there afterwards."""
+# Each gives the chunks that must still be there in the end.
+
+
+def remove(target, _):
+    shutil.rmtree(target, ignore_errors=True)
+    return {}
+
+
+def move(target, folder):
+    target.rename(folder / "moved")
+    return chunks(folder / "moved")
+
+
+def put_a_file(target, folder):
+    remove(target, folder)
     if not target.exists():
-        return {}
-    kept = {}
-    if what == "read-only":
-        target.chmod(0o555)
-        kept = chunks(target)
-    elif what == "moved":
-        target.rename(folder / "moved")
-        kept = chunks(folder / "moved")
-    else:
-        shutil.rmtree(target, ignore_errors=True)
-        if what == "a file" and not target.exists():
-            target.write_text("in the way")
-    return kept
+        target.write_text(IN_THE_WAY)
+    return {}
 
 
-def restore(target, what, folder):
-    if what == "read-only" and target.exists():
-        target.chmod(0o777)
-    if what == "moved" and (folder / "moved").exists():
-        shutil.copytree(target, folder / "moved", dirs_exist_ok=True) if target.is_dir() else None
-        shutil.rmtree(target, ignore_errors=True)
-        (folder / "moved").rename(target)
-    if what == "a file" and target.is_file():
-        ensure(target.read_text() == "in the way", "a file in the way was changed")
+def make_read_only(target, _):
+    target.chmod(0o555)
+    return chunks(target)
+
+
+def leave(target, folder):
+    pass
+
+
+def move_back(target, folder):
+    if not (folder / "moved").exists():
+        return
+    if target.exists():
+        # The run has made the folder again, and perhaps something in it.
+        shutil.copytree(target, folder / "moved", dirs_exist_ok=True)
+        shutil.rmtree(target)
+    (folder / "moved").rename(target)
+
+
+def take_away_the_file(target, _):
+    if target.is_file():
+        ensure(target.read_text() == IN_THE_WAY, "the file in the way was changed")
         target.unlink()
 
 
-def bench_song(bench):
-    return (bench.scratch / "song.wav").read_bytes()
+def make_writable(target, _):
+    if target.exists():
+        target.chmod(0o777)
 
 
-def reference_of(bench, args):
-    from bench import Reference, stage_secs
-    if "folders" not in bench.references:
-        folder = bench.folder("reference-folders")
-        out = folder / "out"
-        out.mkdir()
-        process = bench.start(args, out)
-        spans = stage_secs(process)
-        ensure(process.wait().code == DONE, "the undisturbed run failed")
-        bench.references["folders"] = Reference((out / "film.mp4").read_bytes(), files(out), spans)
-    return bench.references["folders"]
+SPOIL = {"removed": remove, "moved": move, "file": put_a_file, "readonly": make_read_only}
+RESTORE = {"removed": leave, "moved": move_back, "file": take_away_the_file, "readonly": make_writable}

@@ -10,7 +10,7 @@ STEPS = [["plan", "song.wav", *SMALL, "-o", "film.json"], ["render", "film.json"
 
 
 def cases(options):
-    for number in range(options.rounds * 6):
+    for number in range(2 * options.rounds):
         for name, trial in (("film", one_film), ("kill", one_film_and_a_kill), ("other", two_films), ("steps", shared_steps)):
             yield f"pair-{name}-{number}", trial
 

@@ -1,6 +1,6 @@
 """Tries to make the program lose work: kills, full disks, vanished folders, hostile files, long songs.
 
-    python3 tests/soak/soak.py target/release/visualize             every trial, for an hour or two
+    python3 tests/soak/soak.py target/release/visualize             every trial, for some hours
     python3 tests/soak/soak.py target/release/visualize --short     a minute
     python3 tests/soak/soak.py target/release/visualize kill disk   two of them
 
@@ -13,6 +13,7 @@ import argparse
 import collections
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -39,16 +40,17 @@ TRIALS = {
 NEED_MOUNT = {"disk"}
 # How much is tried: kills, hostile files, bombs among them, rounds of folder, clock and pair, pages by which a disk grows,
 # minutes of the long songs.
-FULL = {"kills": 1000, "files": 500, "bombs": 1000, "rounds": 5, "disk_step": 1, "minutes": [60, 600]}
-SHORT = {"kills": 20, "files": 30, "bombs": 0, "rounds": 1, "disk_step": 16, "minutes": []}
+FULL = {"kills": 1000, "files": 500, "bombs": 1000, "rounds": 10, "disk_step": 1, "minutes": [60, 600]}
+SHORT = {"kills": 10, "files": 30, "bombs": 0, "rounds": 1, "disk_step": 16, "minutes": []}
 
 
 def main():
     options = arguments()
+    # Ended from outside, it still unmounts and removes what it made.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     scratch = Path(tempfile.mkdtemp(prefix="soak-", dir=options.folder))
     scratch.chmod(0o755)
-    bench = Bench(options.program.resolve(), scratch)
-    bench.model = Path(__file__).resolve().parents[2] / "model"
+    bench = Bench(options.program.resolve(), Path(__file__).resolve().parents[2] / "model", scratch)
     try:
         failures = [run_trial(name, bench, options) for name in options.trials]
     finally:
@@ -72,7 +74,7 @@ def arguments():
         parser.add_argument(f"--{name}", type=int, help=f"[default: {FULL[name]}, short {SHORT[name]}]")
     parser.add_argument("--minutes", type=int, nargs="*", help=f"lengths of the long songs [default: {FULL['minutes']}]")
     parser.add_argument("--until", help="begin no case after this time of day, such as 23:30")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     unknown = [name for name in options.trials if name not in TRIALS]
     if unknown:
         parser.error(f"no such trial: {', '.join(unknown)}")
