@@ -8,6 +8,10 @@ use std::sync::LazyLock;
 
 use super::{Level, METERS};
 
+/// Tempo at which people tap by themselves, in beats per minute, and the log-odds that an octave from it costs (van Noorden and
+/// Moelants 1999, "Resonance in the perception of musical pulse"). Levels an octave apart are often as good as each other to
+/// the network.
+const USUAL_TEMPO: (f32, f32) = (118.0, 1.75);
 /// Numbers that describe a pair.
 const N_INPUTS: usize = 43;
 
@@ -19,7 +23,9 @@ pub(super) fn best(levels: &[Level], wanted: Option<u32>) -> Option<usize> {
         for (meter_idx, n_beats) in METERS.iter().enumerate() {
             let inputs = describe(level, meter_idx, &highest);
             if wanted.is_none_or(|n| n as usize == *n_beats) {
-                scores.push((NETWORK.score(&inputs), level_idx));
+                let octaves = (level.profile.bpm / USUAL_TEMPO.0).log2();
+                let usual = -USUAL_TEMPO.1 * octaves * octaves;
+                scores.push((NETWORK.score(&inputs) + usual, level_idx));
             }
         }
     }
