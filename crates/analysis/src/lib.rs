@@ -34,6 +34,8 @@ mod tracker;
 
 pub use analyze::analyze;
 pub use click::write_clicks;
+#[doc(hidden)]
+pub use given::corrections;
 pub use given::{TimeSignature, fix_path, fix_text};
 pub use labels::labels;
 pub use plot::plot;

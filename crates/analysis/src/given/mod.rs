@@ -41,6 +41,16 @@ pub(super) struct GivenSection {
     pub label: String,
 }
 
+/// Reads the files of corrections for a song of `duration_secs` without hearing it, as [`analyze`](crate::analyze) does first:
+/// for programs that only check them.
+///
+/// # Errors
+/// Those of the files, and of `config` where it contradicts itself.
+#[doc(hidden)]
+pub fn corrections(config: &AnalysisConfig, duration_secs: f64) -> Result<Corrections> {
+    Ok(Given::read(config, duration_secs)?.corrections)
+}
+
 /// All that was given, flags before files.
 #[derive(Debug, Default)]
 pub(super) struct Given {
