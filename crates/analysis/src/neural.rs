@@ -2,6 +2,7 @@
 //! near the tempo that people would tap ([`super::tempo`]).
 
 use common::Result;
+use common::statistics::percentile;
 
 use super::chain::Chain;
 use super::hops::HOP_SECS;
@@ -29,6 +30,17 @@ const USUAL_OCTAVE_COST: f32 = 1.0;
 /// Period in hops where none is likelier: 115 bpm, at which people tap by themselves.
 const USUAL_PERIOD: f32 = 52.0;
 
+/// How far a period may lie from the song's usual one, as a logarithm, to count as the same tempo.
+const STEADY_RANGE: f32 = 0.05;
+/// Share of a song's beats that hold one tempo from which on all of it does.
+const STEADY_SHARE: f32 = 0.7;
+/// Mean log-odds of beats below which there is hardly a beat to be heard, and one tempo would be a guess.
+const MIN_MEAN: f32 = -1.5;
+/// Mean log-odds that beats may lose by one tempo.
+const MAX_LOSS: f32 = 0.25;
+/// Fewest beats by which that can be told.
+const MIN_STEADY_BEATS: usize = 24;
+
 /// See the module.
 pub(super) struct NeuralTracker;
 
@@ -39,12 +51,22 @@ impl BeatTracker for NeuralTracker {
 
     fn finish(self: Box<Self>, evidence: &Evidence<'_>) -> Result<Vec<f64>> {
         let beat = &evidence.activations.beat;
-        let hops = track(
-            beat,
-            evidence.features.n_hops,
-            evidence.config.tempo_bpm,
-            evidence.period,
-        );
+        let n_hops = evidence.features.n_hops;
+        let tempo_bpm = evidence.config.tempo_bpm;
+        let mut hops = track(beat, n_hops, tempo_bpm, evidence.period);
+        if tempo_bpm.is_none()
+            && let Some(steady_bpm) = steady_tempo(&hops)
+        {
+            let steady = track(beat, n_hops, Some(steady_bpm), None);
+            let worth = log_odds(beat, n_hops);
+            let mean = |hops: &[usize]| {
+                hops.iter().map(|hop| worth[*hop]).sum::<f32>() / hops.len().max(1) as f32
+            };
+            let (free, by_one_tempo) = (mean(&hops), mean(&steady));
+            if free > MIN_MEAN && free - by_one_tempo < MAX_LOSS {
+                hops = steady;
+            }
+        }
         Ok(hops.iter().map(|hop| *hop as f64 * HOP_SECS).collect())
     }
 }
@@ -68,6 +90,23 @@ fn track(beat: &[f32], n_hops: usize, tempo_bpm: Option<f64>, likely: Option<f32
     let cost = |period: &usize| weight * (*period as f32 / center).log2().powi(2);
     let periods: Vec<[f32; 2]> = chain.periods().iter().map(|p| [1.0, cost(p)]).collect();
     chain.most_likely(&log_odds(beat, n_hops), &periods)
+}
+
+/// The tempo that most of the song holds, in beats per minute: what leaves it for a while is then taken for a mistake. None where
+/// the tempo changes.
+fn steady_tempo(hops: &[usize]) -> Option<f64> {
+    let periods: Vec<f32> = hops.windows(2).map(|w| (w[1] - w[0]) as f32).collect();
+    let median = percentile(&periods, 0.5);
+    let is_usual = |period: &&f32| (**period / median).ln().abs() < STEADY_RANGE;
+    let n_usual = periods.iter().filter(is_usual).count();
+    let usual: Vec<f64> = periods
+        .iter()
+        .filter(is_usual)
+        .map(|p| f64::from(*p))
+        .collect();
+    let is_steady =
+        periods.len() >= MIN_STEADY_BEATS && n_usual as f32 >= STEADY_SHARE * periods.len() as f32;
+    is_steady.then(|| 60.0 * usual.len() as f64 / (usual.iter().sum::<f64>() * HOP_SECS))
 }
 
 /// Log-odds of a beat at each hop, at least -[`MISSING_COST`].
