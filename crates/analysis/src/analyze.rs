@@ -22,7 +22,7 @@ const HOPS_PER_SPECTRUM: usize = 4;
 /// # Errors
 /// As for [`Track::blocks`]; those of the files that `config` names.
 pub fn analyze(track: &Track, config: &AnalysisConfig) -> Result<Analysis> {
-    let given = Given::read(config, track.duration_secs)?;
+    let mut given = Given::read(config, &track.path, track.duration_secs)?;
     let stem_tracks = stems::open(track, &config.stems)?;
     let mut tracker = tracker_of(config.tracker, track.sample_rate_hz)?;
     let mut extractor = FeatureExtractor::new(track.duration_secs);
@@ -65,6 +65,9 @@ pub fn analyze(track: &Track, config: &AnalysisConfig) -> Result<Analysis> {
         Some(beats) => given::rhythm(beats, &evidence),
         None => rhythm::choose(&tracker.finish(&evidence)?, &evidence, &onsets),
     };
+    if config.beats_path.is_some() {
+        given.corrections.beats_early_secs = given::offset_secs(&rhythm.beats, &onsets);
+    }
     let sections = match given.sections {
         Some(given) => {
             let parts: Vec<_> = given.into_iter().map(|s| (s.start_secs, s.label)).collect();

@@ -62,8 +62,12 @@ pub struct AnalysisConfig {
     pub tempo_bpm: Option<f64>,
     /// Beats in a bar, where the user knows it: 3 for 3/4, 4 for 4/4, 2 for 6/8 (its beat is the dotted quarter).
     pub meter: Option<u32>,
-    /// A file with the beats: a label track of Audacity, a table of times, or MIDI.
+    /// A file with the beats: a label track of Audacity, a table of times, MIDI, or the collection of a DJ program (rekordbox's
+    /// XML, Traktor's NML), in which the song is found by its path.
     pub beats_path: Option<PathBuf>,
+    /// By how many seconds the beats and sections of `beats_path` are moved; later where above 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grid_offset_secs: Option<f64>,
     /// The file of corrections to go by, as [`fix_text`] writes it.
     pub fix_path: Option<PathBuf>,
     /// Parts of the song in files of their own. Beats are tracked with the one called `drums`.
@@ -124,7 +128,7 @@ pub struct Analysis {
 }
 
 /// Files from which parts of an [`Analysis`] were taken.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Corrections {
     /// The tempo or meter that beats were found with.
     pub tempo: Option<PathBuf>,
@@ -132,24 +136,55 @@ pub struct Corrections {
     pub beats: Option<PathBuf>,
     /// Sections and their labels.
     pub sections: Option<PathBuf>,
+    /// By how many seconds beats and sections of a file were moved, because it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grid_offset_secs: Option<f64>,
+    /// By how many seconds the beats of a file lie before the strong onsets (negative: behind them), where that is sure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beats_early_secs: Option<f64>,
 }
 
 impl Corrections {
-    /// What was taken from where, a line each.
+    /// What was taken from where, a line each; and whether beats of a file lie beside what is heard.
     pub fn notes(&self) -> Vec<String> {
         let note = |(what, path): (&str, &Option<PathBuf>)| {
             let path = path.as_ref()?.display().to_string();
             Some(format!("{what} from {path}"))
         };
-        [
+        let mut notes: Vec<String> = [
             ("tempo or meter", &self.tempo),
             ("beats", &self.beats),
             ("sections", &self.sections),
         ]
         .into_iter()
         .filter_map(note)
-        .collect()
+        .collect();
+        let moved_secs = self.grid_offset_secs.unwrap_or(0.0);
+        if let Some(secs) = self.grid_offset_secs {
+            let way = if secs < 0.0 { "earlier" } else { "later" };
+            notes.push(format!(
+                "the grid is moved {} {way}",
+                milliseconds(secs.abs())
+            ));
+        }
+        if let Some(secs) = self.beats_early_secs {
+            let (size, way) = match secs < 0.0 {
+                true => (-secs, "late"),
+                false => (secs, "early"),
+            };
+            notes.push(format!(
+                "the grid lies {} {way}, measured at strong onsets; if you hear it too, give `grid_offset {}`",
+                milliseconds(size),
+                milliseconds(moved_secs + secs).replace(' ', "")
+            ));
+        }
+        notes
     }
+}
+
+/// Seconds in whole milliseconds.
+fn milliseconds(secs: f64) -> String {
+    format!("{:.0} ms", secs * 1000.0)
 }
 
 /// Loudness at and below which a hop is silent, in dB relative to full scale.

@@ -3,6 +3,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`error`] | [`Error`]: the one error type of all crates, grouped by who can put it right |
+//! | [`percent`] | paths in URLs |
 //! | [`units`] | samples, seconds, frames, ticks; [`units::FrameRate`] |
 //! | [`statistics`] | mean, median, quantiles, correlations |
 //! | [`partial_file`] | files that appear under their name only when they are whole |
@@ -12,6 +13,7 @@
 pub mod error;
 pub mod hex;
 pub mod partial_file;
+pub mod percent;
 pub mod statistics;
 pub mod text_file;
 pub mod units;

@@ -13,7 +13,7 @@ use visualize::units::parse_secs;
 
 use super::heading;
 use super::machine::{EncodingOptions, ModelOptions};
-use super::values::{Seed, parse_switch, parse_tracker};
+use super::values::{Seed, parse_offset, parse_switch, parse_tracker};
 
 /// What a timeline depends on besides the song.
 #[derive(Clone, Debug, Args)]
@@ -244,11 +244,18 @@ pub struct ListenOptions {
     /// 2 to 7 beats per bar. 6/8 counts as two beats, 7/8 as seven.
     #[arg(long, value_name = "N/D", hide_short_help = true)]
     pub meter: Option<TimeSignature>,
-    /// Take beats from a file: Audacity labels, CSV or MIDI.
+    /// Take beats from a file: Audacity labels, CSV, MIDI, rekordbox or Traktor.
     ///
-    /// An Audacity label track, a CSV (time[,position_in_bar]), or MIDI (its clock, or its tempo map).
+    /// An Audacity label track, a CSV (time[,position_in_bar]), MIDI (its clock, or its tempo map), the collection that
+    /// rekordbox exports as XML, or Traktor's collection.nml. In a collection the song is found by its name, and cues and
+    /// loops become sections.
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub beats: Option<PathBuf>,
+    /// Move the beats and sections of --beats: 26ms is later, -26ms earlier.
+    ///
+    /// DJ programs disagree about where some MP3 files start. Where beats lie beside what is heard, a note says by how much.
+    #[arg(long, value_name = "TIME", value_parser = parse_offset, allow_hyphen_values = true, hide_short_help = true)]
+    pub grid_offset: Option<f64>,
     /// A part of the song in a file of its own, such as drums=drums.wav.
     ///
     /// A prompts file can use it: `map: zoom = stem NAME`. Beats are taken from the stem named drums. May be given
@@ -271,6 +278,7 @@ impl ListenOptions {
             tempo_bpm: self.tempo,
             meter: self.meter.map(TimeSignature::beats_per_bar),
             beats_path: self.beats.clone(),
+            grid_offset_secs: self.grid_offset,
             fix_path: None,
             stems: self.stems.clone(),
         }

@@ -46,6 +46,20 @@ pub fn parse_tracker(name: &str) -> Result<TrackerKind, String> {
     }
 }
 
+/// A short time in milliseconds or seconds, `26ms` or `-0.026s`, as seconds.
+pub fn parse_offset(text: &str) -> Result<f64, String> {
+    let text = text.trim();
+    let (number, unit_secs) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
+        (Some(number), _) => (number, 1e-3),
+        (None, Some(number)) => (number, 1.0),
+        (None, None) => return Err("give it with its unit, such as 26ms or -0.026s".to_owned()),
+    };
+    match number.trim_end().parse::<f64>() {
+        Ok(number) if number.is_finite() => Ok(number * unit_secs),
+        _ => Err("give a time such as 26ms or -0.026s".to_owned()),
+    }
+}
+
 /// `on` or `off`.
 pub fn parse_switch(text: &str) -> Result<bool, String> {
     match text {
@@ -150,6 +164,21 @@ mod tests {
         assert!((lora.scale + 0.5).abs() < 1e-12);
         assert!((parse_lora("b.safetensors").unwrap().scale - 1.0).abs() < 1e-12);
         assert!(parse_lora("b.safetensors:inf").is_err());
+    }
+
+    #[test]
+    fn offsets_have_a_unit() {
+        for (text, secs) in [
+            ("26ms", 0.026),
+            ("-26 ms", -0.026),
+            ("0.5s", 0.5),
+            ("+1ms", 0.001),
+        ] {
+            assert!((parse_offset(text).unwrap() - secs).abs() < 1e-9, "{text}");
+        }
+        for text in ["26", "", "ms", "inf s", "nans", "1 m"] {
+            assert!(parse_offset(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
-//! Beats from a file of the user's: a label track of Audacity, a table of times, or MIDI.
+//! Beats from a file of the user's: a label track of Audacity, a table of times, MIDI, or the collection of a DJ program.
 
+use std::fs::File;
+use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 
@@ -7,21 +9,47 @@ use common::text_file::{self, Line, TextError, trimmed};
 use common::units::{format_secs, parse_secs};
 use common::{Error, Result};
 
-use super::{GivenBeat, GivenSection, midi};
+use super::{GivenBeat, GivenSection, dj, midi};
 
 /// Most beats in a bar that a file may count.
-const MAX_POSITION: u32 = 32;
+pub(super) const MAX_POSITION: u32 = 32;
 
 /// What a file of beats holds.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct BeatsFile {
     /// In order of time; at least two.
     pub beats: Vec<GivenBeat>,
-    /// From the ranges of a label track; may be empty.
+    /// From the ranges of a label track, or from cues; may be empty.
     pub sections: Vec<GivenSection>,
 }
 
-/// Reads beats for a song of `duration_secs`.
+impl BeatsFile {
+    /// Moves all of it by some seconds. What falls before the song's start or behind its end is left out.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where less than two beats remain.
+    pub(super) fn shift(&mut self, path: &Path, secs: f64, duration_secs: f64) -> Result<()> {
+        for beat in &mut self.beats {
+            beat.time_secs += secs;
+        }
+        self.beats
+            .retain(|beat| (0.0..duration_secs).contains(&beat.time_secs));
+        for section in &mut self.sections {
+            section.start_secs = (section.start_secs + secs).max(0.0);
+        }
+        self.sections
+            .retain(|section| section.start_secs < duration_secs);
+        self.sections
+            .dedup_by(|later, earlier| later.start_secs <= earlier.start_secs);
+        if self.beats.len() < 2 {
+            let reason = "less than two of its beats lie within the song when they are moved";
+            return Err(Error::input(path, reason).with_hint("give another `grid_offset`"));
+        }
+        Ok(())
+    }
+}
+
+/// Reads beats for a song of `duration_secs`, which is found by its path `song` in the collection of a DJ program.
 ///
 /// A label track (`start TAB end TAB text`) has points for beats, named by their position in the bar (`3`, or `12.3` for bar
 /// 12) or not at all, and ranges for sections. A table (`time[,position_in_bar]`, separated by commas, semicolons or blanks) may
@@ -29,8 +57,8 @@ pub(super) struct BeatsFile {
 ///
 /// # Errors
 /// [`Error::Io`], and [`Error::Text`] or [`Error::Input`] with the place of what can't be understood.
-pub(super) fn read(path: &Path, duration_secs: f64) -> Result<BeatsFile> {
-    let bytes = text_file::read(path)?;
+pub(super) fn read(path: &Path, song: &Path, duration_secs: f64) -> Result<BeatsFile> {
+    let bytes = bytes(path)?;
     if bytes.starts_with(b"MThd") {
         let beats = midi::beats(path, &bytes, duration_secs)?;
         return Ok(BeatsFile {
@@ -38,7 +66,28 @@ pub(super) fn read(path: &Path, duration_secs: f64) -> Result<BeatsFile> {
             sections: Vec::new(),
         });
     }
+    if dj::is_xml(&bytes) {
+        return dj::read(path, &bytes, song, duration_secs);
+    }
     parse(path, &bytes, duration_secs).map_err(|error| Error::Text(Box::new(error)))
+}
+
+/// The file, at most a byte more than what is accepted of its kind. It may be a pipe, so it is opened once.
+fn bytes(path: &Path) -> Result<Vec<u8>> {
+    let mut file = File::open(path).map_err(Error::io("read", path))?;
+    let mut bytes = Vec::new();
+    let mut read = |limit: usize, bytes: &mut Vec<u8>| {
+        let more = (limit + 1).saturating_sub(bytes.len()) as u64;
+        file.by_ref()
+            .take(more)
+            .read_to_end(bytes)
+            .map_err(Error::io("read", path))
+    };
+    read(text_file::MAX_FILE_BYTES, &mut bytes)?;
+    if dj::is_xml(&bytes) {
+        read(dj::MAX_XML_BYTES, &mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 fn parse(path: &Path, bytes: &[u8], duration_secs: f64) -> Result<BeatsFile, TextError> {
@@ -76,7 +125,7 @@ fn parse(path: &Path, bytes: &[u8], duration_secs: f64) -> Result<BeatsFile, Tex
             place: None,
             reason: format!("{} beats can't lead through a song", file.beats.len()),
             hint: Some(
-                "give a time in seconds on each line, a label track of Audacity, or a MIDI file"
+                "give a time in seconds on each line, a label track of Audacity, a MIDI file, or the collection of a DJ program"
                     .to_owned(),
             ),
         });

@@ -4,16 +4,21 @@
 //! |---|---|
 //! | `signature.rs` | [`TimeSignature`] |
 //! | `beats_file.rs`, `midi.rs` | beats from label tracks, tables, MIDI |
+//! | `dj` | beats and cues from collections of DJ programs |
+//! | `offset.rs` | how far given beats lie beside what is heard |
 //! | `fix.rs` | the file of corrections |
 //! | `rhythm.rs` | given beats to a rhythm |
 
 mod beats_file;
+mod dj;
 mod fix;
 mod midi;
+mod offset;
 mod rhythm;
 mod signature;
 
 pub use fix::{fix_path, fix_text};
+pub(super) use offset::offset_secs;
 pub(super) use rhythm::rhythm;
 pub use signature::TimeSignature;
 
@@ -25,6 +30,9 @@ use super::{AnalysisConfig, Corrections};
 
 /// Slowest and fastest tempo that a person can give, in beats per minute.
 pub(super) const TEMPO_RANGE_BPM: (f64, f64) = (20.0, 400.0);
+
+/// Furthest that given beats can be moved, in seconds.
+const MAX_OFFSET_SECS: f64 = 1.0;
 
 /// A beat from a file.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,14 +71,14 @@ pub(super) struct Given {
 }
 
 impl Given {
-    /// Reads the files that `config` names, for a song of `duration_secs`.
+    /// Reads the files that `config` names, for the song at `song` of `duration_secs`.
     ///
     /// Beats of `beats_path` go before those of the corrections. A tempo or a meter, as a setting or in the corrections, has
     /// the beats found anew.
     ///
     /// # Errors
     /// Those of the files; [`Error::Config`] where beats are given twice over, or for a tempo out of range.
-    pub fn read(config: &AnalysisConfig, duration_secs: f64) -> Result<Self> {
+    pub fn read(config: &AnalysisConfig, song: &Path, duration_secs: f64) -> Result<Self> {
         let (least, most) = TEMPO_RANGE_BPM;
         if let Some(bpm) = config.tempo_bpm.filter(|bpm| !(least..=most).contains(bpm)) {
             return Err(Error::Config {
@@ -79,6 +87,7 @@ impl Given {
                 allowed: format!("give beats per minute from {least} to {most}"),
             });
         }
+        let offset_secs = checked_offset(config)?;
         let mut given = Self {
             tempo_bpm: config.tempo_bpm,
             meter: config.meter,
@@ -94,7 +103,9 @@ impl Given {
                         .to_owned(),
                 });
             }
-            let file = beats_file::read(path, duration_secs)?;
+            let mut file = beats_file::read(path, song, duration_secs)?;
+            file.shift(path, offset_secs, duration_secs)?;
+            given.corrections.grid_offset_secs = config.grid_offset_secs;
             given.set_beats(file.beats, path);
             if !file.sections.is_empty() {
                 given.set_sections(file.sections, path);
@@ -130,4 +141,34 @@ impl Given {
             self.corrections.sections = Some(path.to_owned());
         }
     }
+}
+
+/// By how much given beats are moved.
+fn checked_offset(config: &AnalysisConfig) -> Result<f64> {
+    let Some(offset_secs) = config.grid_offset_secs else {
+        return Ok(0.0);
+    };
+    let refuse = |value: String, allowed: String| {
+        Err(Error::Config {
+            name: "grid_offset",
+            value,
+            allowed,
+        })
+    };
+    if config.beats_path.is_none() {
+        return refuse(
+            "used alone".to_owned(),
+            "it moves the beats of a file; give that with `beats FILE`".to_owned(),
+        );
+    }
+    if offset_secs.abs() <= MAX_OFFSET_SECS {
+        return Ok(offset_secs);
+    }
+    refuse(
+        format!("{} ms", offset_secs * 1000.0),
+        format!(
+            "give up to {} ms, later or, with a minus, earlier",
+            MAX_OFFSET_SECS * 1000.0
+        ),
+    )
 }

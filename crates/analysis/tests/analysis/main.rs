@@ -5,6 +5,7 @@
     reason = "a test may panic; helpers here are not inside #[test] functions"
 )]
 
+mod dj_grids;
 mod given;
 mod invariance;
 mod no_beat;
