@@ -120,7 +120,7 @@ fn a_full_disk_keeps_finished_chunks_and_says_how_much_is_needed() {
         .output()
         .unwrap();
     let run = Run::from(run);
-    assert_eq!(run.code, 2, "{}", run.stderr);
+    assert_eq!(run.code, 75, "{}", run.stderr);
     assert!(
         run.stderr.contains("disk is full") && run.stderr.contains(" MB"),
         "{}",
