@@ -112,7 +112,9 @@ impl Encoder {
     }
 
     fn plain(&self, samples: &[i32], n_samples: usize) -> BitWriter {
-        let mut bits = self.head(n_samples, 0, true);
+        // Decoders pass the number of bytes over here, but some refuse two channels of 32 bits where none are set apart.
+        let shifted_bytes = if self.bits_per_sample == 32 { 2 } else { 0 };
+        let mut bits = self.head(n_samples, shifted_bytes, true);
         for &sample in samples {
             bits.write(sample as u32, self.bits_per_sample);
         }
