@@ -267,18 +267,25 @@ impl RawEntry {
                 "lies at bytes {begin}..{end} of {data_len}: the file is cut off or its header is wrong"
             ));
         }
-        let n_elements = self
+        let n_bytes = end - begin;
+        // Lengths of some of the axes are multiplied elsewhere, so that an axis of length 0 doesn't excuse the others.
+        let product = self
             .shape
             .iter()
-            .try_fold(1u64, |product, &side| product.checked_mul(side));
-        let element_len = element_len(&self.dtype);
-        let expected = n_elements.and_then(|n| n.checked_mul(element_len.unwrap_or(0)));
-        if element_len.is_some() && expected != Some(end - begin) {
+            .try_fold(1u64, |product, &side| product.checked_mul(side.max(1)));
+        let n_elements = match self.shape.contains(&0) {
+            true => product.map(|_| 0),
+            false => product,
+        };
+        let fits = n_elements.is_some_and(|n| match element_len(&self.dtype) {
+            Some(len) => n.checked_mul(len) == Some(n_bytes),
+            // No type has elements below one bit.
+            None => n.div_ceil(8) <= n_bytes,
+        });
+        if !fits {
             return Err(format!(
-                "of shape {:?} and type {} can't have {} bytes",
-                self.shape,
-                self.dtype,
-                end - begin
+                "of shape {:?} and type {} can't have {n_bytes} bytes",
+                self.shape, self.dtype,
             ));
         }
         // Every length is at most the file's by now, so it fits.

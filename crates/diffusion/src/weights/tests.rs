@@ -175,6 +175,18 @@ fn hostile_headers_are_refused() {
             "tensor `w` of shape",
         ),
         (
+            r#"{"w": {"dtype": "F32", "shape": [1152921504606846976, 16, 0], "data_offsets": [0, 0]}}"#,
+            "tensor `w` of shape",
+        ),
+        (
+            r#"{"w": {"dtype": "F4", "shape": [1152921504606846976, 16], "data_offsets": [0, 16]}}"#,
+            "tensor `w` of shape",
+        ),
+        (
+            r#"{"w": {"dtype": "F4", "shape": [129], "data_offsets": [0, 16]}}"#,
+            "tensor `w` of shape [129]",
+        ),
+        (
             r#"{"w": {"dtype": "F32", "shape": [1152921504606846976], "data_offsets": [0, 4611686018427387904]}}"#,
             "tensor `w` lies",
         ),
