@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
+use visualize::cues::CueFormat;
 use visualize::partial_file::write_whole;
 use visualize::{Error, Result, Track, analysis};
 
@@ -55,6 +56,11 @@ pub fn run(args: &AnalyzeArgs, output: OutputArgs) -> Result<()> {
         .as_deref()
         .map(|path| outputs.other(path, Kind::Labels))
         .transpose()?;
+    let mut cues = Vec::new();
+    for path in &args.cues {
+        let format = CueFormat::of(path)?;
+        cues.push((path, format, outputs.other(path, Kind::Cues(format))?));
+    }
 
     let mut config = args.listen.to_config();
     if !args.listen.no_fix {
@@ -81,6 +87,10 @@ pub fn run(args: &AnalyzeArgs, output: OutputArgs) -> Result<()> {
     if let Some(path) = &click {
         analysis::write_clicks(&heard, path)?;
         progress.line(&format!("clicks: {}", path.display()));
+    }
+    for (path, format, target) in &cues {
+        target.write(&format.bytes(&heard, args.fps)?)?;
+        progress.line(&format!("cues: {}", path.display()));
     }
     if let (Some(target), Some(path)) = (&labels, &args.labels) {
         target.write(analysis::labels(&heard).as_bytes())?;

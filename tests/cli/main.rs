@@ -11,6 +11,7 @@ mod bad_prompts;
 mod bad_settings;
 mod calibration;
 mod corrections;
+mod cues;
 mod dialects;
 mod farm;
 mod farm_jobs;

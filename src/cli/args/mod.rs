@@ -19,6 +19,7 @@ pub use machine::{MachineOptions, SoundOptions};
 pub use models::{ModelsArgs, ModelsCommand};
 pub use options::{ListenOptions, PlanOptions};
 pub use values::Seed;
+use visualize::units::FrameRate;
 
 /// Headings of the groups of flags, in the order in which help shows them.
 mod heading {
@@ -183,6 +184,15 @@ pub struct AnalyzeArgs {
     /// Write beats and sections as an Audacity label track.
     #[arg(long, value_name = "FILE.txt", help_heading = heading::OUTPUT)]
     pub labels: Option<PathBuf>,
+    /// Write beats, bars and sections for another program; the ending says in which form.
+    ///
+    /// .csv: a table; .txt: a label track of Audacity; .mid: MIDI with tempo map and markers; .xml: rekordbox; .edl: markers for
+    /// DaVinci Resolve; .fcpxml: markers for Final Cut Pro. May be given several times.
+    #[arg(long, value_name = "FILE", help_heading = heading::OUTPUT)]
+    pub cues: Vec<PathBuf>,
+    /// Frame rate of the editor's timeline, for --cues in .edl and .fcpxml.
+    #[arg(long, value_name = "N", default_value = "24", help_heading = heading::OUTPUT)]
+    pub fps: FrameRate,
     /// Write beats and sections to SONG.fix.txt, to correct them by hand.
     ///
     /// The file lies beside the song, and later runs go by it.

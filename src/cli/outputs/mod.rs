@@ -11,6 +11,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use visualize::cues::CueFormat;
 use visualize::partial_file::write_whole;
 use visualize::timeline::VideoCodec;
 use visualize::{Error, Result};
@@ -33,6 +34,8 @@ pub enum Kind {
     Clicks,
     /// An Audacity label track.
     Labels,
+    /// Beats and sections for another program.
+    Cues(CueFormat),
 }
 
 impl Kind {
@@ -41,13 +44,18 @@ impl Kind {
             Self::Timeline => "a timeline",
             Self::Plot => "a plot",
             Self::Clicks => "a WAV file",
-            Self::Labels => "a label track",
+            Self::Labels | Self::Cues(CueFormat::Labels) => "a label track",
+            Self::Cues(CueFormat::Csv) => "a table of cues",
+            Self::Cues(CueFormat::Midi) => "a MIDI file",
+            Self::Cues(CueFormat::Rekordbox) => "a collection of rekordbox that visualize wrote",
+            Self::Cues(CueFormat::Edl) => "an edit decision list with markers",
+            Self::Cues(CueFormat::Fcpxml) => "a timeline in FCPXML that visualize wrote",
         }
     }
 
     /// Whether it can go through a pipe: text that is written in one go.
     fn is_text(self) -> bool {
-        matches!(self, Self::Timeline | Self::Labels)
+        matches!(self, Self::Timeline | Self::Labels | Self::Cues(_))
     }
 
     /// Whether a file that begins so is of this kind: an output replaces its like unasked, and nothing else.
@@ -57,7 +65,12 @@ impl Kind {
             Self::Timeline => holds(b"\"schema_version\""),
             Self::Plot => head.starts_with(b"\x89PNG") || holds(b"<svg"),
             Self::Clicks => head.starts_with(b"RIFF") || head.starts_with(b"RF64"),
-            Self::Labels => {
+            Self::Cues(CueFormat::Csv) => head.starts_with(b"time_secs,kind,"),
+            Self::Cues(CueFormat::Midi) => head.starts_with(b"MThd"),
+            Self::Cues(CueFormat::Rekordbox) => holds(b"<PRODUCT Name=\"visualize\""),
+            Self::Cues(CueFormat::Edl) => holds(b"|C:ResolveColor"),
+            Self::Cues(CueFormat::Fcpxml) => holds(b"<!-- markers by visualize -->"),
+            Self::Labels | Self::Cues(CueFormat::Labels) => {
                 let line = head.split(|b| *b == b'\n').next().unwrap_or_default();
                 let mut fields = line.split(|b| *b == b'\t');
                 let mut is_time = || {
