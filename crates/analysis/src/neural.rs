@@ -17,6 +17,8 @@ const PERIOD_STEPS: [f64; 2] = [1.025, 1.01];
 const GIVEN_RANGE: f64 = 1.07;
 /// Cost of a change by 0, 1, … steps from beat to beat.
 const CHANGE_COSTS: [f32; 4] = [0.0, 0.5, 1.5, 3.0];
+/// The same where the tempo is given, in finer steps, as a factor.
+const GIVEN_STIFFNESS: f32 = 2.0;
 /// Cost of a new tempo out of nowhere.
 const JUMP_COST: f32 = 9.0;
 /// Added to the log-odds of a beat: training weighs beats more than what lies between them.
@@ -36,6 +38,8 @@ const STEADY_RANGE: f32 = 0.05;
 const STEADY_SHARE: f32 = 0.7;
 /// Mean log-odds of beats below which there is hardly a beat to be heard, and one tempo would be a guess.
 const MIN_MEAN: f32 = -1.5;
+/// Beats that are no farther apart are the same one, in hops.
+const SAME_HOPS: usize = 7;
 /// Mean log-odds that beats may lose by one tempo.
 const MAX_LOSS: f32 = 0.25;
 /// Fewest beats by which that can be told.
@@ -50,30 +54,37 @@ impl BeatTracker for NeuralTracker {
     }
 
     fn finish(self: Box<Self>, evidence: &Evidence<'_>) -> Result<Vec<f64>> {
+        let (n_hops, tempo_bpm) = (evidence.features.n_hops, evidence.config.tempo_bpm);
         let beat = &evidence.activations.beat;
-        let n_hops = evidence.features.n_hops;
-        let tempo_bpm = evidence.config.tempo_bpm;
-        let mut hops = track(beat, n_hops, tempo_bpm, evidence.period);
-        if tempo_bpm.is_none()
-            && let Some(steady_bpm) = steady_tempo(&hops)
-        {
-            let steady = track(beat, n_hops, Some(steady_bpm), None);
-            let worth = log_odds(beat, n_hops);
-            let mean = |hops: &[usize]| {
-                hops.iter().map(|hop| worth[*hop]).sum::<f32>() / hops.len().max(1) as f32
-            };
-            let (free, by_one_tempo) = (mean(&hops), mean(&steady));
-            if free > MIN_MEAN && free - by_one_tempo < MAX_LOSS {
-                hops = steady;
-            }
-        }
+        let hops = beats(beat, n_hops, tempo_bpm, evidence.period);
         Ok(hops.iter().map(|hop| *hop as f64 * HOP_SECS).collect())
+    }
+}
+
+/// The beats: the most likely ones; where they hold one tempo for most of the song, the most likely ones at that tempo, if those
+/// say something else and lose little.
+fn beats(beat: &[f32], n_hops: usize, tempo_bpm: Option<f64>, likely: Option<f32>) -> Vec<usize> {
+    let free = track(beat, n_hops, tempo_bpm, likely);
+    let Some(steady_bpm) = steady_tempo(&free).filter(|_| tempo_bpm.is_none()) else {
+        return free;
+    };
+    let steady = track(beat, n_hops, Some(steady_bpm), None);
+    match is_better(&steady, &free, &log_odds(beat, n_hops)) {
+        true => steady,
+        false => free,
     }
 }
 
 /// The most likely beats among `n_hops` hops, from their probability in each step; near a given tempo, or a likely period in
 /// hops.
 fn track(beat: &[f32], n_hops: usize, tempo_bpm: Option<f64>, likely: Option<f32>) -> Vec<usize> {
+    let changes = CHANGE_COSTS.map(|cost| {
+        if tempo_bpm.is_some() {
+            GIVEN_STIFFNESS * cost
+        } else {
+            cost
+        }
+    });
     let (periods, step) = match tempo_bpm.map(|bpm| 60.0 / bpm / HOP_SECS) {
         Some(period) => (
             (period / GIVEN_RANGE, period * GIVEN_RANGE),
@@ -81,7 +92,7 @@ fn track(beat: &[f32], n_hops: usize, tempo_bpm: Option<f64>, likely: Option<f32
         ),
         None => (PERIODS, PERIOD_STEPS[0]),
     };
-    let chain = Chain::new(periods, step, CHANGE_COSTS.to_vec(), JUMP_COST);
+    let chain = Chain::new(periods, step, changes.to_vec(), JUMP_COST);
     let (center, weight) = match likely {
         _ if tempo_bpm.is_some() => (USUAL_PERIOD, 0.0),
         Some(likely) => (likely, OCTAVE_COST),
@@ -90,6 +101,20 @@ fn track(beat: &[f32], n_hops: usize, tempo_bpm: Option<f64>, likely: Option<f32
     let cost = |period: &usize| weight * (*period as f32 / center).log2().powi(2);
     let periods: Vec<[f32; 2]> = chain.periods().iter().map(|p| [1.0, cost(p)]).collect();
     chain.most_likely(&log_odds(beat, n_hops), &periods)
+}
+
+/// Whether beats of one tempo say something else than those that were found without, and lose little by it.
+fn is_better(steady: &[usize], free: &[usize], worth: &[f32]) -> bool {
+    let mean =
+        |hops: &[usize]| hops.iter().map(|hop| worth[*hop]).sum::<f32>() / hops.len().max(1) as f32;
+    let is_unknown = |hop: &usize| {
+        let next = steady.partition_point(|other| other + SAME_HOPS < *hop);
+        worth[*hop] > MIN_MEAN
+            && steady
+                .get(next)
+                .is_none_or(|other| *other > hop + SAME_HOPS)
+    };
+    mean(free) > MIN_MEAN && mean(free) - mean(steady) < MAX_LOSS && free.iter().any(is_unknown)
 }
 
 /// The tempo that most of the song holds, in beats per minute: what leaves it for a while is then taken for a mistake. None where
@@ -106,7 +131,10 @@ fn steady_tempo(hops: &[usize]) -> Option<f64> {
         .collect();
     let is_steady =
         periods.len() >= MIN_STEADY_BEATS && n_usual as f32 >= STEADY_SHARE * periods.len() as f32;
-    is_steady.then(|| 60.0 * usual.len() as f64 / (usual.iter().sum::<f64>() * HOP_SECS))
+    let mean = usual.iter().sum::<f64>() / usual.len().max(1) as f64;
+    // In steps, so that the same song in another file gets the same periods to choose from.
+    let n_steps = (mean / PERIODS.0).log(PERIOD_STEPS[1]).round();
+    is_steady.then(|| 60.0 / (PERIODS.0 * PERIOD_STEPS[1].powf(n_steps) * HOP_SECS))
 }
 
 /// Log-odds of a beat at each hop, at least -[`MISSING_COST`].
@@ -145,7 +173,7 @@ mod tests {
 
     fn tracked(beats: &[f64], tempo_bpm: Option<f64>) -> Vec<usize> {
         let n_steps = (beats[beats.len() - 1] / 0.02) as usize + 30;
-        track(&activation(n_steps, beats), 2 * n_steps, tempo_bpm, None)
+        super::beats(&activation(n_steps, beats), 2 * n_steps, tempo_bpm, None)
     }
 
     fn has_all(found: &[usize], beats: &[f64]) -> bool {
@@ -171,6 +199,19 @@ mod tests {
         let sounding = [&first[..], &second[..8], &second[14..]].concat();
         let found = tracked(&sounding, None);
         assert!(has_all(&found, &[first, second].concat()));
+    }
+
+    #[test]
+    fn another_tempo_for_a_stretch_of_a_steady_song_is_a_mistake() {
+        // Six seconds in which a figure against the beat is all that sounds, in a long song at 120.
+        let beats = steady(0.5, 120.0, 240);
+        let against = steady(beats[40], 90.0, 9);
+        let sounding = [&beats[..40], &against, &beats[52..]].concat();
+        let n_steps = (beats[239] / 0.02) as usize + 30;
+        let heard = activation(n_steps, &sounding);
+        let free = track(&heard, 2 * n_steps, None, None);
+        assert!(!has_all(&free, &beats), "the figure leads nobody astray");
+        assert!(has_all(&tracked(&sounding, None), &beats));
     }
 
     #[test]
