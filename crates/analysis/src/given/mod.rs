@@ -50,13 +50,13 @@ pub(super) struct GivenSection {
 }
 
 /// Reads the files of corrections for a song of `duration_secs` without hearing it, as [`analyze`](crate::analyze) does first:
-/// for programs that only check them.
+/// for programs that only check them. In the collections of DJ programs the song is sought as `song.wav`.
 ///
 /// # Errors
 /// Those of the files, and of `config` where it contradicts itself.
 #[doc(hidden)]
 pub fn corrections(config: &AnalysisConfig, duration_secs: f64) -> Result<Corrections> {
-    Ok(Given::read(config, duration_secs)?.corrections)
+    Ok(Given::read(config, Path::new("song.wav"), duration_secs)?.corrections)
 }
 
 /// All that was given, flags before files.
