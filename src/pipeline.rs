@@ -30,7 +30,7 @@ use crate::request::Request;
 
 pub use chunk_set::{ChunkSet, Piece};
 pub use chunks::{DRAWING_VERSION, find_chunks, mixed};
-pub use origin::host_name;
+pub use common::host::host_name;
 pub use path_map::PathMap;
 pub use session::Machine;
 pub use watch::{Event, Watch};

@@ -157,8 +157,8 @@ fn write_job(args: &FarmJobArgs, output: OutputArgs) -> Result<()> {
     super::print_result(output, &submit, &value)
 }
 
-/// The timeline as the job's machines draw it: with the asked-for kernels, and with files by their whole paths, since it lies in
-/// another folder.
+/// The timeline as the job's machines draw it: on CPUs with the asked-for kernels, and with files by their whole paths, since it
+/// lies in another folder.
 fn for_farm(given: &Timeline, args: &FarmJobArgs) -> Timeline {
     let mut timeline = given.clone();
     let whole = |path: &Path| match absolute(path) {
@@ -169,7 +169,9 @@ fn for_farm(given: &Timeline, args: &FarmJobArgs) -> Timeline {
     render.model = whole(Path::new(&render.model))
         .to_string_lossy()
         .into_owned();
-    render.diffusion.kernels = args.kernels;
+    if args.gpus == 0 {
+        render.diffusion.kernels = args.kernels;
+    }
     for lora in &mut render.diffusion.loras {
         lora.path = whole(&lora.path);
     }

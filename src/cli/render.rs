@@ -35,7 +35,7 @@ pub fn run(args: &RenderArgs, output: OutputArgs) -> Result<()> {
         observe: &mut *observe,
         stop: &stop,
     };
-    let chunks = chunks(args, &timeline, &mut watch);
+    let chunks = chunks(args, &timeline, &mut watch)?;
     pipeline::render(&timeline, &chunks, &folder, &machine, &mut watch)?;
     super::print_result(output, &folder.path().display().to_string(), &folder.path())
 }
@@ -56,12 +56,22 @@ fn check_version(args: &RenderArgs) -> Result<()> {
 }
 
 /// The chunks asked for; those of frames that don't begin and end with a chunk are rounded, which is said.
-fn chunks(args: &RenderArgs, timeline: &Timeline, watch: &mut Watch<'_>) -> ChunkSet {
+///
+/// # Errors
+/// [`Error::Config`] for frames behind the film's end.
+fn chunks(args: &RenderArgs, timeline: &Timeline, watch: &mut Watch<'_>) -> Result<ChunkSet> {
     let Some(frames) = &args.frames else {
-        return args.chunks.clone().unwrap_or_else(ChunkSet::all);
+        return Ok(args.chunks.clone().unwrap_or_else(ChunkSet::all));
     };
     let n_frames = timeline.frames.len() as u64;
     let asked = frames.start..frames.end.min(n_frames);
+    if asked.is_empty() {
+        return Err(Error::Config {
+            name: "frames",
+            value: format!("{}..{}", frames.start, frames.end),
+            allowed: format!("the film's frames are 0..{n_frames}"),
+        });
+    }
     let chunks = ChunkSet::of_frames(&asked, u64::from(timeline.encoding.chunk_len));
     let pieces: Vec<_> = chunks.pieces(timeline).collect();
     if let (Some(first), Some(last)) = (pieces.first(), pieces.last()) {
@@ -73,5 +83,5 @@ fn chunks(args: &RenderArgs, timeline: &Timeline, watch: &mut Watch<'_>) -> Chun
             ));
         }
     }
-    chunks
+    Ok(chunks)
 }

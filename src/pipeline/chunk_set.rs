@@ -26,23 +26,19 @@ pub struct Piece {
 impl ChunkSet {
     /// Every chunk of a film, however long it is.
     pub fn all() -> Self {
-        Self {
-            ranges: vec![0..u64::MAX],
-        }
+        Self::new(std::iter::once(0..u64::MAX).collect())
     }
 
     /// The chunks that hold any of `frames` (half-open), where one has `chunk_len` frames.
     pub fn of_frames(frames: &Range<u64>, chunk_len: u64) -> Self {
         let chunk_len = chunk_len.max(1);
         let chunks = frames.start / chunk_len..frames.end.div_ceil(chunk_len);
-        Self {
-            ranges: vec![chunks],
-        }
+        Self::new(vec![chunks; usize::from(!frames.is_empty())])
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.ranges.iter().all(Range::is_empty)
+        self.ranges.is_empty()
     }
 
     /// The chunks of a timeline that are in the set, in order.
@@ -62,6 +58,7 @@ impl ChunkSet {
 
     /// Numbers in any order; ranges that touch or overlap become one.
     fn new(mut ranges: Vec<Range<u64>>) -> Self {
+        ranges.retain(|range| !range.is_empty());
         ranges.sort_by_key(|range| range.start);
         let mut joined: Vec<Range<u64>> = Vec::new();
         for range in ranges {
@@ -161,6 +158,7 @@ mod tests {
     fn missing_chunks_are_written_as_a_list() {
         let set: ChunkSet = [9, 3, 8, 7].into_iter().collect();
         assert_eq!(set.to_string(), "3,7-9");
+        assert!(ChunkSet::of_frames(&(49..49), 48).is_empty());
         let nothing: ChunkSet = std::iter::empty().collect();
         assert!(nothing.is_empty());
         assert_eq!(nothing.to_string(), "");

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
 
 use kernels::Isa;
 use timeline::Kernels;
@@ -45,18 +44,6 @@ fn nvidia(folder: &Path) -> Option<String> {
     (!models.is_empty()).then(|| format!("{}, driver {driver}", models.join(" + ")))
 }
 
-/// This machine's name in its network; `unknown` where the system doesn't tell.
-pub fn host_name() -> String {
-    let told = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let told = told.or_else(|| {
-        let output = Command::new("hostname").output().ok()?;
-        String::from_utf8(output.stdout).ok()
-    });
-    let name = told.map(|name| name.trim().to_owned());
-    name.filter(|name| !name.is_empty())
-        .unwrap_or_else(|| "unknown".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,10 +69,5 @@ mod tests {
             let named = nvidia(folder.path());
             assert_eq!(named.as_deref(), Some("NVIDIA L4, driver 550.54.15"));
         }
-    }
-
-    #[test]
-    fn machines_have_names() {
-        assert!(!host_name().contains(char::is_whitespace));
     }
 }

@@ -84,8 +84,8 @@ impl PathMap {
         if self.rules.is_empty() {
             return config;
         }
-        let name = |text: &str| self.of(Path::new(text)).to_string_lossy().into_owned();
-        config.model = name(&config.model);
+        let model = self.of(Path::new(&config.model));
+        config.model = model.to_string_lossy().into_owned();
         let diffusion = &mut config.diffusion;
         for lora in &mut diffusion.loras {
             lora.path = self.of(&lora.path);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use common::host::host_name;
 use common::{Error, Result};
 use diffusion::{
     ModelSource, ModelStore, NotFinite, Renderer, StableDiffusion, choose_device, choose_dtype,
@@ -10,7 +11,7 @@ use diffusion::{
 use image::RgbImage;
 use timeline::{FrameInputs, PromptText, RenderConfig};
 
-use super::origin::{arithmetic_of_cpu, arithmetic_of_gpu, host_name};
+use super::origin::{arithmetic_of_cpu, arithmetic_of_gpu};
 use super::path_map::PathMap;
 use super::watch::{Event, Watch};
 
@@ -39,7 +40,7 @@ impl Default for Machine {
             n_batch: 4,
             store: ModelStore::from_env(),
             n_threads: None,
-            host: host_name(),
+            host: host_name().to_owned(),
             path_map: PathMap::default(),
         }
     }

@@ -84,6 +84,9 @@ fn chunks_that_a_film_does_not_have_are_refused() {
     let run = bench.run(&["render", "film.json", "--chunks", "6"]);
     assert_eq!(run.code, 2);
     assert!(run.stderr.contains("0 to 5"), "{}", run.stderr);
+    let run = bench.run(&["render", "film.json", "--frames", "24..48"]);
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("0..24"), "{}", run.stderr);
     for chunks in ["", "x", "3-1", "1..4"] {
         let run = bench.run(&["render", "film.json", "--chunks", chunks]);
         assert_eq!(run.code, 2, "{chunks}: {}", run.stderr);
@@ -147,7 +150,7 @@ fn a_damaged_chunk_is_named_and_mended() {
     assert!(status["chunks"][0]["secs"].as_f64().unwrap() > 0.0);
     assert_eq!(
         status["chunks"][0]["host"],
-        visualize::pipeline::host_name().as_str()
+        visualize::pipeline::host_name()
     );
     assert!(
         status["chunks"][0]["arithmetic"]
@@ -229,7 +232,7 @@ fn what_can_never_succeed_ends_with_2_and_names_the_machine() {
     let refused = |run: &Run, word: &str| {
         assert_eq!(run.code, 2, "{}", run.stderr);
         assert!(
-            run.stderr.contains(&host) && run.stderr.contains(word),
+            run.stderr.contains(host) && run.stderr.contains(word),
             "{}",
             run.stderr
         );

@@ -9,9 +9,11 @@
 //! | [`partial_file`] | files that appear under their name only when they are whole |
 //! | [`text_file`] | text files that people write, with errors that show the place |
 //! | [`hex`] | bytes as lowercase hex |
+//! | [`host`] | the machine's name |
 
 pub mod error;
 pub mod hex;
+pub mod host;
 pub mod partial_file;
 pub mod percent;
 pub mod statistics;

@@ -1,19 +1,21 @@
 //! Files that appear whole or not at all.
 
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{DirEntry, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::{NamedTempFile, PersistError};
 
+use crate::host::host_name;
 use crate::{Error, Result};
 
 const SUFFIX: &str = ".partial";
 
-/// A file that appears under its name only when it is whole: it is written beside it as `.NAME.*.partial`, synced, and
-/// then renamed. Dropped before [`PartialFile::commit`], it leaves nothing behind; what a killed process left is removed
-/// by the next one that writes the same file.
+/// A file that appears under its name only when it is whole: it is written beside it as `.NAME.MACHINE.*.partial`, synced, and
+/// then renamed. Dropped before [`PartialFile::commit`], it leaves nothing behind; what a killed process left is removed by the
+/// next one of its machine that writes the same file, or by any a day later.
 pub struct PartialFile {
     file: NamedTempFile,
     path: PathBuf,
@@ -31,8 +33,10 @@ impl PartialFile {
         prefix.push(".");
         remove_abandoned(folder, &prefix);
         loop {
-            let file = temporary_in(folder, &prefix)?;
-            // The lock tells other processes that this file is being written; it ends with the process.
+            let mut name = prefix.clone();
+            name.push(format!("{}.", machine()));
+            let file = temporary_in(folder, &name)?;
+            // The lock tells this machine's other processes that the file is being written; it ends with the process.
             let _ = file.as_file().lock();
             // One that began the same file between these two steps took it for abandoned.
             if file.path().exists() {
@@ -77,6 +81,13 @@ impl PartialFile {
                 Error::input(&path, reason)
                     .with_hint("give `force` to replace it, or another name with -o")
             }
+            ErrorKind::NotFound => Error::Later {
+                reason: format!(
+                    "can't write {}: its folder or the unfinished file was removed in the meantime",
+                    path.display()
+                ),
+                hint: Some("run the same command again".to_owned()),
+            },
             _ => Error::io("write", &path)(failed.error),
         })?;
         // The new name must be on disk, too; where folders can't be synced, the system does it in time.
@@ -143,18 +154,40 @@ fn temporary_in(folder: &Path, prefix: &OsString) -> Result<NamedTempFile> {
         .map_err(Error::io("create a file in", folder))
 }
 
+/// A word for this machine in names: eight hexadecimal digits of its name's hash (FNV-1a, 32 bits).
+fn machine() -> String {
+    let hash = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    let hash = host_name().bytes().fold(0x811c_9dc5, hash);
+    format!("{hash:08x}")
+}
+
 /// Removes partial files that no living process holds. Each is locked until it is gone, so that one who begins to write
 /// it just now sees that it went.
+///
+/// Network file systems may keep no locks between machines, so that a file of another machine counts as abandoned by its age
+/// alone.
 fn remove_abandoned(folder: &Path, prefix: &OsString) {
     let Ok(entries) = folder.read_dir() else {
         return;
     };
+    let own = machine();
     for entry in entries.flatten() {
         let name = entry.file_name();
         let name = name.as_encoded_bytes();
-        let is_partial =
-            name.starts_with(prefix.as_encoded_bytes()) && name.ends_with(SUFFIX.as_bytes());
-        if !is_partial {
+        let inner = name
+            .strip_prefix(prefix.as_encoded_bytes())
+            .and_then(|name| name.strip_suffix(SUFFIX.as_bytes()));
+        let Some(inner) = inner else {
+            continue;
+        };
+        let mut parts = inner.split(|b| *b == b'.');
+        let is_foreign = parts
+            .next()
+            .is_some_and(|machine| machine != own.as_bytes());
+        if is_foreign && parts.next().is_some() {
+            if is_old(&entry) {
+                let _ = std::fs::remove_file(entry.path());
+            }
             continue;
         }
         if let Ok(file) = File::open(entry.path())
@@ -163,6 +196,13 @@ fn remove_abandoned(folder: &Path, prefix: &OsString) {
             let _ = std::fs::remove_file(entry.path());
         }
     }
+}
+
+/// Whether nothing was written to a file for a day.
+fn is_old(entry: &DirEntry) -> bool {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    let written = entry.metadata().and_then(|metadata| metadata.modified());
+    written.is_ok_and(|written| written.elapsed().is_ok_and(|age| age > DAY))
 }
 
 #[cfg(test)]
@@ -206,6 +246,25 @@ mod tests {
         let mut left = names(folder.path());
         left.sort();
         assert_eq!(left, [".b.bin.other.partial", "a.bin"]);
+    }
+
+    /// No lock of another machine may be seen here: only the age tells.
+    #[test]
+    fn files_of_other_machines_go_after_a_day() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.bin");
+        let partial = |name: &str| folder.path().join(format!(".a.bin.{name}.partial"));
+        let own = machine();
+        for name in ["00000000.new", "00000001.old", &format!("{own}.new")] {
+            std::fs::write(partial(name), b"x").unwrap();
+        }
+        let old = File::options().write(true).open(partial("00000001.old"));
+        let yesterday = std::time::SystemTime::now() - Duration::from_secs(25 * 3600);
+        old.unwrap().set_modified(yesterday).unwrap();
+        write_whole(&path, b"whole").unwrap();
+        let mut left = names(folder.path());
+        left.sort();
+        assert_eq!(left, [".a.bin.00000000.new.partial", "a.bin"]);
     }
 
     #[test]

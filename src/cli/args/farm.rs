@@ -126,7 +126,7 @@ pub struct FarmJobArgs {
     /// Chunks that a task draws [default: so many that there are at most 100 tasks].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000), help_heading = heading::DRAW)]
     pub chunks_per_task: Option<u32>,
-    /// How CPUs compute: `exact`, so that all of them draw the same bytes, or `fast`.
+    /// How CPUs compute: `exact`, so that all of them draw the same bytes, or `fast`. GPUs don't ask.
     #[arg(long, value_name = "NAME", default_value = "exact", value_parser = parse_kernels, help_heading = heading::DRAW)]
     pub kernels: Kernels,
     /// GPUs of a task; 0 = it draws on the CPU.

@@ -210,7 +210,7 @@ impl MachineOptions {
             n_batch: self.batch as usize,
             store: ModelStore::from_env(),
             n_threads: self.threads.map(|n| n as usize),
-            host: host_name(),
+            host: host_name().to_owned(),
             path_map: PathMap::default(),
         }
     }
