@@ -131,7 +131,7 @@ fn print_result(output: args::OutputArgs, text: &str, value: &impl serde::Serial
         writeln!(out, "{}", terminal::printable(text))
     };
     match written.and_then(|()| out.flush()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) if terminal::has_no_reader(&error) => Ok(()),
         written => written.map_err(Error::io("write", "the standard output")),
     }
 }

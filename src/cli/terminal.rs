@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 /// Prints a text and a line break on stderr.
 pub fn say(text: &str) {
@@ -43,6 +43,33 @@ fn is_obeyed(c: char) -> bool {
     (c.is_control() && !is_layout) || turns_direction
 }
 
+/// Whether the standard output could not be written because nobody reads it any more: a pipe whose reader has ended, or a
+/// terminal that was closed. Neither is a fault of the run.
+pub fn has_no_reader(error: &io::Error) -> bool {
+    is_gone(error, is_stdout_a_file())
+}
+
+fn is_gone(error: &io::Error, is_file: bool) -> bool {
+    /// `EIO` of `errno.h`, which a closed terminal gives; so does a broken disk.
+    const INPUT_OUTPUT: i32 = 5;
+    let is_closed_terminal = cfg!(unix) && error.raw_os_error() == Some(INPUT_OUTPUT) && !is_file;
+    error.kind() == io::ErrorKind::BrokenPipe || is_closed_terminal
+}
+
+#[cfg(unix)]
+fn is_stdout_a_file() -> bool {
+    use std::os::fd::AsFd;
+    let stdout = io::stdout();
+    let copy = stdout.as_fd().try_clone_to_owned();
+    let metadata = copy.and_then(|copy| std::fs::File::from(copy).metadata());
+    metadata.is_ok_and(|metadata| metadata.is_file())
+}
+
+#[cfg(not(unix))]
+fn is_stdout_a_file() -> bool {
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,5 +84,14 @@ mod tests {
         ] {
             assert_eq!(printable(text), shown);
         }
+    }
+
+    #[test]
+    fn a_closed_terminal_is_no_fault_and_a_broken_disk_is() {
+        let broken = io::Error::from_raw_os_error(5);
+        assert_eq!(is_gone(&broken, false), cfg!(unix));
+        assert!(!is_gone(&broken, true));
+        assert!(is_gone(&io::ErrorKind::BrokenPipe.into(), false));
+        assert!(!is_gone(&io::ErrorKind::StorageFull.into(), false));
     }
 }

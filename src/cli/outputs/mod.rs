@@ -8,7 +8,7 @@ mod checks;
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use visualize::cues::CueFormat;
@@ -17,6 +17,7 @@ use visualize::timeline::VideoCodec;
 use visualize::{Error, Result};
 
 use super::inputs::{Inputs, is_same_file};
+use super::terminal::has_no_reader;
 pub use checks::check_run_folder;
 use checks::{
     check_film_name, check_plot_name, check_writable, head, is_stdout, metadata, place,
@@ -112,7 +113,7 @@ impl Target {
             Self::Stdout => {
                 let mut out = std::io::stdout().lock();
                 match out.write_all(bytes).and_then(|()| out.flush()) {
-                    Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+                    Err(error) if has_no_reader(&error) => Ok(()),
                     written => written.map_err(Error::io("write", "the standard output")),
                 }
             }
