@@ -49,7 +49,7 @@ pub struct Settings {
     pub duration_secs: Option<f64>,
     /// How the song is analysed.
     pub analysis: AnalysisConfig,
-    /// Whether corrections beside the song are left out; see [`fix_path`].
+    /// Whether corrections beside the song are left out; see [`analysis::fix_path`].
     pub no_fix: bool,
     /// The kind of walk.
     pub mapping: Mapping,

@@ -34,7 +34,8 @@ impl FilmReader {
     /// Opens a film.
     ///
     /// # Errors
-    /// [`Error::Input`] for a file that isn't a film that can be decoded here, [`Error::Io`] for one that can't be read.
+    /// [`Error::Input`](common::Error::Input) for a file that isn't a film that can be decoded here,
+    /// [`Error::Io`](common::Error::Io) for one that can't be read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let film = Film::read(path.as_ref())?;
         let reader = Self { film };
