@@ -138,7 +138,7 @@ pub struct VaeDescription {
 /// Describes a model that is to draw at `size`, else at its native one.
 ///
 /// # Errors
-/// [`Error::Weights`] naming the file and the tensor or key that is missing, wrong or not supported.
+/// [`Error::Weights`](common::Error::Weights) naming the file and the tensor or key that is missing, wrong or not supported.
 pub fn describe_model(model: &ModelSource, size: Option<Size>) -> Result<ModelDescription> {
     let index = model.index()?;
     let family = Family::of(&index)?;

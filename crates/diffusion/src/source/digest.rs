@@ -14,7 +14,7 @@ impl ModelSource {
     /// are read, and the LoRAs' weights.
     ///
     /// # Errors
-    /// [`Error::Io`] if a file can't be read, [`Error::Weights`] if one is missing.
+    /// [`Error::Io`](common::Error::Io) if a file can't be read, [`Error::Weights`](common::Error::Weights) if one is missing.
     pub fn sha256(&self, digests: &DigestCache) -> Result<String> {
         let mut hash = Sha256::new();
         for name in self.folder_files()? {
