@@ -198,8 +198,16 @@ fn open_pcm(file: File, pcm: &Pcm, body: Range<u64>) -> std::io::Result<Opened> 
     })
 }
 
+/// Channels that a WAV file with a coded stream may claim: symphonia 0.6.1 computes a mask of so many bits.
+const MAX_CODED_CHANNELS: u16 = 32;
+
 /// A WAV file with a coded stream: MPEG audio is read as it is, the rest behind a header of ours with the right sizes.
 fn open_coded(path: &Path, file: File, format: &[u8], data: Range<u64>) -> Result<Opened> {
+    let n_channels = wave::u16_at(format, 2).unwrap_or_default();
+    if n_channels > MAX_CODED_CHANNELS {
+        let reason = format!("has {n_channels} channels by its header, which is damaged");
+        return Err(Error::input(path, reason).with_hint(CONVERT_HINT));
+    }
     let body = data.clone();
     match wave::u16_at(format, 0) {
         Some(0x50 | 0x55) => {

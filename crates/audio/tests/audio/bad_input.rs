@@ -184,3 +184,27 @@ proptest! {
         }
     }
 }
+
+/// Found by fuzzing: symphonia adds up a bit for each channel.
+#[test]
+fn a_coded_wav_file_of_thousands_of_channels_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.wav");
+    let mut format = Vec::new();
+    for value in [2u16, 17_409] {
+        format.extend(value.to_le_bytes()); // Microsoft ADPCM
+    }
+    format.extend(44_100u32.to_le_bytes());
+    format.extend(44_100u32.to_le_bytes());
+    for value in [256u16, 4, 0] {
+        format.extend(value.to_le_bytes());
+    }
+    let mut file = b"RIFF\xff\xff\xff\xffWAVEfmt ".to_vec();
+    file.extend((format.len() as u32).to_le_bytes());
+    file.extend(format);
+    file.extend(b"data\x00\x10\x00\x00");
+    file.extend([0; 4096]);
+    fs::write(&path, file).unwrap();
+    let error = Track::open(&path).unwrap_err();
+    assert!(reason(&error).contains("17409 channels"), "{error}");
+}
