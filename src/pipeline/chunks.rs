@@ -17,7 +17,7 @@ use super::chunk_set::{ChunkSet, Piece};
 /// the tests are kept with the version that drew them.
 pub const DRAWING_VERSION: u32 = 2;
 
-/// Bytes of film a pixel, about, at the default quality: measured on films of the bundled model, rounded up.
+/// Bytes of an H.264 film a pixel, about, at the default quality: measured on films of the bundled model, rounded up.
 const BYTES_PER_PIXEL: f64 = 0.05;
 
 /// Refuses to begin what the disk can't hold: the missing chunks, and the film made of all of them.
@@ -29,7 +29,8 @@ pub(super) fn check_space(folder: &RunFolder, timeline: &Timeline, n_missing: u6
         return Ok(()); // a file system that doesn't tell may still have room
     };
     let size = timeline.render.size;
-    let frame_bytes = BYTES_PER_PIXEL * f64::from(size.width) * f64::from(size.height);
+    let pixel_bytes = BYTES_PER_PIXEL.max(timeline.encoding.codec.bytes_per_pixel());
+    let frame_bytes = pixel_bytes * f64::from(size.width) * f64::from(size.height);
     let needed = frame_bytes * (n_missing + timeline.frames.len() as u64) as f64;
     if free as f64 >= needed {
         return Ok(());

@@ -74,8 +74,15 @@ impl ModelDefaults {
     /// Whether the model can draw at `size`, the value of `setting`.
     ///
     /// # Errors
-    /// [`Error::Config`] with the nearest size that it can.
+    /// [`Error::Config`] with the nearest size that it can, or the largest.
     pub fn check_size(&self, setting: &'static str, size: Size) -> Result<()> {
+        if size.width.max(size.height) > MAX_DRAW_SIDE {
+            return Err(Error::Config {
+                name: setting,
+                value: size.to_string(),
+                allowed: format!("models draw up to {MAX_DRAW_SIDE} pixels a side"),
+            });
+        }
         let multiple = self.size_multiple.max(1);
         let is_fine = |side: u32| side > 0 && side.is_multiple_of(multiple);
         if is_fine(size.width) && is_fine(size.height) {
@@ -104,6 +111,10 @@ impl ModelDefaults {
         })
     }
 }
+
+/// Longest side that is drawn, in pixels: four times what the largest models were made for. Larger ones are beyond the memory of
+/// nearly every machine.
+const MAX_DRAW_SIDE: u32 = 4096;
 
 /// Steps and guidance of the diffusers pipelines' documentation.
 fn steps_and_guidance(family: Family, scheduler: Kind, is_distilled: bool) -> (u32, f64) {
@@ -177,6 +188,22 @@ mod tests {
         file.as_object_mut().unwrap().extend(keys);
         std::fs::write(path, file.to_string()).unwrap();
         ModelSource::new(ModelFolder::Disk(to.to_owned()))
+    }
+
+    #[test]
+    fn sizes_beyond_every_memory_are_refused() {
+        let to = tempfile::tempdir().unwrap();
+        let bundled = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../model");
+        let defaults = ModelDefaults::of(&copy(to.path(), &bundled, json!({}))).unwrap();
+        let square = |side| Size {
+            width: side,
+            height: side,
+        };
+        assert!(defaults.check_size("draw_size", square(4096)).is_ok());
+        for side in [4160, 1 << 31] {
+            let error = defaults.check_size("draw_size", square(side)).unwrap_err();
+            assert!(error.to_string().contains("4096"), "{error}");
+        }
     }
 
     #[test]
