@@ -24,25 +24,24 @@ def cases(options):
         is_film = name == "film"
         step = options.disk_step * (1 if is_film else 4)
         for unit, first, by in (("size", PAGE, step * PAGE), ("nr_inodes", 4, 1 + options.disk_step // 4)):
-            suffices, room = [], first
-            while not suffices:
-                def case(bench, folder, rng, args=args, unit=unit, room=room, is_film=is_film, suffices=suffices):
-                    tally, is_enough = one_disk(bench, folder, args, f"{unit}={room}", is_film)
-                    if is_enough:
-                        suffices.append(room)
-                    return tally
+            enough, room = [], first
+            while not enough:
+                def case(bench, folder, rng, args=args, unit=unit, room=room, enough=enough, is_film=is_film):
+                    return one_disk(bench, folder, args, f"{unit}={room}", enough, is_film)
                 yield f"disk-{name}-{unit}-{room}", case
                 room += by
 
 
-def one_disk(bench, folder, args, options, is_film):
-    """The disk has this much room beside song and prompts, which lie on another one."""
+def one_disk(bench, folder, args, options, enough, is_film):
+    """The disk has this much room; song and prompts lie on another one. `enough` gets an entry where nothing is missing."""
     reference = bench.reference([args], beside_links)
     room = folder / "disk"
     with disk(room, options):
         beside_links(folder)
         run = bench.run(args, room)
-        if run.code != DONE:
+        if run.code == DONE:
+            enough.append(options)
+        else:
             ensure(run.code in (FAILED, REFUSED, LATER), f"exit code {run.code} on a full disk: {last_words(run)}")
             ensure_whole(room, reference)
         before = chunks(room)
@@ -58,7 +57,7 @@ def one_disk(bench, folder, args, options, is_film):
         missing = [name for name in reference.files if not (room / name).exists()]
         ensure(not missing, f"not written though there was room: {missing}")
     reason = "enough" if run.code == DONE else "said before drawing" if "needs about" in run.said else "full"
-    return collections.Counter({reason: 1, "chunks kept": len(before)}), run.code == DONE
+    return collections.Counter({reason: 1, "chunks kept": len(before)})
 
 
 def beside_links(folder):
