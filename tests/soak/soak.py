@@ -48,6 +48,8 @@ def main():
     options = arguments()
     # Ended from outside, it still unmounts and removes what it made.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # The program ignores a hang-up where whoever starts it does, as under nohup.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     scratch = Path(tempfile.mkdtemp(prefix="soak-", dir=options.folder))
     scratch.chmod(0o755)
     bench = Bench(options.program.resolve(), Path(__file__).resolve().parents[2] / "model", scratch)
