@@ -64,7 +64,7 @@ impl PartialFile {
     /// # Errors
     /// [`Error::Input`] if there is a file of this name by now.
     pub fn commit_new(self) -> Result<()> {
-        self.commit_with(NamedTempFile::persist_noclobber)
+        self.commit_with(persist_new)
     }
 
     fn commit_with(
@@ -96,6 +96,21 @@ impl PartialFile {
         }
         Ok(())
     }
+}
+
+/// As [`NamedTempFile::persist_noclobber`], also on file systems that know neither its renaming nor hard links (some network
+/// and FUSE mounts). There, a file that appears between the look and the renaming is replaced.
+fn persist_new(file: NamedTempFile, path: PathBuf) -> Result<File, PersistError> {
+    file.persist_noclobber(&path).or_else(|failed| {
+        let is_unknown = matches!(
+            failed.error.kind(),
+            ErrorKind::PermissionDenied | ErrorKind::Unsupported | ErrorKind::InvalidInput
+        );
+        if is_unknown && !path.exists() {
+            return failed.file.persist(&path);
+        }
+        Err(failed)
+    })
 }
 
 /// Writes a small file whole.
