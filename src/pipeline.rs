@@ -16,7 +16,7 @@ use std::path::Path;
 use analysis::Analysis;
 use audio::{SoundtrackFormat, Track};
 use calibrate::calibrate;
-use chunks::{check_space, coverage};
+use chunks::{check_space, coverage, sound_bytes};
 use common::{Error, Result};
 use draw::{Work, draw_and_encode};
 use estimate::estimate;
@@ -53,7 +53,18 @@ pub fn film(
     estimate(request, &folder, &mut session, watch)?;
     let analysis = analyze(request, watch)?;
     let timeline = compose(&analysis, request, &folder, &mut session, watch)?;
-    draw(&timeline, &ChunkSet::all(), &folder, &mut session, watch)?;
+    let song = &timeline.song;
+    let samples = song.start_sample..song.start_sample + song.n_samples;
+    let sound_bytes = sound_bytes(&request.track, samples);
+    let chunks = ChunkSet::all();
+    draw(
+        &timeline,
+        &chunks,
+        sound_bytes,
+        &folder,
+        &mut session,
+        watch,
+    )?;
     let (track, audio) = (&request.track, request.audio);
     let video = mux_to(&timeline, track, audio, &folder, out, is_new, watch)?;
     Ok((timeline, video))
@@ -90,7 +101,8 @@ pub fn render(
     watch: &mut Watch<'_>,
 ) -> Result<()> {
     let mut session = Session::new(machine, None);
-    draw(timeline, chunks, folder, &mut session, watch)
+    // The sound is added where the film is muxed.
+    draw(timeline, chunks, 0.0, folder, &mut session, watch)
 }
 
 /// Stage 5: joins finished chunks with the soundtrack, which is untouched where `audio` and MP4 allow it. `track` is the
@@ -195,10 +207,11 @@ fn compose(
     Ok(timeline)
 }
 
-/// Stage 4.
+/// Stage 4. `sound_bytes` are those that the disk must hold besides.
 fn draw(
     timeline: &Timeline,
     chunks: &ChunkSet,
+    sound_bytes: f64,
     folder: &RunFolder,
     session: &mut Session<'_>,
     watch: &mut Watch<'_>,
@@ -227,7 +240,13 @@ fn draw(
     if missing.is_empty() {
         return Ok(());
     }
-    check_space(folder, timeline, n_missing)?;
+    check_space(
+        folder.path(),
+        timeline.render.size,
+        timeline.encoding.codec,
+        (n_missing, timeline.frames.len() as u64),
+        sound_bytes,
+    )?;
     let words: Vec<_> = timeline
         .prompts
         .iter()

@@ -6,9 +6,11 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::Path;
 
+use audio::Track;
 use common::{Error, Result};
-use timeline::{RunFolder, Timeline};
+use timeline::{RunFolder, Size, Timeline, VideoCodec};
 use video::{Coverage, EncodeConfig, Found};
 
 use super::chunk_set::{ChunkSet, Piece};
@@ -19,26 +21,49 @@ pub const DRAWING_VERSION: u32 = 2;
 
 /// Bytes of an H.264 film a pixel, about, at the default quality: measured on films of the bundled model, rounded up.
 const BYTES_PER_PIXEL: f64 = 0.05;
+/// Bytes of a frame however small it is, about: measured at 64x64, its places in the tables included.
+const BYTES_PER_FRAME: f64 = 1000.0;
+/// Share of the samples' bytes that FLAC takes, about.
+const FLAC_SHARE: f64 = 0.7;
 
-/// Refuses to begin what the disk can't hold: the missing chunks, and the film made of all of them.
+/// Bytes of disk that the sound takes while it is muxed, about: in the film, in a row of its packets, and once more where it is
+/// encoded.
+pub(super) fn sound_bytes(track: &Track, samples: Range<u64>) -> f64 {
+    let n_samples = (samples.end - samples.start) as f64;
+    let share = n_samples / (track.n_samples as f64).max(1.0);
+    let n_file_bytes = track.path.metadata().map_or(0, |file| file.len());
+    match track.codec.as_str() {
+        "mp3" | "aac" | "opus" | "flac" | "alac" => 2.0 * share * n_file_bytes as f64,
+        _ => 3.0 * FLAC_SHARE * 2.0 * n_samples * f64::from(track.n_channels),
+    }
+}
+
+/// Refuses to begin what the disk can't hold: `n_missing` frames, the film of all `n_frames`, and its sound (see
+/// [`sound_bytes`]).
 ///
 /// # Errors
 /// [`Error::Later`] that says how much is needed and how much is free.
-pub(super) fn check_space(folder: &RunFolder, timeline: &Timeline, n_missing: u64) -> Result<()> {
-    let Ok(free) = fs4::available_space(folder.path()) else {
+pub(super) fn check_space(
+    folder: &Path,
+    size: Size,
+    codec: VideoCodec,
+    (n_missing, n_frames): (u64, u64),
+    sound_bytes: f64,
+) -> Result<()> {
+    let Ok(free) = fs4::available_space(folder) else {
         return Ok(()); // a file system that doesn't tell may still have room
     };
-    let size = timeline.render.size;
-    let pixel_bytes = BYTES_PER_PIXEL.max(timeline.encoding.codec.bytes_per_pixel());
-    let frame_bytes = pixel_bytes * f64::from(size.width) * f64::from(size.height);
-    let needed = frame_bytes * (n_missing + timeline.frames.len() as u64) as f64;
+    let pixel_bytes = BYTES_PER_PIXEL.max(codec.bytes_per_pixel());
+    let frame_bytes =
+        BYTES_PER_FRAME + pixel_bytes * f64::from(size.width) * f64::from(size.height);
+    let needed = frame_bytes * (n_missing + n_frames) as f64 + sound_bytes;
     if free as f64 >= needed {
         return Ok(());
     }
     Err(Error::Later {
         reason: format!(
             "the disk of {} has {:.0} MB left, and the film needs about {:.0} MB while it is made",
-            folder.path().display(),
+            folder.display(),
             free as f64 / 1e6,
             needed / 1e6
         ),

@@ -1,12 +1,16 @@
 //! Before anything else: what the film will take on this machine.
 
+use std::ops::Range;
+
 use common::Result;
+use common::partial_file::folder_of;
 use common::units::{FrameRate, format_secs};
 use diffusion::BUNDLED_NAME;
 use mapping::Fps;
 use timeline::{FrameInputs, PromptText, RunFolder};
 use video::EncodeConfig;
 
+use super::chunks::{check_space, sound_bytes};
 use super::session::Session;
 use super::watch::Watch;
 use crate::request::Request;
@@ -29,6 +33,17 @@ pub(super) fn estimate(
         return Ok(());
     };
     let n_frames = n_frames(request);
+    // A night's film isn't begun on a disk that can't hold it. How much a run that goes on has found is known later.
+    if !folder.path().exists() {
+        let samples = samples(request);
+        check_space(
+            folder_of(folder.path()),
+            render.size,
+            request.mapping.encoding.codec,
+            (n_frames, n_frames),
+            sound_bytes(&request.track, samples),
+        )?;
+    }
     if render.model != BUNDLED_NAME || folder.path().exists() || n_frames == 0 {
         return Ok(());
     }
@@ -52,13 +67,21 @@ pub(super) fn estimate(
     Ok(())
 }
 
-/// As far as that is known before the song is heard: a loop of beats isn't.
 fn n_frames(request: &Request) -> u64 {
+    let samples = samples(request);
+    rate(request).n_frames(samples.end - samples.start, request.track.sample_rate_hz)
+}
+
+/// The part of the song, as far as that is known before the song is heard: a loop of beats isn't.
+fn samples(request: &Request) -> Range<u64> {
     let (config, track) = (&request.mapping, &request.track);
     let (start_secs, duration_secs) = (config.start_secs, config.duration_secs);
-    let rate_hz = track.sample_rate_hz;
-    let part = mapping::samples_of(start_secs, duration_secs, track.n_samples, rate_hz);
-    rate(request).n_frames(part.end - part.start, rate_hz)
+    mapping::samples_of(
+        start_secs,
+        duration_secs,
+        track.n_samples,
+        track.sample_rate_hz,
+    )
 }
 
 /// A rate by beats isn't known before the song is heard.
