@@ -97,6 +97,16 @@ impl ChunkInfo {
     pub fn frames(&self) -> Range<u64> {
         self.first_frame..self.first_frame + self.samples.len() as u64
     }
+
+    /// Whether another chunk has the same frames, wherever either was drawn: two runs may draw one chunk, and the later one
+    /// takes the place of the other.
+    pub(super) fn has_frames_of(&self, other: &Self) -> bool {
+        self.id == other.id
+            && self.first_frame == other.first_frame
+            && self.config == other.config
+            && self.codec_header == other.codec_header
+            && self.samples == other.samples
+    }
 }
 
 #[derive(Serialize, Deserialize)]

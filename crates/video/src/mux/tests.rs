@@ -4,7 +4,7 @@ use super::*;
 use crate::film::Film;
 use crate::sample_table::samples;
 use crate::testing::{self, FakeSound, config};
-use crate::{EncodeConfig, FilmReader, probe};
+use crate::{ChunkWriter, EncodeConfig, FilmReader, Origin, probe};
 
 fn tags() -> Tags {
     Tags {
@@ -75,6 +75,40 @@ fn a_film_says_what_was_put_in() {
         let packets: Vec<_> = sound.all_packets().into_iter().map(|p| p.data).collect();
         assert_eq!(track_bytes(&path, b"soun"), packets);
     }
+}
+
+#[test]
+fn a_chunk_that_another_machine_draws_meanwhile_is_as_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(96, 64);
+    let chunks = chunks(folder.path(), &config);
+    let sound = FakeSound::each(0.8).remove(0);
+    let path = folder.path().join("film.mp4");
+    mux(&chunks, &sound, &tags(), None, &path).unwrap();
+    let film = std::fs::read(&path).unwrap();
+    // The last chunk once more, from elsewhere, after it was looked at and before it is copied.
+    let draw_again = |frames: std::ops::Range<u64>| {
+        let mut writer = ChunkWriter::new(folder.path(), "aa", 12, &config).unwrap();
+        writer.set_origin(Origin {
+            host: "elsewhere".to_owned(),
+            ..Origin::default()
+        });
+        for frame in frames {
+            writer.push(&testing::picture(config.size, frame)).unwrap();
+        }
+        writer.finish().unwrap();
+    };
+    draw_again(12..20);
+    mux(&chunks, &sound, &tags(), None, &path).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), film);
+    // Other frames aren't.
+    draw_again(0..8);
+    let error = mux(&chunks, &sound, &tags(), None, &path).unwrap_err();
+    assert!(
+        error.to_string().contains("has changed meanwhile"),
+        "{error}"
+    );
+    assert_eq!(std::fs::read(&path).unwrap(), film);
 }
 
 #[test]
