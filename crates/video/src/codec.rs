@@ -49,7 +49,9 @@ impl CodecHeader {
     ) -> Result<mp4_atom::Codec, mp4_atom::Error> {
         match self {
             Self::H264 { sps, pps } => moov::avc1(config, sps, pps),
-            Self::Hap { codec } => Ok(hap::sample_entry(*codec, config.size)),
+            Self::Hap { codec } => hap::sample_entry(*codec, config.size).ok_or(
+                mp4_atom::Error::Unsupported("a header of Hap for another codec"),
+            ),
         }
     }
 }

@@ -147,7 +147,7 @@ pub struct FilmArgs {
     /// What the timeline depends on.
     #[command(flatten)]
     pub plan: PlanOptions,
-    /// The film [default: SONG.mp4 in the current folder].
+    /// The film [default: SONG.mp4 in the current folder; .mov for Hap].
     #[arg(short, long, alias = "output", value_name = "FILM.mp4", help_heading = heading::OUTPUT)]
     pub out: Option<PathBuf>,
     /// A small film and a sheet of pictures, for a first look.
@@ -244,7 +244,7 @@ pub struct MuxArgs {
     /// The timeline, as written by `plan`.
     #[arg(value_name = "TIMELINE.json")]
     pub timeline: PathBuf,
-    /// The film [default: the timeline's name with .mp4, beside it].
+    /// The film [default: the timeline's name with .mp4 or, for Hap, .mov, beside it].
     #[arg(short, long, alias = "output", value_name = "FILM.mp4", help_heading = heading::OUTPUT)]
     pub out: Option<PathBuf>,
     /// Replace the film if it exists.

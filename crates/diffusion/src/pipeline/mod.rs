@@ -330,7 +330,8 @@ fn unloaded() -> Error {
 mod tests {
     use super::*;
 
-    fn draw(dtype: DType) -> RgbImage {
+    /// The bundled model, at 64x64 in one step.
+    fn loaded(dtype: DType) -> StableDiffusion {
         let model = ModelSource::open("bundled").unwrap();
         let size = Size {
             width: 64,
@@ -344,9 +345,12 @@ mod tests {
             n_steps: 1,
             diffusion: Default::default(),
         };
+        StableDiffusion::load(&model, &config, &Device::Cpu, dtype).unwrap()
+    }
+
+    fn draw(dtype: DType) -> RgbImage {
         let frame = FrameInputs::still("burning flames".into(), 1);
-        let mut renderer = StableDiffusion::load(&model, &config, &Device::Cpu, dtype).unwrap();
-        renderer.render(&[frame]).unwrap().remove(0)
+        loaded(dtype).render(&[frame]).unwrap().remove(0)
     }
 
     #[test]
@@ -363,21 +367,7 @@ mod tests {
 
     #[test]
     fn a_picture_that_is_no_picture_is_an_error() {
-        let model = ModelSource::open("bundled").unwrap();
-        let size = Size {
-            width: 64,
-            height: 64,
-        };
-        let config = RenderConfig {
-            model: "bundled".to_owned(),
-            weights_sha256: String::new(),
-            size,
-            draw_size: size,
-            n_steps: 1,
-            diffusion: Default::default(),
-        };
-        let mut renderer =
-            StableDiffusion::load(&model, &config, &Device::Cpu, DType::F32).unwrap();
+        let mut renderer = loaded(DType::F32);
         let huge = format!("(a red:{}) sunset", "9".repeat(45));
         let frames = [
             FrameInputs::still("a forest".into(), 1),

@@ -32,7 +32,7 @@ pub(super) const BLOCK_SIDE: u32 = 4;
 /// Parts of a frame that are packed, and unpacked, at the same time.
 const N_PARTS: u32 = 8;
 
-/// What is left of a codec when it is one of Hap's.
+/// How a codec packs a picture, if it is one of Hap's.
 pub(super) fn texture_of(codec: VideoCodec) -> Option<Texture> {
     match codec {
         VideoCodec::Hap => Some(Texture::Rgb),
@@ -107,23 +107,23 @@ pub(super) fn decode(sample: &[u8], size: Size) -> Result<RgbImage, String> {
     })
 }
 
+/// Kind, name and bits of a pixel in the sample entries of Hap's codecs.
+const ENTRIES: [(VideoCodec, &[u8; 4], &str, u16); 3] = [
+    (VideoCodec::Hap, b"Hap1", "Hap", 24),
+    (VideoCodec::HapAlpha, b"Hap5", "Hap Alpha", 32),
+    (VideoCodec::HapQ, b"HapY", "Hap Q", 24),
+];
+
 /// The codec of a film's sample entry, if it is one of Hap's.
 pub(super) fn codec_of(kind: FourCC) -> Option<VideoCodec> {
-    match &<[u8; 4]>::from(kind) {
-        b"Hap1" => Some(VideoCodec::Hap),
-        b"Hap5" => Some(VideoCodec::HapAlpha),
-        b"HapY" => Some(VideoCodec::HapQ),
-        _ => None,
-    }
+    let kind = <[u8; 4]>::from(kind);
+    let row = ENTRIES.iter().find(|(_, known, ..)| **known == kind)?;
+    Some(row.0)
 }
 
-/// The film's description of the frames (QuickTime File Format, "Video sample description").
-pub(super) fn sample_entry(codec: VideoCodec, size: Size) -> Codec {
-    let (kind, name, depth) = match codec {
-        VideoCodec::HapAlpha => (b"Hap5", "Hap Alpha", 32u16),
-        VideoCodec::HapQ => (b"HapY", "Hap Q", 24),
-        VideoCodec::Hap | VideoCodec::H264 => (b"Hap1", "Hap", 24),
-    };
+/// The film's description of the frames (QuickTime File Format, "Video sample description"); `None` for codecs that aren't Hap's.
+pub(super) fn sample_entry(codec: VideoCodec, size: Size) -> Option<Codec> {
+    let (_, kind, name, depth) = ENTRIES.into_iter().find(|row| row.0 == codec)?;
     let mut body = vec![0; 6]; // reserved
     body.extend(1u16.to_be_bytes()); // the samples are in this file
     body.extend([0; 16]); // version, revision, vendor, temporal and spatial quality
@@ -139,7 +139,7 @@ pub(super) fn sample_entry(codec: VideoCodec, size: Size) -> Codec {
     body.extend(label);
     body.extend(depth.to_be_bytes());
     body.extend((-1i16).to_be_bytes()); // no colour table
-    Codec::Unknown(FourCC::new(kind), body)
+    Some(Codec::Unknown(FourCC::new(kind), body))
 }
 
 /// Width and height in a sample entry of [`sample_entry`]'s form.
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn a_sample_entry_says_its_size_and_codec() {
         for codec in [VideoCodec::Hap, VideoCodec::HapAlpha, VideoCodec::HapQ] {
-            let Codec::Unknown(kind, body) = sample_entry(codec, SIZE) else {
+            let Some(Codec::Unknown(kind, body)) = sample_entry(codec, SIZE) else {
                 panic!("a known codec");
             };
             assert_eq!((codec_of(kind), size_of(&body)), (Some(codec), Some(SIZE)));
