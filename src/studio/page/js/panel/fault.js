@@ -1,0 +1,27 @@
+// An error as the command line shows it: what is wrong, the line with a caret, what to do.
+
+import { h } from "../dom.js";
+
+/**
+ * @param {import("../../wire").Fault} fault
+ * @param {() => void} [show] leads to the place in the text
+ */
+export function faultBox(fault, show) {
+  const { place } = fault;
+  return h(
+    "div",
+    { class: "fault", role: "alert" },
+    h("p", { class: "fault-message" }, place ? `Line ${place.line}: ${fault.message}` : fault.message),
+    place && h("pre", { class: "fault-excerpt", tabindex: 0, "aria-label": "The place in the text" }, place.excerpt),
+    fault.hint && h("p", { class: "fault-hint" }, fault.hint),
+    place && show && h("button", { type: "button", class: "quiet-button", onclick: show }, "Show the place"),
+  );
+}
+
+/**
+ * Notes of a document, plan or job.
+ * @param {readonly string[]} notes
+ */
+export function noteList(notes) {
+  return notes.map((note) => h("p", { class: "note" }, note));
+}

@@ -1,0 +1,82 @@
+// A job of the queue: how far it is, how long it takes, its newest picture, and what can be done with it.
+
+import { api, isReplaced } from "../api.js";
+import { h, show } from "../dom.js";
+import { tellError } from "../notices.js";
+import { plan, song } from "../store.js";
+import { clock, duration } from "../time.js";
+import { faultBox, noteList } from "./fault.js";
+
+/** @typedef {import("../../wire").Job} Job */
+
+const KINDS = { film: "Film", preview: "Preview", verify: "Proof" };
+const PHASES = {
+  queued: "waits", preparing: "opens song and model", calibrating: "draws probe pictures", drawing: "draws", muxing: "joins picture and sound",
+  measuring: "measures", paused: "paused", done: "finished", failed: "failed", cancelled: "cancelled",
+};
+/** How often the newest picture is fetched. */
+const PICTURE_MS = 2000;
+
+/** @param {number} id */
+export function jobCard(id) {
+  const title = h("p", { class: "job-title" });
+  const facts = h("p", { class: "quiet job-facts" });
+  const bar = h("progress", { max: 1, "aria-label": "Progress" });
+  const newest = h("canvas", { class: "job-picture", width: 96, height: 96, "aria-hidden": "true" });
+  const pause = step("Pause", "pause");
+  const go = step("Continue", "continue");
+  const cancel = step("Cancel", "cancel");
+  const more = h("div", { class: "job-more" });
+  const element = h("li", { class: "job" }, newest, h("div", { class: "job-body" }, title, bar, facts, more, h("div", { class: "form-actions" }, pause, go, cancel)));
+  let shownMs = 0;
+
+  /** @param {string} name @param {"pause" | "continue" | "cancel"} what */
+  function step(name, what) {
+    return h("button", { type: "button", class: "quiet-button", onclick: () => api.jobStep(id, what).catch(tellError) }, name);
+  }
+
+  /** @param {Job} job */
+  function fill(job) {
+    title.textContent = `${KINDS[job.kind]} of ${job.song}: ${PHASES[job.phase]}`;
+    element.dataset["phase"] = job.phase;
+    const isMoving = ["preparing", "calibrating", "drawing", "muxing", "measuring"].includes(job.phase);
+    show(bar, isMoving || job.phase === "paused");
+    if (job.n_frames > 0) bar.value = job.n_done / job.n_frames;
+    else bar.removeAttribute("value");
+    facts.textContent = factsOf(job);
+    show(facts, facts.textContent !== "");
+    show(pause, isMoving);
+    show(go, job.phase === "paused" || job.phase === "failed" || job.phase === "cancelled");
+    show(cancel, isMoving || job.phase === "paused" || job.phase === "queued");
+    more.replaceChildren(...(job.error ? [faultBox(job.error)] : []), ...noteList(job.notes));
+    void showNewest(job);
+  }
+
+  /** @param {Job} job */
+  async function showNewest(job) {
+    const secs = job.newest_secs;
+    show(newest, secs !== undefined && job.phase !== "done");
+    const now = performance.now();
+    if (secs === undefined || job.phase !== "drawing" || job.song !== song.value?.name || now - shownMs < PICTURE_MS) return;
+    shownMs = now;
+    try {
+      const blob = await api.picture(job.song, secs, `job-${id}`, plan.value?.revision ?? 0, new AbortController().signal);
+      const picture = await createImageBitmap(blob, { resizeWidth: 96, resizeHeight: 96 });
+      newest.getContext("2d")?.drawImage(picture, 0, 0);
+    } catch (error) {
+      if (!isReplaced(error)) shownMs = now + 10 * PICTURE_MS;
+    }
+  }
+
+  return { element, fill };
+}
+
+/** @param {Job} job */
+function factsOf(job) {
+  const facts = [];
+  if (job.n_frames > 0 && job.phase !== "done") facts.push(`${job.n_done.toLocaleString("en")} of ${job.n_frames.toLocaleString("en")} ${job.phase === "calibrating" ? "probes" : "frames"}`);
+  if (job.frames_per_second && job.phase === "drawing") facts.push(`${job.frames_per_second.toFixed(1)} a second`);
+  if (job.secs_left !== undefined && job.phase === "drawing") facts.push(`${duration(job.secs_left)} left`);
+  if (job.newest_secs !== undefined && job.phase === "drawing") facts.push(`at ${clock(job.newest_secs)}`);
+  return facts.join(" · ");
+}

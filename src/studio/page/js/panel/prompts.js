@@ -1,0 +1,125 @@
+// The tab Prompts: the prompts in their order, the chosen one's words and settings, and the file as text.
+
+import { byId, h, show } from "../dom.js";
+import { editPrompts } from "../edits.js";
+import { barBeat } from "../grid.js";
+import { ListBox } from "../listbox.js";
+import { signal, whenever } from "../signal.js";
+import { grid, plan, playheadSecs, selection, song, tab } from "../store.js";
+import { snapped } from "../snap.js";
+import { clock } from "../time.js";
+import { scene } from "../timeline/timeline.js";
+import { goTo } from "../transport.js";
+import { faultBox, noteList } from "./fault.js";
+import { textField } from "./fields.js";
+import { promptForm } from "./prompt-form.js";
+import { textView } from "./text-view.js";
+
+/** Whether the file is shown as text. */
+const isText = signal(false);
+
+export function start() {
+  const panel = byId("panel-prompts", HTMLElement);
+  const text = textView("prompts", "Prompts file", (value) => editPrompts({ edit: "text", text: value }));
+  const style = textField("Style of all prompts", (value) => void editPrompts({ edit: "style", text: value }), { hint: "such as: dreamy, glowing", isLive: true });
+  const list = new ListBox({ label: "Prompts", rowRem: 2.25, row: promptRow, choose, enter: editChosen });
+  const form = promptForm();
+  const problems = h("div", { class: "problems" });
+  const asList = h("div", { class: "prompt-list" }, style.element, list.element, form.element);
+  const views = h("div", { class: "segments", role: "group", "aria-label": "How prompts are shown" });
+  const add = h("button", { type: "button", class: "quiet-button with-icon", onclick: () => addPrompt(playheadSecs.value), title: "Add a prompt at the playhead (N)" }, "Add at the playhead");
+  panel.append(h("div", { class: "panel-head" }, views, add), problems, asList, text.element);
+
+  whenever([isText], () => {
+    const choices = /** @type {const} */ ([["List", false], ["Text", true]]);
+    views.replaceChildren(...choices.map(([name, value]) =>
+      h("button", { type: "button", "aria-pressed": String(isText.value === value), onclick: () => (isText.value = value) }, name)));
+    show(asList, !isText.value);
+    show(text.element, isText.value);
+    show(add, !isText.value);
+  });
+  whenever([plan, selection, song, isText], () => {
+    const chosen = selection.value?.kind === "prompt" ? selection.value.index : -1;
+    list.show(plan.value?.prompts.length ?? 0, chosen);
+    style.fill(styleOf(song.value?.prompts.text ?? ""));
+    const { error } = song.value?.prompts ?? {};
+    const planError = song.value?.plan_error;
+    const showText = () => {
+      isText.value = true;
+      text.goTo(error?.place?.line ?? 1);
+    };
+    const shown = isText.value ? [] : error ? [faultBox(error, showText)] : planError ? [faultBox(planError)] : noteList(plan.value?.notes ?? []);
+    problems.replaceChildren(...shown);
+  });
+}
+
+/** Words of the `style:` lines. @param {string} text */
+export function styleOf(text) {
+  const lines = text.split("\n").map((line) => /^\s*style\s*:(.*)$/i.exec(line)?.[1]?.trim());
+  return lines.filter(Boolean).join(", ");
+}
+
+/** @param {number} index @returns {(Node | string)[]} */
+function promptRow(index) {
+  const prompt = plan.value?.prompts[index];
+  if (!prompt) return [];
+  const swatch = h("span", { class: "swatch" });
+  swatch.style.setProperty("--prompt-hue", String(Math.round(scene.hues[index] ?? 0)));
+  const bar = barBeat(grid.value, prompt.arrival_secs);
+  const place = prompt.mark === "bar" && bar ? `bar ${bar.split(".")[0]}` : clock(prompt.arrival_secs);
+  return [swatch, h("span", { class: "row-words" }, prompt.text), h("span", { class: prompt.mark === "none" ? "row-place is-free" : "row-place" }, place)];
+}
+
+/** @param {number} index */
+function choose(index) {
+  const prompt = plan.value?.prompts[index];
+  if (!prompt) return;
+  selection.value = { kind: "prompt", index };
+  goTo(prompt.arrival_secs);
+}
+
+/** Leads the keyboard to the chosen prompt's words. */
+export function editChosen() {
+  tab.value = "prompts";
+  isText.value = false;
+  requestAnimationFrame(() => {
+    const words = document.querySelector("#panel-prompts .prompt-form textarea");
+    if (words instanceof HTMLTextAreaElement) {
+      words.focus();
+      words.select();
+    }
+  });
+}
+
+/** Adds a prompt at a time, on the bar or section near it, and leads to its words. @param {number} secs */
+export async function addPrompt(secs) {
+  const starts = scene.sections.map((section) => section.start);
+  const rest = snapped(secs, scene.view.pxPerSec, { sections: starts, bars: grid.value.bars, beats: grid.value.beats });
+  const isAdded = await editPrompts({ edit: "add", secs: rest.secs, mark: rest.kind, text: "new prompt" });
+  if (!isAdded) return;
+  const select = () => {
+    const index = plan.value?.prompts.findIndex((prompt) => Math.abs(prompt.arrival_secs - rest.secs) < 0.05) ?? -1;
+    if (index < 0) return false;
+    selection.value = { kind: "prompt", index };
+    editChosen();
+    return true;
+  };
+  if (select()) return;
+  const stop = plan.watch(() => select() && stop());
+  setTimeout(stop, 5000);
+}
+
+/** Line of the chosen prompt in the file. */
+export function chosenLine() {
+  const chosen = selection.value;
+  return chosen?.kind === "prompt" ? plan.value?.prompts[chosen.index]?.line : undefined;
+}
+
+/** Takes the chosen prompt out. */
+export function removeChosen() {
+  const line = chosenLine();
+  if (line === undefined) return;
+  selection.value = null;
+  void editPrompts({ edit: "remove", line });
+}
+

@@ -1,0 +1,103 @@
+// The tab Song: what was heard, and how to correct it: tempo, bars, sections, single beats, or the file of corrections as text.
+
+import { byId, h, iconButton, show } from "../dom.js";
+import { editBeats } from "../edits.js";
+import { lastAtMost, nearest } from "../search.js";
+import { signal, whenever } from "../signal.js";
+import { grid, loop, playheadSecs, sections, selection, song } from "../store.js";
+import { tell } from "../notices.js";
+import { clock } from "../time.js";
+import { beatPart } from "./beats.js";
+import { sectionPart } from "./sections.js";
+import { tapPart } from "./tap-pad.js";
+import { textView } from "./text-view.js";
+
+const isText = signal(false);
+
+export function start() {
+  const panel = byId("panel-song", HTMLElement);
+  const text = textView("beats", "Corrections file", (value) => editBeats({ edit: "text", text: value }));
+  const views = h("div", { class: "segments", role: "group", "aria-label": "How corrections are shown" });
+  const parts = h("div", { class: "song-parts" }, tempoPart(), sectionPart(), beatPart(), notesPart());
+  panel.append(h("div", { class: "panel-head" }, views, lockButton()), parts, text.element);
+  whenever([isText], () => {
+    const choices = /** @type {const} */ ([["Heard", false], ["Text", true]]);
+    views.replaceChildren(...choices.map(([name, value]) =>
+      h("button", { type: "button", "aria-pressed": String(isText.value === value), onclick: () => (isText.value = value) }, name)));
+    show(parts, !isText.value);
+    show(text.element, isText.value);
+  });
+}
+
+function tempoPart() {
+  const number = h("p", { class: "tempo-number" });
+  const sure = h("p", { class: "quiet" });
+  const meter = h("select", { id: "meter", onchange: () => editBeats({ edit: "set_meter", beats_per_bar: Number(meter.value) }) },
+    [2, 3, 4, 5, 6, 7].map((n) => h("option", { value: n }, `${n} beats`)));
+  const tempo = h("div", { class: "tempo" }, h("div", null, number, sure),
+    h("div", { class: "field" }, h("label", { for: "meter" }, "Bar"), meter));
+  const actions = h("div", { class: "form-actions" },
+    action("× 2", "Twice as many beats", () => editBeats({ edit: "double" })),
+    action("÷ 2", "Every second beat only", () => editBeats({ edit: "halve" })),
+    action("Shift ½", "All beats half a beat later", () => editBeats({ edit: "shift_half" })),
+    action("Bar starts here", "The beat at the playhead, or the chosen one, is a downbeat (D)", setDownbeat));
+  whenever([song], () => {
+    const analysis = song.value?.analysis;
+    number.replaceChildren(analysis?.tempo_bpm ? analysis.tempo_bpm.toFixed(1) : "–", h("span", { class: "unit" }, " bpm"));
+    sure.textContent = analysis?.tempo_bpm ? sureness(analysis) : "No beat was found. Tap one.";
+    if (analysis) meter.value = String(analysis.meter);
+  });
+  return h("section", { class: "part", "aria-label": "Tempo" }, tempo, actions, tapPart());
+}
+
+/** @param {import("../../wire").Analysis} analysis */
+function sureness(analysis) {
+  if (analysis.tempo_confidence >= 1 && analysis.beat_confidence >= 1) return "as you gave it";
+  return `tempo ${percent(analysis.tempo_confidence)} sure, beats ${percent(analysis.beat_confidence)}`;
+}
+
+/** @param {number} share */
+const percent = (share) => `${Math.round(100 * share)} %`;
+
+/** @param {string} name @param {string} tip @param {() => unknown} act */
+function action(name, tip, act) {
+  return h("button", { type: "button", class: "quiet-button", title: tip, onclick: () => void act() }, name);
+}
+
+/** The chosen beat, or the one nearest to the playhead; -1 where there are none. */
+export function meantBeat() {
+  return selection.value?.kind === "beat" ? selection.value.index : nearest(grid.value.beats, playheadSecs.value);
+}
+
+/** Makes the meant beat the first of its bar. */
+export function setDownbeat() {
+  const index = meantBeat();
+  if (index < 0) tell("There are no beats yet. Tap a tempo, or give one under Text.");
+  else void editBeats({ edit: "set_downbeat", index });
+}
+
+/** Keeps the marked part, or the section at the playhead, as it is. */
+function lockButton() {
+  return iconButton("lock", "Keep the beats of the marked part, or of the section at the playhead, as they are", () => {
+    const [start, end] = markedPart();
+    void editBeats({ edit: "lock", start, end, is_locked: true }).then((isDone) => isDone && tell(`Beats from ${clock(start)} to ${clock(end)} are kept.`));
+  });
+}
+
+/** @returns {readonly [number, number]} */
+function markedPart() {
+  if (loop.value) return loop.value;
+  const starts = sections.value.map((section) => section.start);
+  const section = sections.value[Math.max(lastAtMost(starts, playheadSecs.value), 0)];
+  return section ? [section.start, section.end] : [0, song.value?.duration_secs ?? 0];
+}
+
+function notesPart() {
+  const part = h("section", { class: "part", "aria-label": "Notes" });
+  whenever([song], () => {
+    const notes = [...(song.value?.notes ?? []), ...(song.value?.analysis?.notes ?? [])];
+    part.replaceChildren(...notes.map((note) => h("p", { class: "note" }, note)));
+    show(part, notes.length > 0);
+  });
+  return part;
+}

@@ -1,0 +1,112 @@
+// A document as text: what is typed is kept soon after; errors are underlined in it and told below, as the command line tells them.
+
+import { h, show } from "../dom.js";
+import { whenever } from "../signal.js";
+import { song } from "../store.js";
+import { faultBox, noteList } from "./fault.js";
+import { marksOf, runsOf } from "./text-marks.js";
+
+/** @typedef {import("../../wire").Document} Document */
+
+/** Pause in typing after which the text is kept. */
+const PAUSE_MS = 400;
+
+/**
+ * @param {"beats" | "prompts"} kind
+ * @param {string} label
+ * @param {(text: string) => Promise<boolean>} keep
+ */
+export function textView(kind, label, keep) {
+  const backdrop = h("pre", { class: "text-backdrop", "aria-hidden": "true" });
+  const area = h("textarea", { class: "text-area", "aria-label": label, spellcheck: "false", autocapitalize: "off", autocomplete: "off", wrap: "off" });
+  const conflict = h("div", { class: "conflict", role: "alert", hidden: true },
+    h("p", null, "This file was changed elsewhere while you were typing."),
+    h("button", { type: "button", class: "quiet-button", onclick: () => send() }, "Keep mine"),
+    h("button", { type: "button", class: "quiet-button", onclick: takeTheirs }, "Take theirs"));
+  const below = h("div", { class: "text-below" });
+  const element = h("div", { class: "text-view" }, h("div", { class: "text-box" }, backdrop, area), conflict, below);
+  let timer = 0;
+  let isTyped = false;
+  let nSends = 0;
+
+  const current = () => song.value?.[kind];
+
+  function takeTheirs() {
+    isTyped = false;
+    show(conflict, false);
+    fill();
+  }
+
+  async function send() {
+    clearTimeout(timer);
+    const text = area.value;
+    const turn = ++nSends;
+    isTyped = false;
+    show(conflict, false);
+    const isKept = await keep(text);
+    if (turn !== nSends || isTyped) return;
+    if (!isKept && current()?.text !== text) {
+      isTyped = true;
+      show(conflict, true);
+    }
+    fill();
+  }
+
+  function fill() {
+    const document = current();
+    if (!document) return;
+    if (!isTyped && area.value !== document.text) {
+      const { selectionStart, selectionEnd, scrollTop } = area;
+      area.value = document.text;
+      area.setSelectionRange(selectionStart, selectionEnd);
+      area.scrollTop = scrollTop;
+    }
+    mark(document);
+    const { error } = document;
+    const place = error?.place;
+    below.replaceChildren(
+      ...(error ? [faultBox(error, place && (() => goTo(place.line)))] : []),
+      ...(document.unknown_words ?? []).slice(0, 12).map(unknownWord),
+      ...noteList(document.notes),
+    );
+  }
+
+  /** @param {Document} document */
+  function mark(document) {
+    // Marks are of the text that was kept; while there is newer text, they would lie beside their words.
+    const marks = area.value === document.text ? marksOf(document) : [];
+    const runs = runsOf(area.value, marks).map(({ text, kind: look }) => (look === "plain" ? text : h("mark", { class: `is-${look}` }, text)));
+    backdrop.replaceChildren(...runs, "\n");
+    follow();
+  }
+
+  function follow() {
+    backdrop.scrollTop = area.scrollTop;
+    backdrop.scrollLeft = area.scrollLeft;
+  }
+
+  /** Puts the cursor to the start of a line. @param {number} line from 1 */
+  function goTo(line) {
+    const start = area.value.split("\n").slice(0, line - 1).join("\n").length + (line > 1 ? 1 : 0);
+    area.focus();
+    area.setSelectionRange(start, start);
+    area.scrollTop = (line - 3) * Number.parseFloat(getComputedStyle(area).lineHeight);
+  }
+
+  area.addEventListener("input", () => {
+    isTyped = true;
+    const document = current();
+    if (document) mark(document);
+    clearTimeout(timer);
+    timer = window.setTimeout(send, PAUSE_MS);
+  });
+  area.addEventListener("change", () => isTyped && send());
+  area.addEventListener("scroll", follow);
+  whenever([song], fill);
+  return { element, goTo };
+}
+
+/** @param {import("../../wire").UnknownWord} unknown */
+function unknownWord({ word, near }) {
+  return h("p", { class: "note" }, h("b", { class: "is-unknown" }, word), " is new to the model", near.length ? `; near: ${near.join(", ")}` : "");
+}

@@ -1,0 +1,84 @@
+// The waveform's peak pyramid, as the server sends it: lowest and highest sample of bins, each level four times coarser.
+
+/**
+ * @typedef {object} Peaks
+ * @property {number} samplesPerBin of level 0
+ * @property {Int8Array[]} levels lowest and highest of each bin, one after the other
+ */
+
+const FACTOR = 4;
+
+/**
+ * @param {ArrayBuffer} buffer
+ * @returns {Peaks}
+ */
+export function parsePeaks(buffer) {
+  const data = new DataView(buffer);
+  const nLevels = data.getUint32(4, true);
+  let offset = 8 + 4 * nLevels;
+  const levels = [];
+  for (let level = 0; level < nLevels; level++) {
+    const nBins = data.getUint32(8 + 4 * level, true);
+    levels.push(new Int8Array(buffer, offset, 2 * nBins));
+    offset += 2 * nBins;
+  }
+  return { samplesPerBin: data.getUint32(0, true), levels };
+}
+
+/**
+ * The coarsest level whose bins are no longer than a pixel: a pixel then reads at most five of them.
+ * @param {Peaks} peaks
+ * @param {number} samplesPerPx
+ */
+export function levelFor(peaks, samplesPerPx) {
+  let level = 0;
+  let bin = peaks.samplesPerBin * FACTOR;
+  while (level + 1 < peaks.levels.length && bin <= samplesPerPx) {
+    level++;
+    bin *= FACTOR;
+  }
+  return level;
+}
+
+/**
+ * Writes the lowest and highest sample (-1 to 1) of each of `width` pixels to `out`, two numbers a pixel.
+ * @param {Peaks} peaks
+ * @param {number} firstSample sample at the left edge; may lie before the song
+ * @param {number} samplesPerPx
+ * @param {number} width
+ * @param {Float32Array} out at least twice the width
+ */
+export function fillExtents(peaks, firstSample, samplesPerPx, width, out) {
+  const level = levelFor(peaks, samplesPerPx);
+  const bins = peaks.levels[level] ?? new Int8Array();
+  const nBins = bins.length >> 1;
+  const binsPerPx = samplesPerPx / (peaks.samplesPerBin * FACTOR ** level);
+  const first = firstSample / (peaks.samplesPerBin * FACTOR ** level);
+  for (let x = 0; x < width; x++) {
+    const from = first + x * binsPerPx;
+    const start = Math.max(Math.floor(from), 0);
+    const isInside = from + binsPerPx > 0;
+    const end = isInside ? Math.min(Math.max(Math.ceil(from + binsPerPx), start + 1), nBins) : 0;
+    let low = 0;
+    let high = 0;
+    for (let bin = start; bin < end; bin++) {
+      low = Math.min(low, /** @type {number} */ (bins[2 * bin]));
+      high = Math.max(high, /** @type {number} */ (bins[2 * bin + 1]));
+    }
+    out[2 * x] = low / 127;
+    out[2 * x + 1] = high / 127;
+  }
+}
+
+const RATES_HZ = [8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000, 176400, 192000];
+
+/**
+ * The song's sample rate: the usual one with which the bins fit its length, or else what the bins say.
+ * @param {Peaks} peaks
+ * @param {number} durationSecs
+ */
+export function sampleRateOf(peaks, durationSecs) {
+  const nSamples = ((peaks.levels[0]?.length ?? 0) / 2) * peaks.samplesPerBin;
+  const measured = nSamples / Math.max(durationSecs, 0.001);
+  return RATES_HZ.find((rate) => Math.abs(rate * durationSecs - nSamples) <= 2 * peaks.samplesPerBin) ?? measured;
+}

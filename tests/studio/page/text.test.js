@@ -1,0 +1,52 @@
+// Texts of the panel: marks in a document, routes, styles, colours by name.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { hueOf, hueOfPixels } from "../../../src/studio/page/js/hues.js";
+import { marksOf, placeIn, runsOf } from "../../../src/studio/page/js/panel/text-marks.js";
+import { seriesOf } from "../../../src/studio/page/js/timeline/series.js";
+import { laneAt, layOut } from "../../../src/studio/page/js/timeline/lanes.js";
+
+test("columns count characters, also those of two units", () => {
+  const lines = ["ab", "🌊 teal wavez", "c"];
+  const [start, end] = placeIn(lines, 2, 8, 5);
+  assert.equal(lines.join("\n").slice(start, end), "wavez");
+});
+
+test("an error and unknown words are marked, the error on top", () => {
+  const document = {
+    text: "style: x\nteal wavez", notes: [],
+    unknown_words: [{ word: "wavez", near: ["waves"], spans: [[2, 6, 5]] }],
+    error: { message: "no", place: { line: 2, column: 8, n_chars: 3, excerpt: "" } },
+  };
+  const runs = runsOf(document.text, marksOf(document));
+  assert.deepEqual(runs.map(({ text, kind }) => [text, kind]), [["style: x\nteal ", "plain"], ["wa", "unknown"], ["vez", "error"]]);
+  assert.equal(runs.map(({ text }) => text).join(""), document.text);
+});
+
+test("an error behind the last character still has a place", () => {
+  const document = { text: "a", notes: [], error: { message: "no", place: { line: 1, column: 2, n_chars: 1, excerpt: "" } } };
+  assert.equal(runsOf(document.text, marksOf(document)).map(({ text }) => text).join(""), "a");
+});
+
+test("sections of one name have one colour", () => {
+  const labels = ["intro", "verse", "chorus", "verse", "chorus", "outro"];
+  assert.deepEqual(seriesOf(labels.map((label) => ({ label })), 3), [0, 1, 2, 1, 2, 0]);
+});
+
+test("every height of the timeline belongs to a lane", () => {
+  const layout = layOut(1, false);
+  for (let y = -5; y < layout.height + 5; y++) assert.ok(laneAt(layout, y));
+  assert.equal(laneAt(layout, 0).name, "ruler");
+  assert.equal(laneAt(layout, layout.height).name, "overview");
+  assert.ok(layOut(1, true).height < layout.height);
+});
+
+test("a picture's hue is that of its colour, and a grey one has none", () => {
+  const filled = (r, g, b) => Array.from({ length: 16 }, () => [r, g, b, 255]).flat();
+  const hues = [[255, 0, 0], [0, 255, 0], [0, 0, 255]].map((rgb) => Math.round(hueOfPixels(filled(...rgb))));
+  assert.deepEqual(hues, [29, 142, 264]); // red, green and blue of sRGB in OkLCh
+  assert.equal(hueOfPixels(filled(120, 120, 120)), null);
+  assert.ok(hueOf("violet smoke") >= 0 && hueOf("violet smoke") < 360);
+});
