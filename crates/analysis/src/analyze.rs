@@ -65,6 +65,10 @@ pub fn analyze(track: &Track, config: &AnalysisConfig) -> Result<Analysis> {
         Some(beats) => given::rhythm(beats, &evidence),
         None => rhythm::choose(&tracker.finish(&evidence)?, &evidence, &onsets),
     };
+    let rhythm = match &given.locked {
+        Some(locked) => given::with_locked(rhythm, locked, &evidence),
+        None => rhythm,
+    };
     if config.beats_path.is_some() {
         given.corrections.beats_early_secs = given::offset_secs(&rhythm.beats, &onsets);
     }

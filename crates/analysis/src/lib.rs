@@ -36,7 +36,7 @@ pub use analyze::analyze;
 pub use click::write_clicks;
 #[doc(hidden)]
 pub use given::corrections;
-pub use given::{TimeSignature, fix_path, fix_text};
+pub use given::{BeatsEdit, Part, TimeSignature, check_fix, edit_fix, fix_path, fix_text};
 pub use labels::labels;
 pub use plot::plot;
 pub use sound::{Key, Mode, pitch_name};

@@ -6,22 +6,26 @@
 //! | `beats_file.rs`, `midi.rs` | beats from label tracks, tables, MIDI |
 //! | `dj` | beats and cues from collections of DJ programs |
 //! | `offset.rs` | how far given beats lie beside what is heard |
-//! | `fix.rs` | the file of corrections |
+//! | `fix` | the file of corrections |
+//! | `edit` | edits of that file |
 //! | `rhythm.rs` | given beats to a rhythm |
 
 mod beats_file;
 mod dj;
+mod edit;
 mod fix;
 mod midi;
 mod offset;
 mod rhythm;
 mod signature;
 
+pub use edit::{BeatsEdit, Part, check_fix, edit_fix};
 pub use fix::{fix_path, fix_text};
 pub(super) use offset::offset_secs;
-pub(super) use rhythm::rhythm;
+pub(super) use rhythm::{rhythm, with_locked};
 pub use signature::TimeSignature;
 
+use std::ops::Range;
 use std::path::Path;
 
 use common::{Error, Result};
@@ -49,6 +53,14 @@ pub(super) struct GivenSection {
     pub label: String,
 }
 
+/// Listed beats, of which those in locked parts stay.
+#[derive(Debug)]
+pub(super) struct LockedBeats {
+    pub beats: Vec<GivenBeat>,
+    /// In seconds, half-open, in order.
+    pub parts: Vec<Range<f64>>,
+}
+
 /// Reads the files of corrections for a song of `duration_secs` without hearing it, as [`analyze`](crate::analyze) does first:
 /// for programs that only check them. In the collections of DJ programs the song is sought as `song.wav`.
 ///
@@ -66,6 +78,8 @@ pub(super) struct Given {
     pub sections: Option<Vec<GivenSection>>,
     pub tempo_bpm: Option<f64>,
     pub meter: Option<u32>,
+    /// Beats that stay where others are found anew.
+    pub locked: Option<LockedBeats>,
     /// Where beats and sections come from.
     pub corrections: Corrections,
 }
@@ -113,14 +127,21 @@ impl Given {
         }
         if let Some(path) = &config.fix_path {
             let fix = fix::read(path, duration_secs)?;
-            let is_analyzed_anew = fix.tempo_bpm.is_some() || fix.signature.is_some();
-            if config.beats_path.is_none() && !is_set {
-                given.tempo_bpm = fix.tempo_bpm;
-                given.meter = fix.signature.map(TimeSignature::beats_per_bar);
-                if let Some(beats) = fix.beats.filter(|_| !is_analyzed_anew) {
-                    given.set_beats(beats, path);
-                } else if is_analyzed_anew {
+            if config.beats_path.is_none() {
+                let is_heard_anew = is_set || fix.is_heard_anew();
+                if !is_set && is_heard_anew {
+                    given.tempo_bpm = fix.tempo_bpm;
+                    given.meter = fix.signature.map(TimeSignature::beats_per_bar);
                     given.corrections.tempo = Some(path.to_owned());
+                }
+                match fix.beats {
+                    Some(beats) if !is_heard_anew => given.set_beats(beats, path),
+                    Some(beats) if !fix.locked.is_empty() => {
+                        given.corrections.beats = Some(path.to_owned());
+                        let parts = fix.locked;
+                        given.locked = Some(LockedBeats { beats, parts });
+                    }
+                    _ => {}
                 }
             }
             if let (Some(sections), None) = (fix.sections, &given.sections) {

@@ -6,7 +6,7 @@ use super::super::hops::HOP_SECS;
 use super::super::onset::rounded;
 use super::super::rhythm::{Rhythm, strongest, tempo};
 use super::super::tracker::Evidence;
-use super::GivenBeat;
+use super::{GivenBeat, LockedBeats};
 
 /// The rhythm of beats that a user gave; nothing is surer.
 pub(in super::super) fn rhythm(given: &[GivenBeat], evidence: &Evidence<'_>) -> Rhythm {
@@ -36,9 +36,48 @@ pub(in super::super) fn rhythm(given: &[GivenBeat], evidence: &Evidence<'_>) -> 
     }
 }
 
+/// A rhythm with listed beats in the place of those that were found in locked parts. Found ones keep half a beat away from them.
+pub(in super::super) fn with_locked(
+    found: Rhythm,
+    locked: &LockedBeats,
+    evidence: &Evidence<'_>,
+) -> Rhythm {
+    let is_locked = |secs: f64| locked.parts.iter().any(|part| part.contains(&secs));
+    let mut beats = rhythm(&locked.beats, evidence).beats;
+    beats.retain(|beat| is_locked(beat.time_secs));
+    if beats.is_empty() {
+        return found;
+    }
+    let half_secs = found.tempo_bpm.map_or(0.0, |bpm| 30.0 / bpm);
+    let n_locked = beats.len() as f64;
+    let is_far = |secs: f64| {
+        let at = beats.partition_point(|beat| beat.time_secs < secs);
+        let near = beats.get(at.saturating_sub(1)..(at + 1).min(beats.len()));
+        let mut near = near.unwrap_or_default().iter();
+        near.all(|beat| (beat.time_secs - secs).abs() >= half_secs)
+    };
+    let free: Vec<Beat> = found
+        .beats
+        .iter()
+        .filter(|beat| !is_locked(beat.time_secs) && is_far(beat.time_secs))
+        .copied()
+        .collect();
+    // Locked beats are sure.
+    let share = n_locked / (n_locked + free.len() as f64);
+    let sure = |confidence: f64| share + (1.0 - share) * confidence;
+    beats.extend(free);
+    beats.sort_by(|a, b| a.time_secs.total_cmp(&b.time_secs));
+    Rhythm {
+        tempo_bpm: tempo(&beats),
+        tempo_confidence: sure(found.tempo_confidence),
+        beat_confidence: sure(found.beat_confidence),
+        beats,
+    }
+}
+
 /// Positions where some are known: counting goes on from them, and back before the first. Where only downbeats are marked,
 /// bars are as long as from one to the next.
-fn filled(known: &[Option<u32>]) -> Vec<u32> {
+pub(super) fn filled(known: &[Option<u32>]) -> Vec<u32> {
     let longest = known.iter().flatten().copied().max().unwrap_or(1);
     let bar = if longest > 1 {
         longest

@@ -135,6 +135,22 @@ fn corrections_are_honoured_part_by_part() {
     let bpm = back.tempo_bpm.unwrap();
     assert!((bpm - 56.0).abs() < 3.0, "{bpm}");
     assert!(back.corrections.tempo.is_some() && back.corrections.beats.is_none());
+    // But for those in locked parts.
+    let locked = halved.replace("beats:\n", "beats:\n# kept\n") + "\nlocked:\n5 12.1\n";
+    let locked = bench
+        .with_fix(bench.file("l.txt", locked.as_bytes()))
+        .unwrap();
+    let between = |beats: &[analysis::Beat]| -> Vec<analysis::Beat> {
+        let within = beats
+            .iter()
+            .filter(|beat| (5.0..12.1).contains(&beat.time_secs));
+        within.copied().collect()
+    };
+    assert_eq!(between(&locked.beats), between(&plain.beats));
+    assert!(between(&locked.beats).len() > between(&back.beats).len() + 4);
+    let rest = |beats: &[analysis::Beat]| beats.iter().filter(|b| b.time_secs > 13.0).count();
+    assert_eq!(rest(&locked.beats), rest(&back.beats));
+    assert!(locked.corrections.beats.is_some() && locked.corrections.tempo.is_some());
     // A setting goes before the file.
     let set = AnalysisConfig {
         meter: Some(3),

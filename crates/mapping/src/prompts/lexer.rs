@@ -153,7 +153,7 @@ pub(super) fn neg_len(text: &str) -> Option<usize> {
 }
 
 /// The name of the switch that a text begins with.
-fn switch(text: &str) -> Option<&str> {
+pub(super) fn switch(text: &str) -> Option<&str> {
     let name = text.strip_prefix("--")?;
     let end = name.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_'));
     let name = name.get(..end.unwrap_or(name.len()))?;

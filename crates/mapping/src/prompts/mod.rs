@@ -54,10 +54,12 @@
 //! | `mark.rs` | what stands in front of a prompt |
 //! | `settings.rs` | what stands in braces behind it |
 //! | `route.rs` | what stands behind `map:` |
+//! | `edit` | edits: a text becomes another, which keeps comments and order |
 //! | `resolve.rs` | a [`Script`] and an [`Analysis`](analysis::Analysis) to arrivals in seconds |
 
 mod dialects;
 mod directive;
+mod edit;
 mod lexer;
 mod mark;
 mod networks;
@@ -70,9 +72,13 @@ mod settings;
 mod text;
 
 pub use crate::channels::Channel;
+pub use edit::{
+    FilmLine, FilmLineKind, Placing, PromptsEdit, WordPlace, edit_prompts, film_lines,
+    places_of_words,
+};
 pub use resolve::Arrive;
 pub use route::{Feature, Route};
-pub use script::{Arrival, Script, ScriptPrompt};
+pub use script::{Arrival, MarkKind, Script, ScriptPrompt};
 
 /// Most prompts that a file may have.
 pub const MAX_PROMPTS: usize = 10_000;

@@ -15,6 +15,20 @@ use super::settings::{self, Settings};
 use super::{Arrival, MAX_PROMPTS, Script, ScriptPrompt, route, text};
 
 pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Script, TextError> {
+    let script = parse_open(path, bytes)?;
+    if script.prompts.is_empty() {
+        return Err(TextError {
+            path: script.path,
+            place: None,
+            reason: "there is no prompt in this file".to_owned(),
+            hint: Some("write what to show, one prompt a line".to_owned()),
+        });
+    }
+    Ok(script)
+}
+
+/// The same for a file that may have no prompts yet.
+pub(super) fn parse_open(path: &Path, bytes: &[u8]) -> Result<Script, TextError> {
     let text = text::decode(path, bytes)?;
     let lines = text_file::lines(path, text.as_bytes())?;
     let source = Source::new(path, &text, &lines);
@@ -27,7 +41,14 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Script, TextError> {
             }
         }
     }
-    reader.finish()
+    Ok(reader.finish())
+}
+
+/// A single line in our grammar.
+pub(super) fn parse_line(line: &Line<'_>) -> Result<Script, TextError> {
+    let mut reader = Reader::new(line.path);
+    reader.add_line(line)?;
+    Ok(reader.script)
 }
 
 /// A script while it is read.
@@ -46,18 +67,10 @@ impl Reader {
         Self { script, notes }
     }
 
-    fn finish(mut self) -> Result<Script, TextError> {
-        if self.script.prompts.is_empty() {
-            return Err(TextError {
-                path: self.script.path,
-                place: None,
-                reason: "there is no prompt in this file".to_owned(),
-                hint: Some("write what to show, one prompt a line".to_owned()),
-            });
-        }
+    fn finish(mut self) -> Script {
         let notes = self.notes.sentences(&self.script.path);
         self.script.notes.extend(notes);
-        Ok(self.script)
+        self.script
     }
 
     /// Adds the prompts of another program's file, and the lines of ours in it.
@@ -103,6 +116,7 @@ impl Reader {
         let details: String = reading.notes.iter().map(|n| format!("; {n}")).collect();
         let note = format!("{path} is read as {}: {n} prompt{s}{details}", reading.kind);
         self.script.notes.push(note);
+        self.script.foreign = Some(reading.kind);
         Ok(())
     }
 

@@ -196,7 +196,7 @@ impl Script {
         }
     }
 
-    fn bar_start(
+    pub(super) fn bar_start(
         &self,
         prompt: &ScriptPrompt,
         bar: u32,
@@ -219,7 +219,7 @@ impl Script {
         }
     }
 
-    fn section_start(
+    pub(super) fn section_start(
         &self,
         prompt: &ScriptPrompt,
         label: &str,

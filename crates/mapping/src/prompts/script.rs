@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 
 use common::text_file::{self, Place};
 use common::{Error, Result};
+use serde::{Deserialize, Serialize};
 
 use super::{Route, parser};
 
@@ -20,6 +21,8 @@ pub struct Script {
     pub routes: Vec<Route>,
     /// What a person should know of how the file was understood, a sentence each; often nothing.
     pub notes: Vec<String>,
+    /// What the file was taken for, if it is another program's; `None` = lines in our grammar.
+    pub foreign: Option<&'static str>,
 }
 
 /// A prompt as it was written.
@@ -37,6 +40,37 @@ pub struct ScriptPrompt {
     pub guidance_scale: Option<f64>,
     /// Where its mark (or else the whole prompt) stands, for errors found later.
     pub(super) place: Place,
+}
+
+impl ScriptPrompt {
+    /// The line of its file on which it begins, from 1.
+    pub fn line(&self) -> usize {
+        self.place.line
+    }
+
+    /// What kind of mark stands in front of it.
+    pub fn mark(&self) -> MarkKind {
+        match self.arrival {
+            Arrival::Auto => MarkKind::None,
+            Arrival::Time(_) => MarkKind::Time,
+            Arrival::Bar(_) => MarkKind::Bar,
+            Arrival::Section { .. } => MarkKind::Section,
+        }
+    }
+}
+
+/// A kind of mark in front of a prompt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MarkKind {
+    /// None: it arrives between its neighbours.
+    None,
+    /// `[1:23.5]`
+    Time,
+    /// `@bar 9`
+    Bar,
+    /// `@section chorus:2`
+    Section,
 }
 
 /// When a prompt arrives.

@@ -1,26 +1,42 @@
-//! The file of corrections beside a song: beats, downbeats and sections in lines that people can edit.
+//! The file of corrections beside a song: beats, downbeats and sections in lines that people can edit. `text.rs` writes it.
 
-use std::fmt::Write as _;
+mod text;
+
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use common::text_file::{self, Line, TextError, suggest, trimmed};
+use common::units::format_secs;
 use common::{Error, Result};
 
-use super::super::Analysis;
 use super::beats_file::{check_time, position, time};
 use super::{GivenBeat, GivenSection, TEMPO_RANGE_BPM, TimeSignature};
 
+pub use text::fix_text;
+pub(super) use text::{
+    BEATS_NOTE, HEAD, LOCKED_NOTE, SECTIONS_NOTE, beat_row, section_row, span_row,
+};
+
 /// What stands behind `tempo:` and `meter:` where the listed beats decide.
-const FROM_BEATS: &str = "beats";
-const HEADINGS: [&str; 4] = ["tempo", "meter", "beats", "sections"];
+pub(super) const FROM_BEATS: &str = "beats";
+const HEADINGS: [&str; 5] = ["tempo", "meter", "beats", "locked", "sections"];
+
 /// What a file of corrections says. What it leaves out is analyzed.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Fix {
     pub tempo_bpm: Option<f64>,
     pub signature: Option<TimeSignature>,
     pub beats: Option<Vec<GivenBeat>>,
+    /// Parts of the song in seconds, half-open and in order, whose beats stay as they are listed.
+    pub locked: Vec<Range<f64>>,
     pub sections: Option<Vec<GivenSection>>,
+}
+
+impl Fix {
+    /// Whether tempo or meter are given, so that beats are found anew.
+    pub fn is_heard_anew(&self) -> bool {
+        self.tempo_bpm.is_some() || self.signature.is_some()
+    }
 }
 
 /// Where the corrections of a song lie: beside it, named like it with `.fix.txt` behind.
@@ -28,52 +44,6 @@ pub fn fix_path(song: &Path) -> PathBuf {
     let mut name = song.file_name().unwrap_or_default().to_owned();
     name.push(".fix.txt");
     song.with_file_name(name)
-}
-
-/// An analysis as a file of corrections, to be edited.
-pub fn fix_text(analysis: &Analysis) -> String {
-    let song = analysis
-        .track
-        .path
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy();
-    let mut text = format!(
-        "# What is heard in {song}, to be corrected by hand.\n\
-         #\n\
-         # While this file lies beside the song, `visualize analyze`, `plan` and films go by it; --no-fix leaves it out.\n\
-         # A part that you delete (a heading with all of its lines) is heard anew. Everything behind # is a comment.\n\
-         # Times are seconds from the song's start, or m:ss.sss, and ascend.\n\n\
-         # A number here, such as `tempo: 87` or `meter: 3/4`, has the beats found anew with it; the list below is then\n\
-         # left out.\n"
-    );
-    // Writing to a string can't fail.
-    let _ = match analysis.tempo_bpm {
-        Some(bpm) => writeln!(text, "tempo: {FROM_BEATS}  # {bpm:.2} a minute"),
-        None => writeln!(text, "# no beats were found; `tempo: 120` may help"),
-    };
-    if !analysis.beats.is_empty() {
-        let _ = writeln!(
-            text,
-            "meter: {FROM_BEATS}  # {} in a bar",
-            analysis.beats_per_bar()
-        );
-        text += "\n# Time and position in the bar; 1 is a downbeat.\nbeats:\n";
-        for beat in &analysis.beats {
-            let _ = writeln!(text, "{:11.6}  {}", beat.time_secs, beat.position_in_bar);
-        }
-    }
-    text += "\n# Start and name; a section ends where the next one starts, the last with the song. Alike sections share a name.\n\
-             sections:\n";
-    for section in &analysis.sections {
-        let label: String = section
-            .label
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect();
-        let _ = writeln!(text, "{:11.6}  {label}", section.start_secs);
-    }
-    text
 }
 
 /// Reads the corrections of a song of `duration_secs`.
@@ -85,7 +55,8 @@ pub(super) fn read(path: &Path, duration_secs: f64) -> Result<Fix> {
     parse(path, &bytes, duration_secs).map_err(|error| Error::Text(Box::new(error)))
 }
 
-fn parse(path: &Path, bytes: &[u8], duration_secs: f64) -> Result<Fix, TextError> {
+/// Reads the text of a file of corrections; `path` serves in messages only.
+pub(super) fn parse(path: &Path, bytes: &[u8], duration_secs: f64) -> Result<Fix, TextError> {
     let mut fix = Fix::default();
     let mut seen: Vec<&str> = Vec::new();
     for line in text_file::lines(path, bytes)? {
@@ -111,11 +82,19 @@ fn parse(path: &Path, bytes: &[u8], duration_secs: f64) -> Result<Fix, TextError
         let part = seen.last().copied().unwrap_or_default();
         row(&line, body, part, duration_secs, &mut fix)?;
     }
+    if !fix.locked.is_empty() && fix.beats.is_none() {
+        return Err(TextError {
+            path: path.to_owned(),
+            place: None,
+            reason: "parts are locked, but no beats are listed".to_owned(),
+            hint: Some("list beats below \"beats:\", or leave \"locked:\" out".to_owned()),
+        });
+    }
     Ok(fix)
 }
 
 /// The line without blanks at its ends and without what stands behind a `#`, which begins a word.
-fn without_comment(line: &Line<'_>) -> Range<usize> {
+pub(super) fn without_comment(line: &Line<'_>) -> Range<usize> {
     let is_start = |at: usize| {
         line.text[..at]
             .chars()
@@ -130,7 +109,10 @@ fn without_comment(line: &Line<'_>) -> Range<usize> {
 }
 
 /// Name and value of a line such as `tempo: 120`; times have no letter in front of their colon.
-fn heading(line: &Line<'_>, body: &Range<usize>) -> Option<(Range<usize>, Range<usize>)> {
+pub(super) fn heading(
+    line: &Line<'_>,
+    body: &Range<usize>,
+) -> Option<(Range<usize>, Range<usize>)> {
     let text = line.text.get(body.clone())?;
     let length = text.find(':')?;
     let name = text.get(..length)?;
@@ -172,6 +154,7 @@ fn begin(line: &Line<'_>, part: &str, value: Range<usize>, fix: &mut Fix) -> Res
                 .with_hint("each beat and each section has a line of its own below"));
         }
         "beats" => fix.beats = Some(Vec::new()),
+        "locked" => {}
         _ => fix.sections = Some(Vec::new()),
     }
     Ok(())
@@ -211,6 +194,12 @@ fn row(
             });
             Ok(())
         }
+        ("locked", ..) => {
+            let last = fix.locked.last().map(|span| span.end);
+            let span = locked(line, &time_at, &rest, last, duration_secs)?;
+            fix.locked.push(span);
+            Ok(())
+        }
         ("sections", _, Some(sections)) => {
             let start_secs = time(line, &time_at)?;
             check_time(
@@ -235,6 +224,39 @@ fn row(
             .error(body, "this belongs to no part")
             .with_hint("lines stand below a heading: \"beats:\" or \"sections:\"")),
     }
+}
+
+/// A locked part, whose start lies at or behind `last`. It may reach to the song's end.
+fn locked(
+    line: &Line<'_>,
+    start_at: &Range<usize>,
+    end_at: &Range<usize>,
+    last: Option<f64>,
+    duration_secs: f64,
+) -> Result<Range<f64>, TextError> {
+    if end_at.is_empty() {
+        return Err(line
+            .error(start_at.clone(), "the end of this part is missing")
+            .with_hint("a locked part has a start and an end, such as: 12.5  43.2"));
+    }
+    let start_secs = time(line, start_at)?;
+    let end_secs = time(line, end_at)?;
+    check_time(line, start_at, start_secs, None, duration_secs)?;
+    if let Some(last) = last.filter(|last| start_secs < *last) {
+        let last = format_secs(last, 3);
+        return Err(line
+            .error(
+                start_at.clone(),
+                format!("the part before it ends at {last}"),
+            )
+            .with_hint("locked parts stand in order and don't overlap"));
+    }
+    if end_secs <= start_secs {
+        return Err(line
+            .error(end_at.clone(), "the end is not after the start")
+            .with_hint("a locked part has a start and an end, such as: 12.5  43.2"));
+    }
+    Ok(start_secs..end_secs)
 }
 
 #[cfg(test)]
@@ -297,6 +319,11 @@ mod tests {
             ("beats:\nabc 1\n", 2, 1, ""),
             ("sections:\n0\n", 2, 1, "no name"),
             ("sections:\n5 A\n5 B\n", 3, 1, "not after"),
+            ("locked:\n5\n", 2, 1, "end of this part"),
+            ("locked:\n5 4\n", 2, 3, "not after the start"),
+            ("locked:\n5 6 7\n", 2, 3, ""),
+            ("locked:\n5 8\n7 9\n", 3, 1, "before it ends at 0:08"),
+            ("locked:\n100 101\n", 2, 1, "song ends"),
         ] {
             let error = parsed(text).unwrap_err();
             let place = error.place.clone().unwrap_or_default();
@@ -307,6 +334,14 @@ mod tests {
             );
             assert!(error.reason.contains(reason), "{error}");
         }
+    }
+
+    #[test]
+    fn locked_parts_need_beats() {
+        let fix = parsed("beats:\n1 1\n2 2\nlocked:\n0 1.5 # sure\n1.5 1:40\n").unwrap();
+        assert_eq!(fix.locked, [0.0..1.5, 1.5..100.0]);
+        let error = parsed("locked:\n0 1\n").unwrap_err();
+        assert!(error.reason.contains("no beats are listed") && error.place.is_none());
     }
 
     #[test]
