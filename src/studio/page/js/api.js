@@ -64,7 +64,10 @@ async function send(method, path, body) {
 }
 
 /** @param {string} path @param {AbortSignal} [signal] @returns {Promise<any>} */
-const get = async (path, signal) => (await request(path, { signal: signal ?? null })).json();
+const get = async (path, signal) => {
+  const answer = await request(path, { signal: signal ?? null });
+  return answer.status === 204 ? null : answer.json();
+};
 /** @param {string} path */
 const bytes = async (path) => (await request(path)).arrayBuffer();
 
@@ -105,7 +108,7 @@ export const api = {
   sample: () => send("POST", "/api/sample"),
   /** @param {string} file */
   filmAddress: (file) => `/api/films/${encodeURIComponent(file)}`,
-  /** @param {string} file @returns {Promise<any>} */
+  /** What was measured in a film; none while it isn't measured. @param {string} file @returns {Promise<any>} */
   verdicts: (file) => get(`/api/films/${encodeURIComponent(file)}/verify`),
   /** @param {string} file */
   fileAddress: (file) => `/api/files/${encodeURIComponent(file)}`,

@@ -54,6 +54,10 @@ export function fillExtents(peaks, firstSample, samplesPerPx, width, out) {
   const nBins = bins.length >> 1;
   const binsPerPx = samplesPerPx / (peaks.samplesPerBin * FACTOR ** level);
   const first = firstSample / (peaks.samplesPerBin * FACTOR ** level);
+  if (binsPerPx < 1) {
+    fillBetween(bins, nBins, first - 0.5, binsPerPx, width, out);
+    return;
+  }
   for (let x = 0; x < width; x++) {
     const from = first + x * binsPerPx;
     const start = Math.max(Math.floor(from), 0);
@@ -67,6 +71,29 @@ export function fillExtents(peaks, firstSample, samplesPerPx, width, out) {
     }
     out[2 * x] = low / 127;
     out[2 * x + 1] = high / 127;
+  }
+}
+
+/**
+ * Where a bin takes several pixels: a straight line from the middle of each bin to the next, so that the shape stays one.
+ * @param {Int8Array} bins
+ * @param {number} nBins
+ * @param {number} first place of the left edge, counted from the middle of the first bin
+ * @param {number} binsPerPx
+ * @param {number} width
+ * @param {Float32Array} out
+ */
+function fillBetween(bins, nBins, first, binsPerPx, width, out) {
+  for (let x = 0; x < width; x++) {
+    const at = first + x * binsPerPx;
+    const isInside = at >= -0.5 && at <= nBins - 0.5;
+    const a = Math.min(Math.max(Math.floor(at), 0), nBins - 1);
+    const b = Math.min(a + 1, nBins - 1);
+    const share = Math.min(Math.max(at - a, 0), 1);
+    for (let end = 0; end < 2; end++) {
+      const from = /** @type {number} */ (bins[2 * a + end]);
+      out[2 * x + end] = isInside ? (from + (/** @type {number} */ (bins[2 * b + end]) - from) * share) / 127 : 0;
+    }
   }
 }
 

@@ -24,6 +24,8 @@ export const song = signal(/** @type {Song | null} */ (null));
 export const grid = signal(NO_GRID);
 export const sections = signal(/** @type {readonly Section[]} */ ([]));
 export const plan = signal(/** @type {Plan | null} */ (null));
+/** Hue of each planned prompt, in degrees: that of its picture, once it is there. */
+export const hues = signal(/** @type {readonly number[]} */ ([]));
 export const peaks = signal(/** @type {import("./peaks.js").Peaks | null} */ (null));
 export const hops = signal(/** @type {import("./hops.js").Hops | null} */ (null));
 export const jobs = signal(/** @type {readonly Job[]} */ ([]));

@@ -21,8 +21,8 @@ export function start() {
     loopButton,
     followButton,
     h("span", { class: "divider" }),
-    iconButton("minus", "Zoom out (−)", () => zoomBy(0.5)),
-    iconButton("plus", "Zoom in (+)", () => zoomBy(2)),
+    iconButton("minus", "Zoom out (−)", () => zoomBy(0.5), { class: "icon-button is-zoom" }),
+    iconButton("plus", "Zoom in (+)", () => zoomBy(2), { class: "icon-button is-zoom" }),
     iconButton("fit", "The whole song (0)", showWhole),
   );
   whenever([isPlaying], () => {

@@ -19,7 +19,7 @@ export function start() {
     if (file) void send(file);
     picker.value = "";
   });
-  document.body.append(picker);
+  byId("main", HTMLElement).append(picker);
   takeDrops();
   whenever([state, song, sending], () => {
     const current = song.value;
@@ -58,7 +58,11 @@ function beginning(pick) {
 
 function dropDrawing() {
   const bars = h("div", { class: "drop-bars", "aria-hidden": "true" });
-  for (let i = 0; i < 24; i++) bars.append(h("i", null));
+  for (let i = 0; i < 24; i++) {
+    const bar = h("i", null);
+    bar.style.setProperty("--bar", String(i));
+    bars.append(bar);
+  }
   return bars;
 }
 

@@ -30,7 +30,8 @@ export async function startJob(kind) {
 
 export function start() {
   const panel = byId("panel-film", HTMLElement);
-  panel.append(costPart(), queuePart(), resultPart());
+  const column = (/** @type {Node[]} */ ...parts) => h("div", { class: "column" }, parts);
+  panel.append(h("div", { class: "columns" }, column(costPart(), filesPart()), column(queuePart(), proof())));
   let nDone = 0;
   whenever([plan, song, jobs], () => {
     const finished = jobs.value.filter((job) => !isUnderWay(job)).length;
@@ -128,11 +129,10 @@ function queuePart() {
   return part;
 }
 
-function resultPart() {
+function filesPart() {
   const files = h("div", { class: "form-actions" });
   const command = h("button", { type: "button", class: "quiet-button", onclick: copyCommand, title: "What makes the same film in a shell" }, "Copy as command line");
   const part = h("section", { class: "part", "aria-label": "Files" }, h("div", { class: "part-head" }, h("h2", null, "Files")), files, command);
-  const measured = proof();
   whenever([song], () => {
     const current = song.value;
     if (!current) return;
@@ -144,7 +144,7 @@ function resultPart() {
     ];
     files.replaceChildren(...links.filter((link) => link instanceof Node));
   });
-  return h("div", { class: "results" }, measured, part);
+  return part;
 }
 
 /** @param {string} address @param {string} name */

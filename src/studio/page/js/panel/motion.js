@@ -42,7 +42,8 @@ const KNOBS = [
 
 export function start() {
   const panel = byId("panel-motion", HTMLElement);
-  panel.append(knobPart(), routePart(), filmPart(), modelPart());
+  const column = (/** @type {Node[]} */ ...parts) => h("div", { class: "column" }, parts);
+  panel.append(h("div", { class: "columns" }, column(knobPart(), routePart()), column(filmPart(), modelPart())));
 }
 
 function knobPart() {
@@ -52,8 +53,8 @@ function knobPart() {
   });
   const reset = h("button", { type: "button", class: "quiet-button", title: "All knobs as they were at first",
     onclick: () => editSettings({ knobs: Object.fromEntries(KNOBS.map(([, key]) => [key, null])) }) }, "Defaults");
-  const arrive = selectField("Prompts without a place arrive", [["section", "with sections"], ["bar", "on bars"], ["even", "evenly"]], (value) => keep({ knobs: { arrive: value } }));
-  const walk = selectField("Walk", [["music", "music: sections, energy, hits"], ["classic", "classic: stable-diffusion-videos"]], (value) => keep({ mapping: value }));
+  const arrive = selectField("Prompts without a place", [["section", "go with sections"], ["bar", "go with bars"], ["even", "are spread evenly"]], (value) => keep({ knobs: { arrive: value } }));
+  const walk = selectField("Walk", [["music", "by the music"], ["classic", "classic"]], (value) => keep({ mapping: value }));
   whenever([song], () => {
     const current = values()["knobs"] ?? {};
     for (const { key, field } of knobs) field.fill(Number(current[key] ?? 0));

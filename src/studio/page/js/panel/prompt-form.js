@@ -4,7 +4,7 @@ import { h, iconButton, show } from "../dom.js";
 import { editPrompts } from "../edits.js";
 import { tell } from "../notices.js";
 import { whenever } from "../signal.js";
-import { durationSecs, grid, plan, playheadSecs, sections, selection, song } from "../store.js";
+import { durationSecs, grid, plan, sections, selection, song } from "../store.js";
 import { nearest } from "../search.js";
 import { clock, parseClock } from "../time.js";
 import { selectField, textField } from "./fields.js";
@@ -24,12 +24,8 @@ export function promptForm() {
   const guidance = textField("Guidance", setGuidance, { hint: "of the film", inputmode: "decimal" });
   const negative = textField("Not to be seen", (text) => edit((line) => editPrompts({ edit: "set", line, negative: text })), { hint: "such as: text, clouds" });
   const near = h("div", { class: "near-words" });
-  const actions = h("div", { class: "form-actions" },
-    h("button", { type: "button", class: "quiet-button", onclick: duplicate, title: "The same prompt again, at the playhead" }, "Duplicate at the playhead"),
-    h("button", { type: "button", class: "quiet-button is-danger", title: "Delete", onclick: remove }, "Remove"));
   const form = h("div", { class: "prompt-form" }, words.element, near,
-    h("div", { class: "fields" }, mark.element, place.element, section.element),
-    h("div", { class: "fields" }, seed.element, guidance.element), negative.element, actions);
+    h("div", { class: "fields" }, mark.element, place.element, section.element, seed.element, guidance.element), negative.element);
   const empty = h("p", { class: "empty-hint" }, "Choose a prompt to change it. A double click in the prompts lane adds one there.");
   const foreign = h("p", { class: "note" }, "This file is of another program: change it as text.");
   const element = h("div", { class: "inspector" }, empty, foreign, form);
@@ -108,17 +104,6 @@ function setGuidance(text) {
   const guidance = text === "" ? null : Number(text.replace(",", "."));
   if (guidance !== null && !(guidance >= 0 && guidance <= 100)) tell(`“${text}” is no guidance. Give a number from 0 to 100, or nothing.`);
   else edit((line) => editPrompts({ edit: "set", line, guidance }));
-}
-
-function duplicate() {
-  edit((line) => editPrompts({ edit: "duplicate", line, secs: playheadSecs.value }));
-}
-
-function remove() {
-  edit((line) => {
-    selection.value = null;
-    return editPrompts({ edit: "remove", line });
-  });
 }
 
 /** Words of the prompt that the model doesn't know, with near ones to take instead. @param {PlannedPrompt} prompt @returns {Node[]} */

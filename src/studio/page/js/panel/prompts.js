@@ -1,18 +1,18 @@
 // The tab Prompts: the prompts in their order, the chosen one's words and settings, and the file as text.
 
-import { byId, h, show } from "../dom.js";
+import { byId, h, iconButton, show } from "../dom.js";
 import { editPrompts } from "../edits.js";
 import { barBeat } from "../grid.js";
 import { ListBox } from "../listbox.js";
 import { signal, whenever } from "../signal.js";
-import { grid, plan, playheadSecs, selection, song, tab } from "../store.js";
+import { grid, hues, plan, playheadSecs, sections, selection, song, tab, view } from "../store.js";
 import { snapped } from "../snap.js";
 import { clock } from "../time.js";
-import { scene } from "../timeline/timeline.js";
 import { goTo } from "../transport.js";
 import { faultBox, noteList } from "./fault.js";
 import { textField } from "./fields.js";
 import { promptForm } from "./prompt-form.js";
+import { runsOf } from "./text-marks.js";
 import { textView } from "./text-view.js";
 
 /** Whether the file is shown as text. */
@@ -25,10 +25,13 @@ export function start() {
   const list = new ListBox({ label: "Prompts", rowRem: 2.25, row: promptRow, choose, enter: editChosen });
   const form = promptForm();
   const problems = h("div", { class: "problems" });
-  const asList = h("div", { class: "prompt-list" }, style.element, list.element, form.element);
+  const asList = h("div", { class: "prompt-list" }, h("div", { class: "prompt-column" }, style.element, list.element), form.element);
   const views = h("div", { class: "segments", role: "group", "aria-label": "How prompts are shown" });
-  const add = h("button", { type: "button", class: "quiet-button with-icon", onclick: () => addPrompt(playheadSecs.value), title: "Add a prompt at the playhead (N)" }, "Add at the playhead");
-  panel.append(h("div", { class: "panel-head" }, views, add), problems, asList, text.element);
+  const add = h("button", { type: "button", class: "quiet-button", onclick: () => addPrompt(playheadSecs.value), title: "Add a prompt at the playhead (N)" }, "Add at the playhead");
+  const duplicate = iconButton("copy", "Duplicate at the playhead", duplicateChosen);
+  const remove = iconButton("delete", "Remove the chosen prompt (Delete)", removeChosen);
+  const actions = h("div", { class: "head-actions" }, duplicate, remove, add);
+  panel.append(h("div", { class: "panel-head" }, views, actions), problems, asList, text.element);
 
   whenever([isText], () => {
     const choices = /** @type {const} */ ([["List", false], ["Text", true]]);
@@ -36,11 +39,12 @@ export function start() {
       h("button", { type: "button", "aria-pressed": String(isText.value === value), onclick: () => (isText.value = value) }, name)));
     show(asList, !isText.value);
     show(text.element, isText.value);
-    show(add, !isText.value);
+    show(actions, !isText.value);
   });
-  whenever([plan, selection, song, isText], () => {
+  whenever([plan, selection, song, isText, hues], () => {
     const chosen = selection.value?.kind === "prompt" ? selection.value.index : -1;
     list.show(plan.value?.prompts.length ?? 0, chosen);
+    duplicate.disabled = remove.disabled = chosenLine() === undefined;
     style.fill(styleOf(song.value?.prompts.text ?? ""));
     const { error } = song.value?.prompts ?? {};
     const planError = song.value?.plan_error;
@@ -64,10 +68,21 @@ function promptRow(index) {
   const prompt = plan.value?.prompts[index];
   if (!prompt) return [];
   const swatch = h("span", { class: "swatch" });
-  swatch.style.setProperty("--prompt-hue", String(Math.round(scene.hues[index] ?? 0)));
+  swatch.style.setProperty("--prompt-hue", String(Math.round(hues.value[index] ?? 0)));
   const bar = barBeat(grid.value, prompt.arrival_secs);
   const place = prompt.mark === "bar" && bar ? `bar ${bar.split(".")[0]}` : clock(prompt.arrival_secs);
-  return [swatch, h("span", { class: "row-words" }, prompt.text), h("span", { class: prompt.mark === "none" ? "row-place is-free" : "row-place" }, place)];
+  return [swatch, h("span", { class: "row-words" }, withUnknown(prompt)), h("span", { class: prompt.mark === "none" ? "row-place is-free" : "row-place" }, place)];
+}
+
+/** Words of a prompt, those that the model doesn't know underlined. @param {import("../../wire").PlannedPrompt} prompt */
+function withUnknown({ text, line }) {
+  const unknown = (song.value?.prompts.unknown_words ?? []).filter(({ spans }) => spans.some(([at]) => at === line));
+  const lower = text.toLowerCase();
+  const marks = unknown.flatMap(({ word }) => {
+    const start = lower.indexOf(word);
+    return start < 0 ? [] : [{ start, end: start + word.length, kind: /** @type {const} */ ("unknown") }];
+  });
+  return runsOf(text, marks).map(({ text: run, kind }) => (kind === "plain" ? run : h("span", { class: "is-unknown" }, run)));
 }
 
 /** @param {number} index */
@@ -93,8 +108,8 @@ export function editChosen() {
 
 /** Adds a prompt at a time, on the bar or section near it, and leads to its words. @param {number} secs */
 export async function addPrompt(secs) {
-  const starts = scene.sections.map((section) => section.start);
-  const rest = snapped(secs, scene.view.pxPerSec, { sections: starts, bars: grid.value.bars, beats: grid.value.beats });
+  const starts = sections.value.map((section) => section.start);
+  const rest = snapped(secs, view.value.pxPerSec, { sections: starts, bars: grid.value.bars, beats: grid.value.beats });
   const isAdded = await editPrompts({ edit: "add", secs: rest.secs, mark: rest.kind, text: "new prompt" });
   if (!isAdded) return;
   const select = () => {
@@ -113,6 +128,12 @@ export async function addPrompt(secs) {
 export function chosenLine() {
   const chosen = selection.value;
   return chosen?.kind === "prompt" ? plan.value?.prompts[chosen.index]?.line : undefined;
+}
+
+/** The chosen prompt once more, at the playhead. */
+function duplicateChosen() {
+  const line = chosenLine();
+  if (line !== undefined) void editPrompts({ edit: "duplicate", line, secs: playheadSecs.value });
 }
 
 /** Takes the chosen prompt out. */

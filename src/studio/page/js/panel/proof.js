@@ -30,7 +30,7 @@ export function proof() {
   whenever([verdicts], () => {
     const all = verdicts.value;
     const nPoor = all?.filter((verdict) => !verdict.is_good).length ?? 0;
-    summary.textContent = all === null ? "The film isn't measured yet." : nPoor ? `${nPoor} of ${all.length} measures are poor.` : `All ${all.length} measures are good.`;
+    summary.textContent = all === null ? "The film isn't measured yet." : nPoor ? `${nPoor} of ${all.length} measures ${nPoor === 1 ? "is" : "are"} poor.` : `All ${all.length} measures are good.`;
     list.replaceChildren(...(all ?? []).map(row));
     show(plot, all !== null);
     if (all === null) plot.removeAttribute("src");
@@ -43,7 +43,7 @@ export function proof() {
 async function fetchVerdicts(film, isStill) {
   try {
     const answer = await api.verdicts(film);
-    if (isStill()) verdicts.value = answer.verdicts;
+    if (isStill()) verdicts.value = answer?.verdicts ?? null;
   } catch (error) {
     // Not measured yet is no fault; anything else is told where somebody looks for it.
     if (isStill() && !(error instanceof ApiError && error.status === 404)) verdicts.value = null;

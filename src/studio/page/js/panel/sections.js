@@ -6,9 +6,12 @@ import { ListBox } from "../listbox.js";
 import { whenever } from "../signal.js";
 import { playheadSecs, sections, selection, song, tab } from "../store.js";
 import { clock } from "../time.js";
-import { scene } from "../timeline/timeline.js";
+import { seriesOf } from "../timeline/series.js";
 import { goTo } from "../transport.js";
 import { textField } from "./fields.js";
+
+/** Colours of sections in the style sheet. */
+const N_COLOURS = 5;
 
 export function sectionPart() {
   const list = new ListBox({ label: "Sections", rowRem: 2.25, row, choose, enter: renameChosen });
@@ -34,7 +37,7 @@ export function sectionPart() {
 function row(index) {
   const section = sections.value[index];
   if (!section) return [];
-  const swatch = h("span", { class: `swatch is-series-${(scene.sectionSeries[index] ?? 0) + 1}` });
+  const swatch = h("span", { class: `swatch is-series-${(seriesOf(sections.value, N_COLOURS)[index] ?? 0) + 1}` });
   return [swatch, h("span", { class: "row-words" }, section.label), h("span", { class: "row-place" }, clock(section.start))];
 }
 

@@ -18,7 +18,7 @@ export function start() {
   const panel = byId("panel-song", HTMLElement);
   const text = textView("beats", "Corrections file", (value) => editBeats({ edit: "text", text: value }));
   const views = h("div", { class: "segments", role: "group", "aria-label": "How corrections are shown" });
-  const parts = h("div", { class: "song-parts" }, tempoPart(), sectionPart(), beatPart(), notesPart());
+  const parts = h("div", { class: "columns" }, h("div", { class: "column" }, tempoPart(), beatPart()), h("div", { class: "column" }, sectionPart(), notesPart()));
   panel.append(h("div", { class: "panel-head" }, views, lockButton()), parts, text.element);
   whenever([isText], () => {
     const choices = /** @type {const} */ ([["Heard", false], ["Text", true]]);

@@ -13,7 +13,7 @@ export function drawBeats(ctx, scene) {
   const lane = layout.byName.beats;
   const { beats, positions } = grid;
   const beatPx = beats.length > 1 ? meanGap(beats) * view.pxPerSec : width;
-  const step = barStep(scene, 3 * scale);
+  const step = barStep(scene, 7 * scale);
   const margin = 20 / view.pxPerSec + shiftOf(scene);
   for (let i = lowerBound(beats, view.startSecs - margin); i < beats.length; i++) {
     const secs = beatSecs(scene, i);

@@ -47,29 +47,51 @@ export function drawRuler(ctx, scene) {
     ctx.fillStyle = colours.text;
     ctx.fillText(/** @type {string} */ (grid.barLabels[i]), x + 4 * scale, top + height * 0.52);
   }
-  drawBeatTicks(ctx, scene, step);
+  if (step === 1) drawBeatTicks(ctx, scene);
 }
 
-/** Beats between the bar numbers, where there is room. @param {CanvasRenderingContext2D} ctx @param {Scene} scene @param {number} step */
-function drawBeatTicks(ctx, scene, step) {
-  const { grid, view, width, colours, layout } = scene;
+/** Beats between the bar numbers where there is room, named where there is much, and times between beats that are far apart. @param {CanvasRenderingContext2D} ctx @param {Scene} scene */
+function drawBeatTicks(ctx, scene) {
+  const { grid, view, width, colours, layout, scale } = scene;
   const n = grid.beats.length;
   const span = n > 1 ? /** @type {number} */ (grid.beats[n - 1]) - /** @type {number} */ (grid.beats[0]) : 1;
-  if (step > 1 || (span / n) * view.pxPerSec < 22 * scene.scale) return;
+  const beatPx = (span / n) * view.pxPerSec;
+  if (beatPx < 22 * scale) return;
+  if (beatPx > 340 * scale) drawTimes(ctx, scene);
   const { top, height } = layout.byName.ruler;
-  ctx.fillStyle = colours.gridStrong;
-  for (let i = lowerBound(grid.beats, view.startSecs); i < n; i++) {
+  for (let i = Math.max(lowerBound(grid.beats, view.startSecs) - 1, 0); i < n; i++) {
     const x = Math.round(xOf(view, /** @type {number} */ (grid.beats[i])));
     if (x > width) break;
-    if (grid.positions[i] !== 1) ctx.fillRect(x, top + height * 0.78, 1, height * 0.22);
+    if (grid.positions[i] === 1) continue;
+    ctx.fillStyle = colours.gridStrong;
+    ctx.fillRect(x, top + height * 0.78, 1, height * 0.22);
+    if (beatPx < 90 * scale) continue;
+    const label = beatLabel(/** @type {number} */ (grid.barOf[i]), /** @type {number} */ (grid.positions[i]));
+    ctx.fillStyle = colours.text;
+    ctx.fillText(label, x + 4 * scale, top + height * 0.52);
   }
+}
+
+/** @type {Map<number, string>} */
+const beatLabels = new Map();
+
+/** @param {number} bar @param {number} position */
+function beatLabel(bar, position) {
+  const key = bar * 64 + position;
+  let label = beatLabels.get(key);
+  if (label === undefined) {
+    label = `${bar}.${position}`;
+    beatLabels.set(key, label);
+  }
+  return label;
 }
 
 /** @param {CanvasRenderingContext2D} ctx @param {Scene} scene */
 function drawTimes(ctx, scene) {
   const { view, width, colours, layout, scale } = scene;
   const { top, height } = layout.byName.ruler;
-  const step = roundStep((70 * scale) / view.pxPerSec);
+  ctx.font = font(scene, 11, 400);
+  const step = roundStep((90 * scale) / view.pxPerSec);
   const digits = step < 1 ? Math.ceil(-Math.log10(step)) : 0;
   for (let i = Math.max(Math.ceil(view.startSecs / step), 0); i * step <= scene.durationSecs; i++) {
     const x = Math.round(xOf(view, i * step));

@@ -17,8 +17,12 @@ export function drawSections(ctx, scene) {
     const right = Math.round(xOf(view, sectionStart(scene, i + 1))) - 1;
     if (right < 0 || left > width) continue;
     ctx.fillStyle = colours.series[/** @type {number} */ (scene.sectionSeries[i])] ?? colours.panel;
+    if (right - left < 8) {
+      ctx.fillRect(left, top, Math.max(right - left, 1), height);
+      continue;
+    }
     ctx.beginPath();
-    ctx.roundRect(left, top, Math.max(right - left, 1), height, 3);
+    ctx.roundRect(left, top, right - left, height, 3);
     ctx.fill();
     if (scene.selection?.kind === "section" && scene.selection.index === i) outline(ctx, scene, left, top, right - left, height);
     const label = /** @type {import("../../wire").Section} */ (sections[i]).label;
@@ -39,6 +43,8 @@ function outline(ctx, scene, x, y, w, h) {
 /** Borders of sections through a lane. @param {CanvasRenderingContext2D} ctx @param {Scene} scene @param {import("./lanes.js").Lane} lane */
 export function drawBorders(ctx, scene, lane) {
   ctx.fillStyle = scene.colours.gridStrong;
+  // Where sections are narrower than a few pixels, their borders would hide what they part.
+  if ((scene.durationSecs / scene.sections.length) * scene.view.pxPerSec < 12 * scene.scale) return;
   for (let i = 1; i < scene.sections.length; i++) {
     const x = Math.round(xOf(scene.view, sectionStart(scene, i)));
     if (x >= 0 && x <= scene.width) ctx.fillRect(x, lane.top, 1, lane.height);
@@ -61,8 +67,9 @@ export function drawOverview(ctx, scene) {
   }
   const left = Math.max(view.startSecs * pxPerSec, 0);
   const right = Math.min((view.startSecs + width / view.pxPerSec) * pxPerSec, width);
-  ctx.strokeStyle = colours.text;
-  ctx.lineWidth = 1.5;
+  const isWhole = right - left >= width - 1;
+  ctx.strokeStyle = isWhole ? colours.gridStrong : colours.text;
+  ctx.lineWidth = isWhole ? 1 : 1.5;
   ctx.beginPath();
   ctx.roundRect(left + 0.75, top + 0.75, Math.max(right - left - 1.5, 8), height - 1.5, 4);
   ctx.stroke();

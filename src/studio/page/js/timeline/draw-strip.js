@@ -47,7 +47,7 @@ export function drawStrip(ctx, scene, strip, hint) {
     ctx.font = font(scene, 12, 500);
     ctx.fillStyle = scene.colours.muted;
     ctx.textBaseline = "middle";
-    ctx.fillText(hint, 12 * scene.scale, lane.top + lane.height / 2);
+    ctx.fillText(hint, 32 * scene.scale, lane.top + lane.height / 2);
   }
 }
 

@@ -5,9 +5,10 @@ import { byId } from "../dom.js";
 import { accentHue, hueOf, hueOfPicture } from "../hues.js";
 import { sampleRateOf } from "../peaks.js";
 import { Filmstrip } from "../pictures.js";
+import { lowerBound } from "../search.js";
 import { signal, whenever } from "../signal.js";
 import {
-  durationSecs, grid, hops, hoverSecs, isPlaying, laneWidth, loop, peaks, plan, playheadSecs, sections, selection, song, state, view,
+  durationSecs, grid, hops, hoverSecs, hues, isPlaying, laneWidth, loop, peaks, plan, playheadSecs, sections, selection, song, state, view,
 } from "../store.js";
 import { fromTheMiddle } from "../strip-times.js";
 import { clamped, wholeSong } from "../view.js";
@@ -26,6 +27,8 @@ import { WavePainter } from "./wave.js";
 
 /** A picture that takes longer is drawn for the strip only when somebody asks. */
 const SLOW_MS = 1500;
+/** Prompts in the window whose pictures are fetched for their colours. */
+const MAX_COLOURS = 60;
 /** Lanes with a panel behind them. */
 const PANELS = /** @type {const} */ (["wave", "beats", "strip", "prompts", "curves"]);
 
@@ -64,7 +67,9 @@ export function start() {
   accentHue.watch(recolour);
   measure();
   view.watch((current) => {
+    const isSame = current.startSecs === scene.view.startSecs && current.pxPerSec === scene.view.pxPerSec;
     scene.view = current;
+    if (isSame) return;
     invalidate("back", "marks", "top");
   });
   whenever([grid, sections], () => {
@@ -110,13 +115,21 @@ function takePlan() {
   invalidate("back", "marks", "top");
 }
 
-/** Each prompt has the colour of its picture, where that is there. */
+/** Hues of prompts by their words and seed. @type {Map<string, number>} */
+const knownHues = new Map();
+
+/** Each prompt has the colour of its picture, as soon as that has once been drawn. */
 function colourPrompts() {
-  const steps = shownSteps(scene);
-  scene.hues = Array.from(scene.arrivals, (secs, index) => {
-    const nearby = steps && strip.at(Math.max(Math.ceil(secs / steps.stepSecs) * steps.stepSecs, steps.start));
-    return (nearby && hueOfPicture(nearby)) ?? scene.hues[index] ?? hueOf(scene.plan?.prompts[index]?.text ?? "");
+  const next = (scene.plan?.prompts ?? []).map(({ text, seed, arrival_secs }) => {
+    const key = `${text} ${seed ?? ""}`;
+    const picture = strip.pictures.get(arrival_secs);
+    const hue = picture ? hueOfPicture(picture) : null;
+    if (hue !== null) knownHues.set(key, hue);
+    return knownHues.get(key) ?? hueOf(text);
   });
+  if (next.length === scene.hues.length && next.every((hue, index) => hue === scene.hues[index])) return;
+  scene.hues = next;
+  hues.value = next;
   invalidate("marks");
 }
 
@@ -124,7 +137,7 @@ function colourPrompts() {
 function measure() {
   const box = byId("lanes", HTMLElement);
   const scale = Number.parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
-  const isSmall = matchMedia("(max-width: 700px), (max-height: 620px)").matches;
+  const isSmall = matchMedia("(max-width: 900px), (max-height: 800px)").matches;
   const wasWhole = scene.view.pxPerSec <= wholeSong(durationSecs(), scene.width).pxPerSec * 1.001;
   scene.width = Math.max(box.clientWidth, 50);
   scene.scale = scale;
@@ -244,5 +257,9 @@ function wishForPictures() {
     strip.stop();
     return;
   }
-  strip.want(fromTheMiddle(steps.first, steps.last, steps.stepSecs, steps.start, steps.end));
+  const wishes = fromTheMiddle(steps.first, steps.last, steps.stepSecs, steps.start, steps.end);
+  // Behind them, the pictures that prompts take their colours from.
+  const first = lowerBound(scene.arrivals, scene.view.startSecs);
+  const last = lowerBound(scene.arrivals, scene.view.startSecs + scene.width / scene.view.pxPerSec);
+  strip.want([...wishes, ...scene.arrivals.subarray(first, Math.min(last, first + MAX_COLOURS))]);
 }
