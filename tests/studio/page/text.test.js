@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { hueOf, hueOfPixels } from "../../../src/studio/page/js/hues.js";
+import { lockedParts } from "../../../src/studio/page/js/locked.js";
 import { marksOf, placeIn, runsOf } from "../../../src/studio/page/js/panel/text-marks.js";
 import { seriesOf } from "../../../src/studio/page/js/timeline/series.js";
 import { laneAt, layOut } from "../../../src/studio/page/js/timeline/lanes.js";
@@ -49,4 +50,10 @@ test("a picture's hue is that of its colour, and a grey one has none", () => {
   assert.deepEqual(hues, [29, 142, 264]); // red, green and blue of sRGB in OkLCh
   assert.equal(hueOfPixels(filled(120, 120, 120)), null);
   assert.ok(hueOf("violet smoke") >= 0 && hueOf("violet smoke") < 360);
+});
+
+test("locked parts are read as the command line reads them", () => {
+  const text = "tempo: 120 # a comment\nbeats:\n 1.0 1\nlocked: # kept\n  0:04.5  0:12.0\n 20, 25.5 # chorus\n\nsections:\n 0 intro\n";
+  assert.deepEqual(lockedParts(text), [[4.5, 12], [20, 25.5]]);
+  assert.deepEqual(lockedParts(""), []);
 });

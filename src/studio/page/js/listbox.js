@@ -41,7 +41,7 @@ export class ListBox {
    * @param {number} chosen -1 = none
    */
   show(n, chosen) {
-    const isNew = chosen !== this.chosen;
+    const isNew = chosen !== this.chosen || n !== this.n;
     this.n = n;
     this.chosen = chosen;
     this.render();

@@ -1,6 +1,7 @@
 // Starts the page's parts. Each hangs on the store and on nothing else, so their order doesn't matter to them.
 
 import * as events from "./events.js";
+import * as keepSelection from "./keep-selection.js";
 import * as keys from "./keys.js";
 import * as laneNames from "./lane-names.js";
 import * as film from "./panel/film.js";
@@ -18,6 +19,6 @@ import * as topbar from "./topbar.js";
 import * as transport from "./transport.js";
 import * as welcome from "./welcome.js";
 
-for (const part of [laneNames, timeline, tabs, prompts, songPanel, motion, film, player, stage, transport, topbar, keys, welcome, session]) part.start();
+for (const part of [keepSelection, laneNames, timeline, tabs, prompts, songPanel, motion, film, player, stage, transport, topbar, keys, welcome, session]) part.start();
 pointer.start({ words: (secs) => void prompts.addPrompt(secs), prompt: prompts.editChosen, section: renameChosen });
 events.listen();

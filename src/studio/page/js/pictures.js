@@ -70,7 +70,7 @@ export class Filmstrip {
   show(song, revision) {
     if (song === this.song && revision === this.revision) return;
     this.stop();
-    this.stale = song === this.song ? new Map([...this.stale, ...this.pictures]) : new Map();
+    this.stale = song === this.song ? new Map([...this.stale, ...this.pictures].slice(-MAX_KEPT)) : new Map();
     this.pictures = new Map();
     this.song = song;
     this.revision = revision;

@@ -21,7 +21,6 @@ export function start() {
     const current = song.value;
     const isReady = current?.phase === "ready";
     byId("song-name", HTMLElement).textContent = current?.name ?? "visualize studio";
-    document.title = current ? `${current.name} – visualize studio` : "visualize studio";
     byId("song-facts", HTMLElement).textContent = isReady ? factsOf(current.analysis) : "";
     show(byId("songs-button", HTMLElement), current !== null);
     show(byId("transport", HTMLElement), isReady);
@@ -36,6 +35,8 @@ export function start() {
     render.classList.toggle("is-busy", Boolean(job));
     render.style.setProperty("--share", String(job?.n_frames ? job.n_done / job.n_frames : 0));
     render.disabled = !job && plan.value === null;
+    const name = song.value?.name;
+    document.title = [job && render.textContent, name, "visualize studio"].filter(Boolean).join(" – ");
   });
   whenever([isConnected], () => show(byId("offline", HTMLElement), !isConnected.value));
 }

@@ -40,6 +40,10 @@ export function start() {
   });
   playheadSecs.watch(follow);
   byId("playhead", HTMLElement).addEventListener("keydown", key);
+  byId("skip", HTMLAnchorElement).addEventListener("click", (event) => {
+    event.preventDefault(); // the address is the song's
+    byId("playhead", HTMLElement).focus();
+  });
 }
 
 function describePlayhead() {

@@ -27,7 +27,7 @@ export function start() {
   const problems = h("div", { class: "problems" });
   const asList = h("div", { class: "prompt-list" }, h("div", { class: "prompt-column" }, style.element, list.element), form.element);
   const views = h("div", { class: "segments", role: "group", "aria-label": "How prompts are shown" });
-  const add = h("button", { type: "button", class: "quiet-button", onclick: () => addPrompt(playheadSecs.value), title: "Add a prompt at the playhead (N)" }, "Add at the playhead");
+  const add = h("button", { type: "button", class: "quiet-button", onclick: () => addPrompt(playheadSecs.value), title: "Add a prompt at the playhead (N)" }, "Add prompt");
   const duplicate = iconButton("copy", "Duplicate at the playhead", duplicateChosen);
   const remove = iconButton("delete", "Remove the chosen prompt (Delete)", removeChosen);
   const actions = h("div", { class: "head-actions" }, duplicate, remove, add);

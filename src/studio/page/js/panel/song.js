@@ -7,6 +7,7 @@ import { signal, whenever } from "../signal.js";
 import { grid, loop, playheadSecs, sections, selection, song } from "../store.js";
 import { tell } from "../notices.js";
 import { clock } from "../time.js";
+import { scene } from "../timeline/timeline.js";
 import { beatPart } from "./beats.js";
 import { sectionPart } from "./sections.js";
 import { tapPart } from "./tap-pad.js";
@@ -76,12 +77,24 @@ export function setDownbeat() {
   else void editBeats({ edit: "set_downbeat", index });
 }
 
-/** Keeps the marked part, or the section at the playhead, as it is. */
+/** Locks the beats of the marked part, or of the section at the playhead; or lets them go, where they are locked. */
 function lockButton() {
-  return iconButton("lock", "Keep the beats of the marked part, or of the section at the playhead, as they are", () => {
+  const button = iconButton("lock", "Lock the beats of the marked part, or of the section at the playhead", () => {
     const [start, end] = markedPart();
-    void editBeats({ edit: "lock", start, end, is_locked: true }).then((isDone) => isDone && tell(`Beats from ${clock(start)} to ${clock(end)} are kept.`));
+    const locked = lockedAround(start, end);
+    const [from, to] = locked ?? [start, end];
+    const done = locked ? "can be moved again" : "are locked: they stay when beats are heard anew";
+    void editBeats({ edit: "lock", start: from, end: to, is_locked: !locked }).then((isDone) => isDone && tell(`Beats from ${clock(from)} to ${clock(to)} ${done}.`));
   });
+  whenever([song, loop, playheadSecs, sections], () => {
+    button.setAttribute("aria-pressed", String(lockedAround(...markedPart()) !== undefined));
+  });
+  return button;
+}
+
+/** The locked part that holds all of another one. @param {number} start @param {number} end */
+function lockedAround(start, end) {
+  return scene.locked.find(([from, to]) => from <= start + 0.01 && to >= end - 0.01);
 }
 
 /** @returns {readonly [number, number]} */

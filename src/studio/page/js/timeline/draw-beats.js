@@ -14,6 +14,7 @@ export function drawBeats(ctx, scene) {
   const { beats, positions } = grid;
   const beatPx = beats.length > 1 ? meanGap(beats) * view.pxPerSec : width;
   const step = barStep(scene, 7 * scale);
+  drawLocked(ctx, scene, lane);
   const margin = 20 / view.pxPerSec + shiftOf(scene);
   for (let i = lowerBound(beats, view.startSecs - margin); i < beats.length; i++) {
     const secs = beatSecs(scene, i);
@@ -32,6 +33,20 @@ export function drawBeats(ctx, scene) {
       ctx.arc(x + 0.5, lane.top + lane.height - height, 4 * scale, 0, 2 * Math.PI);
       ctx.fill();
     }
+  }
+}
+
+/** Locked parts: a line below their beats. @param {CanvasRenderingContext2D} ctx @param {Scene} scene @param {import("./lanes.js").Lane} lane */
+function drawLocked(ctx, scene, lane) {
+  ctx.fillStyle = scene.colours.accent;
+  for (const [start, end] of scene.locked) {
+    const left = xOf(scene.view, start);
+    const right = xOf(scene.view, end);
+    if (right < 0 || left > scene.width) continue;
+    ctx.globalAlpha = 0.16;
+    ctx.fillRect(left, lane.top, right - left, lane.height);
+    ctx.globalAlpha = 1;
+    ctx.fillRect(left, lane.top + lane.height - 2, right - left, 2);
   }
 }
 

@@ -15,6 +15,8 @@ import { invalidate, scene } from "./timeline.js";
 
 /** Pixels from which on a press is a drag. */
 const DRAG_PX = 4;
+/** How near a beat may come to the next one, and a border to another. */
+const LEAST_GAP_SECS = 0.02;
 /** Shortest loop in seconds. */
 const MIN_LOOP_SECS = 0.05;
 
@@ -120,8 +122,18 @@ function dragThing(current, x, isFree) {
   const wanted = Math.min(Math.max(from + secsAt(view.value, x) - secsAt(view.value, current.x), 0), durationSecs());
   const rest = isFree ? { secs: wanted, kind: /** @type {const} */ ("time") } : snapped(wanted, view.value.pxPerSec, targetsFor(hit));
   const kind = hit.kind === "beat" && current.isOnward ? "beats" : /** @type {Pending["kind"]} */ (hit.kind);
-  scene.pending = { kind, index: hit.index, secs: rest.secs, snap: rest.kind };
+  const secs = betweenNeighbours(kind, hit.index, rest.secs);
+  scene.pending = { kind, index: hit.index, secs, snap: secs === rest.secs ? rest.kind : "time" };
   invalidate("marks", "top");
+}
+
+/** Beats and borders keep their order. @param {Pending["kind"]} kind @param {number} index @param {number} secs */
+function betweenNeighbours(kind, index, secs) {
+  if (kind === "prompt") return secs;
+  const times = kind === "border" ? scene.sections.map((section) => section.start) : scene.grid.beats;
+  const before = index > 0 ? /** @type {number} */ (times[index - 1]) + LEAST_GAP_SECS : 0;
+  const after = kind === "beats" ? Infinity : (times[index + 1] ?? durationSecs()) - LEAST_GAP_SECS;
+  return Math.min(Math.max(secs, before), Math.max(after, before));
 }
 
 /** @param {Hit} hit */

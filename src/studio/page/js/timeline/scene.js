@@ -26,6 +26,7 @@ import { readColours } from "./colours.js";
  * @property {import("../grid.js").Grid} grid
  * @property {readonly import("../../wire").Section[]} sections
  * @property {number[]} sectionSeries colour of each section by its name
+ * @property {readonly (readonly [number, number])[]} locked parts whose beats stay
  * @property {import("../../wire").Plan | null} plan
  * @property {Float64Array} arrivals of the planned prompts
  * @property {number[]} hues of the planned prompts, in degrees
@@ -54,6 +55,7 @@ export function emptyScene() {
     grid: NO_GRID,
     sections: [],
     sectionSeries: [],
+    locked: [],
     plan: null,
     arrivals: new Float64Array(),
     hues: [],

@@ -3,6 +3,7 @@
 
 import { byId } from "../dom.js";
 import { accentHue, hueOf, hueOfPicture } from "../hues.js";
+import { lockedParts } from "../locked.js";
 import { sampleRateOf } from "../peaks.js";
 import { Filmstrip } from "../pictures.js";
 import { lowerBound } from "../search.js";
@@ -50,6 +51,8 @@ let waveImage = null;
 /** @type {Uint32Array} */
 let wavePixels = new Uint32Array();
 let frame = 0;
+/** The corrections that `scene.locked` was read from. */
+let fixText = "";
 /** Milliseconds that drawing took, newest last; for measuring. @type {number[]} */
 export const drawTimes = [];
 
@@ -80,6 +83,11 @@ export function start() {
   });
   whenever([song, peaks, hops], () => {
     scene.durationSecs = durationSecs();
+    const text = song.value?.beats.text ?? "";
+    if (text !== fixText) {
+      fixText = text;
+      scene.locked = lockedParts(text);
+    }
     scene.peaks = peaks.value;
     scene.hops = hops.value;
     if (peaks.value) scene.sampleRate = sampleRateOf(peaks.value, durationSecs());

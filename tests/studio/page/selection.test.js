@@ -1,0 +1,34 @@
+// What is selected stays selected when the rest changes.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { samePrompt, sameTime } from "../../../src/studio/page/js/keep-selection.js";
+
+const prompt = (line, text, arrival_secs) => ({ line, text, arrival_secs, mark: "bar" });
+
+test("a prompt is found by its words when it has moved past another", () => {
+  const moved = [prompt(1, "smoke", 0), prompt(2, "waves", 8), prompt(3, "flames", 9)];
+  assert.equal(samePrompt(prompt(2, "flames", 4), moved), 2);
+});
+
+test("a prompt with other words is found by its place", () => {
+  const edited = [prompt(1, "smoke", 0), prompt(2, "blue flames", 4), prompt(3, "waves", 8)];
+  assert.equal(samePrompt(prompt(2, "flames", 4), edited), 1);
+});
+
+test("of two with the same words, the one at the same time is meant", () => {
+  const twice = [prompt(1, "smoke", 0), prompt(2, "smoke", 4), prompt(3, "smoke", 8)];
+  assert.equal(samePrompt(prompt(1, "smoke", 4), twice), 1);
+});
+
+test("a prompt that is gone is not found", () => {
+  assert.equal(samePrompt(prompt(2, "flames", 4), [prompt(1, "smoke", 0), prompt(2, "waves", 8)]), -1);
+  assert.equal(samePrompt(undefined, []), -1);
+});
+
+test("beats keep their index while there are as many, else their time", () => {
+  assert.equal(sameTime([1, 2, 3], [1, 2.1, 3], 1), 1);
+  assert.equal(sameTime([1, 2, 3, 4], [1, 3], 2), 1);
+  assert.equal(sameTime([1], [], 0), -1);
+});
