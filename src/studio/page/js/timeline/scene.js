@@ -39,6 +39,7 @@ import { readColours } from "./colours.js";
  * @property {readonly [number, number] | null} region that is being dragged
  * @property {number} playheadSecs
  * @property {number | null} hoverSecs
+ * @property {number | null} draftSecs where a prompt that is being written will arrive
  * @property {ReadonlySet<string>} curves that are shown
  */
 
@@ -68,6 +69,7 @@ export function emptyScene() {
     region: null,
     playheadSecs: 0,
     hoverSecs: null,
+    draftSecs: null,
     curves: new Set(),
   };
 }

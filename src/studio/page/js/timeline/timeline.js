@@ -9,7 +9,7 @@ import { Filmstrip } from "../pictures.js";
 import { lowerBound } from "../search.js";
 import { signal, whenever } from "../signal.js";
 import {
-  durationSecs, grid, hops, hoverSecs, hues, isPlaying, laneWidth, loop, peaks, plan, playheadSecs, sections, selection, song, state, view,
+  draft, durationSecs, grid, hops, hoverSecs, hues, isPlaying, laneWidth, loop, peaks, plan, playheadSecs, sections, selection, song, state, view,
 } from "../store.js";
 import { fromTheMiddle } from "../strip-times.js";
 import { clamped, wholeSong } from "../view.js";
@@ -106,7 +106,8 @@ export function start() {
     scene.playheadSecs = secs;
     invalidate("top");
   });
-  whenever([hoverSecs, loop], () => {
+  whenever([hoverSecs, loop, draft], () => {
+    scene.draftSecs = draft.value?.secs ?? null;
     scene.hoverSecs = hoverSecs.value;
     scene.loop = loop.value;
     invalidate("top");
