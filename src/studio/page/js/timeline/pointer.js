@@ -7,7 +7,6 @@ import { nextChange } from "../signal.js";
 import { snapped } from "../snap.js";
 import { durationSecs, grid, hoverSecs, loop, plan, selection, tab, view } from "../store.js";
 import { clamped, panned, secsAt, wholeSong, zoomed } from "../view.js";
-import { beatSecs, sectionStart } from "./scene.js";
 import { hitAt } from "./hit.js";
 import { invalidate, scene } from "./timeline.js";
 
@@ -139,10 +138,10 @@ function betweenNeighbours(kind, index, secs) {
   return Math.min(Math.max(secs, before), Math.max(after, before));
 }
 
-/** @param {Hit} hit */
+/** Where a thing stood before it was dragged. @param {Hit} hit */
 function startOf(hit) {
-  if (hit.kind === "beat") return beatSecs(scene, hit.index);
-  if (hit.kind === "border") return sectionStart(scene, hit.index);
+  if (hit.kind === "beat") return /** @type {number} */ (scene.grid.beats[hit.index]);
+  if (hit.kind === "border") return scene.sections[hit.index]?.start ?? scene.durationSecs;
   return /** @type {number} */ (scene.arrivals[hit.index]);
 }
 
