@@ -22,7 +22,7 @@
 //!
 //! This crate is where they meet: [`request`] decides every setting, [`pipeline`] makes the film, [`provenance`] gives the timeline of a finished film back,
 //! [`farm`] shares a film among machines, and [`verify`] measures whether it moves with its music;
-//! [`cues`] hands beats and sections to other programs.
+//! [`cues`] hands beats and sections to other programs; `studio` (a feature) shows all of it in a local page.
 //!
 //! Each value is a plain serde type with a `schema_version`: save it, look at it, edit it, run it again. A frame's pixels
 //! depend on its timeline entry, the weights and the [`RenderConfig`](timeline::RenderConfig), and on nothing else.
@@ -34,6 +34,8 @@ pub mod pipeline;
 pub mod provenance;
 pub mod request;
 pub mod set_list;
+#[cfg(feature = "studio")]
+pub mod studio;
 pub mod verify;
 
 pub use common::{Error, Result, error, partial_file, statistics, text_file, units};

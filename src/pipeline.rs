@@ -10,18 +10,19 @@ mod path_map;
 mod session;
 mod watch;
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::path::Path;
 
 use analysis::Analysis;
 use audio::{SoundtrackFormat, Track};
-use calibrate::calibrate;
+use calibrate::{calibrate, known_calibration};
 use chunks::{check_space, coverage, sound_bytes};
 use common::{Error, Result};
 use draw::{Work, draw_and_encode};
 use estimate::estimate;
+use mapping::calibration::Calibration;
 use mapping::{MappingConfig, Plan};
-use session::Session;
 use timeline::{RunFolder, Timeline};
 use video::{EncodeConfig, Found, Video};
 
@@ -29,10 +30,10 @@ use crate::provenance;
 use crate::request::Request;
 
 pub use chunk_set::{ChunkSet, Piece};
-pub use chunks::{DRAWING_VERSION, find_chunks, mixed};
+pub use chunks::{DRAWING_VERSION, find_chunks, mixed, needed_bytes};
 pub use common::host::host_name;
 pub use path_map::PathMap;
-pub use session::Machine;
+pub use session::{DrawNow, Guests, Machine, Session};
 pub use watch::{Event, Watch};
 
 /// The whole film: song and script in, MP4 out.
@@ -46,25 +47,37 @@ pub fn film(
     out: &Path,
     watch: &mut Watch<'_>,
 ) -> Result<(Timeline, Video)> {
+    let mut session = Session::new(machine.clone());
+    film_in(&mut session, request, None, out, watch)
+}
+
+/// As [`film`], in a session that other work shares. `analysis` is that of the request's song and settings, where it was heard
+/// already.
+///
+/// # Errors
+/// As [`film`].
+pub fn film_in(
+    session: &mut Session,
+    request: &Request,
+    analysis: Option<&Analysis>,
+    out: &Path,
+    watch: &mut Watch<'_>,
+) -> Result<(Timeline, Video)> {
     request.track.check_soundtrack(request.audio)?;
     let is_new = !out.exists();
     let folder = RunFolder::beside(out);
-    let mut session = Session::new(machine, Some(&request.model));
-    estimate(request, &folder, &mut session, watch)?;
-    let analysis = analyze(request, watch)?;
-    let timeline = compose(&analysis, request, &folder, &mut session, watch)?;
+    session.set_model(Some(&request.model));
+    estimate(request, &folder, session, watch)?;
+    let analysis = match analysis {
+        Some(analysis) => Cow::Borrowed(analysis),
+        None => Cow::Owned(analyze(request, watch)?),
+    };
+    let timeline = compose(&analysis, request, &folder, session, watch)?;
     let song = &timeline.song;
     let samples = song.start_sample..song.start_sample + song.n_samples;
     let sound_bytes = sound_bytes(&request.track, samples);
     let chunks = ChunkSet::all();
-    draw(
-        &timeline,
-        &chunks,
-        sound_bytes,
-        &folder,
-        &mut session,
-        watch,
-    )?;
+    draw(&timeline, &chunks, sound_bytes, &folder, session, watch)?;
     let (track, audio) = (&request.track, request.audio);
     let video = mux_to(&timeline, track, audio, &folder, out, is_new, watch)?;
     Ok((timeline, video))
@@ -82,9 +95,24 @@ pub fn plan(
     watch: &mut Watch<'_>,
 ) -> Result<(Analysis, Timeline)> {
     let analysis = analyze(request, watch)?;
-    let mut session = Session::new(machine, Some(&request.model));
-    let timeline = compose(&analysis, request, folder, &mut session, watch)?;
+    let mut session = Session::new(machine.clone());
+    let timeline = plan_in(&mut session, &analysis, request, folder, watch)?;
     Ok((analysis, timeline))
+}
+
+/// Stage 3 alone, in a session that other work shares: the timeline of a song that was heard already.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_in(
+    session: &mut Session,
+    analysis: &Analysis,
+    request: &Request,
+    folder: &RunFolder,
+    watch: &mut Watch<'_>,
+) -> Result<Timeline> {
+    session.set_model(Some(&request.model));
+    compose(analysis, request, folder, session, watch)
 }
 
 /// Stage 4: draws and encodes those of `chunks` that aren't finished. Of the film's other chunks none is looked at.
@@ -100,7 +128,7 @@ pub fn render(
     machine: &Machine,
     watch: &mut Watch<'_>,
 ) -> Result<()> {
-    let mut session = Session::new(machine, None);
+    let mut session = Session::new(machine.clone());
     // The sound is added where the film is muxed.
     draw(timeline, chunks, 0.0, folder, &mut session, watch)
 }
@@ -180,9 +208,49 @@ fn compose(
     analysis: &Analysis,
     request: &Request,
     folder: &RunFolder,
-    session: &mut Session<'_>,
+    session: &mut Session,
     watch: &mut Watch<'_>,
 ) -> Result<Timeline> {
+    let config = mapping_config(analysis, request, watch)?;
+    let plan = Plan::new(analysis, &request.script, &config)?;
+    let is_measured = request.calibrate && !plan.segments().is_empty();
+    let calibration = is_measured
+        .then(|| calibrate(&plan, &config.render, folder, session, watch))
+        .transpose()?;
+    Ok(written(&plan, calibration.as_ref(), analysis, watch))
+}
+
+/// Stage 3 as far as nothing has to be drawn for it: the timeline, and whether it is the film's. It is where the folder holds what
+/// was measured of all segments; otherwise the timeline is that of a film that isn't calibrated.
+///
+/// # Errors
+/// Those of mapping.
+pub fn plan_undrawn(
+    analysis: &Analysis,
+    request: &Request,
+    folder: &RunFolder,
+    watch: &mut Watch<'_>,
+) -> Result<(Timeline, bool)> {
+    let config = mapping_config(analysis, request, watch)?;
+    let plan = Plan::new(analysis, &request.script, &config)?;
+    let is_measured = request.calibrate && !plan.segments().is_empty();
+    let calibration = match is_measured {
+        true => known_calibration(&plan, &config.render, folder)?,
+        false => None,
+    };
+    let is_final = !is_measured || calibration.is_some();
+    Ok((
+        written(&plan, calibration.as_ref(), analysis, watch),
+        is_final,
+    ))
+}
+
+/// The mapping's settings, with the frame rate that the song decides on.
+fn mapping_config(
+    analysis: &Analysis,
+    request: &Request,
+    watch: &mut Watch<'_>,
+) -> Result<MappingConfig> {
     let (frame_rate, note) = request.fps.resolve(analysis, &request.mapping)?;
     if let Some(note) = note {
         watch.note(&note);
@@ -193,18 +261,23 @@ fn compose(
     };
     // A size that can't be encoded is refused before probes are drawn in it.
     EncodeConfig::new(config.render.size, frame_rate, config.encoding).validate()?;
-    let plan = Plan::new(analysis, &request.script, &config)?;
-    let is_measured = request.calibrate && !plan.segments().is_empty();
-    let calibration = is_measured
-        .then(|| calibrate(&plan, &config.render, folder, session, watch))
-        .transpose()?;
-    let timeline = plan.timeline(calibration.as_ref());
+    Ok(config)
+}
+
+/// The timeline of a plan, and what to know of it.
+fn written(
+    plan: &Plan<'_>,
+    calibration: Option<&Calibration>,
+    analysis: &Analysis,
+    watch: &mut Watch<'_>,
+) -> Timeline {
+    let timeline = plan.timeline(calibration);
     (watch.observe)(Event::Planned(&timeline));
-    let measured = calibration.as_ref().map(|measured| (&plan, measured));
+    let measured = calibration.map(|measured| (plan, measured));
     for advice in mapping::advice(&timeline, analysis, measured) {
         watch.note(&advice);
     }
-    Ok(timeline)
+    timeline
 }
 
 /// Stage 4. `sound_bytes` are those that the disk must hold besides.
@@ -213,7 +286,7 @@ fn draw(
     chunks: &ChunkSet,
     sound_bytes: f64,
     folder: &RunFolder,
-    session: &mut Session<'_>,
+    session: &mut Session,
     watch: &mut Watch<'_>,
 ) -> Result<()> {
     let encoding = EncodeConfig::new(timeline.render.size, timeline.frame_rate, timeline.encoding);

@@ -120,6 +120,39 @@ pub struct Request {
     pub audio: SoundtrackFormat,
 }
 
+/// A model that was found, with what settings put on top of it.
+#[derive(Clone, Debug)]
+pub struct OpenModel {
+    /// The model.
+    pub source: ModelSource,
+    /// What it does where settings leave it open.
+    pub defaults: ModelDefaults,
+    /// Hash of its weights.
+    pub sha256: String,
+    /// What was put on top of it, named for good.
+    pub diffusion: DiffusionConfig,
+}
+
+impl OpenModel {
+    /// Finds the model that settings ask for. The watch sees its download.
+    ///
+    /// # Errors
+    /// Those of [`ModelStore::open_with`].
+    pub fn open(settings: &Settings, store: &ModelStore, watch: &mut Watch<'_>) -> Result<Self> {
+        let (source, diffusion) =
+            store.open_with(&settings.model, &settings.diffusion, &mut |download| {
+                (watch.observe)(Event::Download(download));
+                watch.go_on()
+            })?;
+        Ok(Self {
+            defaults: ModelDefaults::of(&source)?,
+            sha256: source.sha256(&store.digests)?,
+            source,
+            diffusion,
+        })
+    }
+}
+
 impl Request {
     /// Opens the song and the model and decides every setting that was left open. The song may be a pipe, or `-` for the
     /// standard input. The watch sees the model's download, and is told which words the model doesn't know.
@@ -134,19 +167,13 @@ impl Request {
         watch: &mut Watch<'_>,
     ) -> Result<Self> {
         settings.check()?;
-        EncodeConfig::new(settings.size, FrameRate::default(), settings.encoding).validate()?;
-        let (model, diffusion) =
-            store.open_with(&settings.model, &settings.diffusion, &mut |download| {
-                (watch.observe)(Event::Download(download));
-                watch.go_on()
-            })?;
-        if let Some(vocabulary) = model.vocabulary()?
+        let model = OpenModel::open(settings, store, watch)?;
+        if let Some(vocabulary) = model.source.vocabulary()?
             && let Some(note) = unknown_words(&settings.model, &vocabulary, &script)
         {
             watch.note(&note);
         }
-        let defaults = ModelDefaults::of(&model)?;
-        let draw_size = settings.checked_draw_size(&defaults)?;
+        settings.checked_draw_size(&model.defaults)?;
         for note in notes_on_hap(settings) {
             watch.note(&note);
         }
@@ -155,9 +182,24 @@ impl Request {
         }
         let stop = watch.stop;
         let track = Track::open_or_spool(song, &|| stop.load(Ordering::SeqCst))?;
+        Self::of(track, script, &model, settings)
+    }
+
+    /// As [`new`](Self::new), for a song and a model that are open already; the model is that of the settings.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a setting out of range.
+    pub fn of(
+        track: Track,
+        script: Script,
+        model: &OpenModel,
+        settings: &Settings,
+    ) -> Result<Self> {
+        settings.check()?;
+        let defaults = &model.defaults;
         let mut request = Self {
             script,
-            analysis: settings.analysis_of(song),
+            analysis: settings.analysis_of(&track.path),
             fps: settings.fps,
             mapping: MappingConfig {
                 frame_rate: FrameRate::default(),
@@ -171,19 +213,19 @@ impl Request {
                 looping: settings.looping,
                 knobs: settings.knobs,
                 render: RenderConfig {
-                    model: model.name().unwrap_or(&settings.model).to_owned(),
-                    weights_sha256: model.sha256(&store.digests)?,
+                    model: model.source.name().unwrap_or(&settings.model).to_owned(),
+                    weights_sha256: model.sha256.clone(),
                     size: settings.size,
-                    draw_size,
+                    draw_size: settings.checked_draw_size(defaults)?,
                     n_steps: settings.steps.unwrap_or(defaults.n_steps),
-                    diffusion,
+                    diffusion: model.diffusion.clone(),
                 },
                 encoding: settings.encoding,
             },
             calibrate: settings.calibrate,
             audio: settings.audio,
             track,
-            model,
+            model: model.source.clone(),
         };
         if settings.preview {
             request.make_preview()?;
@@ -208,7 +250,7 @@ impl Request {
 
 impl Settings {
     /// How a song is analysed: with the corrections beside it, unless they are left out.
-    fn analysis_of(&self, song: &Path) -> AnalysisConfig {
+    pub fn analysis_of(&self, song: &Path) -> AnalysisConfig {
         match self.no_fix {
             true => self.analysis.clone(),
             false => self.analysis.clone().with_corrections_beside(song),
@@ -217,6 +259,7 @@ impl Settings {
 
     /// Refuses what can be told to be out of range before anything is opened.
     fn check(&self) -> Result<()> {
+        EncodeConfig::new(self.size, FrameRate::default(), self.encoding).validate()?;
         let steps = self.steps.unwrap_or(1);
         if (1..=MAX_STEPS).contains(&steps) {
             return Ok(());

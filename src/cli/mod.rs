@@ -19,6 +19,8 @@ mod render;
 mod request;
 mod signals;
 mod songs;
+#[cfg(feature = "studio")]
+mod studio;
 mod terminal;
 mod typed;
 mod verify;
@@ -47,6 +49,8 @@ pub fn run(args: &Cli) -> Result<()> {
         Some(Command::Mux(args)) => mux::run(args, output),
         Some(Command::Models(args)) => models::run(&args.command, output),
         Some(Command::Verify(args)) => verify::run(args, output),
+        #[cfg(feature = "studio")]
+        Some(Command::Studio(args)) => studio::run(args, output),
         Some(Command::Help(args)) => help::run(args),
         Some(Command::Completions(args)) => packagers::completions(args),
         Some(Command::Man(args)) => packagers::man(args),

@@ -79,7 +79,7 @@ impl Progress {
                 "about {} left at {frames_per_second:.1} frames a second",
                 format_secs(secs, 0),
             )),
-            Event::Frames { n_done, inputs } => self.advance(n_done, inputs),
+            Event::Frames { n_done, inputs, .. } => self.advance(n_done, inputs),
             Event::Muxing => {
                 self.bar.finish_and_clear();
                 self.line("muxing");

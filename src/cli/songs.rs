@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
+use visualize::audio::is_song_name;
 use visualize::partial_file::folder_of;
 use visualize::text_file::suggest;
 use visualize::{Error, Result};
@@ -11,11 +12,6 @@ use visualize::{Error, Result};
 use super::Cli;
 use super::typed::quote_path;
 
-/// Endings of files that hold songs.
-const ENDINGS: [&str; 22] = [
-    "wav", "wave", "flac", "mp3", "m4a", "m4b", "aac", "alac", "ogg", "oga", "opus", "aif", "aiff",
-    "aifc", "caf", "mp4", "mov", "mkv", "mka", "webm", "wma", "w64",
-];
 /// Most names in a message.
 const MAX_NAMES: usize = 6;
 
@@ -79,16 +75,6 @@ pub fn near_names(path: &Path, is_meant: impl Fn(&str) -> bool) -> Option<String
     Some(suggest(name, &known)).filter(|hint| hint.starts_with("did you mean"))
 }
 
-/// Whether a file's name is that of a song.
-fn is_song(name: &str) -> bool {
-    let ending = name.rsplit_once('.').map(|(_, ending)| ending);
-    ending.is_some_and(|ending| {
-        ENDINGS
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(ending))
-    })
-}
-
 /// Names of the files in a folder, in order.
 fn names_in(folder: &Path) -> Vec<String> {
     let entries = folder.read_dir().into_iter().flatten().flatten();
@@ -137,7 +123,7 @@ fn matches(pattern: &str, name: &str) -> bool {
 fn folder(path: &Path) -> Error {
     let songs: Vec<String> = names_in(path)
         .into_iter()
-        .filter(|name| is_song(name))
+        .filter(|name| is_song_name(name))
         .collect();
     if songs.is_empty() {
         return Error::input(path, "is a folder, and no song lies in it");
@@ -197,12 +183,12 @@ fn missing(path: &Path) -> Error {
     if !folder.is_dir() {
         return error.with_hint(format!("there is no folder {}", folder.display()));
     }
-    if let Some(hint) = near_names(path, is_song) {
+    if let Some(hint) = near_names(path, is_song_name) {
         return error.with_hint(hint);
     }
     let songs: Vec<String> = names_in(folder)
         .into_iter()
-        .filter(|name| is_song(name))
+        .filter(|name| is_song_name(name))
         .collect();
     match songs.is_empty() {
         true => error,

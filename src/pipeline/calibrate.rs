@@ -28,22 +28,15 @@ pub(super) fn calibrate(
     plan: &Plan<'_>,
     render: &RenderConfig,
     folder: &RunFolder,
-    session: &mut Session<'_>,
+    session: &mut Session,
     watch: &mut Watch<'_>,
 ) -> Result<Calibration> {
     folder.create()?;
-    let pool = calibration::load_pool(folder.path());
-    let known = |segment: &Segment| -> Result<_> {
-        let key = segment_key(plan, segment, render)?;
-        let measured = pool.iter().find(|measured| measured.key == key).cloned();
-        Ok((key, measured))
-    };
-    let found: Vec<_> = plan.segments().iter().map(known).collect::<Result<_>>()?;
-    let mut calibration = Calibration::default();
-    if found.iter().all(|(_, measured)| measured.is_some()) {
-        calibration.segments = found.into_iter().filter_map(|(_, found)| found).collect();
+    let found = lookup(plan, render, folder)?;
+    if let Some(calibration) = complete(&found) {
         return Ok(calibration);
     }
+    let mut calibration = Calibration::default();
     let budget = Budget::new(plan.secs(), plan.segments().len(), plan.n_frames());
     let missing = plan.segments().iter().zip(&found);
     let missing = missing.filter(|(_, (_, measured))| measured.is_none());
@@ -73,6 +66,39 @@ pub(super) fn calibrate(
     }
     calibration::save(&calibration, folder.path())?;
     result.map(|()| calibration)
+}
+
+/// The calibration of a plan whose segments the folder all knows; `None` where some have to be drawn first.
+///
+/// # Errors
+/// Those of naming a segment, which is a bug.
+pub(super) fn known_calibration(
+    plan: &Plan<'_>,
+    render: &RenderConfig,
+    folder: &RunFolder,
+) -> Result<Option<Calibration>> {
+    Ok(complete(&lookup(plan, render, folder)?))
+}
+
+/// Of each segment its key, and what the folder knows of it.
+type Found = Vec<(String, Option<MeasuredSegment>)>;
+
+fn lookup(plan: &Plan<'_>, render: &RenderConfig, folder: &RunFolder) -> Result<Found> {
+    let pool = calibration::load_pool(folder.path());
+    let known = |segment: &Segment| -> Result<_> {
+        let key = segment_key(plan, segment, render)?;
+        let measured = pool.iter().find(|measured| measured.key == key).cloned();
+        Ok((key, measured))
+    };
+    plan.segments().iter().map(known).collect()
+}
+
+fn complete(found: &Found) -> Option<Calibration> {
+    let measured = found.iter().map(|(_, measured)| measured.clone());
+    Some(Calibration {
+        segments: measured.collect::<Option<_>>()?,
+        ..Calibration::default()
+    })
 }
 
 /// Probes that are being drawn.
@@ -165,6 +191,7 @@ impl Probes<'_, '_> {
         let mut seen = Vec::with_capacity(inputs.len());
         for batch in inputs.chunks(self.drawer.n_batch) {
             self.watch.go_on()?;
+            self.drawer.receive_guests()?;
             seen.extend(self.drawer.sketch(batch)?.iter().map(Percept::of));
             self.n_done += batch.len();
             (self.watch.observe)(Event::Probes {

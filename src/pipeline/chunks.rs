@@ -38,6 +38,21 @@ pub(super) fn sound_bytes(track: &Track, samples: Range<u64>) -> f64 {
     }
 }
 
+/// Bytes of a frame in a film, about.
+fn frame_bytes(size: Size, codec: VideoCodec) -> f64 {
+    let pixel_bytes = BYTES_PER_PIXEL.max(codec.bytes_per_pixel());
+    BYTES_PER_FRAME + pixel_bytes * f64::from(size.width) * f64::from(size.height)
+}
+
+/// Bytes of disk, about, that a film takes while it is made, of which `n_missing` frames aren't finished.
+pub fn needed_bytes(timeline: &Timeline, n_missing: u64, track: &Track) -> f64 {
+    let song = &timeline.song;
+    let samples = song.start_sample..song.start_sample + song.n_samples;
+    let n_frames = n_missing + timeline.frames.len() as u64;
+    let frame_bytes = frame_bytes(timeline.render.size, timeline.encoding.codec);
+    frame_bytes * n_frames as f64 + sound_bytes(track, samples)
+}
+
 /// Refuses to begin what the disk can't hold: `n_missing` frames, the film of all `n_frames`, and its sound (see
 /// [`sound_bytes`]).
 ///
@@ -53,10 +68,7 @@ pub(super) fn check_space(
     let Ok(free) = fs4::available_space(folder) else {
         return Ok(()); // a file system that doesn't tell may still have room
     };
-    let pixel_bytes = BYTES_PER_PIXEL.max(codec.bytes_per_pixel());
-    let frame_bytes =
-        BYTES_PER_FRAME + pixel_bytes * f64::from(size.width) * f64::from(size.height);
-    let needed = frame_bytes * (n_missing + n_frames) as f64 + sound_bytes;
+    let needed = frame_bytes(size, codec) * (n_missing + n_frames) as f64 + sound_bytes;
     if free as f64 >= needed {
         return Ok(());
     }

@@ -74,6 +74,7 @@ fn draw(
         }
         for batch in grid_pieces(0..piece.end - piece.start, drawer.n_batch as u64) {
             watch.go_on()?;
+            drawer.receive_guests()?;
             let started = Instant::now();
             let first = piece.start + batch.start;
             let batch = work.timeline.drawn_inputs(first..piece.start + batch.end)?;
@@ -95,7 +96,11 @@ fn draw(
                 });
             }
             if let Some(inputs) = batch.last() {
-                (watch.observe)(Event::Frames { n_done, inputs });
+                (watch.observe)(Event::Frames {
+                    n_done,
+                    frame_idx: first + batch.len() as u64 - 1,
+                    inputs,
+                });
             }
         }
         let origin = Origin {

@@ -25,7 +25,7 @@ use crate::request::Request;
 pub(super) fn estimate(
     request: &Request,
     folder: &RunFolder,
-    session: &mut Session<'_>,
+    session: &mut Session,
     watch: &mut Watch<'_>,
 ) -> Result<()> {
     let render = &request.mapping.render;

@@ -9,6 +9,7 @@ use diffusion::{
     ModelSource, ModelStore, NotFinite, Renderer, StableDiffusion, choose_device, choose_dtype,
 };
 use image::RgbImage;
+use picture::camera;
 use timeline::{FrameInputs, PromptText, RenderConfig};
 
 use super::origin::{arithmetic_of_cpu, arithmetic_of_gpu};
@@ -46,15 +47,27 @@ impl Default for Machine {
     }
 }
 
-/// A machine at work. Threads and model come when they are first needed and stay for all of a run.
-pub(super) struct Session<'a> {
-    machine: &'a Machine,
+/// A machine at work. Threads and model come when they are first needed and stay as long as the session does; there is one model
+/// in memory at a time.
+pub struct Session {
+    machine: Machine,
     /// The model, where it is known already.
-    model: Option<&'a ModelSource>,
+    model: Option<ModelSource>,
     open: Option<Open>,
     /// Seconds that a frame takes, where some were drawn to find out.
-    frame_secs: Option<f64>,
+    frame_secs: Option<(RenderConfig, f64)>,
+    guests: Option<Box<dyn Guests>>,
 }
+
+/// Those who want pictures while other work goes on, such as a page that is looked at while a film is drawn.
+pub trait Guests: Send {
+    /// Called before each batch of the work: draws what is wanted now, or nothing. Work goes on when this returns.
+    fn visit(&mut self, draw: DrawNow<'_>);
+}
+
+/// Draws pictures as the film of a configuration shows them; `None` where that needs another model than the work at hand.
+pub type DrawNow<'a> =
+    &'a mut dyn FnMut(&RenderConfig, &[FrameInputs]) -> Option<Result<Vec<RgbImage>>>;
 
 struct Open {
     config: RenderConfig,
@@ -65,9 +78,11 @@ struct Open {
 
 /// A model that is ready to draw.
 pub(super) struct Drawer<'a> {
+    config: &'a RenderConfig,
     renderer: &'a mut StableDiffusion,
     threads: &'a rayon::ThreadPool,
-    frame_secs: &'a mut Option<f64>,
+    frame_secs: &'a mut Option<(RenderConfig, f64)>,
+    guests: Option<&'a mut Box<dyn Guests>>,
     /// Frames drawn at once, 1 or more.
     pub n_batch: usize,
     /// Name of the machine.
@@ -76,32 +91,67 @@ pub(super) struct Drawer<'a> {
     pub arithmetic: &'a str,
 }
 
-impl<'a> Session<'a> {
-    /// `model` is the one that films are planned with; it is found by its name where it is left out.
-    pub fn new(machine: &'a Machine, model: Option<&'a ModelSource>) -> Self {
+impl Session {
+    /// A session without a model.
+    pub fn new(machine: Machine) -> Self {
         Self {
             machine,
-            model,
+            model: None,
             open: None,
             frame_secs: None,
+            guests: None,
         }
+    }
+
+    /// The same with guests.
+    #[must_use]
+    pub fn with_guests(mut self, guests: Box<dyn Guests>) -> Self {
+        self.guests = Some(guests);
+        self
+    }
+
+    /// The model that films are planned with from now on; it is found by its name where it is left out.
+    pub(super) fn set_model(&mut self, model: Option<&ModelSource>) {
+        self.model = model.cloned();
+    }
+
+    /// Draws frames as the film of a configuration shows them. `model` is the configuration's.
+    ///
+    /// # Errors
+    /// As [`render`](super::render).
+    pub fn pictures(
+        &mut self,
+        model: &ModelSource,
+        config: &RenderConfig,
+        frames: &[FrameInputs],
+        watch: &mut Watch<'_>,
+    ) -> Result<Vec<RgbImage>> {
+        self.set_model(Some(model));
+        let mut drawer = self.drawer(config, &[], watch)?;
+        let drawn = drawer
+            .render(frames)
+            .map_err(|error| NotFinite::explain(error, |_| None))?;
+        Ok(seen(drawn, frames))
     }
 
     /// The model that a film is planned with, ready for some prompts.
     ///
     /// # Errors
     /// [`Error::Weights`], [`Error::Device`]; [`Error::Limit`] where threads can't be started.
-    pub fn drawer(
+    pub(super) fn drawer(
         &mut self,
         config: &RenderConfig,
         words: &[PromptText],
         watch: &mut Watch<'_>,
     ) -> Result<Drawer<'_>> {
-        let open = match self.open.take().filter(|open| open.config == *config) {
+        // One that draws otherwise goes before the next one comes: there is memory for one.
+        let open = self.open.take();
+        let mut open = match open.filter(|open| has_same_model(&open.config, config)) {
             Some(open) => open,
             None => {
-                let threads = Arc::new(threads(self.machine)?);
-                let (renderer, arithmetic) = load(config, self.machine, self.model, watch)?;
+                let threads = Arc::new(threads(&self.machine)?);
+                let (renderer, arithmetic) =
+                    load(config, &self.machine, self.model.as_ref(), watch)?;
                 Open {
                     config: config.clone(),
                     renderer,
@@ -110,19 +160,45 @@ impl<'a> Session<'a> {
                 }
             }
         };
+        if open.config != *config {
+            open.renderer.set_sizes(config)?;
+            open.config = config.clone();
+        }
         let open = self.open.insert(open);
         open.threads
             .clone()
             .install(|| open.renderer.prepare(words))?;
         Ok(Drawer {
+            config: &open.config,
             renderer: &mut open.renderer,
             threads: &open.threads,
             frame_secs: &mut self.frame_secs,
+            guests: self.guests.as_mut(),
             n_batch: self.machine.n_batch.max(1),
             host: &self.machine.host,
             arithmetic: &open.arithmetic,
         })
     }
+}
+
+/// Whether two configurations differ in sizes and steps at most.
+fn has_same_model(a: &RenderConfig, b: &RenderConfig) -> bool {
+    let of = |config: &RenderConfig| {
+        (
+            config.model.clone(),
+            config.weights_sha256.clone(),
+            config.diffusion.clone(),
+        )
+    };
+    of(a) == of(b)
+}
+
+/// Pictures as the camera sees them.
+fn seen(pictures: Vec<RgbImage>, frames: &[FrameInputs]) -> Vec<RgbImage> {
+    let pictures = pictures.into_iter().zip(frames);
+    pictures
+        .map(|(picture, frame)| camera::look(picture, &frame.camera))
+        .collect()
 }
 
 impl Drawer<'_> {
@@ -134,13 +210,36 @@ impl Drawer<'_> {
         self.threads.install(|| self.renderer.render(frames))
     }
 
+    /// Draws what guests want. Between two batches, so that neither waits for long.
+    ///
+    /// # Errors
+    /// Where the renderer can't go back to its work.
+    pub fn receive_guests(&mut self) -> Result<()> {
+        let Some(guests) = &mut self.guests else {
+            return Ok(());
+        };
+        let (work, renderer, threads) = (self.config, &mut *self.renderer, self.threads);
+        let mut draw = |config: &RenderConfig, frames: &[FrameInputs]| {
+            has_same_model(work, config).then(|| {
+                renderer.set_sizes(config)?;
+                let drawn = threads.install(|| renderer.render(frames));
+                let drawn = drawn.map_err(|error| NotFinite::explain(error, |_| None))?;
+                Ok(seen(drawn, frames))
+            })
+        };
+        guests.visit(&mut draw);
+        self.renderer.set_sizes(self.config)
+    }
+
     /// Seconds that a frame takes in a batch of its like. The first call draws one to find out.
     ///
     /// # Errors
     /// As [`Renderer::render`].
     pub fn frame_secs(&mut self, inputs: &FrameInputs) -> Result<f64> {
-        if let Some(secs) = *self.frame_secs {
-            return Ok(secs);
+        if let Some((config, secs)) = &*self.frame_secs
+            && config == self.config
+        {
+            return Ok(*secs);
         }
         let batch = vec![inputs.clone(); self.n_batch];
         let started = Instant::now();
@@ -148,7 +247,8 @@ impl Drawer<'_> {
         self.render(&batch)
             .map_err(|error| NotFinite::explain(error, |_| Some(0)))?;
         let secs = started.elapsed().as_secs_f64() / batch.len() as f64;
-        Ok(*self.frame_secs.insert(secs))
+        *self.frame_secs = Some((self.config.clone(), secs));
+        Ok(secs)
     }
 
     /// Sketches frames in the machine's threads.

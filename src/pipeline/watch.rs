@@ -69,6 +69,8 @@ pub enum Event<'a> {
     Frames {
         /// Frames finished or in flight so far, those found finished included.
         n_done: u64,
+        /// Index of the last frame drawn.
+        frame_idx: u64,
         /// The last frame drawn.
         inputs: &'a FrameInputs,
     },

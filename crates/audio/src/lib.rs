@@ -22,6 +22,7 @@ mod mp4;
 mod mp4_reader;
 mod mp4_table;
 mod mpeg;
+mod names;
 mod notes;
 mod ogg;
 mod opus;
@@ -37,6 +38,7 @@ mod wave;
 
 pub use blocks::{Block, MAX_BLOCK_SAMPLES, SampleBlocks};
 pub use layout::Layout;
+pub use names::{SONG_ENDINGS, is_song_name};
 pub use notes::Damage;
 pub use soundtrack::{Packet, Soundtrack, SoundtrackCodec, SoundtrackFormat};
 pub use spool::{Spooled, is_stream, spool};

@@ -106,6 +106,9 @@ pub enum Command {
     Mux(MuxArgs),
     /// Measure a finished film: streams, sync, and how it moves.
     Verify(VerifyArgs),
+    /// Open a page in the browser: see the song, correct beats, place prompts, look, render.
+    #[cfg(feature = "studio")]
+    Studio(StudioArgs),
     /// Show, download and remove models: bundled, on disk, on the hub.
     #[command(alias = "model")]
     Models(ModelsArgs),
@@ -274,6 +277,27 @@ pub struct VerifyArgs {
     /// Draw visible change and target speed over time, with onsets, sections and lags.
     #[arg(long, value_name = "FILE.png|svg", help_heading = heading::OUTPUT)]
     pub plot: Option<PathBuf>,
+}
+
+/// `visualize studio`.
+#[cfg(feature = "studio")]
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The page is served to this machine alone, and opens by the printed link only. Ctrl-C ends it; finished work is kept."
+)]
+pub struct StudioArgs {
+    /// The folder of songs, or a song in it [default: the current folder].
+    #[arg(value_name = "SONG|FOLDER")]
+    pub place: Option<PathBuf>,
+    /// Port of the page; the next free one is taken where it is in use.
+    #[arg(long, value_name = "N", default_value = "4173", value_parser = clap::value_parser!(u16).range(1024..), help_heading = heading::OUTPUT)]
+    pub port: u16,
+    /// Print the link without opening the browser.
+    #[arg(long, help_heading = heading::OUTPUT)]
+    pub no_open: bool,
+    /// What rendering depends on, but no pixel does.
+    #[command(flatten, next_help_heading = heading::OUTPUT)]
+    pub machine: MachineOptions,
 }
 
 /// `visualize help`.

@@ -1,6 +1,8 @@
 //! A latent diffusion model as a [`Renderer`]: prompts and noise in, frames out.
 
 mod conditioning;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
@@ -125,6 +127,21 @@ impl StableDiffusion {
             loaded.load_networks()?;
         }
         Ok(loaded)
+    }
+
+    /// Draws at the sizes and with the steps of another configuration from now on. The weights stay: the rest of the
+    /// configuration must be the one that was loaded.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a size or a number of steps that the model can't do; the old ones stay then.
+    pub fn set_sizes(&mut self, config: &RenderConfig) -> Result<()> {
+        ModelDefaults::of(&self.model)?.check_size("draw_size", config.draw_size)?;
+        let n_steps = config.n_steps as usize;
+        self.scheduler.start(n_steps)?;
+        self.n_steps = n_steps;
+        self.draw_size = config.draw_size;
+        self.film_size = config.size;
+        Ok(())
     }
 
     /// Encodes prompts ahead of time, as many as are kept.
@@ -324,63 +341,4 @@ fn method(kernels: Kernels) -> Method {
 
 fn unloaded() -> Error {
     Error::internal("a network was used before it was loaded")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The bundled model, at 64x64 in one step.
-    fn loaded(dtype: DType) -> StableDiffusion {
-        let model = ModelSource::open("bundled").unwrap();
-        let size = Size {
-            width: 64,
-            height: 64,
-        };
-        let config = RenderConfig {
-            model: "bundled".to_owned(),
-            weights_sha256: String::new(),
-            size,
-            draw_size: size,
-            n_steps: 1,
-            diffusion: Default::default(),
-        };
-        StableDiffusion::load(&model, &config, &Device::Cpu, dtype).unwrap()
-    }
-
-    fn draw(dtype: DType) -> RgbImage {
-        let frame = FrameInputs::still("burning flames".into(), 1);
-        loaded(dtype).render(&[frame]).unwrap().remove(0)
-    }
-
-    #[test]
-    fn the_cpu_keeps_half_precision_and_computes_in_single() {
-        // The files are in f16: nothing is lost by keeping them so. bf16 has fewer digits.
-        let single = draw(DType::F32);
-        assert_eq!(draw(DType::F16), single);
-        let other = draw(DType::BF16);
-        assert_ne!(other, single);
-        let pairs = other.as_raw().iter().zip(single.as_raw());
-        let total: u32 = pairs.map(|(a, b)| u32::from(a.abs_diff(*b))).sum();
-        assert!(total < 4 * 64 * 64 * 3, "{total}");
-    }
-
-    #[test]
-    fn a_picture_that_is_no_picture_is_an_error() {
-        let mut renderer = loaded(DType::F32);
-        let huge = format!("(a red:{}) sunset", "9".repeat(45));
-        let frames = [
-            FrameInputs::still("a forest".into(), 1),
-            FrameInputs::still(huge.as_str().into(), 1),
-        ];
-        for error in [
-            renderer.render(&frames).unwrap_err(),
-            renderer.sketch(&frames).unwrap_err(),
-        ] {
-            let text = NotFinite::explain(error, |idx| Some(10 + idx as u64)).to_string();
-            assert!(text.contains("frame 11"), "{text}");
-            assert!(text.contains(") sunset\""), "{text}");
-        }
-        assert!(renderer.render(&frames[..1]).is_ok());
-    }
 }

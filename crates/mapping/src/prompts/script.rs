@@ -109,11 +109,14 @@ impl Script {
         Self::parse(path, &text_file::read(path)?)
     }
 
-    /// The list that is used when no prompts file is given, in words that the bundled model knows.
+    /// The text of the list that is used when no prompts file is given, in words that the bundled model knows.
+    pub const BUILT_IN: &'static str = include_str!("built_in.txt");
+
+    /// That list.
     ///
     /// # Errors
     /// None in practice: a test parses the list.
     pub fn built_in() -> Result<Self> {
-        Self::parse("built-in prompts", include_bytes!("built_in.txt"))
+        Self::parse("built-in prompts", Self::BUILT_IN.as_bytes())
     }
 }

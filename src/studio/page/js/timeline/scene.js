@@ -39,7 +39,6 @@ import { readColours } from "./colours.js";
  * @property {readonly [number, number] | null} region that is being dragged
  * @property {number} playheadSecs
  * @property {number | null} hoverSecs
- * @property {number | null} draftSecs where a prompt that is being written will arrive
  * @property {ReadonlySet<string>} curves that are shown
  */
 
@@ -69,7 +68,6 @@ export function emptyScene() {
     region: null,
     playheadSecs: 0,
     hoverSecs: null,
-    draftSecs: null,
     curves: new Set(),
   };
 }

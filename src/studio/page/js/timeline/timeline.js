@@ -9,7 +9,7 @@ import { Filmstrip } from "../pictures.js";
 import { lowerBound } from "../search.js";
 import { signal, whenever } from "../signal.js";
 import {
-  draft, durationSecs, grid, hops, hoverSecs, hues, isPlaying, laneWidth, loop, peaks, plan, playheadSecs, sections, selection, song, state, view,
+  durationSecs, grid, hops, hoverSecs, hues, isPlaying, laneWidth, loop, peaks, plan, playheadSecs, sections, selection, song, state, view,
 } from "../store.js";
 import { fromTheMiddle } from "../strip-times.js";
 import { clamped, wholeSong } from "../view.js";
@@ -106,8 +106,7 @@ export function start() {
     scene.playheadSecs = secs;
     invalidate("top");
   });
-  whenever([hoverSecs, loop, draft], () => {
-    scene.draftSecs = draft.value?.secs ?? null;
+  whenever([hoverSecs, loop], () => {
     scene.hoverSecs = hoverSecs.value;
     scene.loop = loop.value;
     invalidate("top");

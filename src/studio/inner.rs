@@ -1,0 +1,183 @@
+//! Changes of a song's texts, and what follows from them.
+
+use std::sync::Arc;
+
+use common::Result;
+use mapping::prompts::Script;
+
+use super::answer::{Answer, Refused, fault};
+use super::documents::Document;
+use super::song::Inner;
+use super::wire::{self, DocumentKind};
+use super::{settings, views};
+
+impl Inner {
+    /// A number for the next analysis or plan.
+    pub fn next_revision(&mut self) -> u64 {
+        self.n_revisions += 1;
+        self.n_revisions
+    }
+
+    /// One of the texts.
+    pub fn text(&mut self, kind: DocumentKind) -> &mut Document {
+        match kind {
+            DocumentKind::Beats => &mut self.beats,
+            DocumentKind::Prompts => &mut self.prompts,
+            DocumentKind::Settings => &mut self.settings,
+        }
+    }
+
+    /// Takes over what others have written into a text; whether they have.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn refresh(&mut self, kind: DocumentKind) -> Result<bool> {
+        let is_new = self.text(kind).refresh()?;
+        if is_new {
+            self.understand(kind);
+        }
+        Ok(is_new)
+    }
+
+    /// Changes a text by `edit`, if it still is the one with the hash `base`.
+    ///
+    /// # Errors
+    /// 409 with the newer text where it isn't; those of `edit` and of writing.
+    pub fn change(
+        &mut self,
+        kind: DocumentKind,
+        base: &str,
+        is_typing: bool,
+        edit: impl FnOnce(&Self) -> Answer<String>,
+    ) -> Answer<()> {
+        self.refresh(kind)?;
+        if self.text(kind).hash() != base {
+            return Err(
+                Refused::conflict("the text was changed elsewhere meanwhile")
+                    .with_hint("the newer text is shown now; make the change again")
+                    .with_document(self.document(kind)),
+            );
+        }
+        let text = edit(self)?;
+        self.text(kind).change(text, is_typing)?;
+        self.understand(kind);
+        Ok(())
+    }
+
+    /// Takes a change back, or makes it again; of the text that was changed last where `kind` leaves it open. The text that was
+    /// changed, if any was.
+    ///
+    /// # Errors
+    /// Those of reading and writing.
+    pub fn step_back(
+        &mut self,
+        kind: Option<DocumentKind>,
+        is_redo: bool,
+    ) -> Result<Option<DocumentKind>> {
+        let Some(kind) = kind.or_else(|| self.changed_last(is_redo)) else {
+            return Ok(None);
+        };
+        self.refresh(kind)?;
+        let text = self.text(kind);
+        let is_done = if is_redo { text.redo()? } else { text.undo()? };
+        if is_done {
+            self.understand(kind);
+        }
+        Ok(is_done.then_some(kind))
+    }
+
+    fn changed_last(&self, is_redo: bool) -> Option<DocumentKind> {
+        let texts = [&self.beats, &self.prompts, &self.settings].into_iter();
+        let when = |text: &&Document| match is_redo {
+            true => text.undone(),
+            false => text.changed().filter(|_| text.can_undo()),
+        };
+        let newest = texts.filter(|text| when(text).is_some()).max_by_key(when);
+        newest.map(Document::kind)
+    }
+
+    /// Reads a text anew and says what has to be done for it.
+    fn understand(&mut self, kind: DocumentKind) {
+        match kind {
+            DocumentKind::Beats => {
+                self.check_beats();
+                self.todo.hear |= self.beats_error.is_none();
+            }
+            DocumentKind::Prompts => {
+                self.read_prompts();
+                self.todo.plan |= self.prompts_error.is_none();
+            }
+            DocumentKind::Settings => {
+                let before = self.film.analysis.clone();
+                self.read_settings();
+                self.todo.plan |= self.settings_error.is_none();
+                self.todo.hear |= self.film.analysis != before;
+            }
+        }
+    }
+
+    pub fn read_prompts(&mut self) {
+        let text = &self.prompts;
+        let script = match text.is_there() {
+            true => Script::parse(text.path(), text.text().as_bytes()),
+            false => Script::built_in(),
+        };
+        self.prompts_error = script.as_ref().err().map(fault);
+        if let Ok(script) = script {
+            self.script = Some(Arc::new(script));
+        }
+    }
+
+    pub fn read_settings(&mut self) {
+        let found = settings::parse(self.settings.path(), self.settings.text());
+        self.settings_error = found.as_ref().err().map(fault);
+        if let Ok(found) = found {
+            self.film = found;
+        }
+    }
+
+    /// Reads the corrections as the analysis does, without listening.
+    pub fn check_beats(&mut self) {
+        let (Some(track), true) = (&self.track, self.beats.is_there()) else {
+            self.beats_error = None;
+            return;
+        };
+        let config = self.film.analysis_of(&track.path);
+        let found = analysis::corrections(&config, track.duration_secs);
+        self.beats_error = found.as_ref().err().map(fault);
+    }
+
+    /// What a page sees of a text.
+    pub fn document(&self, kind: DocumentKind) -> wire::Document {
+        let (text, error) = match kind {
+            DocumentKind::Beats => (&self.beats, &self.beats_error),
+            DocumentKind::Prompts => (&self.prompts, &self.prompts_error),
+            DocumentKind::Settings => (&self.settings, &self.settings_error),
+        };
+        let is_prompts = kind == DocumentKind::Prompts;
+        let script = self.script.as_ref().filter(|_| is_prompts);
+        let vocabulary = self.vocabulary.as_ref().filter(|_| is_prompts);
+        wire::Document {
+            kind,
+            file: text.path().to_string_lossy().into_owned(),
+            text: text.text().to_owned(),
+            hash: text.hash().to_owned(),
+            can_undo: text.can_undo(),
+            can_redo: text.can_redo(),
+            error: error
+                .clone()
+                .or_else(|| self.fit_error.clone().filter(|_| is_prompts)),
+            notes: script
+                .map(|script| script.notes.clone())
+                .unwrap_or_default(),
+            unknown_words: match (vocabulary, script) {
+                (Some(vocabulary), Some(script)) => {
+                    views::unknown_words(vocabulary, script, text.path(), text.text())
+                }
+                _ => Vec::new(),
+            },
+            foreign: script.and_then(|script| script.foreign).map(str::to_owned),
+            value: (kind == DocumentKind::Settings).then(|| settings::value_of(&self.film)),
+        }
+    }
+}

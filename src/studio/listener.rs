@@ -1,0 +1,275 @@
+//! The thread of an open song: decodes it for the player, hears it, plans its film, and again after each change.
+
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use audio::Track;
+use common::{Error, Result};
+
+use super::Studio;
+use super::answer::{Answer, Refused, fault};
+use super::song::{Heard, Inner, Media, OpenSong, Planned};
+use super::sound;
+use super::views;
+use super::wire::{DocumentKind, Event, SongPhase};
+use crate::pipeline::{self, Watch};
+use crate::request::{OpenModel, Request, Settings};
+
+/// Time between two messages about progress.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Starts the thread.
+///
+/// # Errors
+/// [`Error::Limit`] where the system has no more threads.
+pub fn start(studio: Arc<Studio>, song: Arc<OpenSong>) -> Result<()> {
+    let thread = std::thread::Builder::new().name(format!("hear {}", song.name.as_str()));
+    let started = thread.spawn(move || {
+        if let Err(error) = listen(&studio, &song) {
+            song.update(|inner| {
+                inner.phase = SongPhase::Failed;
+                inner.error = Some(fault(&error));
+            });
+            studio.tell_song(&song);
+        }
+    });
+    started.map(|_| ()).map_err(|error| Error::Limit {
+        reason: format!("can't start a thread for the song: {error}"),
+        hint: None,
+    })
+}
+
+fn listen(studio: &Arc<Studio>, song: &Arc<OpenSong>) -> Result<()> {
+    let track = Track::open(song.name.path())?;
+    song.update(|inner| {
+        inner.track = Some(track.clone());
+        inner.check_beats();
+    });
+    studio.tell_song(song);
+    std::thread::scope(|scope| {
+        scope.spawn(|| decode(studio, song, &track));
+        while let Some(todo) = song.next_todo(|| studio.is_over()) {
+            if todo.hear {
+                hear(studio, song, &track)?;
+            }
+            if todo.plan || todo.hear {
+                plan(studio, song, &track);
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Decodes the song for the player.
+fn decode(studio: &Studio, song: &OpenSong, track: &Track) {
+    let mut told = Instant::now();
+    let decoded = sound::decode(track, &mut |share| {
+        if studio.is_over() {
+            return Err(Error::Interrupted);
+        }
+        if told.elapsed() >= PROGRESS_INTERVAL {
+            told = Instant::now();
+            song.lock().progress = Some(share);
+            if song.lock().phase == SongPhase::Analyzing {
+                studio.tell_song(song);
+            }
+        }
+        Ok(())
+    });
+    let media = decoded.map(|(sound, peaks)| Media {
+        sound: Arc::new(sound),
+        peaks: Arc::new(peaks.to_bytes()),
+    });
+    song.update(|inner| inner.media = Some(media.map_err(|error| fault(&error))));
+}
+
+/// Hears the song with its corrections. Corrections that can't be understood leave what was heard before.
+fn hear(studio: &Studio, song: &OpenSong, track: &Track) -> Result<()> {
+    let (config, beats_hash) = {
+        let inner = song.lock();
+        (
+            inner.film.analysis_of(&track.path),
+            inner.beats.hash().to_owned(),
+        )
+    };
+    let found = analysis::analyze(track, &config);
+    let is_first = song.lock().heard.is_none();
+    let analysis = match found {
+        Ok(analysis) => analysis,
+        Err(error) if is_first && song.lock().beats_error.is_none() => return Err(error),
+        Err(error) => {
+            song.update(|inner| inner.beats_error = Some(fault(&error)));
+            studio.tell_song(song);
+            return Ok(());
+        }
+    };
+    let heard = song.update(|inner| {
+        let revision = inner.next_revision();
+        let heard = Arc::new(Heard {
+            revision,
+            analysis,
+            beats_hash,
+        });
+        inner.heard = Some(Arc::clone(&heard));
+        inner.phase = SongPhase::Ready;
+        inner.progress = None;
+        heard
+    });
+    match is_first {
+        true => studio.tell_song(song),
+        false => studio.events.send(&Event::Analysis {
+            song: song.name.as_str().to_owned(),
+            analysis: views::analysis(&heard),
+        }),
+    }
+    Ok(())
+}
+
+/// Plans the film of the newest texts. Where that can't be done, the plan before stays, and the pages are told why.
+fn plan(studio: &Studio, song: &OpenSong, track: &Track) {
+    studio.drawing.end_background();
+    let planned = compose(studio, song, track);
+    let (revision, is_calibrated, has_other_words) = match planned {
+        Ok(planned) => {
+            let is_calibrated = planned.is_calibrated;
+            let vocabulary = planned
+                .request
+                .model
+                .vocabulary()
+                .ok()
+                .flatten()
+                .map(Arc::new);
+            song.update(|inner| {
+                let has_other_words = inner.vocabulary.is_some() != vocabulary.is_some();
+                let did_not_fit = inner.fit_error.take().is_some();
+                inner.vocabulary = vocabulary;
+                inner.plan_error = None;
+                let revision = inner.next_revision();
+                inner.plan = Some(Arc::new(planned.numbered(revision)));
+                (revision, is_calibrated, has_other_words || did_not_fit)
+            })
+        }
+        Err(error) => {
+            song.update(|inner| put_error(inner, &error));
+            return studio.tell_song(song);
+        }
+    };
+    if has_other_words {
+        studio.tell_document(song, DocumentKind::Prompts);
+    }
+    studio.events.send(&Event::Plan {
+        song: song.name.as_str().to_owned(),
+        revision,
+        is_calibrated,
+    });
+    studio.drawing.wake();
+}
+
+/// An error of planning; that of a text is shown in the text.
+fn put_error(inner: &mut Inner, error: &Error) {
+    let is_of_prompts = matches!(error, Error::Text(text) if text.path == inner.prompts.path());
+    inner.fit_error = is_of_prompts.then(|| fault(error));
+    inner.plan_error = Some(fault(error));
+}
+
+fn compose(studio: &Studio, song: &OpenSong, track: &Track) -> Result<Planned> {
+    let (script, settings, heard) = {
+        let inner = song.lock();
+        (
+            inner.script.clone(),
+            inner.film.clone(),
+            inner.heard.clone(),
+        )
+    };
+    let (Some(script), Some(heard)) = (script, heard) else {
+        return Err(
+            Error::input(track.path.clone(), "its prompts can't be understood")
+                .with_hint("correct them in the text view"),
+        );
+    };
+    let model = studio.model_of(&settings)?;
+    let request = Request::of(track.clone(), (*script).clone(), &model, &settings)?;
+    let folder = super::drawing::run_folder(&song.name.film(settings.encoding.codec));
+    let mut notes = Vec::new();
+    let mut watch = Watch {
+        observe: &mut |event| {
+            if let pipeline::Event::Note(note) = event {
+                notes.push(note.to_owned());
+            }
+        },
+        stop: &studio.stop,
+    };
+    let planned = pipeline::plan_undrawn(&heard.analysis, &request, &folder, &mut watch)?;
+    let arrivals = views::arrivals(&script, &heard, &request, &planned.0)?;
+    Ok(Planned::new(heard, request, planned, arrivals, notes))
+}
+
+impl Studio {
+    /// The model that settings ask for; the last one is kept open.
+    ///
+    /// # Errors
+    /// Those of opening it.
+    pub fn model_of(&self, settings: &Settings) -> Result<OpenModel> {
+        let mut open = self.model.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = (settings.model.clone(), settings.diffusion.clone());
+        if let Some((known, model)) = &*open
+            && *known == wanted
+        {
+            return Ok(model.clone());
+        }
+        let mut watch = Watch {
+            observe: &mut |_| (),
+            stop: &self.stop,
+        };
+        let model = OpenModel::open(settings, &self.machine.store, &mut watch)?;
+        *open = Some((wanted, model.clone()));
+        Ok(model)
+    }
+
+    /// What a film of the newest texts is made from, and what was heard.
+    ///
+    /// # Errors
+    /// The error of a text that can't be understood; those of opening the model.
+    pub fn request(&self, song: &OpenSong, is_preview: bool) -> Answer<(Request, Arc<Heard>)> {
+        let (track, script, settings, heard) = {
+            let mut inner = song.lock();
+            for kind in [
+                DocumentKind::Beats,
+                DocumentKind::Prompts,
+                DocumentKind::Settings,
+            ] {
+                inner.refresh(kind)?;
+            }
+            let errors = [
+                &inner.beats_error,
+                &inner.prompts_error,
+                &inner.settings_error,
+                &inner.error,
+            ];
+            if let Some(error) = errors.into_iter().flatten().next() {
+                return Err(error.clone().into());
+            }
+            let parts = inner
+                .track
+                .clone()
+                .zip(inner.script.clone())
+                .zip(inner.heard.clone());
+            let ((track, script), heard) =
+                parts.ok_or_else(|| Refused::conflict("the song is still listened to"))?;
+            // What was heard must be of these corrections.
+            if inner.todo.hear {
+                return Err(Refused::conflict("the song is still listened to"));
+            }
+            (track, script, inner.film.clone(), heard)
+        };
+        let settings = Settings {
+            preview: is_preview,
+            ..settings
+        };
+        let model = self.model_of(&settings)?;
+        Ok((
+            Request::of(track, (*script).clone(), &model, &settings)?,
+            heard,
+        ))
+    }
+}

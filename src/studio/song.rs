@@ -1,0 +1,285 @@
+//! An open song: its texts, what is heard in it, and the plan of its film.
+//!
+//! Changes come from requests; listening and planning are done by a thread of the song's own (`listener.rs`), which takes the
+//! newest texts each time, so that no number of changes makes a queue.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use analysis::Analysis;
+use audio::Track;
+use common::{Error, Result};
+use diffusion::Vocabulary;
+use mapping::prompts::Script;
+use timeline::Timeline;
+use tokio::sync::watch;
+
+use super::answer::Answer;
+use super::documents::Document;
+use super::project::{self, Name};
+use super::sound::Sound;
+use super::views;
+use super::wire::{self, DocumentKind, Fault, SongPhase};
+use crate::request::{Request, Settings};
+
+/// A song that a page or a job has opened.
+pub struct OpenSong {
+    /// The song's file.
+    pub name: Name,
+    inner: Mutex<Inner>,
+    /// Wakes the listener.
+    wake: Condvar,
+    /// Counts up with everything that becomes known, for requests that wait for it.
+    version: watch::Sender<u64>,
+}
+
+/// What is known of a song. Texts that can't be understood leave the last good values in place.
+pub struct Inner {
+    pub phase: SongPhase,
+    pub progress: Option<f64>,
+    pub error: Option<Fault>,
+    pub track: Option<Track>,
+    /// The song for the player; a fault where it couldn't be decoded or kept.
+    pub media: Option<Result<Media, Fault>>,
+    pub heard: Option<Arc<Heard>>,
+    pub beats: Document,
+    pub prompts: Document,
+    pub settings: Document,
+    pub beats_error: Option<Fault>,
+    pub prompts_error: Option<Fault>,
+    /// What of the prompts doesn't fit the song.
+    pub fit_error: Option<Fault>,
+    pub settings_error: Option<Fault>,
+    pub script: Option<Arc<Script>>,
+    pub film: Settings,
+    /// Words of the model, where it tells them.
+    pub vocabulary: Option<Arc<Vocabulary>>,
+    pub plan: Option<Arc<Planned>>,
+    pub plan_error: Option<Fault>,
+    pub todo: Todo,
+    pub n_revisions: u64,
+}
+
+/// What the listener has to do.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Todo {
+    pub hear: bool,
+    pub plan: bool,
+}
+
+/// A decoded song.
+#[derive(Clone)]
+pub struct Media {
+    pub sound: Arc<Sound>,
+    pub peaks: Arc<Vec<u8>>,
+}
+
+/// What was heard.
+pub struct Heard {
+    pub revision: u64,
+    pub analysis: Analysis,
+    /// Hash of the corrections that it goes by.
+    pub beats_hash: String,
+}
+
+/// The film on paper.
+pub struct Planned {
+    pub revision: u64,
+    pub heard: Arc<Heard>,
+    pub request: Arc<Request>,
+    pub timeline: Arc<Timeline>,
+    /// Whether its pictures are the film's.
+    pub is_calibrated: bool,
+    /// When each prompt of the script arrives, in seconds of the song.
+    pub arrivals: Vec<f64>,
+    pub notes: Vec<String>,
+    pub made: Instant,
+    /// Whether its calibration failed, so that it isn't tried again.
+    failed: AtomicBool,
+}
+
+impl Planned {
+    /// A plan that was just made.
+    pub fn new(
+        heard: Arc<Heard>,
+        request: Request,
+        (timeline, is_calibrated): (Timeline, bool),
+        arrivals: Vec<f64>,
+        notes: Vec<String>,
+    ) -> Self {
+        Self {
+            revision: 0,
+            heard,
+            request: Arc::new(request),
+            timeline: Arc::new(timeline),
+            is_calibrated,
+            arrivals,
+            notes,
+            made: Instant::now(),
+            failed: AtomicBool::new(false),
+        }
+    }
+
+    /// The same plan with its number.
+    #[must_use]
+    pub fn numbered(self, revision: u64) -> Self {
+        Self { revision, ..self }
+    }
+
+    /// The same plan after its pictures were measured.
+    #[must_use]
+    pub fn calibrated(&self, revision: u64, timeline: Timeline) -> Self {
+        Self {
+            revision,
+            heard: Arc::clone(&self.heard),
+            request: Arc::clone(&self.request),
+            timeline: Arc::new(timeline),
+            is_calibrated: true,
+            arrivals: self.arrivals.clone(),
+            notes: self.notes.clone(),
+            made: Instant::now(),
+            failed: AtomicBool::new(false),
+        }
+    }
+
+    /// Says that its calibration failed.
+    pub fn fail(&self) {
+        self.failed.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether its calibration failed.
+    pub fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::SeqCst)
+    }
+}
+
+impl OpenSong {
+    /// Opens the texts of a song; its sound is opened by the listener.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn new(name: Name) -> Result<Self> {
+        let substitute = Script::BUILT_IN.to_owned();
+        let open = |kind, path, substitute| Document::open(kind, path, substitute);
+        let mut inner = Inner {
+            phase: SongPhase::Analyzing,
+            progress: None,
+            error: None,
+            track: None,
+            media: None,
+            heard: None,
+            beats: open(DocumentKind::Beats, name.beats_file(), String::new())?,
+            prompts: open(DocumentKind::Prompts, name.prompts_file(), substitute)?,
+            settings: open(DocumentKind::Settings, name.settings_file(), String::new())?,
+            beats_error: None,
+            prompts_error: None,
+            fit_error: None,
+            settings_error: None,
+            script: None,
+            film: Settings::default(),
+            vocabulary: None,
+            plan: None,
+            plan_error: None,
+            todo: Todo {
+                hear: true,
+                plan: true,
+            },
+            n_revisions: 0,
+        };
+        inner.read_settings();
+        inner.read_prompts();
+        Ok(Self {
+            name,
+            inner: Mutex::new(inner),
+            wake: Condvar::new(),
+            version: watch::Sender::new(0),
+        })
+    }
+
+    /// What is known now.
+    pub fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes what is known and tells those who wait for it.
+    pub fn update<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
+        let changed = change(&mut self.lock());
+        self.wake.notify_all();
+        self.version.send_modify(|version| *version += 1);
+        changed
+    }
+
+    /// Waits until there is something to do, or `is_over`; takes it.
+    pub fn next_todo(&self, is_over: impl Fn() -> bool) -> Option<Todo> {
+        let mut inner = self.lock();
+        loop {
+            if is_over() {
+                return None;
+            }
+            if inner.todo.hear || inner.todo.plan {
+                return Some(std::mem::take(&mut inner.todo));
+            }
+            let waited = self
+                .wake
+                .wait_timeout(inner, std::time::Duration::from_millis(200));
+            inner = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Waits until `find` finds what it looks for, or the song fails.
+    ///
+    /// # Errors
+    /// Why the song failed.
+    pub async fn wait_for<T>(&self, find: impl Fn(&Inner) -> Option<Answer<T>>) -> Answer<T> {
+        let mut version = self.version.subscribe();
+        loop {
+            version.mark_unchanged();
+            {
+                let inner = self.lock();
+                if let Some(found) = find(&inner) {
+                    return found;
+                }
+                if inner.phase == SongPhase::Failed {
+                    let unknown = || Fault {
+                        message: "the song can't be used".to_owned(),
+                        hint: None,
+                        place: None,
+                    };
+                    return Err(inner.error.clone().unwrap_or_else(unknown).into());
+                }
+            }
+            if version.changed().await.is_err() {
+                return Err(Error::Interrupted.into());
+            }
+        }
+    }
+
+    /// What a page sees of it.
+    pub fn view(&self) -> wire::Song {
+        let inner = self.lock();
+        wire::Song {
+            name: self.name.as_str().to_owned(),
+            phase: inner.phase,
+            progress: inner.progress,
+            error: inner.error.clone(),
+            duration_secs: inner
+                .track
+                .as_ref()
+                .map_or(0.0, |track| track.duration_secs),
+            notes: inner
+                .track
+                .as_ref()
+                .map(Track::all_notes)
+                .unwrap_or_default(),
+            beats: inner.document(DocumentKind::Beats),
+            prompts: inner.document(DocumentKind::Prompts),
+            settings: inner.document(DocumentKind::Settings),
+            analysis: inner.heard.as_deref().map(views::analysis),
+            plan_revision: inner.plan.as_ref().map_or(0, |plan| plan.revision),
+            plan_error: inner.plan_error.clone(),
+            film: project::film_of(&self.name),
+            preview: project::preview_of(&self.name),
+        }
+    }
+}
