@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import { lineNow } from "../../../src/studio/page/js/prompt-line.js";
 import { samePrompt, sameTime } from "../../../src/studio/page/js/keep-selection.js";
 
 const prompt = (line, text, arrival_secs) => ({ line, text, arrival_secs, mark: "bar" });
@@ -31,4 +32,11 @@ test("beats keep their index while there are as many, else their time", () => {
   assert.equal(sameTime([1, 2, 3], [1, 2.1, 3], 1), 1);
   assert.equal(sameTime([1, 2, 3, 4], [1, 3], 2), 1);
   assert.equal(sameTime([1], [], 0), -1);
+});
+
+test("a prompt's line is found in a newer text", () => {
+  const text = "# note\nsmoke\n@bar 2 wheat\n@bar 3 flames {seed=1}\nwaves";
+  assert.equal(lineNow(text, { line: 3, text: "flames" }), 4);
+  assert.equal(lineNow(text, { line: 5, text: "waves" }), 5);
+  assert.equal(lineNow(text, { line: 4, text: "words that were replaced" }), 4);
 });

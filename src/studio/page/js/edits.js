@@ -3,11 +3,14 @@
 import { api, ApiError } from "./api.js";
 import { takeDocument } from "./events.js";
 import { tell, tellError } from "./notices.js";
-import { song } from "./store.js";
+import { lineNow } from "./prompt-line.js";
+import { nextChange } from "./signal.js";
+import { grid, song } from "./store.js";
 
 /** @typedef {import("../wire").Document} Document */
 /** @typedef {import("../wire").BeatsEdit} BeatsEdit */
 /** @typedef {import("../wire").PromptsEdit} PromptsEdit */
+/** @typedef {import("../wire").PlannedPrompt} PlannedPrompt */
 
 /** The end of the queue of changes. @type {Promise<unknown>} */
 let last = Promise.resolve();
@@ -38,14 +41,40 @@ function queued(change) {
   return done;
 }
 
-/** @param {BeatsEdit} edit */
+/** Edits after which beats have other numbers or places. */
+const MOVES_BEATS = ["move_beat", "move_from", "double", "halve", "shift_half", "set_tempo", "set_downbeat", "set_meter", "delete_beat", "add_beat", "hear_anew"];
+/** How long the next change waits for the beats that the last one made. */
+const BEATS_MS = 2000;
+
+/** @param {BeatsEdit | (() => BeatsEdit)} edit a function is asked when it is the change's turn */
 export function editBeats(edit) {
-  return queued((name) => api.edit(name, "beats", song.value?.beats.hash ?? "", edit));
+  return queued(async (name) => {
+    const change = typeof edit === "function" ? edit() : edit;
+    const followed = nextChange(grid, BEATS_MS);
+    const document = await api.edit(name, "beats", song.value?.beats.hash ?? "", change);
+    // Indices count in the beats as they are then.
+    if (MOVES_BEATS.includes(change.edit)) await followed;
+    return document;
+  });
 }
 
 /** @param {PromptsEdit} edit */
 export function editPrompts(edit) {
   return queued((name) => api.edit(name, "prompts", song.value?.prompts.hash ?? "", edit));
+}
+
+/**
+ * Changes a planned prompt.
+ * @param {PlannedPrompt | undefined} prompt
+ * @param {(line: number) => PromptsEdit} edit is told the prompt's line
+ */
+export function editPrompt(prompt, edit) {
+  const { line, text } = prompt ?? {};
+  if (line === undefined || text === undefined) return Promise.resolve(false);
+  return queued((name) => {
+    const document = song.value?.prompts;
+    return api.edit(name, "prompts", document?.hash ?? "", edit(lineNow(document?.text ?? "", { line, text })));
+  });
 }
 
 /**

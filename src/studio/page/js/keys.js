@@ -38,7 +38,7 @@ const KEYS = {
   z: showSelected,
   l: toggleLoop,
   f: () => (isFollowing.value = !isFollowing.value),
-  n: () => void addPrompt(playheadSecs.value),
+  n: () => addPrompt(playheadSecs.value),
   d: setDownbeat,
   t: tap,
   b: () => chooseBeat(meantBeat()),

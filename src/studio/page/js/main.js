@@ -20,5 +20,5 @@ import * as transport from "./transport.js";
 import * as welcome from "./welcome.js";
 
 for (const part of [keepSelection, laneNames, timeline, tabs, prompts, songPanel, motion, film, player, stage, transport, topbar, keys, welcome, session]) part.start();
-pointer.start({ words: (secs) => void prompts.addPrompt(secs), prompt: prompts.editChosen, section: renameChosen });
+pointer.start({ words: prompts.addPrompt, prompt: prompts.editChosen, section: renameChosen });
 events.listen();

@@ -23,7 +23,12 @@ export function start() {
   addEventListener("visibilitychange", remember);
   song.watch(fetchWhatIsNew);
   whenever([state], () => {
-    if (!state.value || song.value) return;
+    if (!state.value) return;
+    if (song.value) {
+      const isOpen = state.value.open.some((one) => one.name === song.value?.name);
+      if (!isOpen) void reopen(song.value.name);
+      return;
+    }
     const only = state.value.open.length === 1 ? state.value.open[0]?.name : undefined;
     const wanted = named() || only;
     if (wanted) open(wanted);
@@ -42,11 +47,28 @@ export async function open(name) {
   forget();
   if (named() !== name) location.hash = name ? encodeURIComponent(name) : "";
   if (!name) return;
+  const known = state.value?.open.find((one) => one.name === name);
+  if (known) {
+    song.value = known;
+    return;
+  }
   try {
     const opened = await api.song(name);
     if (named() === name) song.value = opened;
   } catch (error) {
     if (named() === name) location.hash = "";
+    tellError(error);
+  }
+}
+
+/** Opens the song again in a program that was started anew; the page stays where it is. @param {string} name */
+async function reopen(name) {
+  try {
+    const fresh = await api.song(name);
+    if (song.value?.name !== name) return;
+    shownRevision = 0; // a new program counts from the start
+    song.value = fresh;
+  } catch (error) {
     tellError(error);
   }
 }

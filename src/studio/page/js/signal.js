@@ -49,3 +49,21 @@ export function whenever(signals, action) {
   for (const one of signals) one.watch(soon);
   action();
 }
+
+/**
+ * Waits for the next value, at most so long.
+ * @param {Signal<any>} one
+ * @param {number} ms
+ * @returns {Promise<void>}
+ */
+export function nextChange(one, ms) {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      stop();
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    const stop = one.watch(end);
+  });
+}

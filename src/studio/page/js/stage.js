@@ -3,7 +3,7 @@
 import { ApiError } from "./api.js";
 import { byId, h, show } from "./dom.js";
 import { barBeat } from "./grid.js";
-import { hueOfPicture, setAccent } from "./hues.js";
+import { accentHue, hueOfPicture, setAccent } from "./hues.js";
 import { StagePicture } from "./pictures.js";
 import { lastAtMost } from "./search.js";
 import { whenever } from "./signal.js";
@@ -15,10 +15,15 @@ const PLAYING_MS = 250;
 /** A picture that takes longer is drawn for the playhead at rest, and not for the pointer. */
 const SLOW_MS = 1500;
 
+/** How often the accent may change, and by how many degrees at least. */
+const ACCENT_MS = 1000;
+const LEAST_TURN = 8;
+
 const picture = new StagePicture();
 let shownKey = "";
 let lastAskedMs = 0;
 let timer = 0;
+let accentMs = -Infinity;
 
 export function start() {
   whenever([playheadSecs, hoverSecs, plan, song, stageSource, isPlaying], update);
@@ -94,8 +99,18 @@ function paint(bitmap) {
   }
   canvas.getContext("2d")?.drawImage(bitmap, 0, 0);
   canvas.dataset["drawn"] = shownKey;
+  takeAccent(bitmap);
+}
+
+/** The accent follows the playhead's picture, slowly; what the pointer passes over leaves it alone. @param {ImageBitmap} bitmap */
+function takeAccent(bitmap) {
+  if (hoverSecs.value !== null || performance.now() - accentMs < ACCENT_MS) return;
   const hue = hueOfPicture(bitmap);
-  if (hue !== null) setAccent(hue);
+  if (hue === null) return;
+  const turn = Math.abs(((hue - accentHue.value + 540) % 360) - 180);
+  if (turn < LEAST_TURN) return;
+  accentMs = performance.now();
+  setAccent(hue);
 }
 
 /** @param {string} text empty = nothing to say */
@@ -120,7 +135,10 @@ function setText(id, text) {
 
 /** What is shown at a time: one prompt, or one turning into the next. @param {number} secs */
 function wordsAt(secs) {
-  const prompts = plan.value?.prompts ?? [];
+  const shown = plan.value;
+  const prompts = shown?.prompts ?? [];
+  const end = shown ? shown.start_secs + shown.duration_secs : Infinity;
+  if (shown && (secs < shown.start_secs - 0.05 || secs > end + 0.05)) return `not in the film, which shows ${clock(shown.start_secs)} to ${clock(end)}`;
   const arrivals = prompts.map((prompt) => prompt.arrival_secs);
   const index = Math.max(lastAtMost(arrivals, secs), 0);
   const here = prompts[index];

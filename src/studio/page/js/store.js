@@ -38,6 +38,8 @@ export const selection = signal(/** @type {Selection | null} */ (null));
 export const loop = signal(/** @type {readonly [number, number] | null} */ (null));
 export const isPlaying = signal(false);
 export const isFollowing = signal(true);
+/** Where a prompt that is being written will arrive; none otherwise. */
+export const draft = signal(/** @type {{ secs: number, mark: import("../wire").Mark } | null} */ (null));
 /** What the stage shows: single pictures, or a finished film. */
 export const stageSource = signal(/** @type {"picture" | "film" | "preview"} */ ("picture"));
 export const tab = signal(/** @type {"prompts" | "song" | "motion" | "film"} */ ("prompts"));

@@ -59,7 +59,7 @@ export function nudgeChosen(direction, isOnward) {
   const { index } = selection.value;
   const by = direction * NUDGE_SECS;
   if (isOnward) void editBeats({ edit: "move_from", index, by_secs: by });
-  else void editBeats({ edit: "move_beat", index, secs: Math.max((grid.value.beats[index] ?? 0) + by, 0) });
+  else void editBeats(() => ({ edit: "move_beat", index, secs: Math.max((grid.value.beats[index] ?? 0) + by, 0) }));
 }
 
 /** Takes the chosen beat out. */

@@ -107,8 +107,8 @@ export function costInWords(cost) {
 /** @param {import("../../wire").Work} cost */
 function costDetails(cost) {
   const chunks = `${cost.n_chunks_to_draw} of ${cost.n_chunks} chunks`;
-  const sure = cost.is_calibrated ? "" : ", at most: probe pictures tell which ones";
-  return `${chunks}${sure} · ${cost.n_frames.toLocaleString("en")} frames in all · ${fileSize(cost.bytes)}`;
+  const sure = cost.is_calibrated ? chunks : `at most ${chunks}; probe pictures will tell`;
+  return `${sure} · ${cost.n_frames.toLocaleString("en")} frames in all · ${fileSize(cost.bytes)}`;
 }
 
 function queuePart() {

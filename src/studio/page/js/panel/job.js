@@ -27,8 +27,12 @@ export function jobCard(id) {
   const go = step("Continue", "continue");
   const cancel = step("Cancel", "cancel");
   const more = h("div", { class: "job-more" });
-  const element = h("li", { class: "job" }, newest, h("div", { class: "job-body" }, title, bar, facts, more, h("div", { class: "form-actions" }, pause, go, cancel)));
+  const notes = h("div", { class: "job-more" });
+  const summary = h("summary", null);
+  const details = h("details", { class: "job-notes" }, summary, notes);
+  const element = h("li", { class: "job" }, newest, h("div", { class: "job-body" }, title, bar, facts, more, details, h("div", { class: "form-actions" }, pause, go, cancel)));
   let shownMs = 0;
+  let isPainted = false;
 
   /** @param {string} name @param {"pause" | "continue" | "cancel"} what */
   function step(name, what) {
@@ -48,14 +52,17 @@ export function jobCard(id) {
     show(pause, isMoving);
     show(go, job.phase === "paused" || job.phase === "failed" || job.phase === "cancelled");
     show(cancel, isMoving || job.phase === "paused" || job.phase === "queued");
-    more.replaceChildren(...(job.error ? [faultBox(job.error)] : []), ...noteList(job.notes));
+    more.replaceChildren(...(job.error ? [faultBox(job.error)] : []));
+    notes.replaceChildren(...noteList(job.notes));
+    summary.textContent = job.notes.length === 1 ? "1 note" : `${job.notes.length} notes`;
+    show(details, job.notes.length > 0);
     void showNewest(job);
   }
 
   /** @param {Job} job */
   async function showNewest(job) {
     const secs = job.newest_secs;
-    show(newest, secs !== undefined && job.phase !== "done");
+    show(newest, isPainted && job.phase !== "done");
     const now = performance.now();
     if (secs === undefined || job.phase !== "drawing" || job.song !== song.value?.name || now - shownMs < PICTURE_MS) return;
     shownMs = now;
@@ -63,6 +70,7 @@ export function jobCard(id) {
       const blob = await api.picture(job.song, secs, `job-${id}`, plan.value?.revision ?? 0, new AbortController().signal);
       const picture = await createImageBitmap(blob, { resizeWidth: 96, resizeHeight: 96 });
       newest.getContext("2d")?.drawImage(picture, 0, 0);
+      isPainted = true;
     } catch (error) {
       if (!isReplaced(error)) shownMs = now + 10 * PICTURE_MS;
     }
@@ -78,5 +86,6 @@ function factsOf(job) {
   if (job.frames_per_second && job.phase === "drawing") facts.push(`${job.frames_per_second.toFixed(1)} a second`);
   if (job.secs_left !== undefined && job.phase === "drawing") facts.push(`${duration(job.secs_left)} left`);
   if (job.newest_secs !== undefined && job.phase === "drawing") facts.push(`at ${clock(job.newest_secs)}`);
-  return facts.join(" · ");
+  // Each fact stays in one piece where the line breaks.
+  return facts.map((fact) => fact.replaceAll(" ", "\u00a0")).join(" · ");
 }

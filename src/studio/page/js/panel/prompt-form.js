@@ -1,12 +1,13 @@
 // The chosen prompt: words, arrival, seed, guidance, what it should not show.
 
 import { h, iconButton, show } from "../dom.js";
-import { editPrompts } from "../edits.js";
+import { editPrompt, editPrompts } from "../edits.js";
 import { tell } from "../notices.js";
 import { whenever } from "../signal.js";
-import { durationSecs, grid, plan, sections, selection, song } from "../store.js";
+import { draft, durationSecs, grid, plan, sections, selection, song } from "../store.js";
 import { nearest } from "../search.js";
 import { clock, parseClock } from "../time.js";
+import { draftForm } from "./prompt-draft.js";
 import { selectField, textField } from "./fields.js";
 
 /** @typedef {import("../../wire").PlannedPrompt} PlannedPrompt */
@@ -15,24 +16,25 @@ import { selectField, textField } from "./fields.js";
 const MARKS = /** @type {const} */ ([["none", "by itself"], ["bar", "on a bar"], ["section", "with a section"], ["time", "at a time"]]);
 
 export function promptForm() {
-  const words = textField("Words", (text) => edit((line) => text && editPrompts({ edit: "set_text", line, text })), { isLong: true, isLive: true });
+  const words = textField("Words", keepWords, { isLong: true, isLive: true });
   const mark = selectField("Arrives", MARKS, (value) => moveTo(/** @type {Mark} */ (value), chosen()?.arrival_secs ?? 0));
   const place = textField("Place", keepPlace);
   const section = selectField("Section", [], (index) => moveTo("section", sections.value[Number(index)]?.start ?? 0));
   const dice = iconButton("dice", "Another seed", () => setSeed(String(Math.floor(Math.random() * 1e6))));
   const seed = textField("Seed", setSeed, { hint: "of the film", inputmode: "numeric", beside: [dice] });
   const guidance = textField("Guidance", setGuidance, { hint: "of the film", inputmode: "decimal" });
-  const negative = textField("Not to be seen", (text) => edit((line) => editPrompts({ edit: "set", line, negative: text })), { hint: "such as: text, clouds" });
+  const negative = textField("Not to be seen", (text) => void editPrompt(chosen(), (line) => ({ edit: "set", line, negative: text || null })), { hint: "such as: text, clouds" });
   const near = h("div", { class: "near-words" });
   const form = h("div", { class: "prompt-form" }, words.element, near,
     h("div", { class: "fields" }, mark.element, place.element, section.element, seed.element, guidance.element), negative.element);
   const empty = h("p", { class: "empty-hint" }, "Choose a prompt to change it. A double click in the prompts lane adds one there.");
-  const foreign = h("p", { class: "note" }, "This file is of another program: change it as text.");
-  const element = h("div", { class: "inspector" }, empty, foreign, form);
+  const foreign = h("div", { class: "foreign" }, h("p", { class: "note" }, "This file is of another program. Turn it into lines of this one to move its prompts; what it says now stays below as comments."),
+    h("button", { type: "button", class: "quiet-button", onclick: () => void editPrompts({ edit: "convert" }) }, "Turn it into prompts"));
+  const element = h("div", { class: "inspector" }, draftForm().element, empty, foreign, form);
 
-  whenever([selection, plan, song, sections], () => {
+  whenever([selection, plan, song, sections, draft], () => {
     const prompt = chosen();
-    show(empty, !prompt);
+    show(empty, !prompt && !draft.value);
     show(foreign, Boolean(prompt) && prompt?.line === undefined);
     show(form, Boolean(prompt) && prompt?.line !== undefined);
     if (!prompt) return;
@@ -58,10 +60,9 @@ function chosen() {
   return selected?.kind === "prompt" ? plan.value?.prompts[selected.index] : undefined;
 }
 
-/** @param {(line: number) => unknown} change */
-function edit(change) {
-  const line = chosen()?.line;
-  if (line !== undefined) change(line);
+/** @param {string} text */
+function keepWords(text) {
+  if (text) void editPrompt(chosen(), (line) => ({ edit: "set_text", line, text }));
 }
 
 /** Bar or time, as it is typed. @param {PlannedPrompt} prompt */
@@ -89,21 +90,21 @@ function keepPlace(text) {
 
 /** @param {Mark} mark @param {number} secs */
 function moveTo(mark, secs) {
-  edit((line) => editPrompts({ edit: "move", line, secs, mark }));
+  void editPrompt(chosen(), (line) => ({ edit: "move", line, secs, mark }));
 }
 
 /** @param {string} text */
 function setSeed(text) {
   const seed = text === "" ? null : Number(text);
   if (seed !== null && !(Number.isInteger(seed) && seed >= 0)) tell(`“${text}” is no seed. Give a whole number from 0, or nothing.`);
-  else edit((line) => editPrompts({ edit: "set", line, seed }));
+  else void editPrompt(chosen(), (line) => ({ edit: "set", line, seed }));
 }
 
 /** @param {string} text */
 function setGuidance(text) {
   const guidance = text === "" ? null : Number(text.replace(",", "."));
   if (guidance !== null && !(guidance >= 0 && guidance <= 100)) tell(`“${text}” is no guidance. Give a number from 0 to 100, or nothing.`);
-  else edit((line) => editPrompts({ edit: "set", line, guidance }));
+  else void editPrompt(chosen(), (line) => ({ edit: "set", line, guidance }));
 }
 
 /** Words of the prompt that the model doesn't know, with near ones to take instead. @param {PlannedPrompt} prompt @returns {Node[]} */
@@ -118,5 +119,5 @@ function nearWords(prompt) {
 /** @param {PlannedPrompt} prompt @param {string} word @param {string} other */
 function replaceWord(prompt, word, other) {
   const text = prompt.text.replace(new RegExp(word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), "gi"), other);
-  edit((line) => editPrompts({ edit: "set_text", line, text }));
+  void editPrompt(prompt, (line) => ({ edit: "set_text", line, text }));
 }

@@ -1,16 +1,16 @@
 // The tab Prompts: the prompts in their order, the chosen one's words and settings, and the file as text.
 
 import { byId, h, iconButton, show } from "../dom.js";
-import { editPrompts } from "../edits.js";
+import { editPrompt, editPrompts } from "../edits.js";
 import { barBeat } from "../grid.js";
 import { ListBox } from "../listbox.js";
 import { signal, whenever } from "../signal.js";
-import { grid, hues, plan, playheadSecs, sections, selection, song, tab, view } from "../store.js";
-import { snapped } from "../snap.js";
+import { grid, hues, plan, playheadSecs, selection, song, tab } from "../store.js";
 import { clock } from "../time.js";
 import { goTo } from "../transport.js";
 import { faultBox, noteList } from "./fault.js";
 import { textField } from "./fields.js";
+import { beginPrompt, restingPlace } from "./prompt-draft.js";
 import { promptForm } from "./prompt-form.js";
 import { runsOf } from "./text-marks.js";
 import { textView } from "./text-view.js";
@@ -44,7 +44,7 @@ export function start() {
   whenever([plan, selection, song, isText, hues], () => {
     const chosen = selection.value?.kind === "prompt" ? selection.value.index : -1;
     list.show(plan.value?.prompts.length ?? 0, chosen);
-    duplicate.disabled = remove.disabled = chosenLine() === undefined;
+    duplicate.disabled = remove.disabled = chosenPrompt()?.line === undefined;
     style.fill(styleOf(song.value?.prompts.text ?? ""));
     const { error } = song.value?.prompts ?? {};
     const planError = song.value?.plan_error;
@@ -98,7 +98,7 @@ export function editChosen() {
   tab.value = "prompts";
   isText.value = false;
   requestAnimationFrame(() => {
-    const words = document.querySelector("#panel-prompts .prompt-form textarea");
+    const words = document.querySelector("#panel-prompts .prompt-form:not([hidden]) textarea");
     if (words instanceof HTMLTextAreaElement) {
       words.focus();
       words.select();
@@ -106,41 +106,27 @@ export function editChosen() {
   });
 }
 
-/** Adds a prompt at a time, on the bar or section near it, and leads to its words. @param {number} secs */
-export async function addPrompt(secs) {
-  const starts = sections.value.map((section) => section.start);
-  const rest = snapped(secs, view.value.pxPerSec, { sections: starts, bars: grid.value.bars, beats: grid.value.beats });
-  const isAdded = await editPrompts({ edit: "add", secs: rest.secs, mark: rest.kind, text: "new prompt" });
-  if (!isAdded) return;
-  const select = () => {
-    const index = plan.value?.prompts.findIndex((prompt) => Math.abs(prompt.arrival_secs - rest.secs) < 0.05) ?? -1;
-    if (index < 0) return false;
-    selection.value = { kind: "prompt", index };
-    editChosen();
-    return true;
-  };
-  if (select()) return;
-  const stop = plan.watch(() => select() && stop());
-  setTimeout(stop, 5000);
+/** Begins a prompt at a time and leads to its words. @param {number} secs */
+export function addPrompt(secs) {
+  isText.value = false;
+  beginPrompt(secs);
 }
 
-/** Line of the chosen prompt in the file. */
-export function chosenLine() {
+/** @returns {import("../../wire").PlannedPrompt | undefined} */
+export function chosenPrompt() {
   const chosen = selection.value;
-  return chosen?.kind === "prompt" ? plan.value?.prompts[chosen.index]?.line : undefined;
+  return chosen?.kind === "prompt" ? plan.value?.prompts[chosen.index] : undefined;
 }
 
 /** The chosen prompt once more, at the playhead. */
 function duplicateChosen() {
-  const line = chosenLine();
-  if (line !== undefined) void editPrompts({ edit: "duplicate", line, secs: playheadSecs.value });
+  const { secs, kind } = restingPlace(playheadSecs.value);
+  void editPrompt(chosenPrompt(), (line) => ({ edit: "duplicate", line, secs, mark: kind }));
 }
 
 /** Takes the chosen prompt out. */
 export function removeChosen() {
-  const line = chosenLine();
-  if (line === undefined) return;
+  const prompt = chosenPrompt();
   selection.value = null;
-  void editPrompts({ edit: "remove", line });
+  void editPrompt(prompt, (line) => ({ edit: "remove", line }));
 }
-

@@ -10,6 +10,7 @@ import { clock } from "../time.js";
 import { scene } from "../timeline/timeline.js";
 import { beatPart } from "./beats.js";
 import { sectionPart } from "./sections.js";
+import { textField } from "./fields.js";
 import { tapPart } from "./tap-pad.js";
 import { textView } from "./text-view.js";
 
@@ -42,13 +43,26 @@ function tempoPart() {
     action("÷ 2", "Every second beat only", () => editBeats({ edit: "halve" })),
     action("Shift ½", "All beats half a beat later", () => editBeats({ edit: "shift_half" })),
     action("Bar starts here", "The beat at the playhead, or the chosen one, is a downbeat (D)", setDownbeat));
+  const near = textField("Hear anew near, in bpm", hearAnew, { hint: "such as: 87", inputmode: "decimal" });
+  const forget = action("Hear all anew", "Leave the corrections of beats out; undo brings them back", () => editBeats({ edit: "forget", part: "beats" }));
   whenever([song], () => {
     const analysis = song.value?.analysis;
+    forget.disabled = !/^\s*(beats|tempo|meter)\s*:/im.test(song.value?.beats.text ?? "");
+    near.fill("");
     number.replaceChildren(analysis?.tempo_bpm ? analysis.tempo_bpm.toFixed(1) : "–", h("span", { class: "unit" }, " bpm"));
     sure.textContent = analysis?.tempo_bpm ? sureness(analysis) : "No beat was found. Tap one.";
     if (analysis) meter.value = String(analysis.meter);
   });
-  return h("section", { class: "part", "aria-label": "Tempo" }, tempo, actions, tapPart());
+  return h("section", { class: "part", "aria-label": "Tempo" }, tempo, actions, tapPart(),
+    h("div", { class: "hear-anew" }, near.element, forget));
+}
+
+/** @param {string} text */
+function hearAnew(text) {
+  if (!text) return;
+  const bpm = Number(text.replace(",", "."));
+  if (bpm >= 20 && bpm <= 400) void editBeats({ edit: "hear_anew", bpm });
+  else tell(`“${text}” is no tempo. Give beats a minute, 20 to 400.`);
 }
 
 /** @param {import("../../wire").Analysis} analysis */

@@ -43,7 +43,7 @@ export function drawCurves(ctx, scene) {
     const kind = CURVES[/** @type {keyof typeof CURVES} */ (key)];
     if (!kind || !fillValues(scene, key, kind)) continue;
     ctx.fillStyle = ctx.strokeStyle = /** @type {string} */ (scene.colours[kind.colour]);
-    draw(ctx, scene, kind.look);
+    draw(ctx, scene, kind);
   }
   ctx.globalAlpha = 1;
 }
@@ -83,12 +83,12 @@ function rangeOf(curve) {
   return range;
 }
 
-/** @param {CanvasRenderingContext2D} ctx @param {Scene} scene @param {CurveKind["look"]} look */
-function draw(ctx, scene, look) {
+/** @param {CanvasRenderingContext2D} ctx @param {Scene} scene @param {CurveKind} kind */
+function draw(ctx, scene, { look, of }) {
   const { top, height } = scene.layout.byName.curves;
   const foot = top + height - 1;
   const reach = height - 6;
-  const [first, last] = shownPixels(scene);
+  const [first, last] = shownPixels(scene, of);
   if (last <= first) return;
   if (look === "needles") {
     ctx.globalAlpha = 0.8;
@@ -112,17 +112,12 @@ function draw(ctx, scene, look) {
   ctx.globalAlpha = 1;
 }
 
-/** Pixels within the song. @param {Scene} scene @returns {[number, number]} */
-function shownPixels(scene) {
-  const { view, durationSecs } = scene;
-  const first = Math.max(Math.ceil(-view.startSecs * view.pxPerSec), 0);
-  const last = Math.min(Math.floor((durationSecs - view.startSecs) * view.pxPerSec), values.length);
+/** Pixels within the film or the song. @param {Scene} scene @param {CurveKind["of"]} of @returns {[number, number]} */
+function shownPixels(scene, of) {
+  const { view, plan } = scene;
+  const start = of === "plan" ? (plan?.start_secs ?? 0) : 0;
+  const end = of === "plan" && plan ? plan.start_secs + plan.duration_secs : scene.durationSecs;
+  const first = Math.max(Math.ceil((start - view.startSecs) * view.pxPerSec), 0);
+  const last = Math.min(Math.floor((end - view.startSecs) * view.pxPerSec), values.length);
   return [first, last];
-}
-
-/** Value of a plan's curve at a time, for the readout. @param {import("../../wire").Plan} plan @param {PlanCurve} key @param {number} secs */
-export function curveAt(plan, key, secs) {
-  const curve = plan[key];
-  const at = Math.round((secs - plan.start_secs) / plan.curve_step_secs);
-  return curve[Math.min(Math.max(at, 0), curve.length - 1)] ?? 0;
 }

@@ -22,11 +22,24 @@ export function drawPrompts(ctx, scene) {
     drawPrompt(ctx, scene, i, left, xOf(view, arrivalSecs(scene, i + 1)), lane);
   }
   if (first === 0 && n > 0) drawLead(ctx, scene, lane);
+  drawVeil(ctx, scene, plan, lane);
+}
+
+/** What the film doesn't show is dimmed. @param {CanvasRenderingContext2D} ctx @param {Scene} scene @param {import("../../wire").Plan} plan @param {import("./lanes.js").Lane} lane */
+function drawVeil(ctx, scene, plan, lane) {
+  const start = xOf(scene.view, plan.start_secs);
+  const end = xOf(scene.view, plan.start_secs + plan.duration_secs);
+  ctx.fillStyle = scene.colours.sheet;
+  ctx.globalAlpha = 0.65;
+  if (plan.start_secs > 0 && start > 0) ctx.fillRect(0, lane.top, start, lane.height);
+  const isCut = plan.start_secs + plan.duration_secs < scene.durationSecs - 0.1;
+  if (isCut && end < scene.width) ctx.fillRect(Math.max(end, 0), lane.top, scene.width - Math.max(end, 0), lane.height);
+  ctx.globalAlpha = 1;
 }
 
 /** What is shown before the first prompt has arrived: it stays alone. @param {CanvasRenderingContext2D} ctx @param {Scene} scene @param {import("./lanes.js").Lane} lane */
 function drawLead(ctx, scene, lane) {
-  const left = xOf(scene.view, scene.plan?.start_secs ?? 0);
+  const left = xOf(scene.view, 0);
   const right = xOf(scene.view, arrivalSecs(scene, 0));
   if (right - left < 1) return;
   ctx.fillStyle = fill(scene, 0, 0.16);

@@ -13,6 +13,7 @@ export function drawTop(ctx, scene) {
   drawRegion(ctx, scene, foot);
   if (scene.hoverSecs !== null && !scene.pending) drawHover(ctx, scene, scene.hoverSecs, foot);
   if (scene.pending) drawTarget(ctx, scene, scene.pending, foot);
+  if (scene.draftSecs !== null) drawDraft(ctx, scene, scene.draftSecs);
   drawPlayhead(ctx, scene, foot);
 }
 
@@ -50,6 +51,17 @@ function drawTarget(ctx, scene, pending, foot) {
   const section = pending.snap === "section" ? scene.sections.find((one) => Math.abs(one.start - pending.secs) < 0.005) : undefined;
   const place = section ? section.label : pending.snap === "bar" ? placeName(scene.grid, pending.secs) : clock(pending.secs, 2);
   flag(ctx, scene, x, place);
+}
+
+/** Place of the prompt that is being written. @param {CanvasRenderingContext2D} ctx @param {Scene} scene @param {number} secs */
+function drawDraft(ctx, scene, secs) {
+  const { top, height } = scene.layout.byName.prompts;
+  const x = Math.round(xOf(scene.view, secs));
+  ctx.fillStyle = scene.colours.accent;
+  ctx.fillRect(x, top, 3, height);
+  ctx.globalAlpha = 0.35;
+  ctx.fillRect(x, top, 90 * scene.scale, height);
+  ctx.globalAlpha = 1;
 }
 
 /** A small sign at a line's head. @param {CanvasRenderingContext2D} ctx @param {Scene} scene @param {number} x @param {string} text */

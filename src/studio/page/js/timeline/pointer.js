@@ -1,12 +1,12 @@
 // Mouse, pen and finger on the timeline: what is clicked is selected, what is dragged moves and comes to rest on bars and sections.
 
-import { editBeats, editPrompts } from "../edits.js";
+import { editBeats, editPrompt } from "../edits.js";
 import { byId } from "../dom.js";
 import { seek } from "../player.js";
+import { nextChange } from "../signal.js";
 import { snapped } from "../snap.js";
-import { durationSecs, hoverSecs, loop, selection, tab, view } from "../store.js";
+import { durationSecs, grid, hoverSecs, loop, plan, selection, tab, view } from "../store.js";
 import { clamped, panned, secsAt, wholeSong, zoomed } from "../view.js";
-import { beatSecs, sectionStart } from "./scene.js";
 import { hitAt } from "./hit.js";
 import { invalidate, scene } from "./timeline.js";
 
@@ -15,6 +15,8 @@ import { invalidate, scene } from "./timeline.js";
 
 /** Pixels from which on a press is a drag. */
 const DRAG_PX = 4;
+/** How long something dragged is drawn at its new place while the server thinks. */
+const FOLLOW_MS = 5000;
 /** How near a beat may come to the next one, and a border to another. */
 const LEAST_GAP_SECS = 0.02;
 /** Shortest loop in seconds. */
@@ -136,19 +138,19 @@ function betweenNeighbours(kind, index, secs) {
   return Math.min(Math.max(secs, before), Math.max(after, before));
 }
 
-/** @param {Hit} hit */
+/** Where a thing stood before it was dragged. @param {Hit} hit */
 function startOf(hit) {
-  if (hit.kind === "beat") return beatSecs(scene, hit.index);
-  if (hit.kind === "border") return sectionStart(scene, hit.index);
+  if (hit.kind === "beat") return /** @type {number} */ (scene.grid.beats[hit.index]);
+  if (hit.kind === "border") return scene.sections[hit.index]?.start ?? scene.durationSecs;
   return /** @type {number} */ (scene.arrivals[hit.index]);
 }
 
 /** What a thing snaps to: beats to nothing, since they are what others snap to. @param {Hit} hit */
 function targetsFor(hit) {
-  const { grid, sections } = scene;
+  const { bars, beats } = scene.grid;
   if (hit.kind === "beat") return {};
-  if (hit.kind === "border") return { bars: grid.bars, beats: grid.beats };
-  return { sections: sections.map((section) => section.start), bars: grid.bars, beats: grid.beats };
+  if (hit.kind === "border") return { bars, beats };
+  return { sections: scene.sections.map((section) => section.start), bars, beats };
 }
 
 /** @param {number} secs @param {boolean} isFree */
@@ -208,7 +210,9 @@ async function drop() {
   }
   if (!pending) return;
   invalidate("marks", "top");
-  await send(pending);
+  // What follows from the change may come before its answer or behind it.
+  const followed = nextChange(pending.kind === "prompt" ? plan : grid, FOLLOW_MS);
+  if (await send(pending)) await followed;
   if (scene.pending === pending) scene.pending = null;
   invalidate("marks", "top");
 }
@@ -222,10 +226,8 @@ function send({ kind, index, secs, snap }) {
       return editBeats({ edit: "move_from", index, by_secs: secs - /** @type {number} */ (scene.grid.beats[index]) });
     case "border":
       return editBeats({ edit: "move_border", index, secs });
-    case "prompt": {
-      const line = scene.plan?.prompts[index]?.line;
-      return line === undefined ? Promise.resolve(false) : editPrompts({ edit: "move", line, secs, mark: snap });
-    }
+    case "prompt":
+      return editPrompt(scene.plan?.prompts[index], (line) => ({ edit: "move", line, secs, mark: snap }));
   }
 }
 

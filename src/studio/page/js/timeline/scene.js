@@ -39,6 +39,7 @@ import { readColours } from "./colours.js";
  * @property {readonly [number, number] | null} region that is being dragged
  * @property {number} playheadSecs
  * @property {number | null} hoverSecs
+ * @property {number | null} draftSecs where a prompt that is being written will arrive
  * @property {ReadonlySet<string>} curves that are shown
  */
 
@@ -68,6 +69,7 @@ export function emptyScene() {
     region: null,
     playheadSecs: 0,
     hoverSecs: null,
+    draftSecs: null,
     curves: new Set(),
   };
 }
@@ -98,13 +100,12 @@ export function sectionStart(scene, index) {
 }
 
 /**
- * When a prompt arrives, as it is dragged; the film's end behind the last one.
+ * When a prompt arrives, as it is dragged; the song's end behind the last one.
  * @param {Scene} scene
  * @param {number} index
  */
 export function arrivalSecs(scene, index) {
-  const { pending, plan } = scene;
+  const { pending } = scene;
   if (pending?.kind === "prompt" && pending.index === index) return pending.secs;
-  const secs = scene.arrivals[index];
-  return secs ?? (plan ? plan.start_secs + plan.duration_secs : scene.durationSecs);
+  return scene.arrivals[index] ?? scene.durationSecs;
 }

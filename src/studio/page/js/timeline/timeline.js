@@ -9,7 +9,7 @@ import { Filmstrip } from "../pictures.js";
 import { lowerBound } from "../search.js";
 import { signal, whenever } from "../signal.js";
 import {
-  durationSecs, grid, hops, hoverSecs, hues, isPlaying, laneWidth, loop, peaks, plan, playheadSecs, sections, selection, song, state, view,
+  draft, durationSecs, grid, hops, hoverSecs, hues, isPlaying, laneWidth, loop, peaks, plan, playheadSecs, sections, selection, song, state, view,
 } from "../store.js";
 import { fromTheMiddle } from "../strip-times.js";
 import { clamped, wholeSong } from "../view.js";
@@ -106,7 +106,8 @@ export function start() {
     scene.playheadSecs = secs;
     invalidate("top");
   });
-  whenever([hoverSecs, loop], () => {
+  whenever([hoverSecs, loop, draft], () => {
+    scene.draftSecs = draft.value?.secs ?? null;
     scene.hoverSecs = hoverSecs.value;
     scene.loop = loop.value;
     invalidate("top");
@@ -267,7 +268,7 @@ function wishForPictures() {
   }
   const wishes = fromTheMiddle(steps.first, steps.last, steps.stepSecs, steps.start, steps.end);
   // Behind them, the pictures that prompts take their colours from.
-  const first = lowerBound(scene.arrivals, scene.view.startSecs);
-  const last = lowerBound(scene.arrivals, scene.view.startSecs + scene.width / scene.view.pxPerSec);
+  const first = lowerBound(scene.arrivals, Math.max(scene.view.startSecs, steps.start));
+  const last = lowerBound(scene.arrivals, Math.min(scene.view.startSecs + scene.width / scene.view.pxPerSec, steps.end));
   strip.want([...wishes, ...scene.arrivals.subarray(first, Math.min(last, first + MAX_COLOURS))]);
 }

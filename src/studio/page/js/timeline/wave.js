@@ -12,6 +12,9 @@ import { fillExtents } from "../peaks.js";
  * @property {number} high
  */
 
+/** Each band comes as a share of its own maximum. With these weights, they lie as in the plots: bass outside, cymbals inside. */
+const WEIGHTS = { low: 1, mid: 0.8, high: 0.55 };
+
 /** Paints waveforms; holds its memory between calls. */
 export class WavePainter {
   constructor() {
@@ -57,9 +60,9 @@ export class WavePainter {
       const up = /** @type {number} */ (extents[2 * x + 1]) * reach;
       const down = /** @type {number} */ (extents[2 * x]) * reach;
       if (up - down <= 0) continue;
-      const l = /** @type {number} */ (low[x]);
-      const m = /** @type {number} */ (mid[x]);
-      const h = /** @type {number} */ (high[x]);
+      const l = WEIGHTS.low * /** @type {number} */ (low[x]);
+      const m = WEIGHTS.mid * /** @type {number} */ (mid[x]);
+      const h = WEIGHTS.high * /** @type {number} */ (high[x]);
       const most = Math.max(l, m, h, 1e-6);
       // From the outside in, so that a smaller band lies on a larger one.
       for (let turn = 0; turn < 3; turn++) {
