@@ -5,7 +5,7 @@
 //! whole texts, which no edit can get wrong.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use common::hex::hex;
 use common::partial_file::write_whole;
@@ -22,6 +22,9 @@ const TYPING: Duration = Duration::from_secs(2);
 /// A text on disk; absent where there is no file.
 type Content = Option<String>;
 
+/// Length of a file and when it was written; none where it isn't there.
+type Stamp = Option<(u64, Option<SystemTime>)>;
+
 /// A text beside a song.
 #[derive(Debug)]
 pub struct Document {
@@ -33,6 +36,8 @@ pub struct Document {
     hash: String,
     undo: Vec<Content>,
     redo: Vec<Content>,
+    /// Length and time of the file when it was read or written last.
+    stamp: Stamp,
     /// When it was changed last; none since the program began.
     changed: Option<Instant>,
     typed: Option<Instant>,
@@ -53,6 +58,7 @@ impl Document {
             hash: String::new(),
             undo: Vec::new(),
             redo: Vec::new(),
+            stamp: None,
             changed: None,
             typed: None,
         };
@@ -105,6 +111,11 @@ impl Document {
         self.changed.filter(|_| self.can_redo())
     }
 
+    /// Whether the file looks as if others had written it since.
+    pub fn may_have_changed(&self) -> bool {
+        stamp_of(&self.path) != self.stamp
+    }
+
     /// Takes over what others have written; whether they have.
     ///
     /// # Errors
@@ -112,9 +123,12 @@ impl Document {
     pub fn refresh(&mut self) -> Result<bool> {
         let found = read(&self.path)?;
         let is_new = found != self.content;
-        if is_new {
-            self.remember();
-            self.set(found);
+        match is_new {
+            true => {
+                self.remember();
+                self.set(found);
+            }
+            false => self.stamp = stamp_of(&self.path),
         }
         Ok(is_new)
     }
@@ -183,6 +197,7 @@ impl Document {
             self.changed = Some(Instant::now());
         }
         self.content = content;
+        self.stamp = stamp_of(&self.path);
         self.hash = hex(&Sha256::digest(self.text().as_bytes()));
     }
 
@@ -199,6 +214,11 @@ impl Document {
             },
         }
     }
+}
+
+fn stamp_of(path: &Path) -> Stamp {
+    let metadata = path.metadata().ok()?;
+    Some((metadata.len(), metadata.modified().ok()))
 }
 
 /// The text of a file that people write, at most a byte more than readers of such files take.

@@ -8,7 +8,7 @@ use mapping::prompts::Script;
 use super::answer::{Answer, Refused, fault};
 use super::documents::Document;
 use super::song::Inner;
-use super::wire::{self, DocumentKind};
+use super::wire::{self, DocumentKind, SongPhase};
 use super::{settings, views};
 
 impl Inner {
@@ -37,6 +37,33 @@ impl Inner {
             self.understand(kind);
         }
         Ok(is_new)
+    }
+
+    /// Whether what was heard goes by the newest corrections and settings.
+    pub fn is_heard(&self) -> bool {
+        let Some((heard, track)) = self.heard.as_ref().zip(self.track.as_ref()) else {
+            return false;
+        };
+        heard.beats_hash == self.beats.hash() && heard.config == self.film.analysis_of(&track.path)
+    }
+
+    /// Whether nothing more is to be heard: all is, or can't be understood.
+    pub fn is_settled(&self) -> bool {
+        let has_error = self.beats_error.is_some() || self.settings_error.is_some();
+        self.is_heard() || has_error || self.phase == SongPhase::Failed
+    }
+
+    /// Takes over texts that others have written since the last look. One that can't be read now is read by the next change.
+    pub fn look_outside(&mut self) {
+        for kind in [
+            DocumentKind::Beats,
+            DocumentKind::Prompts,
+            DocumentKind::Settings,
+        ] {
+            if self.text(kind).may_have_changed() && self.refresh(kind).unwrap_or(false) {
+                self.todo.changed_outside.push(kind);
+            }
+        }
     }
 
     /// Changes a text by `edit`, if it still is the one with the hash `base`.

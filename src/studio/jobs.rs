@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Studio;
 use super::answer::{Answer, Refused};
-use super::wire::{Event, Job, JobKind, JobPhase, NewJob, SongPhase};
+use super::wire::{Event, Job, JobKind, JobPhase, NewJob};
 use super::{measuring, project};
 
 /// The file of the queue.
@@ -229,16 +229,14 @@ impl Studio {
     /// The film to draw next: previews first, then in the order in which they were asked for. Those whose song is still listened
     /// to wait.
     pub fn next_order(&self) -> Option<Order> {
-        let phases: Vec<(String, SongPhase)> = self
+        let settled: Vec<String> = self
             .songs
             .all()
             .iter()
-            .map(|song| (song.name.as_str().to_owned(), song.lock().phase))
+            .filter(|song| song.lock().is_settled())
+            .map(|song| song.name.as_str().to_owned())
             .collect();
-        let is_heard = |job: &Job| {
-            let phase = phases.iter().find(|(name, _)| *name == job.song);
-            phase.is_some_and(|(_, phase)| *phase != SongPhase::Analyzing)
-        };
+        let is_heard = |job: &Job| settled.contains(&job.song);
         let mut jobs = self.jobs.lock();
         let is_due = |entry: &&mut Entry| {
             let job = &entry.job;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use analysis::{Hearing, analyze_kept};
 use audio::Track;
 use common::{Error, Result};
 
@@ -48,9 +49,13 @@ fn listen(studio: &Arc<Studio>, song: &Arc<OpenSong>) -> Result<()> {
     studio.tell_song(song);
     std::thread::scope(|scope| {
         scope.spawn(|| decode(studio, song, &track));
+        let mut kept = None;
         while let Some(todo) = song.next_todo(|| studio.is_over()) {
+            for kind in todo.changed_outside {
+                studio.tell_document(song, kind);
+            }
             if todo.hear {
-                hear(studio, song, &track)?;
+                hear(studio, song, &track, &mut kept)?;
             }
             if todo.plan || todo.hear {
                 plan(studio, song, &track);
@@ -62,19 +67,9 @@ fn listen(studio: &Arc<Studio>, song: &Arc<OpenSong>) -> Result<()> {
 
 /// Decodes the song for the player.
 fn decode(studio: &Studio, song: &OpenSong, track: &Track) {
-    let mut told = Instant::now();
-    let decoded = sound::decode(track, &mut |share| {
-        if studio.is_over() {
-            return Err(Error::Interrupted);
-        }
-        if told.elapsed() >= PROGRESS_INTERVAL {
-            told = Instant::now();
-            song.lock().progress = Some(share);
-            if song.lock().phase == SongPhase::Analyzing {
-                studio.tell_song(song);
-            }
-        }
-        Ok(())
+    let decoded = sound::decode(track, &mut || match studio.is_over() {
+        true => Err(Error::Interrupted),
+        false => Ok(()),
     });
     let media = decoded.map(|(sound, peaks)| Media {
         sound: Arc::new(sound),
@@ -84,7 +79,7 @@ fn decode(studio: &Studio, song: &OpenSong, track: &Track) {
 }
 
 /// Hears the song with its corrections. Corrections that can't be understood leave what was heard before.
-fn hear(studio: &Studio, song: &OpenSong, track: &Track) -> Result<()> {
+fn hear(studio: &Studio, song: &OpenSong, track: &Track, kept: &mut Option<Hearing>) -> Result<()> {
     let (config, beats_hash) = {
         let inner = song.lock();
         (
@@ -92,7 +87,18 @@ fn hear(studio: &Studio, song: &OpenSong, track: &Track) -> Result<()> {
             inner.beats.hash().to_owned(),
         )
     };
-    let found = analysis::analyze(track, &config);
+    let mut told = Instant::now();
+    let found = analyze_kept(track, &config, kept, &mut |share| {
+        if studio.is_over() {
+            return Err(Error::Interrupted);
+        }
+        if told.elapsed() >= PROGRESS_INTERVAL {
+            told = Instant::now();
+            song.lock().progress = Some(share);
+            studio.tell_song(song);
+        }
+        Ok(())
+    });
     let is_first = song.lock().heard.is_none();
     let analysis = match found {
         Ok(analysis) => analysis,
@@ -109,6 +115,7 @@ fn hear(studio: &Studio, song: &OpenSong, track: &Track) -> Result<()> {
             revision,
             analysis,
             beats_hash,
+            config,
         });
         inner.heard = Some(Arc::clone(&heard));
         inner.phase = SongPhase::Ready;
@@ -256,8 +263,7 @@ impl Studio {
                 .zip(inner.heard.clone());
             let ((track, script), heard) =
                 parts.ok_or_else(|| Refused::conflict("the song is still listened to"))?;
-            // What was heard must be of these corrections.
-            if inner.todo.hear {
+            if !inner.is_heard() {
                 return Err(Refused::conflict("the song is still listened to"));
             }
             (track, script, inner.film.clone(), heard)

@@ -5,9 +5,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use analysis::Analysis;
+use analysis::{Analysis, AnalysisConfig};
 use audio::Track;
 use common::{Error, Result};
 use diffusion::Vocabulary;
@@ -22,6 +22,9 @@ use super::sound::Sound;
 use super::views;
 use super::wire::{self, DocumentKind, Fault, SongPhase};
 use crate::request::{Request, Settings};
+
+/// Time between two looks for texts that others write.
+const LOOK: Duration = Duration::from_millis(300);
 
 /// A song that a page or a job has opened.
 pub struct OpenSong {
@@ -62,10 +65,12 @@ pub struct Inner {
 }
 
 /// What the listener has to do.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Todo {
     pub hear: bool,
     pub plan: bool,
+    /// Texts that others have written, which the pages don't know yet.
+    pub changed_outside: Vec<DocumentKind>,
 }
 
 /// A decoded song.
@@ -81,6 +86,8 @@ pub struct Heard {
     pub analysis: Analysis,
     /// Hash of the corrections that it goes by.
     pub beats_hash: String,
+    /// The settings that it goes by.
+    pub config: AnalysisConfig,
 }
 
 /// The film on paper.
@@ -184,6 +191,7 @@ impl OpenSong {
             todo: Todo {
                 hear: true,
                 plan: true,
+                changed_outside: Vec::new(),
             },
             n_revisions: 0,
         };
@@ -210,20 +218,20 @@ impl OpenSong {
         changed
     }
 
-    /// Waits until there is something to do, or `is_over`; takes it.
+    /// Waits until there is something to do, or `is_over`; takes it. Meanwhile it looks for texts that others write.
     pub fn next_todo(&self, is_over: impl Fn() -> bool) -> Option<Todo> {
         let mut inner = self.lock();
         loop {
             if is_over() {
                 return None;
             }
-            if inner.todo.hear || inner.todo.plan {
+            let todo = &inner.todo;
+            if todo.hear || todo.plan || !todo.changed_outside.is_empty() {
                 return Some(std::mem::take(&mut inner.todo));
             }
-            let waited = self
-                .wake
-                .wait_timeout(inner, std::time::Duration::from_millis(200));
+            let waited = self.wake.wait_timeout(inner, LOOK);
             inner = waited.unwrap_or_else(PoisonError::into_inner).0;
+            inner.look_outside();
         }
     }
 

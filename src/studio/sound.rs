@@ -23,11 +23,11 @@ pub struct Sound {
     n_bytes: u64,
 }
 
-/// Decodes a song. `observe` gets the share that is done, and may end the work by an error.
+/// Decodes a song. `go_on` may end the work by an error.
 ///
 /// # Errors
-/// Those of decoding, of the temporary file, and of `observe`.
-pub fn decode(track: &Track, observe: &mut dyn FnMut(f64) -> Result<()>) -> Result<(Sound, Peaks)> {
+/// Those of decoding, of the temporary file, and of `go_on`.
+pub fn decode(track: &Track, go_on: &mut dyn FnMut() -> Result<()>) -> Result<(Sound, Peaks)> {
     let n_channels = if track.n_channels == 2 { 2 } else { 1 };
     let folder = std::path::Path::new(".");
     let samples = tempfile::tempfile_in(folder).map_err(Error::io("create a file in", folder))?;
@@ -41,8 +41,7 @@ pub fn decode(track: &Track, observe: &mut dyn FnMut(f64) -> Result<()>) -> Resu
         };
         peaks.push(&block.samples, block.n_channels);
         write_block(&mut writer, &block).map_err(Error::io("write", "a temporary file"))?;
-        let n_done = block.start_sample + block.n_samples() as u64;
-        observe(n_done as f64 / track.n_samples.max(1) as f64)?;
+        go_on()?;
     }
     writer
         .flush()

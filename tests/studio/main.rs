@@ -5,5 +5,9 @@
     reason = "a test may panic; helpers here are not inside #[test] functions"
 )]
 
+mod documents;
 mod harness;
+mod jobs;
+mod pictures;
 mod security;
+mod songs;

@@ -12,6 +12,7 @@ mod evidence;
 mod extent;
 mod features;
 mod given;
+mod hearing;
 mod hops;
 mod inputs;
 mod labels;
@@ -37,6 +38,7 @@ pub use click::write_clicks;
 #[doc(hidden)]
 pub use given::corrections;
 pub use given::{BeatsEdit, Part, TimeSignature, check_fix, edit_fix, fix_path, fix_text};
+pub use hearing::{Hearing, analyze_kept};
 pub use labels::labels;
 pub use plot::plot;
 pub use sound::{Key, Mode, pitch_name};

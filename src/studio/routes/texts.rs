@@ -84,11 +84,7 @@ pub async fn redo(state: Shared, name: Path<String>, body: Bytes) -> Answer<Resp
 async fn heard(studio: &Arc<Studio>, name: &str) -> Answer<()> {
     let (opener, name) = (Arc::clone(studio), name.to_owned());
     let song = blocking(move || opener.open(&name)).await?;
-    let is_heard = |inner: &Inner| {
-        let heard = inner.heard.as_ref();
-        let is_newest = heard.is_some_and(|heard| heard.beats_hash == inner.beats.hash());
-        (is_newest || inner.beats_error.is_some()).then_some(Ok(()))
-    };
+    let is_heard = |inner: &Inner| inner.is_settled().then_some(Ok(()));
     let heard = tokio::time::timeout(MAX_WAIT, song.wait_for(is_heard)).await;
     heard.unwrap_or(Ok(())) // the edit says what is missing
 }

@@ -35,6 +35,7 @@ const SLOW_HOPS_PER_SEC: u64 = 10;
 const HOPS_PER_SLOW: usize = 10;
 
 /// What the sound is like over time.
+#[derive(Clone)]
 pub(super) struct Sound {
     /// Amplitude (RMS) of the harmonic part of each hop.
     pub harmonic: Vec<f32>,

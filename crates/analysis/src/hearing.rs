@@ -1,0 +1,227 @@
+//! A track in two steps: what is heard in it, and what follows from that. The first takes seconds to minutes, the second a moment: a
+//! program in which beats are corrected keeps the first.
+
+use audio::Track;
+use common::Result;
+
+use super::evidence::{evidence, hops_of};
+use super::features::{FeatureExtractor, Features};
+use super::given::{self, Given};
+use super::network::Activations;
+use super::onset::OnsetStrength;
+use super::rhythm::Rhythm;
+use super::sound::{Sound, SoundMeter};
+use super::stems::StemFile;
+use super::tracker::{BeatTracker, Evidence, TrackerKind};
+use super::{
+    Analysis, AnalysisConfig, Corrections, Hops, Onset, SCHEMA_VERSION, Section, Stem, names,
+    onset, rhythm, sections, stems, stream, tempo,
+};
+use crate::analyze::tracker_of;
+use crate::resample::ANALYSIS_RATE_HZ;
+
+/// Hops between the spectra that are kept to compare bars: 40 ms.
+const HOPS_PER_SPECTRUM: usize = 4;
+/// Share of the time that the pass over the samples takes, about; the networks take the rest.
+const PASS_SHARE: f64 = 0.7;
+
+/// What is heard in a track, before beats and sections are decided on: some kilobytes for each second.
+pub struct Hearing {
+    tracker: TrackerKind,
+    stem_files: Vec<StemFile>,
+    features: Features,
+    strength: OnsetStrength,
+    activations: Activations,
+    heard: Heard,
+}
+
+/// The part of an analysis that no correction changes.
+#[derive(Clone)]
+struct Heard {
+    track: Track,
+    onsets: Vec<Onset>,
+    hops: Hops,
+    sound: Sound,
+    stems: Vec<Stem>,
+}
+
+/// The part that follows from corrections.
+struct Decided {
+    rhythm: Rhythm,
+    sections: Vec<Section>,
+    corrections: Corrections,
+}
+
+/// As [`analyze`](crate::analyze), for a track that is analyzed again and again with other corrections: what is heard is kept in
+/// `kept`, which is empty at first and belongs to this track. `observe` gets the share of the hearing that is done, 0..=1, and may end
+/// the work by an error.
+///
+/// # Errors
+/// As for [`analyze`](crate::analyze), and those of `observe`.
+pub fn analyze_kept(
+    track: &Track,
+    config: &AnalysisConfig,
+    kept: &mut Option<Hearing>,
+    observe: &mut dyn FnMut(f64) -> Result<()>,
+) -> Result<Analysis> {
+    let given = Given::read(config, &track.path, track.duration_secs)?;
+    let (hearing, tracker) = match kept.take().filter(|hearing| hearing.suits(config)) {
+        Some(hearing) => (hearing, tracker_of(config.tracker, track.sample_rate_hz)?),
+        None => Hearing::with_tracker(track, config, observe)?,
+    };
+    let hearing = kept.insert(hearing);
+    let decided = hearing.decide(config, given, tracker)?;
+    Ok(hearing.heard.clone().with(decided))
+}
+
+impl Hearing {
+    /// Whether an analysis with other settings may go by it: the stems are the same, and the tracker needs no samples.
+    fn suits(&self, config: &AnalysisConfig) -> bool {
+        self.tracker == config.tracker
+            && self.tracker == TrackerKind::Neural
+            && self.stem_files == config.stems
+    }
+
+    /// What follows from it, without a copy; the tracker is the one that took the samples.
+    pub(super) fn into_analysis(
+        self,
+        config: &AnalysisConfig,
+        given: Given,
+        tracker: Box<dyn BeatTracker>,
+    ) -> Result<Analysis> {
+        let decided = self.decide(config, given, tracker)?;
+        Ok(self.heard.with(decided))
+    }
+
+    /// Hears a track and the stems that `config` names; with the tracker, which took the samples.
+    pub(super) fn with_tracker(
+        track: &Track,
+        config: &AnalysisConfig,
+        observe: &mut dyn FnMut(f64) -> Result<()>,
+    ) -> Result<(Self, Box<dyn BeatTracker>)> {
+        let stem_tracks = stems::open(track, &config.stems)?;
+        let mut tracker = tracker_of(config.tracker, track.sample_rate_hz)?;
+        let mut extractor = FeatureExtractor::new(track.duration_secs);
+        let mut sound = SoundMeter::new(track.sample_rate_hz, track.n_channels as usize);
+        let n_samples = (track.duration_secs * f64::from(ANALYSIS_RATE_HZ)).max(1.0);
+        let mut n_taken = 0;
+        stream::decode(
+            track,
+            |batch| {
+                extractor.push(&batch.resampled);
+                tracker.push(&batch.mono)?;
+                n_taken += batch.resampled.len();
+                observe(PASS_SHARE * (n_taken as f64 / n_samples).min(1.0))
+            },
+            |batch| sound.push(&batch.interleaved, &batch.resampled),
+        )?;
+        let (mut features, mut sound) = (extractor.finish(), sound.finish());
+        let (strength, mut activations) = evidence(&features);
+        features.spectrogram.thin_out(HOPS_PER_SPECTRUM);
+        let onsets = onset::find(&features, &strength, &activations);
+        let mut hops = hops_of(&features, &strength, track.sample_rate_hz);
+        hops.harmonic = std::mem::take(&mut sound.harmonic);
+        hops.percussive = std::mem::take(&mut sound.percussive);
+        hops.brightness_hz = std::mem::take(&mut sound.brightness_hz);
+        let mut analyzed_stems = Vec::new();
+        for (name, stem) in &stem_tracks {
+            let analyzed = stems::analyze(name, stem, features.n_hops)?;
+            if analyzed.is_drums() {
+                activations.merge_drum_activations(&analyzed.activations);
+            }
+            analyzed_stems.push(analyzed.stem);
+        }
+        let hearing = Self {
+            tracker: config.tracker,
+            stem_files: config.stems.clone(),
+            features,
+            strength,
+            activations,
+            heard: Heard {
+                track: track.clone(),
+                onsets,
+                hops,
+                sound,
+                stems: analyzed_stems,
+            },
+        };
+        Ok((hearing, tracker))
+    }
+
+    fn decide(
+        &self,
+        config: &AnalysisConfig,
+        mut given: Given,
+        tracker: Box<dyn BeatTracker>,
+    ) -> Result<Decided> {
+        let (features, onsets) = (&self.features, &self.heard.onsets);
+        let evidence = Evidence {
+            features,
+            strength: &self.strength,
+            activations: &self.activations,
+            period: tempo::period(features, &self.strength, onsets, given.meter),
+            config: &AnalysisConfig {
+                tempo_bpm: given.tempo_bpm,
+                meter: given.meter,
+                ..config.clone()
+            },
+        };
+        let rhythm = match &given.beats {
+            Some(beats) => given::rhythm(beats, &evidence),
+            None => rhythm::choose(&tracker.finish(&evidence)?, &evidence, onsets),
+        };
+        let rhythm = match &given.locked {
+            Some(locked) => given::with_locked(rhythm, locked, &evidence),
+            None => rhythm,
+        };
+        if config.beats_path.is_some() {
+            given.corrections.beats_early_secs = given::offset_secs(&rhythm.beats, onsets);
+        }
+        let duration_secs = self.heard.track.duration_secs;
+        let sections = match given.sections {
+            Some(given) => {
+                let parts: Vec<_> = given.into_iter().map(|s| (s.start_secs, s.label)).collect();
+                sections::between(features, &parts, duration_secs)
+            }
+            None => {
+                let mut sections = sections::find(features, &rhythm.beats, duration_secs);
+                let (hops, slow_hops) = (&self.heard.hops, &self.heard.sound.slow_hops);
+                let traits = |section| names::Traits::of(section, hops, slow_hops);
+                let traits: Vec<_> = sections.iter().map(traits).collect();
+                names::name(&mut sections, &traits);
+                sections
+            }
+        };
+        Ok(Decided {
+            rhythm,
+            sections,
+            corrections: given.corrections,
+        })
+    }
+}
+
+impl Heard {
+    fn with(self, decided: Decided) -> Analysis {
+        let Self { track, sound, .. } = self;
+        let rhythm = decided.rhythm;
+        Analysis {
+            schema_version: SCHEMA_VERSION,
+            duration_secs: track.duration_secs,
+            sample_rate_hz: track.sample_rate_hz,
+            track,
+            tempo_bpm: rhythm.tempo_bpm,
+            tempo_confidence: rhythm.tempo_confidence,
+            beat_confidence: rhythm.beat_confidence,
+            beats: rhythm.beats,
+            onsets: self.onsets,
+            sections: decided.sections,
+            loudness_lufs: sound.loudness_lufs,
+            key: sound.key,
+            tuning_cents: sound.tuning_cents,
+            hops: self.hops,
+            slow_hops: sound.slow_hops,
+            stems: self.stems,
+            corrections: decided.corrections,
+        }
+    }
+}
