@@ -1,22 +1,32 @@
 // What the server tells: the whole state on connecting, then changes. A reload shows the same at once, and all tabs the same.
 
-import { isConnected, jobs, song, state } from "./store.js";
+import { connection, jobs, song, state } from "./store.js";
 
 /** @typedef {import("../wire").Event} StudioEvent */
 /** @typedef {import("../wire").Song} Song */
 /** @typedef {import("../wire").Document} Document */
 
+const RETRY_MS = 2000;
+
 /** Listens until the page is closed; the browser connects again by itself. */
 export function listen() {
   const source = new EventSource("/api/events");
   source.addEventListener("message", (message) => take(JSON.parse(message.data)));
-  source.addEventListener("open", () => (isConnected.value = true));
+  source.addEventListener("open", () => (connection.value = "open"));
   source.addEventListener("error", () => {
-    isConnected.value = false;
+    if (connection.value === "open") connection.value = "lost";
     // A refused connection is not tried again by the browser.
-    if (source.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => void listenAgain(), RETRY_MS);
   });
   addEventListener("pagehide", () => source.close());
+}
+
+/** Listens again once the server answers; a new one lets only those in who come by its link. */
+async function listenAgain() {
+  const answer = await fetch("/api/state").catch(() => null);
+  if (answer?.status === 401) connection.value = "stranger";
+  if (answer?.ok) listen();
+  else setTimeout(() => void listenAgain(), RETRY_MS);
 }
 
 /** @param {StudioEvent} event */

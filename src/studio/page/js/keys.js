@@ -17,11 +17,11 @@ import { durationSecs } from "./store.js";
 
 /** What the sheet behind `?` says, by part. @type {[string, [string, string][]][]} */
 const SHEET = [
-  ["Play", [["Space", "play, pause"], ["← →", "a beat back, on"], ["Shift ← →", "a bar back, on"], ["Home, End", "to the start, to the end"], ["L", "loop the marked part, or the section"], ["F", "follow the playhead"]]],
-  ["Look", [["+ −", "zoom in, out"], ["0", "the whole song"], ["Z", "zoom to the marked part"], ["Wheel, pinch", "zoom where the pointer is"], ["Shift wheel", "move along the song"], ["1 2 3 4", "Prompts, Song, Motion, Film"]]],
+  ["Play", [["Space", "play, pause"], ["← →", "a beat back, on"], ["Shift ← →", "a bar back, on"], ["Home End", "to the start, to the end"], ["L", "loop the marked part, or the section"], ["F", "follow the playhead"]]],
+  ["Look", [["+ −", "zoom in, out"], ["0", "the whole song"], ["Z", "zoom to the marked part"], ["Wheel pinch", "zoom where the pointer is"], ["Shift wheel", "move along the song"], ["1 2 3 4", "Prompts, Song, Motion, Film"]]],
   ["Prompts", [["N", "new prompt at the playhead"], ["Enter", "edit what is chosen"], ["Drag", "move; rests on bars and sections, freely with Alt"], ["Delete", "remove what is chosen"]]],
   ["Beats", [["B", "choose the beat at the playhead"], ["[ ]", "choose the beat before, behind"], [", .", "move it 10 ms earlier, later"], ["Shift , .", "move it and all behind it"], ["Shift drag", "move it and all behind it"], ["D", "a bar starts here"], ["T", "tap the tempo"]]],
-  ["All", [["Ctrl Z", "undo"], ["Ctrl Shift Z", "redo"], ["Ctrl Enter", "render the film"], ["Esc", "choose nothing, end a drag"], ["?", "this sheet"]]],
+  ["All", [["Ctrl Z", "undo"], ["Ctrl Shift Z", "redo"], ["Ctrl Enter", "render the film"], ["Esc", "choose nothing"], ["?", "this sheet"]]],
 ];
 
 /** Keys without Ctrl, and what they do. @type {Record<string, (event: KeyboardEvent) => void>} */

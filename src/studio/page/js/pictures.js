@@ -68,13 +68,13 @@ export class Filmstrip {
    * @param {number} revision
    */
   show(song, revision) {
+    this.isOff = false;
     if (song === this.song && revision === this.revision) return;
     this.stop();
     this.stale = song === this.song ? new Map([...this.stale, ...this.pictures].slice(-MAX_KEPT)) : new Map();
     this.pictures = new Map();
     this.song = song;
     this.revision = revision;
-    this.isOff = false;
   }
 
   /**

@@ -18,7 +18,8 @@ import { wholeSong } from "./view.js";
 
 /** What the server sent on connecting; none before that. */
 export const state = signal(/** @type {State | null} */ (null));
-export const isConnected = signal(true);
+/** Whether the server answers; `stranger` = it was started anew, and this page isn't let in. */
+export const connection = signal(/** @type {"open" | "lost" | "stranger"} */ ("open"));
 /** The song that is open here; none while one is picked. */
 export const song = signal(/** @type {Song | null} */ (null));
 export const grid = signal(NO_GRID);

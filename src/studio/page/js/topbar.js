@@ -6,7 +6,7 @@ import { showHelp } from "./keys.js";
 import { startJob } from "./panel/film.js";
 import { close } from "./session.js";
 import { whenever } from "./signal.js";
-import { isConnected, isUnderWay, jobs, plan, song, songJobs, tab } from "./store.js";
+import { connection, isUnderWay, jobs, plan, song, songJobs, tab } from "./store.js";
 
 export function start() {
   const undo = iconButton("undo", "Undo (Ctrl Z)", () => void undoOrRedo("undo"));
@@ -38,7 +38,10 @@ export function start() {
     const name = song.value?.name;
     document.title = [job && render.textContent, name, "visualize studio"].filter(Boolean).join(" – ");
   });
-  whenever([isConnected], () => show(byId("offline", HTMLElement), !isConnected.value));
+  whenever([connection], () => {
+    show(byId("offline", HTMLElement), connection.value === "lost");
+    show(byId("stranger", HTMLElement), connection.value === "stranger");
+  });
 }
 
 function renderOrShow() {

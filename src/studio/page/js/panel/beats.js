@@ -1,6 +1,6 @@
 // The song's beats one by one: choose, move by hundredths of a second, take out, add.
 
-import { h, show } from "../dom.js";
+import { h } from "../dom.js";
 import { editBeats } from "../edits.js";
 import { ListBox } from "../listbox.js";
 import { whenever } from "../signal.js";
@@ -15,19 +15,18 @@ export function beatPart() {
   const list = new ListBox({ label: "Beats", rowRem: 1.75, row, choose });
   list.element.classList.add("is-beats");
   const nudge = (/** @type {number} */ direction, /** @type {boolean} */ isOnward) => () => nudgeChosen(direction, isOnward);
-  const form = h("div", { class: "inspector" },
-    h("div", { class: "form-actions" },
+  const form = h("fieldset", { class: "form-actions is-tight", "aria-label": "The chosen beat" },
       button("◂ 10 ms", "This beat earlier (,)", nudge(-1, false)),
       button("10 ms ▸", "This beat later (.)", nudge(1, false)),
-      button("◂ All from here", "This beat and all behind it 10 ms earlier (Shift ,)", nudge(-1, true)),
-      button("All from here ▸", "This beat and all behind it 10 ms later (Shift .)", nudge(1, true)),
-      button("Remove", "Take this beat out (Delete)", removeChosen, "quiet-button is-danger")));
+      button("◂ all from here", "This beat and all behind it 10 ms earlier (Shift ,)", nudge(-1, true)),
+      button("all from here ▸", "This beat and all behind it 10 ms later (Shift .)", nudge(1, true)),
+      button("Remove", "Take this beat out (Delete)", removeChosen, "quiet-button is-danger"));
   const add = button("Add at the playhead", "A beat where the playhead is", () => void editBeats({ edit: "add_beat", secs: playheadSecs.value }));
-  const part = h("section", { class: "part", "aria-label": "Beats" }, h("div", { class: "part-head" }, h("h2", null, "Beats"), add), list.element, form);
+  const part = h("section", { class: "part", "aria-label": "Beats" }, h("div", { class: "part-head" }, h("h2", null, "Beats"), add), form, list.element);
   whenever([grid, selection], () => {
     const chosen = selection.value?.kind === "beat" ? selection.value.index : -1;
     list.show(grid.value.beats.length, chosen);
-    show(form, chosen >= 0);
+    form.disabled = chosen < 0;
   });
   return part;
 }

@@ -19,6 +19,15 @@ export function faultBox(fault, show) {
 }
 
 /**
+ * The same, folded away behind their number.
+ * @param {readonly string[]} notes
+ */
+export function foldedNotes(notes) {
+  if (notes.length === 0) return [];
+  return [h("details", { class: "folded" }, h("summary", null, notes.length === 1 ? "1 note" : `${notes.length} notes`), h("div", { class: "job-more" }, noteList(notes)))];
+}
+
+/**
  * Notes of a document, plan or job.
  * @param {readonly string[]} notes
  */

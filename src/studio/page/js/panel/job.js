@@ -29,7 +29,7 @@ export function jobCard(id) {
   const more = h("div", { class: "job-more" });
   const notes = h("div", { class: "job-more" });
   const summary = h("summary", null);
-  const details = h("details", { class: "job-notes" }, summary, notes);
+  const details = h("details", { class: "folded" }, summary, notes);
   const element = h("li", { class: "job" }, newest, h("div", { class: "job-body" }, title, bar, facts, more, details, h("div", { class: "form-actions" }, pause, go, cancel)));
   let shownMs = 0;
   let isPainted = false;

@@ -8,7 +8,7 @@ import { signal, whenever } from "../signal.js";
 import { grid, hues, plan, playheadSecs, selection, song, tab } from "../store.js";
 import { clock } from "../time.js";
 import { goTo } from "../transport.js";
-import { faultBox, noteList } from "./fault.js";
+import { faultBox, foldedNotes } from "./fault.js";
 import { textField } from "./fields.js";
 import { beginPrompt, restingPlace } from "./prompt-draft.js";
 import { promptForm } from "./prompt-form.js";
@@ -52,8 +52,10 @@ export function start() {
       isText.value = true;
       text.goTo(error?.place?.line ?? 1);
     };
-    const shown = isText.value ? [] : error ? [faultBox(error, showText)] : planError ? [faultBox(planError)] : noteList(plan.value?.notes ?? []);
+    const shown = isText.value ? [] : error ? [faultBox(error, showText)] : planError ? [faultBox(planError)] : foldedNotes(plan.value?.notes ?? []);
+    const isOpen = problems.querySelector("details")?.open ?? false;
     problems.replaceChildren(...shown);
+    problems.querySelector("details")?.toggleAttribute("open", isOpen);
   });
 }
 

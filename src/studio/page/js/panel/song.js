@@ -1,6 +1,6 @@
 // The tab Song: what was heard, and how to correct it: tempo, bars, sections, single beats, or the file of corrections as text.
 
-import { byId, h, iconButton, show } from "../dom.js";
+import { byId, h, icon, show } from "../dom.js";
 import { editBeats } from "../edits.js";
 import { lastAtMost, nearest } from "../search.js";
 import { signal, whenever } from "../signal.js";
@@ -10,7 +10,6 @@ import { clock } from "../time.js";
 import { scene } from "../timeline/timeline.js";
 import { beatPart } from "./beats.js";
 import { sectionPart } from "./sections.js";
-import { textField } from "./fields.js";
 import { tapPart } from "./tap-pad.js";
 import { textView } from "./text-view.js";
 
@@ -43,25 +42,24 @@ function tempoPart() {
     action("÷ 2", "Every second beat only", () => editBeats({ edit: "halve" })),
     action("Shift ½", "All beats half a beat later", () => editBeats({ edit: "shift_half" })),
     action("Bar starts here", "The beat at the playhead, or the chosen one, is a downbeat (D)", setDownbeat));
-  const near = textField("Hear anew near, in bpm", hearAnew, { hint: "such as: 87", inputmode: "decimal" });
-  const forget = action("Hear all anew", "Leave the corrections of beats out; undo brings them back", () => editBeats({ edit: "forget", part: "beats" }));
+  const near = h("input", { type: "text", inputmode: "decimal", autocomplete: "off", "aria-label": "Tempo to hear the beats near, in bpm", placeholder: "near … bpm" });
+  const anew = action("Hear anew", "Finds the beats anew, near a tempo if one is given; corrections of beats are left out. Undo brings them back", () => hearAnew(near));
+  near.addEventListener("keydown", (event) => event.key === "Enter" && hearAnew(near));
   whenever([song], () => {
     const analysis = song.value?.analysis;
-    forget.disabled = !/^\s*(beats|tempo|meter)\s*:/im.test(song.value?.beats.text ?? "");
-    near.fill("");
     number.replaceChildren(analysis?.tempo_bpm ? analysis.tempo_bpm.toFixed(1) : "–", h("span", { class: "unit" }, " bpm"));
     sure.textContent = analysis?.tempo_bpm ? sureness(analysis) : "No beat was found. Tap one.";
     if (analysis) meter.value = String(analysis.meter);
   });
-  return h("section", { class: "part", "aria-label": "Tempo" }, tempo, actions, tapPart(),
-    h("div", { class: "hear-anew" }, near.element, forget));
+  return h("section", { class: "part", "aria-label": "Tempo" }, tempo, actions, h("div", { class: "tempo-row" }, tapPart(), h("div", { class: "hear-anew" }, near, anew)));
 }
 
-/** @param {string} text */
-function hearAnew(text) {
-  if (!text) return;
+/** @param {HTMLInputElement} field with a tempo, or nothing */
+function hearAnew(field) {
+  const text = field.value.trim();
   const bpm = Number(text.replace(",", "."));
-  if (bpm >= 20 && bpm <= 400) void editBeats({ edit: "hear_anew", bpm });
+  if (!text) void editBeats({ edit: "forget", part: "beats" });
+  else if (bpm >= 20 && bpm <= 400) void editBeats({ edit: "hear_anew", bpm });
   else tell(`“${text}” is no tempo. Give beats a minute, 20 to 400.`);
 }
 
@@ -93,15 +91,18 @@ export function setDownbeat() {
 
 /** Locks the beats of the marked part, or of the section at the playhead; or lets them go, where they are locked. */
 function lockButton() {
-  const button = iconButton("lock", "Lock the beats of the marked part, or of the section at the playhead", () => {
+  const word = h("span", null);
+  const button = h("button", { type: "button", class: "quiet-button", title: "Locked beats stay when beats are heard anew", onclick: turn }, icon("lock"), word);
+  function turn() {
     const [start, end] = markedPart();
     const locked = lockedAround(start, end);
     const [from, to] = locked ?? [start, end];
     const done = locked ? "can be moved again" : "are locked: they stay when beats are heard anew";
     void editBeats({ edit: "lock", start: from, end: to, is_locked: !locked }).then((isDone) => isDone && tell(`Beats from ${clock(from)} to ${clock(to)} ${done}.`));
-  });
+  }
   whenever([song, loop, playheadSecs, sections], () => {
-    button.setAttribute("aria-pressed", String(lockedAround(...markedPart()) !== undefined));
+    const step = lockedAround(...markedPart()) ? "Unlock" : "Lock";
+    word.textContent = loop.value ? `${step} the marked part` : `${step} this section`;
   });
   return button;
 }
