@@ -57,3 +57,60 @@ fn place(given: Option<&Path>) -> Result<(PathBuf, Option<String>)> {
         .map(|name| name.to_string_lossy().into_owned());
     Ok((visualize::partial_file::folder_of(&song).to_owned(), name))
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use visualize::audio::SoundtrackFormat;
+    use visualize::request::Settings;
+    use visualize::studio::command_line;
+
+    use crate::cli::Cli;
+
+    /// The page's "copy as command line" means the settings of the page.
+    #[track_caller]
+    fn check(settings: &Settings) {
+        let words = command_line("song.wav", None, settings);
+        let read = Cli::try_parse_from(&words).unwrap_or_else(|error| panic!("{error}\n{words:?}"));
+        let plan = &read.film.plan;
+        assert_eq!(
+            plan.to_settings(read.film.sound.audio, false),
+            *settings,
+            "{words:?}"
+        );
+    }
+
+    #[test]
+    fn copied_commands_mean_the_same_settings() {
+        check(&Settings::default());
+        let json = r#"{
+            "model": "stabilityai/sd-turbo", "size": {"width": 1024, "height": 576},
+            "draw_size": {"width": 512, "height": 288}, "fps": "beat:16", "seed": 7, "steps": 3, "guidance": 1.5,
+            "negative": "-text, it's fog", "start_secs": 1.25, "duration_secs": 30.5,
+            "analysis": {
+                "tracker": "aubio", "tempo_bpm": 87.5, "meter": 3, "beats_path": "my beats.csv", "grid_offset_secs": -0.026,
+                "stems": [{"name": "drums", "path": "drums.wav"}, {"name": "voice", "path": "a voice.wav"}]
+            },
+            "no_fix": true, "mapping": "classic",
+            "knobs": {
+                "energy": 1.5, "pulse": 0.5, "smooth": 2, "arrive": "bar", "dwell": 0.25, "zoom": 0.1, "rotate": 5, "pan": 0.05
+            },
+            "calibrate": false,
+            "diffusion": {
+                "scheduler": "euler_a", "clip_skip": 1, "dtype": "f16", "kernels": "exact", "skip_still": 0.02,
+                "loras": [{"path": "a.safetensors", "scale": 0.5}], "embeddings": [{"name": "cat", "path": "cat.pt"}],
+                "vae": "vae"
+            },
+            "encoding": {"codec": "hapq", "qp": 20, "chunk_len": 24}, "audio": "alac"
+        }"#;
+        let mut settings: Settings = serde_json::from_str(json).unwrap();
+        check(&settings);
+        settings.mapping = Settings::default().mapping;
+        for looping in ["\"whole\"", "{\"beats\": 8}"] {
+            settings.looping = serde_json::from_str(looping).unwrap();
+            check(&settings);
+        }
+        settings.audio = SoundtrackFormat::Flac;
+        check(&settings);
+    }
+}
