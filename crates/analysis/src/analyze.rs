@@ -9,11 +9,12 @@ use super::neural::NeuralTracker;
 use super::tracker::{BeatTracker, TrackerKind};
 use super::{Analysis, AnalysisConfig};
 
-/// Analyzes a track: one pass over its samples (and over those of its stems), then some arithmetic on a few kilobytes for
-/// each second. What `config` gives is taken as it is.
+/// Analyzes a track: one pass over its samples (and over those of its stems), then some arithmetic on some kilobytes for
+/// each second, which lie in temporary files where a song is longer than five minutes. What `config` gives is taken as it is.
 ///
 /// # Errors
-/// As for [`Track::blocks`]; those of the files that `config` names.
+/// As for [`Track::blocks`]; those of the files that `config` names; [`Error::Io`](common::Error::Io) where a temporary file
+/// can't be read again.
 pub fn analyze(track: &Track, config: &AnalysisConfig) -> Result<Analysis> {
     // What can't be understood is said before the song is heard.
     let given = Given::read(config, &track.path, track.duration_secs)?;

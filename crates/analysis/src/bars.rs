@@ -4,10 +4,11 @@
 //! as a whole, since sections begin with bars. The most likely positions are found by the Viterbi algorithm, in which a bar that
 //! ends early or late costs as much as many doubtful downbeats: rubato and breaks don't shift the bars behind them.
 
-use super::features::Features;
+use super::features::{CoarseReader, Features};
 use super::network::Activations;
 use super::tempo::{self, METERS, standardised};
 use super::tracker::Evidence;
+use common::Result;
 use common::statistics::percentile;
 
 /// Log-probability of a meter, relative to 4, for each bar.
@@ -36,27 +37,36 @@ const UNIT_DB: f32 = 6.0;
 const MAX_NOVELTY: f32 = 1.5;
 
 /// The most likely position in the bar of each of `hops`, from 1.
-pub(super) fn positions(hops: &[usize], evidence: &Evidence<'_>) -> Vec<u32> {
-    let odds = describe(hops, evidence).into_iter().map(|signs| {
+///
+/// # Errors
+/// As [`CoarseReader::read`].
+pub(super) fn positions(hops: &[usize], evidence: &Evidence<'_>) -> Result<Vec<u32>> {
+    let odds = describe(hops, evidence)?.into_iter().map(|signs| {
         let weighted = signs.iter().zip(&ODDS[1..]).map(|(s, w)| s * w);
         ODDS[0] + weighted.sum::<f32>()
     });
-    most_likely(&odds.collect::<Vec<_>>(), evidence.config.meter)
+    Ok(most_likely(
+        &odds.collect::<Vec<_>>(),
+        evidence.config.meter,
+    ))
 }
 
 /// For each beat: log-odds of a downbeat by the network, change of harmony, change of the bass, and how much more novel the
 /// sound is than at the beats around.
-pub(super) fn describe(hops: &[usize], evidence: &Evidence<'_>) -> Vec<[f32; N_SIGNS]> {
+///
+/// # Errors
+/// As [`CoarseReader::read`].
+pub(super) fn describe(hops: &[usize], evidence: &Evidence<'_>) -> Result<Vec<[f32; N_SIGNS]>> {
     let changes = tempo::evidence(evidence.features, evidence.strength, hops);
     let harmony = standardised(changes.iter().map(|e| e.harmony).collect());
     let bass = standardised(changes.iter().map(|e| e.bass).collect());
-    let novelty = novelty(evidence.features, hops);
+    let novelty = novelty(evidence.features, hops)?;
     let downbeat = &evidence.activations.downbeat;
     let of_beat = |i: usize| {
         let p = Activations::at_hop(downbeat, hops[i]).clamp(0.01, 0.99);
         [log_odds(p), harmony[i], bass[i], novelty[i]]
     };
-    (0..hops.len()).map(of_beat).collect()
+    Ok((0..hops.len()).map(of_beat).collect())
 }
 
 /// Relative to what is expected without evidence.
@@ -66,18 +76,18 @@ fn log_odds(p: f32) -> f32 {
 
 /// How much more the mean spectrum of some beats before differs from that of some beats after each beat than around its
 /// neighbours.
-fn novelty(features: &Features, hops: &[usize]) -> Vec<f32> {
+fn novelty(features: &Features, hops: &[usize]) -> Result<Vec<f32>> {
     let periods: Vec<f32> = hops.windows(2).map(|w| (w[1] - w[0]) as f32).collect();
     let reach = NOVELTY_BEATS * percentile(&periods, 0.5).max(1.0) as usize;
-    let levels = Levels::of(features);
+    let mut levels = Levels::of(features);
     let change = |hop: &usize| {
-        let before = levels.mean(hop.saturating_sub(reach), *hop);
-        let after = levels.mean(*hop, hop + reach);
+        let before = levels.mean(hop.saturating_sub(reach), *hop)?;
+        let after = levels.mean(*hop, hop + reach)?;
         let squares = before.iter().zip(&after).map(|(a, b)| (a - b).powi(2));
-        squares.sum::<f32>().sqrt()
+        Ok(squares.sum::<f32>().sqrt())
     };
-    let changes: Vec<f32> = hops.iter().map(change).collect();
-    (0..changes.len())
+    let changes: Vec<f32> = hops.iter().map(change).collect::<Result<_>>()?;
+    let novelty = (0..changes.len())
         .map(|i| {
             let around = i.saturating_sub(PEAK_BEATS)..(i + PEAK_BEATS + 1).min(changes.len());
             let others = around
@@ -85,42 +95,48 @@ fn novelty(features: &Features, hops: &[usize]) -> Vec<f32> {
                 .map(|other| changes[other]);
             (changes[i] - others.fold(0.0, f32::max)).clamp(0.0, MAX_NOVELTY)
         })
-        .collect()
+        .collect();
+    Ok(novelty)
 }
 
 /// The spectrogram above silence, in units of novelty.
 struct Levels<'a> {
-    features: &'a Features,
+    rows: CoarseReader<'a>,
+    hops_per_row: usize,
+    n_bands: usize,
+    n_hops: usize,
     floor_db: f32,
     scale: f32,
 }
 
 impl<'a> Levels<'a> {
     fn of(features: &'a Features) -> Self {
-        let spectrogram = &features.spectrogram;
+        let coarse = &features.coarse;
         Self {
-            features,
-            floor_db: spectrogram.top_db() - RANGE_DB,
-            scale: 1.0 / (UNIT_DB * (spectrogram.n_bands().max(1) as f32).sqrt()),
+            rows: coarse.reader(),
+            hops_per_row: coarse.hops_per_row(),
+            n_bands: coarse.n_bands(),
+            n_hops: features.n_hops,
+            floor_db: coarse.top_db() - RANGE_DB,
+            scale: 1.0 / (UNIT_DB * (coarse.n_bands().max(1) as f32).sqrt()),
         }
     }
 
     /// Mean of the rows of `start..end` in hops, of one at least.
-    fn mean(&self, start: usize, end: usize) -> Vec<f32> {
-        let spectrogram = &self.features.spectrogram;
-        let mut row = vec![0.0f32; spectrogram.n_bands()];
+    fn mean(&mut self, start: usize, end: usize) -> Result<Vec<f32>> {
+        let mut row = vec![0.0f32; self.n_bands];
         let mut mean = vec![0.0f32; row.len()];
-        let last = self.features.n_hops.saturating_sub(1);
+        let last = self.n_hops.saturating_sub(1);
         let first = start.min(last);
-        let hops = (first..end.clamp(first + 1, last + 1)).step_by(spectrogram.hops_per_row());
+        let hops = (first..end.clamp(first + 1, last + 1)).step_by(self.hops_per_row);
         let scale = self.scale / hops.len() as f32;
         for hop in hops {
-            spectrogram.read(hop, &mut row);
+            self.rows.read(hop, &mut row)?;
             for (mean, level) in mean.iter_mut().zip(&row) {
                 *mean += (level - self.floor_db).max(0.0) * scale;
             }
         }
-        mean
+        Ok(mean)
     }
 }
 

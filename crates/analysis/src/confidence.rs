@@ -82,8 +82,8 @@ mod tests {
             }
             let track = Track::open(&path).unwrap();
             let features = Features::of(&track).unwrap();
-            let (strength, activations) = evidence(&features);
-            let onsets = onset::find(&features, &strength, &activations);
+            let (strength, activations) = evidence(&features).unwrap();
+            let onsets = onset::find(&features, &strength, &activations).unwrap();
             let evidence = Evidence {
                 features: &features,
                 strength: &strength,
@@ -92,13 +92,14 @@ mod tests {
                 config: &config,
             };
             let tracker = tracker_of(config.tracker, track.sample_rate_hz).unwrap();
-            let kept = rhythm::kept(&tracker.finish(&evidence).unwrap(), &evidence, &onsets);
+            let tracked = tracker.finish(&evidence).unwrap();
+            let kept = rhythm::kept(&tracked, &evidence, &onsets).unwrap();
             let beats: Vec<f64> = kept.iter().map(|b| b.0 as f64 * HOP_SECS).collect();
             let hops: Vec<usize> = kept.iter().map(|b| b.0).collect();
             let row = serde_json::json!({
                 "traits": describe(&kept, &evidence),
                 "beats": beats,
-                "signs": bars::describe(&hops, &evidence),
+                "signs": bars::describe(&hops, &evidence).unwrap(),
             });
             std::fs::write(path.with_extension("traits"), row.to_string()).unwrap();
         }

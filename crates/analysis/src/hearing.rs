@@ -10,7 +10,7 @@ use super::given::{self, Given};
 use super::network::Activations;
 use super::onset::OnsetStrength;
 use super::rhythm::Rhythm;
-use super::sound::{Sound, SoundMeter};
+use super::sound::{Sound, SoundHops, SoundMeter};
 use super::stems::StemFile;
 use super::tracker::{BeatTracker, Evidence, TrackerKind};
 use super::{
@@ -20,8 +20,6 @@ use super::{
 use crate::analyze::tracker_of;
 use crate::resample::ANALYSIS_RATE_HZ;
 
-/// Hops between the spectra that are kept to compare bars: 40 ms.
-const HOPS_PER_SPECTRUM: usize = 4;
 /// Share of the time that the pass over the samples takes, about; the networks take the rest.
 const PASS_SHARE: f64 = 0.7;
 
@@ -32,6 +30,7 @@ pub struct Hearing {
     features: Features,
     strength: OnsetStrength,
     activations: Activations,
+    sound_hops: SoundHops,
     heard: Heard,
 }
 
@@ -40,7 +39,6 @@ pub struct Hearing {
 struct Heard {
     track: Track,
     onsets: Vec<Onset>,
-    hops: Hops,
     sound: Sound,
     stems: Vec<Stem>,
 }
@@ -49,6 +47,8 @@ struct Heard {
 struct Decided {
     rhythm: Rhythm,
     sections: Vec<Section>,
+    /// Whether the sections were found, and have letters for names.
+    are_found: bool,
     corrections: Corrections,
 }
 
@@ -71,7 +71,9 @@ pub fn analyze_kept(
     };
     let hearing = kept.insert(hearing);
     let decided = hearing.decide(config, given, tracker)?;
-    Ok(hearing.heard.clone().with(decided))
+    let onset_strength = hearing.strength.full.clone();
+    let hops = hearing.hops(onset_strength, hearing.features.loudness_db.clone())?;
+    Ok(hearing.heard.clone().with(decided, hops))
 }
 
 impl Hearing {
@@ -84,13 +86,27 @@ impl Hearing {
 
     /// What follows from it, without a copy; the tracker is the one that took the samples.
     pub(super) fn into_analysis(
-        self,
+        mut self,
         config: &AnalysisConfig,
         given: Given,
         tracker: Box<dyn BeatTracker>,
     ) -> Result<Analysis> {
         let decided = self.decide(config, given, tracker)?;
-        Ok(self.heard.with(decided))
+        // What is not needed any more makes room for the hops.
+        self.activations = Activations::default();
+        let strength = std::mem::take(&mut self.strength);
+        let loudness_db = std::mem::take(&mut self.features.loudness_db);
+        let hops = self.hops(strength.full, loudness_db)?;
+        Ok(self.heard.with(decided, hops))
+    }
+
+    /// The song's hops, of which the onset strength and the loudness are given.
+    fn hops(&self, onset_strength: Vec<f32>, loudness_db: Vec<f32>) -> Result<Hops> {
+        let rate_hz = self.heard.track.sample_rate_hz;
+        let bands = &self.features.bands;
+        let mut hops = hops_of(bands, onset_strength, loudness_db, rate_hz)?;
+        self.sound_hops.fill(&mut hops)?;
+        Ok(hops)
     }
 
     /// Hears a track and the stems that `config` names; with the tracker, which took the samples.
@@ -115,14 +131,12 @@ impl Hearing {
             },
             |batch| sound.push(&batch.interleaved, &batch.resampled),
         )?;
-        let (mut features, mut sound) = (extractor.finish(), sound.finish());
-        let (strength, mut activations) = evidence(&features);
-        features.spectrogram.thin_out(HOPS_PER_SPECTRUM);
-        let onsets = onset::find(&features, &strength, &activations);
-        let mut hops = hops_of(&features, &strength, track.sample_rate_hz);
-        hops.harmonic = std::mem::take(&mut sound.harmonic);
-        hops.percussive = std::mem::take(&mut sound.percussive);
-        hops.brightness_hz = std::mem::take(&mut sound.brightness_hz);
+        let mut features = extractor.finish();
+        let (sound, sound_hops) = sound.finish()?;
+        let (strength, mut activations) = evidence(&features)?;
+        let onsets = onset::find(&features, &strength, &activations)?;
+        features.forget_details();
+        activations.onset = Vec::new();
         let mut analyzed_stems = Vec::new();
         for (name, stem) in &stem_tracks {
             let analyzed = stems::analyze(name, stem, features.n_hops)?;
@@ -137,10 +151,10 @@ impl Hearing {
             features,
             strength,
             activations,
+            sound_hops,
             heard: Heard {
                 track: track.clone(),
                 onsets,
-                hops,
                 sound,
                 stems: analyzed_stems,
             },
@@ -167,43 +181,43 @@ impl Hearing {
             },
         };
         let rhythm = match &given.beats {
-            Some(beats) => given::rhythm(beats, &evidence),
-            None => rhythm::choose(&tracker.finish(&evidence)?, &evidence, onsets),
+            Some(beats) => given::rhythm(beats, &evidence)?,
+            None => rhythm::choose(&tracker.finish(&evidence)?, &evidence, onsets)?,
         };
         let rhythm = match &given.locked {
-            Some(locked) => given::with_locked(rhythm, locked, &evidence),
+            Some(locked) => given::with_locked(rhythm, locked, &evidence)?,
             None => rhythm,
         };
         if config.beats_path.is_some() {
             given.corrections.beats_early_secs = given::offset_secs(&rhythm.beats, onsets);
         }
         let duration_secs = self.heard.track.duration_secs;
+        let are_found = given.sections.is_none();
         let sections = match given.sections {
             Some(given) => {
                 let parts: Vec<_> = given.into_iter().map(|s| (s.start_secs, s.label)).collect();
                 sections::between(features, &parts, duration_secs)
             }
-            None => {
-                let mut sections = sections::find(features, &rhythm.beats, duration_secs);
-                let (hops, slow_hops) = (&self.heard.hops, &self.heard.sound.slow_hops);
-                let traits = |section| names::Traits::of(section, hops, slow_hops);
-                let traits: Vec<_> = sections.iter().map(traits).collect();
-                names::name(&mut sections, &traits);
-                sections
-            }
+            None => sections::find(features, &rhythm.beats, duration_secs)?,
         };
         Ok(Decided {
             rhythm,
             sections,
+            are_found,
             corrections: given.corrections,
         })
     }
 }
 
 impl Heard {
-    fn with(self, decided: Decided) -> Analysis {
+    fn with(self, decided: Decided, hops: Hops) -> Analysis {
         let Self { track, sound, .. } = self;
-        let rhythm = decided.rhythm;
+        let (rhythm, mut sections) = (decided.rhythm, decided.sections);
+        if decided.are_found {
+            let traits = |section| names::Traits::of(section, &hops, &sound.slow_hops);
+            let traits: Vec<_> = sections.iter().map(traits).collect();
+            names::name(&mut sections, &traits);
+        }
         Analysis {
             schema_version: SCHEMA_VERSION,
             duration_secs: track.duration_secs,
@@ -214,11 +228,11 @@ impl Heard {
             beat_confidence: rhythm.beat_confidence,
             beats: rhythm.beats,
             onsets: self.onsets,
-            sections: decided.sections,
+            sections,
             loudness_lufs: sound.loudness_lufs,
             key: sound.key,
             tuning_cents: sound.tuning_cents,
-            hops: self.hops,
+            hops,
             slow_hops: sound.slow_hops,
             stems: self.stems,
             corrections: decided.corrections,

@@ -4,6 +4,8 @@
 pub(super) const HOP_LENGTH: usize = 240;
 /// Length of a hop in seconds.
 pub(super) const HOP_SECS: f64 = 0.01;
+/// Hops in a second.
+pub(super) const HOPS_PER_SEC: usize = 100;
 
 /// Cuts a stream at [`super::resample::ANALYSIS_RATE_HZ`] into windows; that of hop `i` is centred on sample
 /// `i * HOP_LENGTH`, with silence before the stream and behind it.

@@ -23,6 +23,7 @@ mod onset;
 mod plot;
 mod resample;
 mod rhythm;
+mod rows;
 mod sections;
 mod sound;
 mod stems;

@@ -9,7 +9,9 @@ use super::features::Features;
 use super::hops::HOP_SECS;
 use super::inputs::Inputs;
 use super::network::Activations;
+use super::rows::Reader;
 use super::{Band, Onset};
+use common::Result;
 use common::statistics::percentile;
 
 /// Least onset strength, in natural-log units summed over bands, that counts as 1: sounds without attacks stay weak.
@@ -20,6 +22,8 @@ const MIN_PROBABILITY: f32 = 0.4;
 const PEAK_HOPS: usize = 2;
 /// Onsets closer than this are one, in seconds.
 const MIN_DISTANCE_SECS: f64 = 0.03;
+/// Hops whose spectrogram is read at once.
+const CHUNK_HOPS: usize = 2000;
 /// Frequencies between low, mid and high band.
 const SPLITS_HZ: [f32; 2] = [200.0, 2500.0];
 
@@ -34,24 +38,30 @@ pub(super) struct OnsetStrength {
 
 impl OnsetStrength {
     /// Computes the onset strength of each hop.
-    pub fn of(features: &Features, inputs: &Inputs<'_>) -> Self {
+    ///
+    /// # Errors
+    /// As [`Inputs::bands`].
+    pub fn of(features: &Features, inputs: &Inputs<'_>) -> Result<Self> {
         let centers_hz = &features.spectrogram.centers_hz;
         let band_of: Vec<usize> = centers_hz
             .iter()
             .map(|hz| SPLITS_HZ.iter().filter(|split| hz >= split).count())
             .collect();
-        let mut rising = inputs.bands(0);
         let mut strength = Self {
             full: Vec::with_capacity(features.n_hops),
             bands: Vec::with_capacity(features.n_hops),
         };
-        for _ in 0..features.n_hops {
-            let mut sums = [0.0f32; 3];
-            for (rise, band) in rising.next_rises().iter().zip(&band_of) {
-                sums[*band] += rise;
+        for start in (0..features.n_hops).step_by(CHUNK_HOPS) {
+            let hops = start..(start + CHUNK_HOPS).min(features.n_hops);
+            let mut rising = inputs.bands(hops.clone())?;
+            for _ in hops {
+                let mut sums = [0.0f32; 3];
+                for (rise, band) in rising.next_rises().iter().zip(&band_of) {
+                    sums[*band] += rise;
+                }
+                strength.full.push(sums.iter().sum());
+                strength.bands.push(sums);
             }
-            strength.full.push(sums.iter().sum());
-            strength.bands.push(sums);
         }
         let top = percentile(&strength.full, 0.99);
         let scale = 1.0 / top.max(MIN_TOP);
@@ -60,16 +70,20 @@ impl OnsetStrength {
             .bands
             .iter_mut()
             .for_each(|rises| rises.iter_mut().for_each(|s| *s *= scale));
-        strength
+        Ok(strength)
     }
 }
 
 /// Onsets in order of time.
+///
+/// # Errors
+/// As [`Envelopes::read`](super::features::Envelopes::read).
 pub(super) fn find(
     features: &Features,
     strength: &OnsetStrength,
     activations: &Activations,
-) -> Vec<Onset> {
+) -> Result<Vec<Onset>> {
+    let mut envelopes = features.envelopes.reader();
     let mut onsets: Vec<Onset> = Vec::new();
     let mut last_probability = 0.0;
     for (hop_idx, probability) in activations.onset.iter().copied().enumerate() {
@@ -89,7 +103,7 @@ pub(super) fn find(
             continue;
         };
         let band = dominant(strength.bands[strongest]);
-        let time_secs = attack_secs(features, hop_idx as f64 * HOP_SECS, band);
+        let time_secs = attack_secs(&mut envelopes, hop_idx as f64 * HOP_SECS, band)?;
         let onset = Onset {
             time_secs: rounded(time_secs, 1e6),
             strength: rounded(f64::from(strength.full[strongest].min(1.0)), 1e4),
@@ -108,7 +122,7 @@ pub(super) fn find(
             }
         }
     }
-    onsets
+    Ok(onsets)
 }
 
 /// Band with the strongest rise; bands have different numbers of rows, which the weights even out.
@@ -124,19 +138,21 @@ fn dominant(rises: [f32; 3]) -> Band {
 }
 
 /// The attack near `coarse_secs`: where the level of a millisecond envelope rises most.
-pub(super) fn attack_secs(features: &Features, coarse_secs: f64, band: Band) -> f64 {
-    let envelope = match band {
-        Band::Low => &features.envelopes.low,
-        Band::Mid | Band::High => &features.envelopes.high,
+fn attack_secs(envelopes: &mut Reader<'_>, coarse_secs: f64, band: Band) -> Result<f64> {
+    let part = match band {
+        Band::Low => 0,
+        Band::Mid | Band::High => 1,
     };
+    let coarse_ms = (coarse_secs * 1000.0).round() as i64;
+    let first_ms = (coarse_ms - 30 - 12).max(0);
+    let around = first_ms as usize..(coarse_ms + 30 + 8) as usize;
+    let steps = envelopes.read(around)?.as_chunks::<2>().0;
     let level = |ms: i64| {
-        usize::try_from(ms)
-            .ok()
-            .and_then(|ms| envelope.get(ms))
-            .map_or(0.0, |l| f64::from(*l) / 2.0)
+        let place = usize::try_from(ms - first_ms).ok();
+        let steps = place.and_then(|place| steps.get(place));
+        steps.map_or(0.0, |steps| f64::from(steps[part]) / 2.0)
     };
     let highest = |range: std::ops::Range<i64>| range.map(level).fold(0.0, f64::max);
-    let coarse_ms = (coarse_secs * 1000.0).round() as i64;
     let mut best = (0.0, coarse_ms);
     for ms in coarse_ms - 30..=coarse_ms + 30 {
         let before = highest(ms - 12..ms);
@@ -149,14 +165,14 @@ pub(super) fn attack_secs(features: &Features, coarse_secs: f64, band: Band) -> 
     }
     let (rise, start) = best;
     if rise < 1.5 {
-        return coarse_secs.max(0.0);
+        return Ok(coarse_secs.max(0.0));
     }
     let before = highest(start - 12..start);
     let half = before + 0.5 * (highest(start..start + 8) - before);
     let attack = (start..start + 8)
         .find(|ms| level(*ms) >= half)
         .unwrap_or(start);
-    (attack as f64 / 1000.0).max(0.0)
+    Ok((attack as f64 / 1000.0).max(0.0))
 }
 
 /// `value` to the nearest of `steps` parts of 1: short in JSON, and read back exactly.
@@ -207,8 +223,8 @@ mod tests {
         let mut extractor = FeatureExtractor::new(13.0);
         extractor.push(&samples);
         let features = extractor.finish();
-        let (strength, activations) = evidence(&features);
-        let onsets = find(&features, &strength, &activations);
+        let (strength, activations) = evidence(&features).unwrap();
+        let onsets = find(&features, &strength, &activations).unwrap();
         assert!(onsets.len().abs_diff(truth.len()) <= 2, "{}", onsets.len());
         let mut errors = Vec::new();
         let mut n_right = 0;

@@ -1,5 +1,7 @@
 //! From the times that a tracker found to beats with positions in bars, a tempo and how sure they are.
 
+use common::Result;
+
 use super::bars;
 use super::confidence;
 use super::extent::Extent;
@@ -25,20 +27,30 @@ pub(super) struct Rhythm {
 }
 
 /// Beats as hops and positions in bars, within the music.
-pub(super) fn kept(secs: &[f64], evidence: &Evidence<'_>, onsets: &[Onset]) -> Vec<(usize, u32)> {
+///
+/// # Errors
+/// As [`bars::positions`].
+pub(super) fn kept(
+    secs: &[f64],
+    evidence: &Evidence<'_>,
+    onsets: &[Onset],
+) -> Result<Vec<(usize, u32)>> {
     let hops = secs.iter().map(|secs| (secs / HOP_SECS).round() as usize);
     let music = Extent::of(onsets, evidence.features, evidence.strength);
     let hops = music.trimmed(hops.collect());
-    let positions = bars::positions(&hops, evidence);
-    hops.into_iter().zip(positions).collect()
+    let positions = bars::positions(&hops, evidence)?;
+    Ok(hops.into_iter().zip(positions).collect())
 }
 
 /// Beats with bars, refined to onsets. Empty where there is no rhythm.
-pub(super) fn choose(tracked: &[f64], evidence: &Evidence<'_>, onsets: &[Onset]) -> Rhythm {
-    let kept = kept(tracked, evidence, onsets);
+///
+/// # Errors
+/// As [`bars::positions`].
+pub(super) fn choose(tracked: &[f64], evidence: &Evidence<'_>, onsets: &[Onset]) -> Result<Rhythm> {
+    let kept = kept(tracked, evidence, onsets)?;
     let confidence = confidence::of(&kept, evidence);
     if kept.len() < MIN_BEATS || confidence.beat < MIN_CONFIDENCE {
-        return Rhythm::default();
+        return Ok(Rhythm::default());
     }
     let beats: Vec<Beat> = kept
         .iter()
@@ -48,12 +60,12 @@ pub(super) fn choose(tracked: &[f64], evidence: &Evidence<'_>, onsets: &[Onset])
             strength: rounded(strongest(&evidence.strength.full, *hop), 1e4),
         })
         .collect();
-    Rhythm {
+    Ok(Rhythm {
         tempo_bpm: tempo(&beats),
         tempo_confidence: confidence.tempo,
         beat_confidence: confidence.beat,
         beats,
-    }
+    })
 }
 
 /// Onset strength around a beat, 0..=1.

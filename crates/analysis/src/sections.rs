@@ -6,6 +6,7 @@
 use super::features::{Features, HOPS_PER_CHROMA};
 use super::hops::HOP_SECS;
 use super::{Beat, Section};
+use common::Result;
 use common::statistics::percentile;
 
 /// Levels further below the song's loudest bands than this are silence, in dB.
@@ -31,13 +32,20 @@ const ALIKE: f32 = 0.9;
 const MIN_SPREAD: f32 = 0.1;
 
 /// Sections without gaps over the whole song; at least one.
-pub(super) fn find(features: &Features, beats: &[Beat], duration_secs: f64) -> Vec<Section> {
+///
+/// # Errors
+/// As [`CoarseReader::read`](super::features::CoarseReader::read).
+pub(super) fn find(
+    features: &Features,
+    beats: &[Beat],
+    duration_secs: f64,
+) -> Result<Vec<Section>> {
     let starts = bar_starts(beats, duration_secs);
-    let bars = describe(features, &starts, duration_secs);
+    let bars = describe(features, &starts, duration_secs)?;
     let cuts = cut(&bars, &starts, duration_secs);
     let labels = name(&bars, &cuts);
     let parts: Vec<(f64, String)> = cuts.iter().map(|bar| starts[*bar]).zip(labels).collect();
-    between(features, &parts, duration_secs)
+    Ok(between(features, &parts, duration_secs))
 }
 
 /// Sections that begin at the given times with the given labels, the first at the song's start; each ends where the next
@@ -107,10 +115,11 @@ fn typical_bar(starts: &[f64]) -> f64 {
 }
 
 /// One vector for each bar.
-fn describe(features: &Features, starts: &[f64], duration_secs: f64) -> Vec<Vec<f32>> {
-    let n_bands = features.spectrogram.n_bands();
+fn describe(features: &Features, starts: &[f64], duration_secs: f64) -> Result<Vec<Vec<f32>>> {
+    let n_bands = features.coarse.n_bands();
+    let mut rows = features.coarse.reader();
     let mut levels = vec![0.0f32; n_bands];
-    let floor_db = features.spectrogram.top_db() - RANGE_DB;
+    let floor_db = features.coarse.top_db() - RANGE_DB;
     let longest = 1.2 * typical_bar(starts).max(0.1);
     let spectrum_scale = 1.0 / (UNIT_DB * (n_bands as f32).sqrt());
     (0..starts.len())
@@ -122,7 +131,7 @@ fn describe(features: &Features, starts: &[f64], duration_secs: f64) -> Vec<Vec<
             let last = ((end / HOP_SECS) as usize).clamp(first + 1, features.n_hops.max(first + 1));
             let mut vector = vec![0.0f32; n_bands + 24];
             for hop in first..last.min(features.n_hops) {
-                features.spectrogram.read(hop, &mut levels);
+                rows.read(hop, &mut levels)?;
                 for (sum, level) in vector.iter_mut().zip(&levels) {
                     *sum += (level - floor_db).max(0.0);
                 }
@@ -147,7 +156,7 @@ fn describe(features: &Features, starts: &[f64], duration_secs: f64) -> Vec<Vec<
                 };
                 target.iter_mut().for_each(|t| *t *= scale);
             }
-            vector
+            Ok(vector)
         })
         .collect()
 }

@@ -124,10 +124,11 @@ fn check(song: &Track, stem: &Track) -> Result<()> {
 /// As for [`Track::blocks`].
 pub(super) fn analyze(name: &str, track: &Track, n_hops: usize) -> Result<StemEvidence> {
     let features = Features::of(track)?;
-    let (strength, activations) = evidence(&features);
-    let mut onsets = onset::find(&features, &strength, &activations);
+    let (strength, activations) = evidence(&features)?;
+    let mut onsets = onset::find(&features, &strength, &activations)?;
     onsets.retain(|onset| onset.time_secs < n_hops as f64 * HOP_SECS);
-    let hops = hops_of(&features, &strength, track.sample_rate_hz);
+    let (bands, loudness_db) = (&features.bands, features.loudness_db);
+    let hops = hops_of(bands, strength.full, loudness_db, track.sample_rate_hz)?;
     Ok(StemEvidence {
         stem: Stem {
             name: name.to_owned(),

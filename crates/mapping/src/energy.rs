@@ -5,7 +5,7 @@
 //! fast attack and a slow release in seconds, hence independent of hop length and frame rate.
 
 use analysis::{Analysis, Hops, SILENCE_DB, SlowHops};
-use common::statistics::quantile;
+use common::statistics::{quantile, sorted_quantile};
 
 use crate::prompts::{Feature, Route};
 
@@ -73,10 +73,15 @@ fn follow(analysis: &Analysis, route: &Route, smooth: f64) -> Vec<f64> {
 pub(super) fn sum(analysis: &Analysis, routes: &[Route], smooth: f64, power: f64) -> Vec<f64> {
     let mut sum: Vec<f64> = Vec::new();
     for route in routes {
-        let followed = follow(analysis, route, smooth);
-        sum.resize(followed.len().max(sum.len()), 0.0);
-        for (sum, value) in sum.iter_mut().zip(followed) {
-            *sum += route.gain * value.powf(power);
+        let mut carried = follow(analysis, route, smooth);
+        for value in &mut carried {
+            *value = route.gain * value.powf(power);
+        }
+        if carried.len() > sum.len() {
+            std::mem::swap(&mut sum, &mut carried);
+        }
+        for (sum, value) in sum.iter_mut().zip(carried) {
+            *sum += value;
         }
     }
     sum
@@ -165,16 +170,16 @@ fn spread(values: &[f32], slow: &SlowHops, hops: &Hops) -> Vec<f32> {
 
 /// Loudness of each hop between the song's quiet and loud percentile, [`AUDIBLE`]`..=1`; 0 in silence.
 fn loudness(loudness_db: &[f32]) -> Vec<f64> {
-    let audible: Vec<f64> = loudness_db
-        .iter()
-        .map(|db| finite(*db, -120.0))
-        .filter(|db| *db > f64::from(SILENCE_DB))
-        .collect();
-    let loud = percentile(&audible, LOUD_PERCENTILE);
-    let quiet =
-        percentile(&audible, QUIET_PERCENTILE).clamp(loud - MAX_RANGE_DB, loud - MIN_RANGE_DB);
+    let audible = loudness_db.iter().map(|db| finite_db(*db));
+    let mut audible: Vec<f32> = audible.filter(|db| *db > SILENCE_DB).collect();
+    audible.sort_unstable_by(f32::total_cmp);
+    let loud = sorted_quantile(&audible, LOUD_PERCENTILE).unwrap_or_default();
+    let quiet = sorted_quantile(&audible, QUIET_PERCENTILE)
+        .unwrap_or_default()
+        .clamp(loud - MAX_RANGE_DB, loud - MIN_RANGE_DB);
+    drop(audible);
     let normalised = |db: &f32| {
-        let db = finite(*db, -120.0);
+        let db = f64::from(finite_db(*db));
         if db > f64::from(SILENCE_DB) {
             AUDIBLE + (1.0 - AUDIBLE) * ((db - quiet) / (loud - quiet)).clamp(0.0, 1.0)
         } else {
@@ -182,6 +187,10 @@ fn loudness(loudness_db: &[f32]) -> Vec<f64> {
         }
     };
     loudness_db.iter().map(normalised).collect()
+}
+
+fn finite_db(db: f32) -> f32 {
+    if db.is_finite() { db } else { -120.0 }
 }
 
 /// The value below which a share of all values lies; 0 without values.

@@ -5,7 +5,7 @@
 //! as an onset counts beside them: a strong one is to be seen whatever band it is in.
 
 use analysis::{Analysis, Beat, Hops, Onset, SILENCE_DB};
-use common::statistics::quantile;
+use common::statistics::{quantile, sorted_quantile};
 
 use crate::prompts::Feature;
 
@@ -138,13 +138,11 @@ impl<'a> Rises<'a> {
                 .iter()
                 .map(|o| rise(hops, o.time_secs, band))
                 .collect();
-            let levels: Vec<f64> = hops
-                .bands
-                .iter()
-                .map(|bands| f64::from(bands[band]))
-                .collect();
-            let large = |values| quantile(values, LARGE_PERCENTILE).unwrap_or_default();
-            large(&rises).max(LEAST_LARGE * large(&levels))
+            let mut levels: Vec<f32> = hops.bands.iter().map(|bands| bands[band]).collect();
+            levels.sort_unstable_by(f32::total_cmp);
+            let large_rise = quantile(&rises, LARGE_PERCENTILE).unwrap_or_default();
+            let high_level = sorted_quantile(&levels, LARGE_PERCENTILE).unwrap_or_default();
+            large_rise.max(LEAST_LARGE * high_level)
         });
         Self { hops, large }
     }

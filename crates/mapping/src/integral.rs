@@ -1,15 +1,18 @@
 /// A rate that is linear between hops, and its exact integral since time zero.
 ///
-/// The integral at the hops is a table; between two hops it is a parabola. Its value depends on the time alone, so films
-/// of any frame rate agree at common times.
+/// The integral at some of the hops is a table, from which it is added up to the others; between two hops it is a parabola.
+/// Its value depends on the time alone, so films of any frame rate agree at common times.
 #[derive(Clone, Debug)]
 pub(super) struct Integral {
     hop_secs: f64,
     /// Rate at each hop, per second; at least one.
     rates: Vec<f64>,
-    /// Integral up to each hop.
+    /// Integral up to each [`HOPS_PER_SUM`]th hop.
     sums: Vec<f64>,
 }
+
+/// Hops from one entry of the table to the next: an hour's table stays small.
+const HOPS_PER_SUM: usize = 16;
 
 impl Integral {
     /// From the rate at each hop. Before the first hop and after the last, the rate stays as it is there; without hops
@@ -20,20 +23,21 @@ impl Integral {
             rates = vec![idle];
         }
         let hop_secs = if has_grid { hop_secs } else { 1.0 };
-        let mut sums = Vec::with_capacity(rates.len());
-        let (mut sum, mut last) = (0.0, None);
-        for rate in &rates {
-            if let Some(last) = last {
-                sum += 0.5 * (last + rate) * hop_secs;
-            }
-            last = Some(*rate);
-            sums.push(sum);
-        }
-        Self {
+        let mut integral = Self {
             hop_secs,
+            sums: Vec::with_capacity(rates.len().div_ceil(HOPS_PER_SUM)),
             rates,
-            sums,
+        };
+        let mut sum = 0.0;
+        for hop_idx in 0..integral.rates.len() {
+            if hop_idx > 0 {
+                sum += integral.area_before(hop_idx);
+            }
+            if hop_idx.is_multiple_of(HOPS_PER_SUM) {
+                integral.sums.push(sum);
+            }
         }
+        integral
     }
 
     /// Distance between hops in seconds.
@@ -52,7 +56,7 @@ impl Integral {
     pub fn position(&self, secs: f64) -> f64 {
         let (hop_idx, fraction) = self.locate(secs);
         let (before, after) = self.rates_around(hop_idx);
-        let sum = self.sums.get(hop_idx).copied().unwrap_or_default();
+        let sum = self.up_to(hop_idx);
         sum + self.hop_secs * fraction * (before + 0.5 * fraction * (after - before))
     }
 
@@ -62,6 +66,20 @@ impl Integral {
         let hops = secs / self.hop_secs;
         let hop_idx = (hops.max(0.0) as usize).min(self.rates.len() - 1);
         (hop_idx, hops - hop_idx as f64)
+    }
+
+    /// The integral from 0 to a hop.
+    fn up_to(&self, hop_idx: usize) -> f64 {
+        let entry = hop_idx / HOPS_PER_SUM;
+        let known = self.sums.get(entry).copied().unwrap_or_default();
+        let rest = entry * HOPS_PER_SUM + 1..=hop_idx;
+        rest.fold(known, |sum, hop_idx| sum + self.area_before(hop_idx))
+    }
+
+    /// The integral from the hop before to a hop.
+    fn area_before(&self, hop_idx: usize) -> f64 {
+        let (last, rate) = self.rates_around(hop_idx - 1);
+        0.5 * (last + rate) * self.hop_secs
     }
 
     fn rates_around(&self, hop_idx: usize) -> (f64, f64) {

@@ -40,7 +40,7 @@ impl Music {
         let energy = sum(analysis, &noise_routes, knobs.smooth, ENERGY_POWER);
         let gain = knobs.energy * ENERGY_VELOCITY;
         let velocities = energy
-            .iter()
+            .into_iter()
             .map(|energy| FLOOR_VELOCITY + gain * energy.max(0.0));
         let guidance = sum(
             analysis,

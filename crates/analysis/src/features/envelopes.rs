@@ -1,6 +1,11 @@
 //! Envelopes fine enough to tell the millisecond of an attack.
 
+use std::ops::Range;
+
+use common::Result;
+
 use super::super::resample::ANALYSIS_RATE_HZ;
+use super::super::rows::{Reader, Rows};
 use super::levels::{db, step_of};
 
 /// Values of an envelope per second.
@@ -8,21 +13,44 @@ const RATE_HZ: usize = 1000;
 const LENGTH: usize = ANALYSIS_RATE_HZ as usize / RATE_HZ;
 
 /// Levels of each millisecond, see [`step_of`].
-#[derive(Default)]
 pub(in super::super) struct Envelopes {
-    /// Below about 200 Hz.
-    pub low: Vec<u8>,
-    /// With the treble raised by 6 dB an octave.
-    pub high: Vec<u8>,
+    /// `[millisecond][low, high]`.
+    rows: Rows,
+}
+
+impl Default for Envelopes {
+    fn default() -> Self {
+        Self {
+            rows: Rows::new(2, RATE_HZ),
+        }
+    }
 }
 
 impl Envelopes {
-    pub(super) fn for_secs(duration_secs: f64) -> Self {
-        let n = (duration_secs * RATE_HZ as f64) as usize + 2;
-        Self {
-            low: Vec::with_capacity(n),
-            high: Vec::with_capacity(n),
-        }
+    /// See [`Rows::file_now`].
+    #[cfg(test)]
+    pub fn file_now(&mut self) {
+        self.rows.file_now();
+    }
+
+    /// Number of milliseconds.
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Steps of some milliseconds, as far as there are any: below about 200 Hz, and with the treble raised by 6 dB an octave.
+    ///
+    /// # Errors
+    /// As [`Rows::read`].
+    pub fn read(&self, ms: Range<usize>) -> Result<Vec<[u8; 2]>> {
+        let bytes = self.rows.read(ms)?;
+        Ok(bytes.as_chunks::<2>().0.to_vec())
+    }
+
+    /// Reads milliseconds in about their order.
+    pub fn reader(&self) -> Reader<'_> {
+        self.rows.reader()
     }
 }
 
@@ -47,8 +75,7 @@ impl EnvelopeFollower {
         let (whole, left) = samples.as_chunks::<LENGTH>();
         for samples in rest.as_chunks::<LENGTH>().0.iter().chain(whole) {
             let [low, high] = self.energies(samples);
-            envelopes.low.push(step_of(db(low)));
-            envelopes.high.push(step_of(db(high)));
+            envelopes.rows.push(&[step_of(db(low)), step_of(db(high))]);
         }
         self.rest.extend_from_slice(left);
     }
@@ -87,13 +114,13 @@ mod tests {
             let (mut follower, mut envelopes) = Default::default();
             let follow = |part: &[f32]| EnvelopeFollower::push(&mut follower, part, &mut envelopes);
             samples.chunks(n).for_each(follow);
-            envelopes
+            let envelopes: Envelopes = envelopes;
+            envelopes.read(0..100).unwrap()
         };
-        let Envelopes { low, high } = follow(1000);
-        assert_eq!((low.len(), high.len()), (41, 41));
+        let whole = follow(1000);
+        assert_eq!(whole.len(), 41);
         for n in [1, 5, 23, 24, 25, 100] {
-            let pieces = follow(n);
-            assert_eq!((&pieces.low, &pieces.high), (&low, &high), "{n}");
+            assert_eq!(follow(n), whole, "{n}");
         }
     }
 }

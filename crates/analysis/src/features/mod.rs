@@ -1,4 +1,5 @@
-//! One pass over the samples: everything that later steps need, at a few kilobytes for each second of sound.
+//! One pass over the samples: everything that later steps need, at some kilobytes for each second of sound, most of which
+//! don't stay in memory (see `rows.rs`).
 
 mod envelopes;
 mod levels;
@@ -9,7 +10,7 @@ mod sums;
 
 pub(super) use envelopes::Envelopes;
 pub(super) use levels::{FLOOR_DB, from_step};
-pub(super) use spectrogram::LogSpectrogram;
+pub(super) use spectrogram::{CoarseReader, CoarseSpectrogram, Levels, LogSpectrogram};
 pub(super) use spectrum::Spectrum;
 
 use audio::Track;
@@ -20,8 +21,10 @@ use pitches::Pitches;
 use spectrogram::Filterbank;
 use sums::sum;
 
-use super::hops::{HOP_SECS, Hops};
+use super::hops::{HOP_SECS, HOPS_PER_SEC, Hops};
 use super::resample::ANALYSIS_RATE_HZ;
+use super::rows::FloatRows;
+use super::sound::rounded;
 use super::stream::{self, Batch};
 use common::statistics::percentile;
 
@@ -41,15 +44,16 @@ const AUDIBLE_RANGE_DB: f32 = 60.0;
 const SPLITS_HZ: [f32; 2] = [200.0, 2500.0];
 
 /// What is measured, before any decision.
-#[derive(Default)]
 pub(super) struct Features {
     pub n_hops: usize,
     /// Bands of a fifth to a sixth of an octave.
     pub spectrogram: LogSpectrogram,
+    /// The same, in coarser steps of time.
+    pub coarse: CoarseSpectrogram,
     /// Bands of a semitone, over longer windows: soft notes stand out between those that sound on.
     pub semitones: LogSpectrogram,
-    /// RMS of the low, mid and high band around each hop, relative to full scale.
-    pub bands: Vec<[f32; 3]>,
+    /// RMS of the low, mid and high band around each hop, relative to full scale, in millionths.
+    pub bands: FloatRows<3>,
     /// RMS around each hop in dB relative to full scale.
     pub loudness_db: Vec<f32>,
     /// Energy of each pitch class (C = 0) from 200 Hz to 2.1 kHz, each [`HOPS_PER_CHROMA`] hops.
@@ -72,6 +76,13 @@ impl Features {
         };
         stream::decode(track, take, |_| ())?;
         Ok(extractor.finish())
+    }
+
+    /// Forgets what is needed to find onsets and beats alone.
+    pub fn forget_details(&mut self) {
+        self.spectrogram = LogSpectrogram::default();
+        self.semitones = LogSpectrogram::default();
+        self.envelopes = Envelopes::default();
     }
 
     /// Level that the loudest twentieth of what sounds reaches, in dB relative to full scale.
@@ -100,18 +111,20 @@ impl FeatureExtractor {
         let n_hops = (duration_secs / HOP_SECS) as usize + 2;
         let n_chroma = n_hops / HOPS_PER_CHROMA + 2;
         let spectra = Spectra::new();
+        let spectrogram = LogSpectrogram::new(&spectra.bands);
         Self {
             hops: Hops::new(N_FFT_HARMONY),
             follower: EnvelopeFollower::default(),
             features: Features {
                 n_hops: 0,
-                spectrogram: LogSpectrogram::new(&spectra.bands, n_hops),
-                semitones: LogSpectrogram::new(&spectra.semitones, n_hops),
-                bands: Vec::with_capacity(n_hops),
+                coarse: CoarseSpectrogram::new(spectrogram.n_bands()),
+                spectrogram,
+                semitones: LogSpectrogram::new(&spectra.semitones),
+                bands: FloatRows::new(HOPS_PER_SEC),
                 loudness_db: Vec::with_capacity(n_hops),
                 chroma: Vec::with_capacity(n_chroma),
                 bass_chroma: Vec::with_capacity(n_chroma),
-                envelopes: Envelopes::for_secs(duration_secs),
+                envelopes: Envelopes::default(),
             },
             spectra,
         }
@@ -167,9 +180,11 @@ impl Spectra {
         let power = self.short.power(inner(N_FFT));
         let [mid, high] = self.splits;
         let bands = [&power[..mid], &power[mid..high], &power[high..]].map(sum);
-        features.bands.push(bands.map(f32::sqrt));
+        let amplitudes = bands.map(|power| rounded(power.sqrt(), 1e6));
+        features.bands.push(amplitudes);
         features.loudness_db.push(db(bands.iter().sum()));
-        features.spectrogram.push(&self.bands, power);
+        let steps = features.spectrogram.push(&self.bands, power);
+        features.coarse.push(hop_idx, steps);
         let power = self.medium.power(inner(N_FFT_SEMITONES));
         features.semitones.push(&self.semitones, power);
         if hop_idx.is_multiple_of(HOPS_PER_CHROMA) {
@@ -203,7 +218,9 @@ mod tests {
         let features = features(&sine(1000.0, 1.0));
         assert_eq!(features.n_hops, 100);
         assert!((features.loudness_db[50] + 3.01).abs() < 0.05);
-        let [low, mid, high] = features.bands[50];
+        let mut bands = Vec::new();
+        features.bands.for_each(|row| bands.push(row)).unwrap();
+        let [low, mid, high] = bands[50];
         assert!(mid > 0.7 && low < 0.01 && high < 0.01);
     }
 
@@ -235,6 +252,6 @@ mod tests {
                 .iter()
                 .all(|l| (*l - FLOOR_DB).abs() < 1e-3)
         );
-        assert_eq!(features.envelopes.low.len(), 1000);
+        assert_eq!(features.envelopes.len(), 1000);
     }
 }

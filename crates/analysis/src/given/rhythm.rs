@@ -1,5 +1,7 @@
 //! Beats that are given, as a rhythm: their times stay, their place in the bar is filled in where it isn't given.
 
+use common::Result;
+
 use super::super::Beat;
 use super::super::bars;
 use super::super::hops::HOP_SECS;
@@ -9,14 +11,17 @@ use super::super::tracker::Evidence;
 use super::{GivenBeat, LockedBeats};
 
 /// The rhythm of beats that a user gave; nothing is surer.
-pub(in super::super) fn rhythm(given: &[GivenBeat], evidence: &Evidence<'_>) -> Rhythm {
+///
+/// # Errors
+/// As [`bars::positions`].
+pub(in super::super) fn rhythm(given: &[GivenBeat], evidence: &Evidence<'_>) -> Result<Rhythm> {
     let hop = |beat: &GivenBeat| (beat.time_secs / HOP_SECS).round() as usize;
     let known: Vec<Option<u32>> = given.iter().map(|beat| beat.position_in_bar).collect();
     let positions = if known.iter().any(Option::is_some) {
         filled(&known)
     } else {
         let hops: Vec<usize> = given.iter().map(hop).collect();
-        bars::positions(&hops, evidence)
+        bars::positions(&hops, evidence)?
     };
     let beats: Vec<Beat> = given
         .iter()
@@ -28,25 +33,28 @@ pub(in super::super) fn rhythm(given: &[GivenBeat], evidence: &Evidence<'_>) -> 
         })
         .collect();
     let confidence = if beats.is_empty() { 0.0 } else { 1.0 };
-    Rhythm {
+    Ok(Rhythm {
         tempo_bpm: tempo(&beats),
         tempo_confidence: confidence,
         beat_confidence: confidence,
         beats,
-    }
+    })
 }
 
 /// A rhythm with listed beats in the place of those that were found in locked parts. Found ones keep half a beat away from them.
+///
+/// # Errors
+/// As [`rhythm`].
 pub(in super::super) fn with_locked(
     found: Rhythm,
     locked: &LockedBeats,
     evidence: &Evidence<'_>,
-) -> Rhythm {
+) -> Result<Rhythm> {
     let is_locked = |secs: f64| locked.parts.iter().any(|part| part.contains(&secs));
-    let mut beats = rhythm(&locked.beats, evidence).beats;
+    let mut beats = rhythm(&locked.beats, evidence)?.beats;
     beats.retain(|beat| is_locked(beat.time_secs));
     if beats.is_empty() {
-        return found;
+        return Ok(found);
     }
     let half_secs = found.tempo_bpm.map_or(0.0, |bpm| 30.0 / bpm);
     let n_locked = beats.len() as f64;
@@ -67,12 +75,12 @@ pub(in super::super) fn with_locked(
     let sure = |confidence: f64| share + (1.0 - share) * confidence;
     beats.extend(free);
     beats.sort_by(|a, b| a.time_secs.total_cmp(&b.time_secs));
-    Rhythm {
+    Ok(Rhythm {
         tempo_bpm: tempo(&beats),
         tempo_confidence: sure(found.tempo_confidence),
         beat_confidence: sure(found.beat_confidence),
         beats,
-    }
+    })
 }
 
 /// Positions where some are known: counting goes on from them, and back before the first. Where only downbeats are marked,

@@ -1,5 +1,9 @@
 //! How envelopes rise within milliseconds: attacks that windows of a spectrum smear.
 
+use std::ops::Range;
+
+use common::Result;
+
 use super::super::features::from_step;
 use super::Inputs;
 
@@ -12,19 +16,28 @@ const BEFORE_MS: usize = 10;
 pub(in super::super) const N_ATTACKS: usize = 4;
 
 /// The strongest attacks around `hops`: `[hop][low before, low after, high before, high after]`.
-pub(super) fn around(inputs: &Inputs<'_>, hops: std::ops::Range<usize>) -> Vec<[f32; N_ATTACKS]> {
+///
+/// # Errors
+/// As [`Envelopes::read`](super::super::features::Envelopes::read).
+pub(super) fn around(inputs: &Inputs<'_>, hops: Range<usize>) -> Result<Vec<[f32; N_ATTACKS]>> {
     let mut attacks = vec![[0.0f32; N_ATTACKS]; hops.len()];
-    let envelopes = &inputs.features.envelopes;
-    for (part, envelope) in [&envelopes.low, &envelopes.high].into_iter().enumerate() {
-        let first_ms = (hops.start * MS) as i64 - (MS / 2 + BEFORE_MS) as i64;
-        let n_ms = hops.len() * MS + BEFORE_MS + AFTER_MS;
+    let first_ms = (hops.start * MS) as i64 - (MS / 2 + BEFORE_MS) as i64;
+    let n_ms = hops.len() * MS + BEFORE_MS + AFTER_MS;
+    let first_read = first_ms.max(0) as usize;
+    let read = inputs
+        .features
+        .envelopes
+        .read(first_read..first_read + n_ms)?;
+    for part in 0..2 {
         // Silence before the song and after it.
         let levels: Vec<f32> = (first_ms..first_ms + n_ms as i64)
             .map(|ms| {
-                let step = usize::try_from(ms).ok().and_then(|ms| envelope.get(ms));
-                step.map_or(0.0, |step| {
+                let place = usize::try_from(ms - first_read as i64).ok();
+                let steps = place.and_then(|place| read.get(place));
+                steps.map_or(0.0, |steps| {
                     let reference_db = inputs.reference_db(ms as usize / MS);
-                    inputs.compression.apply(from_step(*step) - reference_db)
+                    let level_db = from_step(steps[part]);
+                    inputs.compression.apply(level_db - reference_db)
                 })
             })
             .collect();
@@ -38,7 +51,7 @@ pub(super) fn around(inputs: &Inputs<'_>, hops: std::ops::Range<usize>) -> Vec<[
             }
         }
     }
-    attacks
+    Ok(attacks)
 }
 
 #[cfg(test)]
@@ -55,7 +68,7 @@ mod tests {
             extractor.push(&samples);
             let features = extractor.finish();
             let inputs = Inputs::of(&features);
-            let attacks = around(&inputs, 40..60);
+            let attacks = around(&inputs, 40..60).unwrap();
             let strongest = (40..60).max_by(|a, b| {
                 let of = |hop: &usize| attacks[hop - 40][2].max(attacks[hop - 40][3]);
                 of(a).total_cmp(&of(b))
@@ -63,7 +76,7 @@ mod tests {
             assert_eq!(strongest, Some(hop), "{ms} ms");
             assert!(attacks[hop - 40][half] > 1.0, "{ms} ms: {attacks:?}");
             // Parts of a song are analyzed as the whole is.
-            assert_eq!(around(&inputs, 45..55), attacks[5..15]);
+            assert_eq!(around(&inputs, 45..55).unwrap(), attacks[5..15]);
         }
     }
 }

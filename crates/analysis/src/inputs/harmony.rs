@@ -8,46 +8,51 @@ const HARMONY_REACHES: [usize; 2] = [8, 20];
 /// Values that describe the change of harmony at a step.
 pub(in super::super) const N_HARMONY: usize = 2 * HARMONY_REACHES.len();
 
-/// Change of harmony at each step, 0..=1 each: of the chroma, then of the bass, with each reach.
-pub(super) fn changes(features: &Features) -> Vec<[f32; N_HARMONY]> {
-    let n_reaches = HARMONY_REACHES.len();
-    let mut changes = vec![[0.0f32; N_HARMONY]; features.chroma.len()];
-    for (part, chroma) in [&features.chroma, &features.bass_chroma]
-        .into_iter()
-        .enumerate()
-    {
-        for (k, reach) in HARMONY_REACHES.into_iter().enumerate() {
-            let (mut before, mut after) = ([0.0f64; 12], [0.0f64; 12]);
-            let at = |i: Option<usize>| i.and_then(|i| chroma.get(i)).copied().unwrap_or_default();
-            for ahead in 1..=reach {
-                add(&mut after, at(ahead.checked_sub(1)), 1.0);
-            }
-            for (i, change) in changes.iter_mut().enumerate() {
-                // Chroma i is in neither side: it sees both.
-                add(&mut after, at(Some(i)), -1.0);
-                add(&mut after, at(Some(i + reach)), 1.0);
-                change[part * n_reaches + k] = distance(&before, &after);
-                add(&mut before, at(Some(i)), 1.0);
-                add(&mut before, at(i.checked_sub(reach)), -1.0);
+/// How harmony changes over a song.
+pub(super) struct Harmony {
+    /// At each chroma vector, 0..=1 each: of the chroma, then of the bass, with each reach.
+    changes: Vec<[f32; N_HARMONY]>,
+}
+
+impl Harmony {
+    pub fn of(features: &Features) -> Self {
+        let n_reaches = HARMONY_REACHES.len();
+        let mut changes = vec![[0.0f32; N_HARMONY]; features.chroma.len()];
+        for (part, chroma) in [&features.chroma, &features.bass_chroma]
+            .into_iter()
+            .enumerate()
+        {
+            for (k, reach) in HARMONY_REACHES.into_iter().enumerate() {
+                let (mut before, mut after) = ([0.0f64; 12], [0.0f64; 12]);
+                let at =
+                    |i: Option<usize>| i.and_then(|i| chroma.get(i)).copied().unwrap_or_default();
+                for ahead in 1..=reach {
+                    add(&mut after, at(ahead.checked_sub(1)), 1.0);
+                }
+                for (i, change) in changes.iter_mut().enumerate() {
+                    // Chroma i is in neither side: it sees both.
+                    add(&mut after, at(Some(i)), -1.0);
+                    add(&mut after, at(Some(i + reach)), 1.0);
+                    change[part * n_reaches + k] = distance(&before, &after);
+                    add(&mut before, at(Some(i)), 1.0);
+                    add(&mut before, at(i.checked_sub(reach)), -1.0);
+                }
             }
         }
+        Self { changes }
     }
-    let n_steps = features.n_hops.div_ceil(HOPS_PER_STEP);
-    (0..n_steps)
-        .map(|step| {
-            let at = (step * HOPS_PER_STEP) as f32 / HOPS_PER_CHROMA as f32;
-            let (first, share) = (at as usize, at.fract());
-            let get = |i: usize| {
-                changes
-                    .get(i)
-                    .or(changes.last())
-                    .copied()
-                    .unwrap_or_default()
-            };
-            let (a, b) = (get(first), get(first + 1));
-            std::array::from_fn(|k| a[k] + share * (b[k] - a[k]))
-        })
-        .collect()
+
+    /// The change at a step; between chroma vectors by proportion.
+    pub fn at(&self, step: usize) -> [f32; N_HARMONY] {
+        let at = (step * HOPS_PER_STEP) as f32 / HOPS_PER_CHROMA as f32;
+        let (first, share) = (at as usize, at.fract());
+        let get = |i: usize| {
+            let change = self.changes.get(i).or(self.changes.last());
+            change.copied().unwrap_or_default()
+        };
+        let (a, b) = (get(first), get(first + 1));
+        std::array::from_fn(|k| a[k] + share * (b[k] - a[k]))
+    }
 }
 
 fn add(sum: &mut [f64; 12], chroma: [f32; 12], sign: f64) {

@@ -11,8 +11,11 @@ pub(super) use harmony::N_HARMONY;
 
 use std::ops::Range;
 
-use super::features::{Features, LogSpectrogram};
+use common::Result;
+
+use super::features::{Features, Levels, LogSpectrogram};
 use compression::Compression;
+use harmony::Harmony;
 
 /// Hops over which bands rise.
 pub(super) const LAG_HOPS: usize = 2;
@@ -24,7 +27,7 @@ pub(super) struct Inputs<'a> {
     features: &'a Features,
     /// Level of what counts as loud around each hop, in dB relative to full scale.
     reference_db: Vec<f32>,
-    harmony: Vec<[f32; N_HARMONY]>,
+    harmony: Harmony,
     compression: Compression,
 }
 
@@ -33,7 +36,7 @@ impl<'a> Inputs<'a> {
         Self {
             features,
             reference_db: reference::levels(features),
-            harmony: harmony::changes(features),
+            harmony: Harmony::of(features),
             compression: Compression::new(),
         }
     }
@@ -50,38 +53,47 @@ impl<'a> Inputs<'a> {
             .unwrap_or_default()
     }
 
-    /// The bands of the spectrogram and how they rise, from `first_hop` on.
-    pub fn bands(&self, first_hop: usize) -> Rising<'_> {
-        Rising::new(self, &self.features.spectrogram, first_hop)
+    /// The bands of the spectrogram and how they rise, in some hops.
+    ///
+    /// # Errors
+    /// As [`LogSpectrogram::levels`].
+    pub fn bands(&self, hops: Range<usize>) -> Result<Rising<'_>> {
+        Rising::new(self, &self.features.spectrogram, hops)
     }
 
     /// What the network of beats sees: `[hop][level of each band, then rise of each]`.
-    pub fn for_beats(&self, hops: Range<usize>) -> Vec<f32> {
-        let mut rising = self.bands(hops.start);
+    ///
+    /// # Errors
+    /// As [`LogSpectrogram::levels`].
+    pub fn for_beats(&self, hops: Range<usize>) -> Result<Vec<f32>> {
+        let mut rising = self.bands(hops.clone())?;
         let mut rows = Vec::with_capacity(hops.len() * 2 * rising.n_bands());
         for _ in hops {
             rising.next_into(&mut rows);
         }
-        rows
+        Ok(rows)
     }
 
     /// What the network of onsets sees: `[hop][levels of bands, their rises, levels of semitones, their rises, attacks]`.
-    pub fn for_onsets(&self, hops: Range<usize>) -> Vec<f32> {
-        let mut bands = self.bands(hops.start);
-        let mut semitones = Rising::new(self, &self.features.semitones, hops.start);
+    ///
+    /// # Errors
+    /// As [`LogSpectrogram::levels`].
+    pub fn for_onsets(&self, hops: Range<usize>) -> Result<Vec<f32>> {
+        let mut bands = self.bands(hops.clone())?;
+        let mut semitones = Rising::new(self, &self.features.semitones, hops.clone())?;
         let width = 2 * (bands.n_bands() + semitones.n_bands()) + N_ATTACKS;
         let mut rows = Vec::with_capacity(hops.len() * width);
-        for attacks in attacks::around(self, hops) {
+        for attacks in attacks::around(self, hops)? {
             bands.next_into(&mut rows);
             semitones.next_into(&mut rows);
             rows.extend(attacks);
         }
-        rows
+        Ok(rows)
     }
 
     /// How harmony changes at a frame.
     pub fn harmony(&self, frame: usize) -> [f32; N_HARMONY] {
-        self.harmony.get(frame).copied().unwrap_or_default()
+        self.harmony.at(frame)
     }
 }
 
@@ -89,7 +101,7 @@ impl<'a> Inputs<'a> {
 /// earlier (SuperFlux, Böck and Widmer, DAFx 2013), which a vibrato doesn't raise.
 pub(super) struct Rising<'a> {
     inputs: &'a Inputs<'a>,
-    spectrogram: &'a LogSpectrogram,
+    levels: Levels,
     next_hop: usize,
     /// Levels of the next hop and of those before it, newest first.
     history: [Vec<f32>; LAG_HOPS + 1],
@@ -97,23 +109,28 @@ pub(super) struct Rising<'a> {
 }
 
 impl<'a> Rising<'a> {
-    fn new(inputs: &'a Inputs<'a>, spectrogram: &'a LogSpectrogram, first_hop: usize) -> Self {
+    fn new(
+        inputs: &'a Inputs<'a>,
+        spectrogram: &LogSpectrogram,
+        hops: Range<usize>,
+    ) -> Result<Self> {
         let row = vec![0.0; spectrogram.n_bands()];
+        let next_hop = hops.start.saturating_sub(LAG_HOPS);
         let mut rising = Self {
             inputs,
-            spectrogram,
-            next_hop: first_hop.saturating_sub(LAG_HOPS),
+            levels: spectrogram.levels(next_hop..hops.end)?,
+            next_hop,
             history: std::array::from_fn(|_| row.clone()),
             rises: row,
         };
-        while rising.next_hop < first_hop {
+        while rising.next_hop < hops.start {
             rising.step();
         }
-        rising
+        Ok(rising)
     }
 
     pub fn n_bands(&self) -> usize {
-        self.spectrogram.n_bands()
+        self.levels.n_bands()
     }
 
     /// The rises of the next hop; the first hops of a song have none.
@@ -132,7 +149,7 @@ impl<'a> Rising<'a> {
     fn step(&mut self) {
         self.history.rotate_right(1);
         let [now, .., before] = &mut self.history;
-        self.spectrogram.read(self.next_hop, now);
+        self.levels.read(self.next_hop, now);
         let reference_db = self.inputs.reference_db(self.next_hop);
         for level in &mut *now {
             *level = self.inputs.compression.apply(*level - reference_db);
@@ -184,17 +201,17 @@ mod tests {
             }
             for spectrogram in spectrograms {
                 let mut row = vec![0.0; spectrogram.n_bands()];
+                let levels = spectrogram.levels(0..features.n_hops).unwrap();
                 for hop_idx in 0..features.n_hops {
-                    spectrogram.read(hop_idx, &mut row);
+                    levels.read(hop_idx, &mut row);
                     let relative = row.iter().map(|level| level - inputs.reference_db(hop_idx));
                     relative.for_each(|l| write(&((l * 64.0) as i16).to_le_bytes()));
                 }
             }
-            let attacks = attacks::around(&inputs, 0..features.n_hops);
-            let numbers = attacks
-                .as_flattened()
-                .iter()
-                .chain(inputs.harmony.as_flattened());
+            let attacks = attacks::around(&inputs, 0..features.n_hops).unwrap();
+            let steps = 0..features.n_hops.div_ceil(HOPS_PER_STEP);
+            let harmony: Vec<_> = steps.map(|step| inputs.harmony(step)).collect();
+            let numbers = attacks.as_flattened().iter().chain(harmony.as_flattened());
             numbers.for_each(|number| write(&number.to_le_bytes()));
         }
     }

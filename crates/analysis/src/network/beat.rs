@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
+use common::Result;
 use rayon::prelude::*;
 
 use super::super::inputs::{HOPS_PER_STEP, Inputs, N_HARMONY};
@@ -47,33 +48,53 @@ impl Network {
 }
 
 /// The probabilities of a beat, and of a downbeat if it is one, at each step of [`HOPS_PER_STEP`] hops.
-pub(super) fn activations(inputs: &Inputs<'_>) -> Vec<[f32; 2]> {
+///
+/// # Errors
+/// As [`Inputs::for_beats`].
+pub(super) fn activations(inputs: &Inputs<'_>) -> Result<(Vec<f32>, Vec<f32>)> {
+    in_chunks(inputs, MAX_CHUNK)
+}
+
+/// As [`activations`], in chunks of at most `max_chunk` steps, which makes no difference.
+pub(super) fn in_chunks(inputs: &Inputs<'_>, max_chunk: usize) -> Result<(Vec<f32>, Vec<f32>)> {
     let network = LazyLock::force(&NETWORK);
     let arch = pulp::Arch::new();
     let n_steps = inputs.n_hops().div_ceil(HOPS_PER_STEP);
-    let n_chunks = n_steps.div_ceil(MAX_CHUNK).max(1);
-    let length = n_steps.div_ceil(n_chunks);
-    let chunks: Vec<Vec<[f32; 2]>> = (0..n_chunks)
-        .into_par_iter()
-        .map(|i| {
-            let wanted = (i * length).min(n_steps)..((i + 1) * length).min(n_steps);
+    let n_chunks = n_steps.div_ceil(max_chunk).max(1);
+    let length = n_steps.div_ceil(n_chunks).max(1);
+    let mut found = (vec![0.0; n_steps], vec![0.0; n_steps]);
+    found
+        .0
+        .par_chunks_mut(length)
+        .zip(found.1.par_chunks_mut(length))
+        .enumerate()
+        .try_for_each(|(i, (beat, downbeat))| {
+            let wanted = i * length..i * length + beat.len();
             let start = wanted.start.saturating_sub(REACH);
             let steps = start..(wanted.end + REACH).min(n_steps);
+            let hops = steps.start * HOPS_PER_STEP..steps.end * HOPS_PER_STEP;
+            let rows = inputs.for_beats(hops.start..hops.end.min(inputs.n_hops()))?;
             let beats = arch.dispatch(Pass {
                 network,
                 inputs,
+                rows,
                 steps,
             });
-            beats[wanted.start - start..wanted.end - start].to_vec()
-        })
-        .collect();
-    chunks.concat()
+            let places = beat.iter_mut().zip(downbeat);
+            for ((beat, downbeat), found) in places.zip(&beats[wanted.start - start..]) {
+                [*beat, *downbeat] = *found;
+            }
+            Ok(())
+        })?;
+    Ok(found)
 }
 
 /// One pass over part of a song.
 struct Pass<'a> {
     network: &'a Network,
     inputs: &'a Inputs<'a>,
+    /// What [`Inputs::for_beats`] has for the steps.
+    rows: Vec<f32>,
     steps: Range<usize>,
 }
 
@@ -86,11 +107,10 @@ impl pulp::WithSimd for Pass<'_> {
         let Self {
             network,
             inputs,
+            rows,
             steps,
         } = self;
-        let end = (steps.end * HOPS_PER_STEP).min(inputs.n_hops());
-        let hops = steps.start * HOPS_PER_STEP..end;
-        let hidden = network.around.apply(inputs.for_beats(hops));
+        let hidden = network.around.apply(rows);
         let mut joint = Vec::with_capacity(steps.len() * (WIDTH + N_HARMONY));
         for (step, hops) in steps.zip(hidden.chunks(HOPS_PER_STEP)) {
             let loudest = hops.iter().fold([f32::MIN; WIDTH], |max, hop| {

@@ -11,6 +11,8 @@ mod conv_stack;
 mod onset;
 mod weights;
 
+use common::Result;
+
 use super::inputs::{HOPS_PER_STEP, Inputs};
 
 /// Probabilities.
@@ -41,15 +43,67 @@ impl Activations {
 }
 
 /// Activations of all of a song.
-pub(super) fn activations(inputs: &Inputs<'_>) -> Activations {
+///
+/// # Errors
+/// As for what [`Inputs`] reads.
+pub(super) fn activations(inputs: &Inputs<'_>) -> Result<Activations> {
     let (onset, beats) = rayon::join(|| onset::activations(inputs), || beat::activations(inputs));
-    let (beat, downbeat) = beats
-        .iter()
-        .map(|[beat, downbeat]| (*beat, *downbeat))
-        .unzip();
-    Activations {
-        onset,
+    let (beat, downbeat) = beats?;
+    Ok(Activations {
+        onset: onset?,
         beat,
         downbeat,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::evidence::evidence;
+    use super::super::features::FeatureExtractor;
+    use super::super::onset as onsets;
+    use super::*;
+
+    /// Notes and noise of changing strength, at the analysis rate.
+    fn song(secs: usize) -> Vec<f32> {
+        let sample = |i: usize| {
+            let t = i as f32 / 24_000.0;
+            let hit = (-(t % 0.47) / 0.07).exp();
+            let noise = ((i * 7919) as f32 * 12.9898).sin();
+            let note = (t * 220.0 * (1.0 + (t / 3.0).floor() % 5.0) * 6.283).sin();
+            0.3 * hit * noise + 0.2 * note * (0.3 + 0.2 * (t / 7.0).sin())
+        };
+        (0..secs * 24_000).map(sample).collect()
+    }
+
+    fn bits(values: &[f32]) -> Vec<u32> {
+        values.iter().map(|value| value.to_bits()).collect()
+    }
+
+    /// What is found depends neither on where a song is cut for the networks nor on where its spectra are kept.
+    #[test]
+    fn windows_make_no_difference() {
+        let mut extractor = FeatureExtractor::new(75.0);
+        extractor.push(&song(75));
+        let mut features = extractor.finish();
+        let (strength, whole) = evidence(&features).unwrap();
+        let found = onsets::find(&features, &strength, &whole).unwrap();
+        assert!(found.len() > 100, "{} onsets", found.len());
+        features.spectrogram.file_now();
+        features.semitones.file_now();
+        features.envelopes.file_now();
+        let inputs = Inputs::of(&features);
+        for (chunk_steps, chunk_hops) in [(100_000, 100_000), (1500, 1777), (701, 333)] {
+            let (beat, downbeat) = beat::in_chunks(&inputs, chunk_steps).unwrap();
+            let onset = onset::in_chunks(&inputs, chunk_hops).unwrap();
+            assert!(bits(&beat) == bits(&whole.beat), "{chunk_steps}");
+            assert!(bits(&downbeat) == bits(&whole.downbeat), "{chunk_steps}");
+            assert!(bits(&onset) == bits(&whole.onset), "{chunk_hops}");
+        }
+        let (again, activations) = evidence(&features).unwrap();
+        assert!(bits(&again.full) == bits(&strength.full));
+        assert_eq!(
+            onsets::find(&features, &again, &activations).unwrap(),
+            found
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! Hears onsets.
 
-use std::ops::Range;
 use std::sync::LazyLock;
 
+use common::Result;
 use rayon::prelude::*;
 
 use super::super::inputs::{Inputs, N_ATTACKS};
@@ -37,33 +37,40 @@ impl Network {
 }
 
 /// The probability that a sound starts, at each hop.
-pub(super) fn activations(inputs: &Inputs<'_>) -> Vec<f32> {
+///
+/// # Errors
+/// As [`Inputs::for_onsets`].
+pub(super) fn activations(inputs: &Inputs<'_>) -> Result<Vec<f32>> {
+    in_chunks(inputs, CHUNK_HOPS)
+}
+
+/// As [`activations`], in chunks of `chunk_hops` hops, which makes no difference.
+pub(super) fn in_chunks(inputs: &Inputs<'_>, chunk_hops: usize) -> Result<Vec<f32>> {
     let network = LazyLock::force(&NETWORK);
     let arch = pulp::Arch::new();
     let n_hops = inputs.n_hops();
-    let chunks: Vec<Vec<f32>> = (0..n_hops.div_ceil(CHUNK_HOPS))
-        .into_par_iter()
-        .map(|i| {
-            let wanted = i * CHUNK_HOPS..((i + 1) * CHUNK_HOPS).min(n_hops);
+    let mut found = vec![0.0; n_hops];
+    found
+        .par_chunks_mut(chunk_hops)
+        .enumerate()
+        .try_for_each(|(i, found)| {
+            let wanted = i * chunk_hops..i * chunk_hops + found.len();
             // One more for the output's own taps.
             let start = wanted.start.saturating_sub(REACH_HOPS + 1);
             let hops = start..(wanted.end + REACH_HOPS + 1).min(n_hops);
-            let onsets = arch.dispatch(Pass {
-                network,
-                inputs,
-                hops,
-            });
-            onsets[wanted.start - start..wanted.end - start].to_vec()
-        })
-        .collect();
-    chunks.concat()
+            let rows = inputs.for_onsets(hops)?;
+            let onsets = arch.dispatch(Pass { network, rows });
+            found.copy_from_slice(&onsets[wanted.start - start..wanted.end - start]);
+            Ok(())
+        })?;
+    Ok(found)
 }
 
-/// What is to be inputs.
+/// One pass over part of a song.
 struct Pass<'a> {
     network: &'a Network,
-    inputs: &'a Inputs<'a>,
-    hops: Range<usize>,
+    /// What [`Inputs::for_onsets`] has for the hops.
+    rows: Vec<f32>,
 }
 
 impl pulp::WithSimd for Pass<'_> {
@@ -72,7 +79,7 @@ impl pulp::WithSimd for Pass<'_> {
     /// All convolutions are inlined, and so compiled for the vectors of `S`.
     #[inline(always)]
     fn with_simd<S: pulp::Simd>(self, _: S) -> Vec<f32> {
-        let hidden = self.network.around.apply(self.inputs.for_onsets(self.hops));
+        let hidden = self.network.around.apply(self.rows);
         let onsets = self.network.onset.apply(hidden.as_flattened());
         onsets.iter().map(|[onset]| sigmoid(*onset)).collect()
     }

@@ -1,6 +1,10 @@
 //! Chroma: how strong each pitch class is, from the peaks of long spectra, with the song's own tuning found and corrected.
 
+use common::Result;
+
 use super::super::resample::ANALYSIS_RATE_HZ;
+use super::super::rows::FloatRows;
+use super::SLOW_HOPS_PER_SEC;
 
 /// STFT length in samples at the analysis rate: 171 ms, bins of 5.9 Hz.
 pub(super) const N_FFT_CHROMA: usize = 4096;
@@ -19,7 +23,7 @@ const N_CELLS: usize = 50;
 /// Collects pitches from power spectra of [`N_FFT_CHROMA`] samples.
 pub(super) struct ChromaMeter {
     /// Amplitude in each third of a semitone, from C, of each spectrum.
-    fine: Vec<[f32; N_PARTS]>,
+    fine: FloatRows<N_PARTS>,
     /// Amplitude at each deviation from the tempered scale at 440 Hz, as a fraction of a semitone.
     deviations: [f64; N_CELLS],
 }
@@ -27,7 +31,7 @@ pub(super) struct ChromaMeter {
 impl ChromaMeter {
     pub fn new() -> Self {
         Self {
-            fine: Vec::new(),
+            fine: FloatRows::new(SLOW_HOPS_PER_SEC as usize),
             deviations: [0.0; N_CELLS],
         }
     }
@@ -63,13 +67,18 @@ impl ChromaMeter {
     }
 
     /// Chroma of each spectrum, and the tuning.
-    pub fn finish(self) -> Chroma {
+    ///
+    /// # Errors
+    /// As [`FloatRows::for_each`].
+    pub fn finish(self) -> Result<Chroma> {
         let tuning = tuning(&self.deviations);
-        let chroma = self.fine.iter().map(|fine| folded(fine, tuning)).collect();
-        Chroma {
+        let mut chroma = Vec::with_capacity(self.fine.len());
+        self.fine
+            .for_each(|fine| chroma.push(folded(&fine, tuning)))?;
+        Ok(Chroma {
             chroma,
             tuning_cents: f64::from(tuning) * 100.0,
-        }
+        })
     }
 }
 
@@ -140,7 +149,7 @@ mod tests {
         let mut meter = ChromaMeter::new();
         meter.push(spectrum.power(&samples));
         meter.push(&[0.0; N_FFT_CHROMA / 2 + 1]);
-        meter.finish()
+        meter.finish().unwrap()
     }
 
     #[test]
@@ -168,7 +177,7 @@ mod tests {
 
     #[test]
     fn silence_is_in_tune() {
-        let found = ChromaMeter::new().finish();
+        let found = ChromaMeter::new().finish().unwrap();
         assert!(found.chroma.is_empty() && found.tuning_cents.abs() < 1e-9);
     }
 }

@@ -20,14 +20,16 @@ mod tenths;
 pub use key::{Key, Mode, pitch_name};
 
 use chroma::{ChromaMeter, N_FFT_CHROMA};
+use common::Result;
 use hpss::{Parts, Separator};
 use loudness::LoudnessMeter;
 use stereo::StereoMeter;
 
 use super::SlowHops;
 use super::features::{N_FFT, Spectrum};
-use super::hops::Hops;
+use super::hops::{HOPS_PER_SEC, Hops};
 use super::resample::ANALYSIS_RATE_HZ;
+use super::rows::FloatRows;
 
 /// Slow hops in a second.
 const SLOW_HOPS_PER_SEC: u64 = 10;
@@ -37,16 +39,38 @@ const HOPS_PER_SLOW: usize = 10;
 /// What the sound is like over time.
 #[derive(Clone)]
 pub(super) struct Sound {
-    /// Amplitude (RMS) of the harmonic part of each hop.
-    pub harmonic: Vec<f32>,
-    /// Amplitude (RMS) of the percussive part of each hop.
-    pub percussive: Vec<f32>,
-    /// Spectral centroid of each hop in Hz; 0 in silence.
-    pub brightness_hz: Vec<f32>,
     pub slow_hops: SlowHops,
     pub loudness_lufs: Option<f64>,
     pub key: Option<Key>,
     pub tuning_cents: f64,
+}
+
+/// What the sound is like in each hop.
+pub(super) struct SoundHops {
+    /// Amplitude (RMS) of the harmonic part, and of the percussive one.
+    parts: FloatRows<2>,
+    /// Spectral centroid in Hz; 0 in silence.
+    brightness_hz: FloatRows<1>,
+}
+
+impl SoundHops {
+    /// Adds what the sound is like to a song's hops.
+    ///
+    /// # Errors
+    /// As [`FloatRows::for_each`].
+    pub fn fill(&self, hops: &mut super::Hops) -> Result<()> {
+        let n_hops = self.parts.len();
+        hops.harmonic.reserve_exact(n_hops);
+        hops.percussive.reserve_exact(n_hops);
+        hops.brightness_hz.reserve_exact(n_hops);
+        self.parts.for_each(|[harmonic, percussive]| {
+            hops.harmonic.push(harmonic);
+            hops.percussive.push(percussive);
+        })?;
+        let brightness_hz = &mut hops.brightness_hz;
+        self.brightness_hz
+            .for_each(|[brightness]| brightness_hz.push(brightness))
+    }
 }
 
 /// Analyzes a stream of samples.
@@ -76,27 +100,23 @@ impl SoundMeter {
     }
 
     /// Ends the stream.
-    pub fn finish(mut self) -> Sound {
+    ///
+    /// # Errors
+    /// As [`FloatRows::for_each`].
+    pub fn finish(mut self) -> Result<(Sound, SoundHops)> {
         self.hops
             .finish(|idx, window| self.spectra.add(idx, window));
         let loudness = self.loudness.finish();
         let (width, correlation) = self.stereo.finish();
-        let (mut harmonic, mut percussive) = (Vec::new(), Vec::new());
         let (parts, brightness_hz, chroma) = self.spectra.finish();
-        for part in parts {
-            harmonic.push(rounded(part.harmonic.sqrt(), 1e6));
-            percussive.push(rounded(part.percussive.sqrt(), 1e6));
-        }
+        let chroma = chroma?;
         let key = key::find(&chroma.chroma);
         let n_slow = loudness.momentary_lufs.len();
         let mut rows: Vec<[f32; 12]> = chroma.chroma.into_iter().map(normalised).collect();
         rows.resize(n_slow, [0.0; 12]);
         let short =
             |values: Vec<f32>, steps: f32| values.into_iter().map(|v| rounded(v, steps)).collect();
-        Sound {
-            harmonic,
-            percussive,
-            brightness_hz,
+        let sound = Sound {
             slow_hops: SlowHops {
                 hop_secs: 1.0 / SLOW_HOPS_PER_SEC as f64,
                 momentary_lufs: short(loudness.momentary_lufs, 100.0),
@@ -110,7 +130,12 @@ impl SoundMeter {
                 .map(|lufs| super::onset::rounded(lufs, 100.0)),
             key,
             tuning_cents: super::onset::rounded(chroma.tuning_cents, 10.0),
-        }
+        };
+        let hops = SoundHops {
+            parts,
+            brightness_hz,
+        };
+        Ok((sound, hops))
     }
 }
 
@@ -131,9 +156,14 @@ struct Spectra {
     short: Spectrum,
     long: Spectrum,
     separator: Separator,
-    parts: Vec<Parts>,
-    brightness_hz: Vec<f32>,
+    parts: FloatRows<2>,
+    brightness_hz: FloatRows<1>,
     chroma: ChromaMeter,
+}
+
+/// Amplitudes (RMS) of a hop's parts.
+fn amplitudes(parts: Parts) -> [f32; 2] {
+    [parts.harmonic, parts.percussive].map(|power| rounded(power.sqrt(), 1e6))
 }
 
 impl Spectra {
@@ -142,8 +172,8 @@ impl Spectra {
             short: Spectrum::new(N_FFT),
             long: Spectrum::new(N_FFT_CHROMA),
             separator: Separator::new(N_FFT / 2 + 1),
-            parts: Vec::new(),
-            brightness_hz: Vec::new(),
+            parts: FloatRows::new(HOPS_PER_SEC),
+            brightness_hz: FloatRows::new(HOPS_PER_SEC),
             chroma: ChromaMeter::new(),
         }
     }
@@ -152,15 +182,19 @@ impl Spectra {
     fn add(&mut self, hop_idx: usize, window: &[f32]) {
         let offset = (N_FFT_CHROMA - N_FFT) / 2;
         let power = self.short.power(&window[offset..offset + N_FFT]);
-        self.brightness_hz.push(rounded(centroid_hz(power), 1.0));
-        self.parts.extend(self.separator.push(power));
+        self.brightness_hz.push([rounded(centroid_hz(power), 1.0)]);
+        if let Some(parts) = self.separator.push(power) {
+            self.parts.push(amplitudes(parts));
+        }
         if hop_idx.is_multiple_of(HOPS_PER_SLOW) {
             self.chroma.push(self.long.power(window));
         }
     }
 
-    fn finish(mut self) -> (Vec<Parts>, Vec<f32>, chroma::Chroma) {
-        self.parts.extend(self.separator.finish());
+    fn finish(mut self) -> (FloatRows<2>, FloatRows<1>, Result<chroma::Chroma>) {
+        for parts in self.separator.finish() {
+            self.parts.push(amplitudes(parts));
+        }
         (self.parts, self.brightness_hz, self.chroma.finish())
     }
 }
@@ -184,13 +218,16 @@ mod tests {
     use super::*;
 
     /// Mono sound at the analysis rate.
-    fn analyzed(secs: f32, sound: impl Fn(f32) -> f32) -> Sound {
+    fn analyzed(secs: f32, sound: impl Fn(f32) -> f32) -> (Sound, super::super::Hops) {
         let samples: Vec<f32> = (0..(secs * 24_000.0) as usize)
             .map(|i| sound(i as f32 / 24_000.0))
             .collect();
         let mut meter = SoundMeter::new(24_000, 1);
         samples.chunks(1000).for_each(|part| meter.push(part, part));
-        meter.finish()
+        let (sound, sound_hops) = meter.finish().unwrap();
+        let mut hops = super::super::Hops::default();
+        sound_hops.fill(&mut hops).unwrap();
+        (sound, hops)
     }
 
     fn sine(t: f32, hz: f32) -> f32 {
@@ -200,10 +237,10 @@ mod tests {
     #[test]
     fn hops_cover_the_sound() {
         for secs in [0.0f32, 0.004, 0.31, 2.0] {
-            let sound = analyzed(secs, |t| sine(t, 500.0) * 0.2);
+            let (sound, hops) = analyzed(secs, |t| sine(t, 500.0) * 0.2);
             let n_hops = (secs * 100.0).ceil() as usize;
             assert_eq!(
-                (sound.harmonic.len(), sound.brightness_hz.len()),
+                (hops.harmonic.len(), hops.brightness_hz.len()),
                 (n_hops, n_hops)
             );
             let n_slow = (secs * 10.0).ceil() as usize;
@@ -215,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_tone_is_harmonic_and_clicks_are_percussive() {
-        let sound = analyzed(3.0, |t| {
+        let (_, sound) = analyzed(3.0, |t| {
             let since = (t - 1.0).rem_euclid(0.5);
             let click = if t > 1.0 && since < 0.004 {
                 0.8 * sine(since, 3000.0)
@@ -245,7 +282,7 @@ mod tests {
 
     #[test]
     fn brightness_is_the_tones_frequency() {
-        let sound = analyzed(2.0, |t| {
+        let (_, sound) = analyzed(2.0, |t| {
             if t < 1.0 {
                 sine(t, 1000.0)
             } else {
@@ -264,6 +301,7 @@ mod tests {
         );
         assert!(
             analyzed(1.0, |_| 0.0)
+                .1
                 .brightness_hz
                 .iter()
                 .all(|hz| *hz < 1.0)
@@ -279,7 +317,7 @@ mod tests {
             [-2.0, 2.0, 5.0],
             [-9.0, -5.0, -2.0f32],
         ];
-        let sound = analyzed(8.0, |t| {
+        let (sound, _) = analyzed(8.0, |t| {
             let chord = chords[(t / 2.0) as usize % 4];
             chord
                 .iter()
