@@ -39,7 +39,7 @@ pub fn run(args: &AnalyzeArgs, output: OutputArgs) -> Result<()> {
     inputs.add_listening(&args.listen);
     let mut outputs = Outputs::new(&inputs);
     if args.fix {
-        outputs.other(&fix_path, Kind::Labels)?;
+        outputs.corrections(&fix_path)?;
     }
     let plot = args
         .plot

@@ -5,7 +5,8 @@ use std::sync::atomic::AtomicBool;
 
 use visualize::pipeline::{self, Watch};
 use visualize::prompts::Script;
-use visualize::{Error, Result, contact_sheet};
+use visualize::timeline::RunFolder;
+use visualize::{Error, Result, Timeline, Video, contact_sheet, provenance, video};
 
 use super::args::{FilmArgs, OutputArgs};
 use super::inputs::Inputs;
@@ -17,6 +18,8 @@ use super::{request, songs, stop_on_signal};
 struct Film {
     song: PathBuf,
     out: PathBuf,
+    /// Whether the film is there, but not its sheet: an earlier run ended between them.
+    lacks_sheet: bool,
 }
 
 pub fn run(args: &FilmArgs, output: OutputArgs) -> Result<()> {
@@ -62,8 +65,12 @@ fn films(songs: &[PathBuf], args: &FilmArgs, progress: &Progress) -> Result<Vec<
     let mut films = Vec::new();
     for song in songs {
         let path = out_path(song, args);
-        let out = outputs.film(&path, codec, args.force || !is_one)?;
-        if !is_one && !args.force && out.exists() {
+        let lacks_sheet = args.preview
+            && !args.force
+            && path.is_file()
+            && sheet_of(&path).symlink_metadata().is_err();
+        let out = outputs.film(&path, codec, args.force || lacks_sheet || !is_one)?;
+        if !is_one && !args.force && !lacks_sheet && out.exists() {
             progress.line(&format!(
                 "{} exists already and is left as it is; --force makes it again",
                 path.display()
@@ -76,6 +83,7 @@ fn films(songs: &[PathBuf], args: &FilmArgs, progress: &Progress) -> Result<Vec<
         films.push(Film {
             song: song.clone(),
             out,
+            lacks_sheet,
         });
     }
     Ok(films)
@@ -149,13 +157,45 @@ fn make(
         args.preview,
         &mut watch,
     )?;
-    let (timeline, video) = pipeline::film(&request, &args.machine.to_machine(), out, &mut watch)?;
+    let machine = args.machine.to_machine();
+    let (timeline, video) = if film.lacks_sheet {
+        let folder = RunFolder::beside(out);
+        let (_, timeline) = pipeline::plan(&request, &folder, &machine, &mut watch)?;
+        let video = film_of(&timeline, out)?;
+        (timeline, video)
+    } else {
+        pipeline::film(&request, &machine, out, &mut watch)?
+    };
     if args.preview {
         let sheet = sheet_of(out);
         contact_sheet::save(&timeline, out, &sheet)?;
         progress.line(&format!("contact sheet: {}", sheet.display()));
     }
     super::print_result(output, &video.path.display().to_string(), &video)
+}
+
+/// The film that is there, if it is the timeline's.
+///
+/// # Errors
+/// [`Error::Input`] if it is another one.
+fn film_of(timeline: &Timeline, out: &Path) -> Result<Video> {
+    let probe = video::probe(out)?;
+    let stated = probe.tags.facts.get(provenance::TIMELINE_SHA256);
+    if stated != Some(&provenance::sha256(timeline)) {
+        return Err(
+            Error::input(out, "exists already, and shows something else")
+                .with_hint("give --force to replace it, or another name with -o"),
+        );
+    }
+    let (picture, sound) = (probe.video.as_ref(), probe.audio.as_ref());
+    Ok(Video {
+        schema_version: 1,
+        path: out.to_owned(),
+        n_frames: picture.map_or(0, |picture| picture.n_frames),
+        duration_secs: probe.duration_secs,
+        video_codec: picture.map_or_else(String::new, |picture| picture.codec.clone()),
+        audio_codec: sound.map_or_else(String::new, |sound| sound.codec.clone()),
+    })
 }
 
 /// The film's path: as asked for, or the song's name with the codec's ending in the current folder.

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use visualize::partial_file::remove_unfinished;
 use visualize::{Error, Result};
 
 use super::terminal::say;
@@ -38,6 +39,7 @@ pub fn stop_on_signal() -> Result<Arc<AtomicBool>> {
         if let Some(text) = LAST_WORDS.get() {
             say(text);
         }
+        remove_unfinished();
         std::process::exit(130);
     };
     let hang_up = HangUp::turned_off();

@@ -140,6 +140,27 @@ fn a_preview_has_a_contact_sheet() {
     assert!(sheet.width() >= 400, "{}x{}", sheet.width(), sheet.height());
 }
 
+/// As where the disk became full in between.
+#[test]
+fn a_preview_without_its_sheet_is_finished_by_the_same_command() {
+    let bench = Bench::new();
+    let args = ["song.wav", "--preview", "--size", "64x64", "--prompts"];
+    let run = |prompts: &str| bench.run(&[&args[..], &[prompts]].concat());
+    run("prompts.txt").assert_done();
+    let film = bench.read("song.preview.mp4");
+    let sheet = bench.read("song.preview.png");
+    std::fs::remove_file(bench.path("song.preview.png")).unwrap();
+    bench.write("others.txt", b"a lighthouse\n");
+    let other = run("others.txt");
+    assert!(other.code == 2 && other.stderr.contains("exists already"));
+    assert!(!bench.path("song.preview.png").exists());
+    run("prompts.txt").assert_done();
+    assert_eq!(bench.read("song.preview.mp4"), film);
+    assert_eq!(bench.read("song.preview.png"), sheet);
+    let again = run("prompts.txt");
+    assert!(again.code == 2 && again.stderr.contains("exists already"));
+}
+
 #[test]
 fn analyze_prints_the_contract() {
     let bench = Bench::new();

@@ -1,9 +1,11 @@
 //! Files that appear whole or not at all.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{DirEntry, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tempfile::{NamedTempFile, PersistError};
@@ -19,6 +21,39 @@ const SUFFIX: &str = ".partial";
 pub struct PartialFile {
     file: NamedTempFile,
     path: PathBuf,
+    _listed: Listed,
+}
+
+/// The unfinished files of this process.
+static UNFINISHED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// Removes what this process has not finished writing. For a program that ends in the midst of its work, where nothing is
+/// dropped: no file can be begun or finished any more.
+pub fn remove_unfinished() {
+    let unfinished = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
+    for path in unfinished.iter() {
+        let _ = std::fs::remove_file(path);
+    }
+    // The lock is never given back: a file that was just being begun waits for the end of the process.
+    std::mem::forget(unfinished);
+}
+
+/// A place in [`UNFINISHED`].
+struct Listed(PathBuf);
+
+impl Listed {
+    fn new(path: &Path) -> Self {
+        let mut unfinished = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
+        unfinished.insert(path.to_owned());
+        Self(path.to_owned())
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        let mut unfinished = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
+        unfinished.remove(&self.0);
+    }
 }
 
 impl PartialFile {
@@ -40,8 +75,12 @@ impl PartialFile {
             let _ = file.as_file().lock();
             // One that began the same file between these two steps took it for abandoned.
             if file.path().exists() {
-                let path = path.to_owned();
-                return Ok(Self { file, path });
+                let listed = Listed::new(file.path());
+                return Ok(Self {
+                    file,
+                    path: path.to_owned(),
+                    _listed: listed,
+                });
             }
         }
     }
@@ -71,7 +110,11 @@ impl PartialFile {
         self,
         persist: impl FnOnce(NamedTempFile, PathBuf) -> Result<File, PersistError>,
     ) -> Result<()> {
-        let Self { file, path } = self;
+        let Self {
+            file,
+            path,
+            _listed,
+        } = self;
         file.as_file()
             .sync_all()
             .map_err(write_error(&path, None))?;
@@ -245,6 +288,26 @@ mod tests {
         write_whole(&path, b"newer").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"newer");
         assert_eq!(names(folder.path()), ["a.bin"]);
+    }
+
+    /// What a program removes that is ended from outside of its work.
+    #[test]
+    fn files_are_listed_until_they_are_whole_or_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.bin");
+        let begin = || {
+            let partial = PartialFile::create(&path).unwrap();
+            let unfinished = partial.file.path().to_owned();
+            (partial, unfinished)
+        };
+        let is_listed = |path: &Path| UNFINISHED.lock().unwrap().contains(path);
+        let (partial, unfinished) = begin();
+        assert!(unfinished.exists() && is_listed(&unfinished));
+        partial.commit().unwrap();
+        assert!(!is_listed(&unfinished));
+        let (partial, unfinished) = begin();
+        drop(partial);
+        assert!(!unfinished.exists() && !is_listed(&unfinished));
     }
 
     #[test]

@@ -80,11 +80,19 @@ pub fn is_stdout(path: &Path) -> bool {
         .any(|name| path == Path::new(name))
 }
 
-pub fn metadata(path: &Path) -> Result<Option<Metadata>> {
+/// What is said of a file that gets its name by -o, or by the song's name without it.
+pub const SHORTER_FILM: &str = "give a shorter one with -o";
+/// What is said of a file that is named by a flag of its own.
+pub const SHORTER_FILE: &str = "give a shorter one";
+/// What is said of a file that lies beside the song under its name.
+pub const SHORTER_SONG: &str = "it comes from the song's name, since the file lies beside the song: give the song a shorter one";
+
+/// `shorter` is what is said where the name is too long.
+pub fn metadata(path: &Path, shorter: &str) -> Result<Option<Metadata>> {
     match path.metadata() {
         Ok(metadata) => Ok(Some(metadata)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(name_error(path, error)),
+        Err(error) => Err(name_error(path, error, shorter)),
     }
 }
 
@@ -124,7 +132,7 @@ pub fn check_film_name(path: &Path, codec: VideoCodec) -> Result<()> {
         true => ending != "mov" && (MP4_ENDINGS.contains(&&*ending) || is_of_others(&ending)),
         false => is_of_others(&ending),
     };
-    if is_other && metadata(path)?.is_none_or(|m| !m.is_dir()) {
+    if is_other && metadata(path, SHORTER_FILM)?.is_none_or(|m| !m.is_dir()) {
         let reason = match codec.is_hap() {
             true => format!("Hap films are MOV files, not {ending}"),
             false if ending == "mov" => "films are MP4 files; those in Hap are MOV".to_owned(),
@@ -177,12 +185,13 @@ pub fn check_run_folder(out: &Path) -> Result<()> {
         )
         .with_hint("move it away, or give another name with -o")),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(name_error(folder.path(), error)),
+        Err(error) => Err(name_error(folder.path(), error, SHORTER_FILM)),
     }
 }
 
-/// Begins the file and leaves nothing behind: whether its folder takes it under its name.
-pub fn check_writable(out: &Path) -> Result<()> {
+/// Begins the file and leaves nothing behind: whether its folder takes it under its name. `shorter` is what is said where
+/// the name is too long.
+pub fn check_writable(out: &Path, shorter: &str) -> Result<()> {
     let folder = folder_of(out);
     if !folder.is_dir() {
         return Err(Error::input(folder, "there is no such folder to write to")
@@ -190,7 +199,7 @@ pub fn check_writable(out: &Path) -> Result<()> {
     }
     match PartialFile::create(out) {
         Ok(_) => Ok(()),
-        Err(Error::Io { source, .. }) if is_long(&source) => Err(name_error(out, source)),
+        Err(Error::Io { source, .. }) if is_long(&source) => Err(name_error(out, source, shorter)),
         Err(error) => Err(error),
     }
 }
@@ -199,14 +208,14 @@ fn is_long(error: &std::io::Error) -> bool {
     error.kind() == ErrorKind::InvalidFilename
 }
 
-fn name_error(path: &Path, error: std::io::Error) -> Error {
+fn name_error(path: &Path, error: std::io::Error, shorter: &str) -> Error {
     if !is_long(&error) {
         return Error::io("look at", path)(error);
     }
     let n_bytes = path.file_name().map_or(0, OsStr::len);
     let reason =
         format!("the name is too long: it has {n_bytes} bytes, and temporary names add some");
-    Error::input(path, reason).with_hint("give a shorter one with -o")
+    Error::input(path, reason).with_hint(shorter)
 }
 
 pub fn head(path: &Path) -> Vec<u8> {

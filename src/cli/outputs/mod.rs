@@ -20,8 +20,8 @@ use super::inputs::{Inputs, is_same_file};
 use super::terminal::has_no_reader;
 pub use checks::check_run_folder;
 use checks::{
-    check_film_name, check_plot_name, check_writable, head, is_stdout, metadata, place,
-    refuse_unless_regular, resolved, run_folder_name,
+    SHORTER_FILE, SHORTER_FILM, SHORTER_SONG, check_film_name, check_plot_name, check_writable,
+    head, is_stdout, metadata, place, refuse_unless_regular, resolved, run_folder_name,
 };
 
 /// What an output is.
@@ -144,7 +144,7 @@ impl<'a> Outputs<'a> {
         let out = resolved(path);
         self.check(path, &out)?;
         check_film_name(path, codec)?;
-        if let Some(metadata) = metadata(&out)? {
+        if let Some(metadata) = metadata(&out, SHORTER_FILM)? {
             refuse_unless_regular(path, metadata.file_type())?;
             if !is_forced {
                 return Err(Error::input(path, "exists already")
@@ -152,7 +152,7 @@ impl<'a> Outputs<'a> {
             }
         }
         check_run_folder(&out)?;
-        check_writable(&out)?;
+        check_writable(&out, SHORTER_FILM)?;
         Ok(out)
     }
 
@@ -162,7 +162,7 @@ impl<'a> Outputs<'a> {
     /// As [`film`](Self::film).
     pub fn sheet(&mut self, path: &Path, is_forced: bool) -> Result<()> {
         self.check(path, &resolved(path))?;
-        if let Some(metadata) = metadata(path)? {
+        if let Some(metadata) = metadata(path, SHORTER_FILM)? {
             refuse_unless_regular(path, metadata.file_type())?;
             if !is_forced {
                 let reason = "exists already, and the sheet of the preview's pictures goes there";
@@ -170,7 +170,7 @@ impl<'a> Outputs<'a> {
                     .with_hint("give --force to replace it, or name the preview with -o"));
             }
         }
-        check_writable(path)
+        check_writable(path, SHORTER_FILM)
     }
 
     /// Where to write something else. A file of the same kind is replaced; text may go to a pipe, and to `-`.
@@ -178,6 +178,19 @@ impl<'a> Outputs<'a> {
     /// # Errors
     /// As [`film`](Self::film).
     pub fn other(&mut self, path: &Path, kind: Kind) -> Result<Target> {
+        self.named(path, kind, SHORTER_FILE)
+    }
+
+    /// Checks the file of corrections, which lies beside the song.
+    ///
+    /// # Errors
+    /// As [`film`](Self::film).
+    pub fn corrections(&mut self, path: &Path) -> Result<()> {
+        self.named(path, Kind::Labels, SHORTER_SONG).map(drop)
+    }
+
+    /// `shorter` is what is said where the name is too long.
+    fn named(&mut self, path: &Path, kind: Kind, shorter: &str) -> Result<Target> {
         if kind.is_text() && is_stdout(path) {
             return Ok(Target::Stdout);
         }
@@ -187,7 +200,7 @@ impl<'a> Outputs<'a> {
         }
         let out = resolved(path);
         self.check(path, &out)?;
-        if let Some(metadata) = metadata(&out)? {
+        if let Some(metadata) = metadata(&out, shorter)? {
             if !metadata.is_file() && !metadata.is_dir() && kind.is_text() {
                 return Ok(Target::Stream(out));
             }
@@ -201,7 +214,7 @@ impl<'a> Outputs<'a> {
         if kind == Kind::Timeline {
             check_run_folder(&out)?;
         }
-        check_writable(&out)?;
+        check_writable(&out, shorter)?;
         Ok(Target::File(out))
     }
 
@@ -306,6 +319,21 @@ mod tests {
             assert!(film(hap, name).is_ok(), "{name}");
         }
         assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none());
+    }
+
+    #[test]
+    fn a_name_that_is_too_long_is_shortened_where_it_is_given() {
+        let folder = folder();
+        let inputs = Inputs::default();
+        let path = folder.path().join("n".repeat(250));
+        let hint = |error: Error| error.hint().unwrap_or_default().to_owned();
+        let mut outputs = Outputs::new(&inputs);
+        let film = outputs.film(&path, VideoCodec::H264, false).unwrap_err();
+        assert!(hint(film).contains("-o"));
+        let labels = Outputs::new(&inputs).other(&path, Kind::Labels);
+        assert_eq!(hint(labels.unwrap_err()), SHORTER_FILE);
+        let corrections = Outputs::new(&inputs).corrections(&path);
+        assert!(hint(corrections.unwrap_err()).contains("song"));
     }
 
     #[test]
