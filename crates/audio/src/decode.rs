@@ -1,4 +1,4 @@
-//! Decoding of single packets, by symphonia or, for Opus, by ropus.
+//! Decoding of single packets, by symphonia or, for Opus, by ropus; Microsoft's ADPCM is decoded here.
 
 use std::path::Path;
 
@@ -7,6 +7,7 @@ use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDe
 use symphonia::core::packet::Packet;
 
 use super::container::undecodable;
+use super::ms_adpcm::MsAdpcm;
 use super::opus::{OPUS_RATE_HZ, OpusHead, OpusPackets};
 use super::stream::{Codec, Stream};
 
@@ -23,6 +24,7 @@ pub(super) struct PacketDecoder {
 enum Inner {
     Symphonia(Box<dyn AudioDecoder>),
     Opus(Box<OpusPackets>),
+    MsAdpcm(MsAdpcm),
 }
 
 /// What only a decoder's set-up tells for some codecs.
@@ -54,6 +56,9 @@ impl PacketDecoder {
             Inner::Opus(_) => {
                 opus_head(params).map(|head| (OPUS_RATE_HZ, usize::from(head.n_channels)))
             }
+            Inner::MsAdpcm(decoder) => params
+                .sample_rate
+                .map(|rate_hz| (rate_hz, decoder.n_channels())),
             Inner::Symphonia(decoder) => {
                 let params = decoder.codec_params();
                 params
@@ -82,6 +87,7 @@ impl PacketDecoder {
                 .map(|buffer| buffer.frames())
                 .map_err(|error| error.to_string()),
             Inner::Opus(decoder) => decoder.decode(&packet.data),
+            Inner::MsAdpcm(decoder) => decoder.decode(&packet.data),
         };
         self.is_silent = decoded.is_err();
         self.n_samples = *decoded.as_ref().unwrap_or(&0);
@@ -117,6 +123,13 @@ impl PacketDecoder {
                         (a + b) / 2.0
                     });
                 }
+                Inner::MsAdpcm(decoder) => {
+                    let decoded = decoder.samples().iter();
+                    samples.extend(decoded.map(|sample| f32::from(*sample) / 32_768.0));
+                    remix(samples, decoder.n_channels(), self.n_channels, |a, b| {
+                        (a + b) / 2.0
+                    });
+                }
             }
         }
         samples.resize(self.n_samples * self.n_channels, 0.0);
@@ -140,6 +153,11 @@ impl PacketDecoder {
                     samples.extend(whole);
                     remix(samples, decoder.n_channels(), self.n_channels, mean);
                 }
+                Inner::MsAdpcm(decoder) => {
+                    let decoded = decoder.samples().iter();
+                    samples.extend(decoded.map(|sample| i32::from(*sample) << 16));
+                    remix(samples, decoder.n_channels(), self.n_channels, mean);
+                }
             }
         }
         samples.resize(self.n_samples * self.n_channels, 0);
@@ -153,6 +171,9 @@ impl Inner {
             let head = opus_head(params).ok_or_else(|| refused("malformed header".into()))?;
             let decoder = OpusPackets::new(&head).map_err(refused)?;
             return Ok(Self::Opus(Box::new(decoder)));
+        }
+        if let Some(decoder) = MsAdpcm::new(params) {
+            return Ok(Self::MsAdpcm(decoder));
         }
         // Trimming is ours, see `demux`.
         let options = AudioDecoderOptions::default().gapless(false);

@@ -12,6 +12,7 @@ use common::{Error, Result};
 
 use super::decode::opus_head;
 use super::demux::Demuxer;
+use super::mp4::Edit;
 use super::mpeg;
 use super::source::bytes_at;
 use super::stream::{Codec, Container, Stream, breaks_off, place};
@@ -24,6 +25,9 @@ pub(super) struct Extent {
     /// Samples of music.
     pub n_samples: u64,
 }
+
+/// Most samples that an encoder pads: two packets of HE-AAC.
+const MOST_PADDING: u64 = 4096;
 
 /// What the packets themselves tell.
 #[derive(Default)]
@@ -96,7 +100,10 @@ pub(super) fn measure(path: &Path, demuxer: &mut Demuxer) -> Result<(Extent, Vec
             }
         }
         (Container::Caf | Container::Wave | Container::Plain | Container::Other, _) => {
-            without_ends(counted.total, 0, 0)
+            let rate_hz = u64::from(stream.sample_rate_hz);
+            let edit = demuxer.edit();
+            let padding = edit.map_or(0, |edit| padding_left(&edit, rate_hz, counted.total));
+            without_ends(counted.total, 0, padding)
         }
     };
     if extent.n_samples == 0 {
@@ -238,6 +245,24 @@ fn mp4_extent(demuxer: &Demuxer, total: u64) -> Extent {
         }
     };
     Extent { skip, n_samples }
+}
+
+/// Samples of padding that a decoder has left behind `total` samples without the delay. An encoder pads a few packets; where more
+/// is left, something else is meant.
+fn padding_left(edit: &Edit, rate_hz: u64, total: u64) -> u64 {
+    let stated = match (edit.itunes, edit.duration) {
+        (Some((_, length)), _) => length,
+        (None, Some(duration)) if !edit.is_scattered => {
+            scale(duration, rate_hz, u64::from(edit.movie_timescale.max(1)))
+        }
+        _ => total,
+    };
+    let padding = total.saturating_sub(stated);
+    if padding <= MOST_PADDING.min(total / 2) {
+        padding
+    } else {
+        0
+    }
 }
 
 /// `ticks * rate / timescale`, rounded to the nearest whole number.

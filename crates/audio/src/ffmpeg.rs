@@ -17,6 +17,7 @@ use symphonia::core::units::TimeBase;
 
 use super::aiff::u32_at;
 use super::container::Opened;
+use super::mp4_reader;
 use super::pcm::PcmPackets;
 use super::stream::Container;
 
@@ -87,7 +88,8 @@ pub(super) fn open(path: &Path) -> Result<Opened> {
         container: Container::Plain,
         track,
         valid_bits: None,
-        edit: None,
+        // It leaves the delay out by itself, but not all of the padding.
+        edit: mp4_reader::edit_of(path),
         body: 0..0,
         notes: vec!["decoded by the `ffmpeg` on the PATH".to_owned()],
     })

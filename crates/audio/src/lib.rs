@@ -22,6 +22,7 @@ mod mp4;
 mod mp4_reader;
 mod mp4_table;
 mod mpeg;
+mod ms_adpcm;
 mod names;
 mod notes;
 mod ogg;

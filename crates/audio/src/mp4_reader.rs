@@ -117,6 +117,23 @@ pub(super) fn open(path: &Path, file: &mut File, body: &Range<u64>) -> Result<Op
     }))
 }
 
+/// What an MP4 file says of the part of its first audio track that is to be heard, whoever decodes that; `None` in other
+/// files.
+pub(super) fn edit_of(path: &Path) -> Option<mp4::Edit> {
+    let mut file = File::open(path).ok()?;
+    let end = file.metadata().ok()?.len();
+    if !is_mp4(&bytes_at(&mut file, 0, 8).ok()?) {
+        return None;
+    }
+    let moov = read_moov(&mut file, &(0..end)).ok()??.moov;
+    let is_sound = |trak: &[u8]| {
+        descendant(trak, &[b"mdia", b"hdlr"]).and_then(|hdlr| hdlr.get(8..12)) == Some(b"soun")
+    };
+    let (_, trak) = children(&moov).find(|(kind, trak)| kind == b"trak" && is_sound(trak))?;
+    let timescale = descendant(trak, &[b"mdia", b"mdhd"]).and_then(mp4::timescale)?;
+    Some(mp4::edit(&moov, trak, timescale))
+}
+
 struct Movie {
     /// The movie box's body.
     moov: Vec<u8>,

@@ -278,3 +278,42 @@ fn what_only_ffmpeg_reads_is_left_to_it() {
     assert!(crate::helpers::samples(&track, 100..200) == expected[100..200]);
     assert!(decode(&*soundtrack(&track, 0..8000)) == expected);
 }
+
+/// Of codecs in MP4 that it decodes, `ffmpeg` hands on what the edit list leaves out behind the end.
+#[test]
+fn padding_behind_the_end_is_left_out_of_what_ffmpeg_decodes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.mp4");
+    let made = std::process::Command::new("ffmpeg")
+        .args([
+            "-v",
+            "error",
+            "-f",
+            "lavfi",
+            "-i",
+            "sine=440:r=48000",
+            "-t",
+            "1",
+        ])
+        .args(["-c:a", "ac3"])
+        .arg(&path)
+        .status();
+    if made.is_err() {
+        println!("skipped: there is no ffmpeg on the PATH");
+        return;
+    }
+    let padded = Track::open(&path).unwrap();
+    assert!(padded.uses_ffmpeg && padded.n_samples > 48_000);
+    let mut bytes = fs::read(&path).unwrap();
+    let elst = bytes.windows(4).position(|kind| kind == b"elst").unwrap();
+    // The length of the only part, in milliseconds.
+    bytes[elst + 12..elst + 16].copy_from_slice(&1000u32.to_be_bytes());
+    fs::write(&path, &bytes).unwrap();
+    let track = Track::open(&path).unwrap();
+    assert_eq!(track.n_samples, 48_000);
+    assert_eq!(all_samples(&track), all_samples(&padded)[..48_000]);
+    // A length that cuts more than padding off is another matter.
+    bytes[elst + 12..elst + 16].copy_from_slice(&200u32.to_be_bytes());
+    fs::write(&path, &bytes).unwrap();
+    assert!(Track::open(&path).unwrap().n_samples >= 9_600);
+}
