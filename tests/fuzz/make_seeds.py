@@ -52,6 +52,7 @@ def songs(folder):
         "float.wav": (["-c:a", "pcm_f32le"], {"n_samples": 20}),
         "mulaw.wav": (["-c:a", "pcm_mulaw"], {"n_samples": 40}),
         "adpcm.wav": (["-c:a", "adpcm_ima_wav"], {"n_samples": 100}),
+        "adpcm_ms.wav": (["-c:a", "adpcm_ms", "-block_size", "64"], {"n_samples": 300}),
         "large.wav": (["-c:a", "pcm_s24le", "-rf64", "always"], {"n_samples": 20}),
         "plain.w64": (["-c:a", "pcm_s16le"], {"n_samples": 40}),
         "plain.aiff": (["-c:a", "pcm_s16be"], {"n_samples": 40}),
@@ -94,6 +95,9 @@ def films(folder, program):
     tone(folder / "s.wav", n_samples=800)
     own = [program, "s.wav", "-p", "a sea | b {seed=4}", "--fps", "20", "--size", "64x64", "--qp", "50"]
     subprocess.run([*own, "-o", "own.mp4"], cwd=folder, check=True)
+    hap = [*own[:-4], "--size", "16x16", "--draw-size", "16x16", "--codec", "hapq", "-o", "hap.mov"]
+    subprocess.run(hap, cwd=folder, check=True)
+    put("film", "hap.mov", (folder / "hap.mov").read_bytes())
     subprocess.run([program, "plan", *own[1:-2], "-o", "own.json"], cwd=folder, check=True)
     put("film", "own.mp4", (folder / "own.mp4").read_bytes())
     timeline = json.loads((folder / "own.json").read_text())
@@ -147,6 +151,13 @@ def corrections():
     put("corrections", "timecode.mid", b"b" + midi([(0, tempo(500_000)), (5, b"\xf7\x01\xf8")], 0xE728))
     put("corrections", "table.csv", "btime,position\n0.5,1\n1.0,2\n1:01.5;3\n")
     put("corrections", "labels.txt", "b0.500000\t0.500000\t1.1\n1.0\t1.0\t1.2\n0.0\t20.0\tverse\n\\\t10.0\t20.0\n20.0\t60.0\tchorus\n")
+    put("corrections", "rekordbox.xml", """b<?xml version="1.0" encoding="UTF-8"?><DJ_PLAYLISTS Version="1.0.0"><COLLECTION Entries="1">
+<TRACK TrackID="1" Location="file://localhost/a/song.wav"><TEMPO Inizio="0.5" Bpm="120.00" Metro="4/4" Battito="1"/>
+<TEMPO Inizio="20.5" Bpm="90" Metro="3/4" Battito="2"/><POSITION_MARK Name="in" Type="0" Start="0.5" Num="0"/>
+<POSITION_MARK Name="b" Type="4" Start="9.5" End="17.5" Num="-1"/></TRACK></COLLECTION></DJ_PLAYLISTS>""")
+    put("corrections", "traktor.nml", """b<?xml version="1.0"?><NML VERSION="19"><COLLECTION ENTRIES="1"><ENTRY TITLE="a">
+<LOCATION DIR="/:a/:" FILE="song.wav" VOLUME="C:"/><TEMPO BPM="120.000000"/><CUE_V2 NAME="AutoGrid" TYPE="4" START="500.0" LEN="0" REPEATS="-1" HOTCUE="0">
+<GRID BPM="120.0"/></CUE_V2><CUE_V2 NAME="c" TYPE="5" START="9500.0" LEN="8000.0" REPEATS="-1" HOTCUE="1"/></ENTRY></COLLECTION></NML>""")
     put("corrections", "fix.txt", "f# c\ntempo: 120\nmeter: 6/8\nbeats:\n0:00.5  1\n0:01.0 2\nsections:\n0:00 verse\n0:20.5 chorus # c\n")
 
 
