@@ -9,15 +9,33 @@ import { snapped } from "../../../src/studio/page/js/snap.js";
 import { fromTheMiddle, stripRange, stripStep, stripTime } from "../../../src/studio/page/js/strip-times.js";
 import { Taps, tempoOf } from "../../../src/studio/page/js/tap.js";
 import { clock, duration, fileSize, parseClock, roundStep } from "../../../src/studio/page/js/time.js";
-import { clamped, fitted, following, panned, secsAt, wholeSong, xOf, zoomed } from "../../../src/studio/page/js/view.js";
+import {
+  clamped,
+  fitted,
+  following,
+  panned,
+  secsAt,
+  wholeSong,
+  xOf,
+  zoomed,
+} from "../../../src/studio/page/js/view.js";
 
 const near = (actual, wanted, by = 1e-9) => assert.ok(Math.abs(actual - wanted) <= by, `${actual} is not ${wanted}`);
 
 test("binary search finds the edges", () => {
   const times = [1, 2, 2, 5];
-  assert.deepEqual([0, 1, 2, 3, 5, 6].map((x) => lowerBound(times, x)), [0, 0, 1, 3, 3, 4]);
-  assert.deepEqual([0, 1, 2, 3, 5, 6].map((x) => lastAtMost(times, x)), [-1, 0, 2, 2, 3, 3]);
-  assert.deepEqual([0, 1.4, 1.6, 3.4, 3.6, 9].map((x) => nearest(times, x)), [0, 0, 1, 2, 3, 3]);
+  assert.deepEqual(
+    [0, 1, 2, 3, 5, 6].map((x) => lowerBound(times, x)),
+    [0, 0, 1, 3, 3, 4],
+  );
+  assert.deepEqual(
+    [0, 1, 2, 3, 5, 6].map((x) => lastAtMost(times, x)),
+    [-1, 0, 2, 2, 3, 3],
+  );
+  assert.deepEqual(
+    [0, 1.4, 1.6, 3.4, 3.6, 9].map((x) => nearest(times, x)),
+    [0, 0, 1, 2, 3, 3],
+  );
   assert.equal(nearest([], 1), -1);
 });
 
@@ -59,7 +77,17 @@ test("a part is fitted with room at both sides", () => {
 });
 
 test("bars count from the first whole one, over a pick-up", () => {
-  const grid = gridOf([[0.5, 4], [1, 1], [1.5, 2], [2, 3], [2.5, 4], [3, 1]], 1);
+  const grid = gridOf(
+    [
+      [0.5, 4],
+      [1, 1],
+      [1.5, 2],
+      [2, 3],
+      [2.5, 4],
+      [3, 1],
+    ],
+    1,
+  );
   assert.deepEqual([...grid.barOf], [0, 1, 1, 1, 1, 2]);
   assert.deepEqual([...grid.bars], [1, 3]);
   assert.deepEqual(grid.barLabels, ["1", "2"]);
@@ -102,7 +130,10 @@ test("a pause or a step back begins a new count", () => {
 });
 
 test("times are written and read", () => {
-  assert.deepEqual([0, 59.96, 83.5, 3600].map((secs) => clock(secs)), ["0:00.0", "1:00.0", "1:23.5", "1:00:00.0"]);
+  assert.deepEqual(
+    [0, 59.96, 83.5, 3600].map((secs) => clock(secs)),
+    ["0:00.0", "1:00.0", "1:23.5", "1:00:00.0"],
+  );
   assert.equal(clock(83.456, 3), "1:23.456");
   assert.equal(clock(83.4, 0), "1:23");
   assert.deepEqual(["83.5", "1:23.5", "1:02:00", " 7 "].map(parseClock), [83.5, 83.5, 3720, 7]);

@@ -46,7 +46,10 @@ test("a pixel shows the extremes of all of its bins", () => {
   const peaks = parsePeaks(peakBytes(256, [FINE, COARSE]));
   const out = new Float32Array(8);
   fillExtents(peaks, 0, 512, 4, out);
-  assert.deepEqual([...out].map((value) => Math.round(value * 127)), [-127, 127, -3, 5, -64, 1, -2, 2]);
+  assert.deepEqual(
+    [...out].map((value) => Math.round(value * 127)),
+    [-127, 127, -3, 5, -64, 1, -2, 2],
+  );
   fillExtents(peaks, -512, 512, 4, out);
   assert.deepEqual([...out.slice(0, 2)].map(Math.abs), [0, 0]);
   assert.equal(Math.round(out[3] * 127), 127);
@@ -97,11 +100,21 @@ test("curves are linear between values and nothing outside", () => {
 });
 
 test("three numbers are ranked, equal ones in order", () => {
-  for (const [a, b, c] of [[1, 2, 3], [3, 2, 1], [2, 2, 2], [1, 1, 0], [0, 1, 1], [1, 0, 1]]) {
+  for (const [a, b, c] of [
+    [1, 2, 3],
+    [3, 2, 1],
+    [2, 2, 2],
+    [1, 1, 0],
+    [0, 1, 1],
+    [1, 0, 1],
+  ]) {
     const order = [0, 1, 2].map((n) => nthOf(a, b, c, n));
     assert.deepEqual([...order].sort(), [0, 1, 2]);
     const ranked = order.map((i) => [a, b, c][i]);
-    assert.deepEqual(ranked, [...ranked].sort((x, y) => y - x));
+    assert.deepEqual(
+      ranked,
+      [...ranked].sort((x, y) => y - x),
+    );
   }
 });
 
@@ -111,7 +124,10 @@ test("the loudest band is painted outside", () => {
   const peaks = parsePeaks(peakBytes(256, [bins]));
   const n = 60;
   const level = (value) => [new Float32Array(n).fill(value)];
-  const hops = { hopSecs: 0.01, levels: { low: level(1), mid: level(0.5), high: level(0.1), onset: level(0), loudness: level(0) } };
+  const hops = {
+    hopSecs: 0.01,
+    levels: { low: level(1), mid: level(0.5), high: level(0.1), onset: level(0), loudness: level(0) },
+  };
   const pixels = new Uint32Array(10 * 42);
   new WavePainter().paint(pixels, 10, 42, peaks, hops, 44100, 0, 0.01, { background, low, mid, high });
   const column = Array.from({ length: 42 }, (_, y) => pixels[y * 10 + 3]);

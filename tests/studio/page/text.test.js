@@ -17,23 +17,46 @@ test("columns count characters, also those of two units", () => {
 
 test("an error and unknown words are marked, the error on top", () => {
   const document = {
-    text: "style: x\nteal wavez", notes: [],
+    text: "style: x\nteal wavez",
+    notes: [],
     unknown_words: [{ word: "wavez", near: ["waves"], spans: [[2, 6, 5]] }],
     error: { message: "no", place: { line: 2, column: 8, n_chars: 3, excerpt: "" } },
   };
   const runs = runsOf(document.text, marksOf(document));
-  assert.deepEqual(runs.map(({ text, kind }) => [text, kind]), [["style: x\nteal ", "plain"], ["wa", "unknown"], ["vez", "error"]]);
+  assert.deepEqual(
+    runs.map(({ text, kind }) => [text, kind]),
+    [
+      ["style: x\nteal ", "plain"],
+      ["wa", "unknown"],
+      ["vez", "error"],
+    ],
+  );
   assert.equal(runs.map(({ text }) => text).join(""), document.text);
 });
 
 test("an error behind the last character still has a place", () => {
-  const document = { text: "a", notes: [], error: { message: "no", place: { line: 1, column: 2, n_chars: 1, excerpt: "" } } };
-  assert.equal(runsOf(document.text, marksOf(document)).map(({ text }) => text).join(""), "a");
+  const document = {
+    text: "a",
+    notes: [],
+    error: { message: "no", place: { line: 1, column: 2, n_chars: 1, excerpt: "" } },
+  };
+  assert.equal(
+    runsOf(document.text, marksOf(document))
+      .map(({ text }) => text)
+      .join(""),
+    "a",
+  );
 });
 
 test("sections of one name have one colour", () => {
   const labels = ["intro", "verse", "chorus", "verse", "chorus", "outro"];
-  assert.deepEqual(seriesOf(labels.map((label) => ({ label })), 3), [0, 1, 2, 1, 2, 0]);
+  assert.deepEqual(
+    seriesOf(
+      labels.map((label) => ({ label })),
+      3,
+    ),
+    [0, 1, 2, 1, 2, 0],
+  );
 });
 
 test("every height of the timeline belongs to a lane", () => {
@@ -46,14 +69,22 @@ test("every height of the timeline belongs to a lane", () => {
 
 test("a picture's hue is that of its colour, and a grey one has none", () => {
   const filled = (r, g, b) => Array.from({ length: 16 }, () => [r, g, b, 255]).flat();
-  const hues = [[255, 0, 0], [0, 255, 0], [0, 0, 255]].map((rgb) => Math.round(hueOfPixels(filled(...rgb))));
+  const hues = [
+    [255, 0, 0],
+    [0, 255, 0],
+    [0, 0, 255],
+  ].map((rgb) => Math.round(hueOfPixels(filled(...rgb))));
   assert.deepEqual(hues, [29, 142, 264]); // red, green and blue of sRGB in OkLCh
   assert.equal(hueOfPixels(filled(120, 120, 120)), null);
   assert.ok(hueOf("violet smoke") >= 0 && hueOf("violet smoke") < 360);
 });
 
 test("locked parts are read as the command line reads them", () => {
-  const text = "tempo: 120 # a comment\nbeats:\n 1.0 1\nlocked: # kept\n  0:04.5  0:12.0\n 20, 25.5 # chorus\n\nsections:\n 0 intro\n";
-  assert.deepEqual(lockedParts(text), [[4.5, 12], [20, 25.5]]);
+  const text =
+    "tempo: 120 # a comment\nbeats:\n 1.0 1\nlocked: # kept\n  0:04.5  0:12.0\n 20, 25.5 # chorus\n\nsections:\n 0 intro\n";
+  assert.deepEqual(lockedParts(text), [
+    [4.5, 12],
+    [20, 25.5],
+  ]);
   assert.deepEqual(lockedParts(""), []);
 });

@@ -26,7 +26,10 @@ export class ApiError extends Error {
 
 /** @param {unknown} error whether a request was replaced by a newer one, which is no fault */
 export function isReplaced(error) {
-  return (error instanceof DOMException && error.name === "AbortError") || (error instanceof ApiError && error.status === 499);
+  return (
+    (error instanceof DOMException && error.name === "AbortError") ||
+    (error instanceof ApiError && error.status === 499)
+  );
 }
 
 /**
@@ -40,7 +43,12 @@ async function request(path, options) {
     answer = await fetch(path, options);
   } catch (error) {
     if (isReplaced(error)) throw error;
-    throw new ApiError(0, "the studio doesn't answer", "is `visualize studio` still running? Start it again and reload this page", null);
+    throw new ApiError(
+      0,
+      "the studio doesn't answer",
+      "is `visualize studio` still running? Start it again and reload this page",
+      null,
+    );
   }
   if (answer.ok) return answer;
   const body = await answer.json().catch(() => null);
@@ -94,7 +102,13 @@ export const api = {
     const query = new URLSearchParams({ at: secs.toFixed(4), slot, rev: String(revision) });
     return (await request(`${songPath(song)}/picture?${query}`, { signal })).blob();
   },
-  /** @param {string} song @param {"beats" | "prompts"} document @param {string} base @param {BeatsEdit | PromptsEdit} edit @returns {Promise<Document>} */
+  /**
+   * @param {string} song
+   * @param {"beats" | "prompts"} document
+   * @param {string} base
+   * @param {BeatsEdit | PromptsEdit} edit
+   * @returns {Promise<Document>}
+   */
   edit: (song, document, base, edit) => send("POST", `${songPath(song)}/${document}`, { base, edit }),
   /** @param {string} song @param {string} base @param {object} settings @returns {Promise<Document>} */
   settings: (song, base, settings) => send("PUT", `${songPath(song)}/settings`, { base, settings }),
@@ -126,7 +140,9 @@ export function upload(file, progress) {
     sending.open("PUT", songPath(file.name));
     sending.upload.addEventListener("progress", (event) => progress(event.total ? event.loaded / event.total : 0));
     sending.addEventListener("load", () => (sending.status < 300 ? resolve() : reject(errorOf(sending))));
-    sending.addEventListener("error", () => reject(new ApiError(0, `${file.name} could not be sent`, "is `visualize studio` still running?", null)));
+    sending.addEventListener("error", () =>
+      reject(new ApiError(0, `${file.name} could not be sent`, "is `visualize studio` still running?", null)),
+    );
     sending.send(file);
   });
 }

@@ -59,7 +59,11 @@ export function icon(name) {
  * @param {Properties} [properties]
  */
 export function iconButton(name, label, action, properties) {
-  return h("button", { type: "button", class: "icon-button", "aria-label": label, title: label, onclick: action, ...properties }, icon(name));
+  return h(
+    "button",
+    { type: "button", class: "icon-button", "aria-label": label, title: label, onclick: action, ...properties },
+    icon(name),
+  );
 }
 
 /**

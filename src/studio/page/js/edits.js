@@ -42,7 +42,19 @@ function queued(change) {
 }
 
 /** Edits after which beats have other numbers or places. */
-const MOVES_BEATS = ["move_beat", "move_from", "double", "halve", "shift_half", "set_tempo", "set_downbeat", "set_meter", "delete_beat", "add_beat", "hear_anew"];
+const MOVES_BEATS = [
+  "move_beat",
+  "move_from",
+  "double",
+  "halve",
+  "shift_half",
+  "set_tempo",
+  "set_downbeat",
+  "set_meter",
+  "delete_beat",
+  "add_beat",
+  "hear_anew",
+];
 /** How long the next change waits for the beats that the last one made. */
 const BEATS_MS = 2000;
 

@@ -1,6 +1,6 @@
 // Beats and bars of a song in arrays that can be searched, and names for places in it.
 
-import { lastAtMost, nearest } from "./search.js";
+import { valueAt, lastAtMost, nearest } from "./search.js";
 import { clock } from "./time.js";
 
 /**
@@ -77,7 +77,7 @@ export function neighbour(grid, secs, direction, times = grid.beats) {
   const n = times.length;
   const at = direction > 0 ? lastAtMost(times, secs + 0.01) + 1 : lastAtMost(times, secs - 0.01);
   if (at < 0) return 0;
-  return at < n ? /** @type {number} */ (times[at]) : null;
+  return at < n ? valueAt(times, at) : null;
 }
 
 /**
@@ -87,6 +87,6 @@ export function neighbour(grid, secs, direction, times = grid.beats) {
  */
 export function placeName(grid, secs) {
   const bar = nearest(grid.bars, secs);
-  const isOn = bar >= 0 && Math.abs(/** @type {number} */ (grid.bars[bar]) - secs) < 0.005;
+  const isOn = bar >= 0 && Math.abs(valueAt(grid.bars, bar) - secs) < 0.005;
   return isOn ? `bar ${grid.barNumbers[bar]}` : clock(secs, 2);
 }

@@ -1,5 +1,7 @@
 // What is heard a hundred times a second (bands, onset strength, loudness), with coarser levels for views from afar.
 
+import { valueAt } from "./search.js";
+
 export const CURVES = /** @type {const} */ (["low", "mid", "high", "onset", "loudness"]);
 
 /** @typedef {(typeof CURVES)[number]} HopCurve */
@@ -39,7 +41,7 @@ export function pyramid(finest) {
     for (let i = 0; i < next.length; i++) {
       const end = Math.min((i + 1) * FACTOR, current.length);
       let sum = 0;
-      for (let j = i * FACTOR; j < end; j++) sum += /** @type {number} */ (current[j]);
+      for (let j = i * FACTOR; j < end; j++) sum += valueAt(current, j);
       next[i] = sum / (end - i * FACTOR);
     }
     levels.push(next);
@@ -85,8 +87,8 @@ export function sample(values, first, step, width, out) {
       out[x] = 0;
       continue;
     }
-    const a = below >= 0 ? /** @type {number} */ (values[below]) : /** @type {number} */ (values[0]);
-    const b = below < last ? /** @type {number} */ (values[below + 1]) : a;
+    const a = below >= 0 ? valueAt(values, below) : valueAt(values, 0);
+    const b = below < last ? valueAt(values, below + 1) : a;
     out[x] = a + (b - a) * (at - below);
   }
 }

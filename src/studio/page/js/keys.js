@@ -17,11 +17,59 @@ import { durationSecs } from "./store.js";
 
 /** What the sheet behind `?` says, by part. @type {[string, [string, string][]][]} */
 const SHEET = [
-  ["Play", [["Space", "play, pause"], ["← →", "a beat back, on"], ["Shift ← →", "a bar back, on"], ["Home End", "to the start, to the end"], ["L", "loop the marked part, or the section"], ["F", "follow the playhead"]]],
-  ["Look", [["+ −", "zoom in, out"], ["0", "the whole song"], ["Z", "zoom to the marked part"], ["Wheel pinch", "zoom where the pointer is"], ["Shift wheel", "move along the song"], ["1 2 3 4", "Prompts, Song, Motion, Film"]]],
-  ["Prompts", [["N", "new prompt at the playhead"], ["Enter", "edit what is chosen"], ["Drag", "move; rests on bars and sections, freely with Alt"], ["Delete", "remove what is chosen"]]],
-  ["Beats", [["B", "choose the beat at the playhead"], ["[ ]", "choose the beat before, behind"], [", .", "move it 10 ms earlier, later"], ["Shift , .", "move it and all behind it"], ["Shift drag", "move it and all behind it"], ["D", "a bar starts here"], ["T", "tap the tempo"]]],
-  ["All", [["Ctrl Z", "undo"], ["Ctrl Shift Z", "redo"], ["Ctrl Enter", "render the film"], ["Esc", "choose nothing"], ["?", "this sheet"]]],
+  [
+    "Play",
+    [
+      ["Space", "play, pause"],
+      ["← →", "a beat back, on"],
+      ["Shift ← →", "a bar back, on"],
+      ["Home End", "to the start, to the end"],
+      ["L", "loop the marked part, or the section"],
+      ["F", "follow the playhead"],
+    ],
+  ],
+  [
+    "Look",
+    [
+      ["+ −", "zoom in, out"],
+      ["0", "the whole song"],
+      ["Z", "zoom to the marked part"],
+      ["Wheel pinch", "zoom where the pointer is"],
+      ["Shift wheel", "move along the song"],
+      ["1 2 3 4", "Prompts, Song, Motion, Film"],
+    ],
+  ],
+  [
+    "Prompts",
+    [
+      ["N", "new prompt at the playhead"],
+      ["Enter", "edit what is chosen"],
+      ["Drag", "move; rests on bars and sections, freely with Alt"],
+      ["Delete", "remove what is chosen"],
+    ],
+  ],
+  [
+    "Beats",
+    [
+      ["B", "choose the beat at the playhead"],
+      ["[ ]", "choose the beat before, behind"],
+      [", .", "move it 10 ms earlier, later"],
+      ["Shift , .", "move it and all behind it"],
+      ["Shift drag", "move it and all behind it"],
+      ["D", "a bar starts here"],
+      ["T", "tap the tempo"],
+    ],
+  ],
+  [
+    "All",
+    [
+      ["Ctrl Z", "undo"],
+      ["Ctrl Shift Z", "redo"],
+      ["Ctrl Enter", "render the film"],
+      ["Esc", "choose nothing"],
+      ["?", "this sheet"],
+    ],
+  ],
 ];
 
 /** Keys without Ctrl, and what they do. @type {Record<string, (event: KeyboardEvent) => void>} */
@@ -34,7 +82,7 @@ const KEYS = {
   "+": () => zoomBy(2),
   "=": () => zoomBy(2),
   "-": () => zoomBy(0.5),
-  "0": showWhole,
+  0: showWhole,
   z: showSelected,
   l: toggleLoop,
   f: () => (isFollowing.value = !isFollowing.value),
@@ -53,10 +101,10 @@ const KEYS = {
   Delete: removeChosen,
   Backspace: removeChosen,
   Enter: editSelected,
-  "1": () => (tab.value = "prompts"),
-  "2": () => (tab.value = "song"),
-  "3": () => (tab.value = "motion"),
-  "4": () => (tab.value = "film"),
+  1: () => (tab.value = "prompts"),
+  2: () => (tab.value = "song"),
+  3: () => (tab.value = "motion"),
+  4: () => (tab.value = "film"),
   Escape: () => {
     if (selection.value) selection.value = null;
     else loop.value = null;
@@ -67,7 +115,10 @@ export function start() {
   addEventListener("keydown", key);
   navigator.mediaSession?.setActionHandler("play", () => void play());
   navigator.mediaSession?.setActionHandler("pause", pause);
-  navigator.mediaSession?.setActionHandler("seekto", (details) => details.seekTime !== undefined && details.seekTime !== null && seek(details.seekTime));
+  navigator.mediaSession?.setActionHandler(
+    "seekto",
+    (details) => details.seekTime !== undefined && details.seekTime !== null && seek(details.seekTime),
+  );
 }
 
 /** @param {KeyboardEvent} event */
@@ -94,7 +145,10 @@ function isOwn(event) {
   const { target } = event;
   if (!(target instanceof Element)) return false;
   if (target.closest("button, a, summary, [role=tab]")) return event.key === " " || event.key === "Enter";
-  return target instanceof HTMLInputElement && (event.key === " " || event.key.startsWith("Arrow") || event.key === "Home" || event.key === "End");
+  return (
+    target instanceof HTMLInputElement &&
+    (event.key === " " || event.key.startsWith("Arrow") || event.key === "Home" || event.key === "End")
+  );
 }
 
 /** @param {KeyboardEvent} event */
@@ -134,16 +188,45 @@ function removeChosen() {
 function editSelected() {
   if (selection.value?.kind === "prompt") editChosen();
   else if (selection.value?.kind === "section") renameChosen();
-  else tell(`The playhead is at bar ${barBeat(grid.value, playheadSecs.value) ?? "–"}. Choose a prompt or a section to edit it.`);
+  else
+    tell(
+      `The playhead is at bar ${barBeat(grid.value, playheadSecs.value) ?? "–"}. Choose a prompt or a section to edit it.`,
+    );
 }
 
 export function showHelp() {
   const sheet = byId("help", HTMLDialogElement);
   if (sheet.childElementCount === 0) {
     const parts = SHEET.map(([title, rows]) =>
-      h("section", null, h("h3", null, title), h("dl", null, rows.map(([keys, what]) => [h("dt", null, keys.split(/(?<=\S) (?=\S)/).map((one) => h("kbd", null, one))), h("dd", null, what)]).flat())));
-    sheet.append(h("div", { class: "help-head" }, h("h2", { id: "help-title" }, "Keys"), h("button", { type: "button", class: "quiet-button", onclick: () => sheet.close() }, "Close")),
-      h("div", { class: "help-parts" }, parts));
+      h(
+        "section",
+        null,
+        h("h3", null, title),
+        h(
+          "dl",
+          null,
+          rows
+            .map(([keys, what]) => [
+              h(
+                "dt",
+                null,
+                keys.split(/(?<=\S) (?=\S)/).map((one) => h("kbd", null, one)),
+              ),
+              h("dd", null, what),
+            ])
+            .flat(),
+        ),
+      ),
+    );
+    sheet.append(
+      h(
+        "div",
+        { class: "help-head" },
+        h("h2", { id: "help-title" }, "Keys"),
+        h("button", { type: "button", class: "quiet-button", onclick: () => sheet.close() }, "Close"),
+      ),
+      h("div", { class: "help-parts" }, parts),
+    );
     sheet.addEventListener("click", (event) => event.target === sheet && sheet.close());
   }
   sheet.showModal();

@@ -19,9 +19,17 @@ const NAMES = [
 
 export function start() {
   const column = byId("lane-names", HTMLElement);
-  column.append(...NAMES.map(([lane, name, detail]) => h("div", { class: "lane-name", "data-lane": lane }, h("span", null, name), detail && h("small", null, detail))));
+  column.append(
+    ...NAMES.map(([lane, name, detail]) =>
+      h("div", { class: "lane-name", "data-lane": lane }, h("span", null, name), detail && h("small", null, detail)),
+    ),
+  );
   column.querySelector('[data-lane="curves"]')?.replaceChildren(curveMenu());
-  const ask = h("button", { type: "button", class: "quiet-button strip-ask", hidden: true, onclick: () => (isStripWanted.value = true) }, "Draw");
+  const ask = h(
+    "button",
+    { type: "button", class: "quiet-button strip-ask", hidden: true, onclick: () => (isStripWanted.value = true) },
+    "Draw",
+  );
   column.querySelector('[data-lane="strip"]')?.append(ask);
   whenever([isStripSlow], () => show(ask, isStripSlow.value));
 }
@@ -32,15 +40,24 @@ function curveMenu() {
     const box = h("input", { type: "checkbox", checked: shownCurves.value.includes(key), onchange: () => toggle(key) });
     return { of, element: h("label", { class: `curve-choice is-${key}` }, box, name) };
   });
-  const menu = h("div", { id: "curve-menu", class: "curve-menu", popover: "auto", role: "group", "aria-label": "Curves that are drawn" },
-    h("p", { class: "quiet" }, "of the film"), boxes.filter(({ of }) => of === "plan").map(({ element }) => element),
-    h("p", { class: "quiet" }, "of the song"), boxes.filter(({ of }) => of === "song").map(({ element }) => element));
+  const menu = h(
+    "div",
+    { id: "curve-menu", class: "curve-menu", popover: "auto", role: "group", "aria-label": "Curves that are drawn" },
+    h("p", { class: "quiet" }, "of the film"),
+    boxes.filter(({ of }) => of === "plan").map(({ element }) => element),
+    h("p", { class: "quiet" }, "of the song"),
+    boxes.filter(({ of }) => of === "song").map(({ element }) => element),
+  );
   const legend = h("span", { class: "curve-legend" });
   whenever([shownCurves], () => {
     const shown = Object.entries(CURVES).filter(([key]) => shownCurves.value.includes(key));
     legend.replaceChildren(...shown.slice(0, 3).map(([key, { name }]) => h("small", { class: `is-${key}` }, name)));
   });
-  const button = h("button", { type: "button", class: "curve-button", popovertarget: "curve-menu", title: "Choose the curves" }, "curves ▾");
+  const button = h(
+    "button",
+    { type: "button", class: "curve-button", popovertarget: "curve-menu", title: "Choose the curves" },
+    "curves ▾",
+  );
   return h("div", { class: "curve-names" }, button, legend, menu);
 }
 

@@ -24,7 +24,10 @@ export class ListBox {
     this.element = h(
       "div",
       {
-        class: "list", role: "listbox", tabindex: 0, "aria-label": options.label,
+        class: "list",
+        role: "listbox",
+        tabindex: 0,
+        "aria-label": options.label,
         onkeydown: (/** @type {KeyboardEvent} */ event) => this.key(event),
         onscroll: () => this.render(),
         onclick: (/** @type {MouseEvent} */ event) => this.click(event),
@@ -60,7 +63,8 @@ export class ListBox {
     this.rows.style.height = `${this.n * rowPx}px`;
     const options = [];
     // The chosen row exists even while it is scrolled away, so that it can be named as the active one.
-    if (this.chosen >= 0 && this.chosen < this.n && (this.chosen < first || this.chosen >= last)) options.push(this.option(this.chosen, rowPx));
+    if (this.chosen >= 0 && this.chosen < this.n && (this.chosen < first || this.chosen >= last))
+      options.push(this.option(this.chosen, rowPx));
     for (let index = first; index < last; index++) options.push(this.option(index, rowPx));
     this.rows.replaceChildren(...options);
     if (this.chosen >= 0) this.element.setAttribute("aria-activedescendant", `${this.id}-${this.chosen}`);
@@ -72,8 +76,13 @@ export class ListBox {
     const option = h(
       "div",
       {
-        class: "list-row", role: "option", id: `${this.id}-${index}`, "data-index": index,
-        "aria-selected": String(index === this.chosen), "aria-setsize": this.n, "aria-posinset": index + 1,
+        class: "list-row",
+        role: "option",
+        id: `${this.id}-${index}`,
+        "data-index": index,
+        "aria-selected": String(index === this.chosen),
+        "aria-setsize": this.n,
+        "aria-posinset": index + 1,
       },
       this.options.row(index),
     );
@@ -87,7 +96,8 @@ export class ListBox {
     const { rowPx, element } = this;
     const top = index * rowPx;
     if (top < element.scrollTop) element.scrollTop = top - rowPx;
-    else if (top + rowPx > element.scrollTop + element.clientHeight) element.scrollTop = top + 2 * rowPx - element.clientHeight;
+    else if (top + rowPx > element.scrollTop + element.clientHeight)
+      element.scrollTop = top + 2 * rowPx - element.clientHeight;
   }
 
   /** @param {MouseEvent} event */
@@ -110,8 +120,12 @@ export class ListBox {
     const page = Math.max(Math.floor(this.element.clientHeight / this.rowPx) - 1, 1);
     /** @type {Record<string, number>} */
     const targets = {
-      ArrowDown: this.chosen + 1, ArrowUp: Math.max(this.chosen - 1, 0), PageDown: this.chosen + page, PageUp: this.chosen - page,
-      Home: 0, End: this.n - 1,
+      ArrowDown: this.chosen + 1,
+      ArrowUp: Math.max(this.chosen - 1, 0),
+      PageDown: this.chosen + page,
+      PageUp: this.chosen - page,
+      Home: 0,
+      End: this.n - 1,
     };
     const target = targets[event.key];
     if (target !== undefined) this.choose(target);

@@ -19,6 +19,23 @@ import * as topbar from "./topbar.js";
 import * as transport from "./transport.js";
 import * as welcome from "./welcome.js";
 
-for (const part of [keepSelection, laneNames, timeline, tabs, prompts, songPanel, motion, film, player, stage, transport, topbar, keys, welcome, session]) part.start();
+for (const part of [
+  keepSelection,
+  laneNames,
+  timeline,
+  tabs,
+  prompts,
+  songPanel,
+  motion,
+  film,
+  player,
+  stage,
+  transport,
+  topbar,
+  keys,
+  welcome,
+  session,
+])
+  part.start();
 pointer.start({ words: prompts.addPrompt, prompt: prompts.editChosen, section: renameChosen });
 events.listen();

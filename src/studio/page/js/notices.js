@@ -34,7 +34,12 @@ function add(message, hint, className) {
     if (old.querySelector("p")?.textContent === message) old.remove();
   }
   const text = h("div", null, h("p", null, message), hint && h("p", { class: "quiet" }, hint));
-  const notice = h("div", { class: className }, text, iconButton("close", "Close this message", () => notice.remove()));
+  const notice = h(
+    "div",
+    { class: className },
+    text,
+    iconButton("close", "Close this message", () => notice.remove()),
+  );
   list.append(notice);
   return notice;
 }

@@ -1,5 +1,7 @@
 // The waveform's peak pyramid, as the server sends it: lowest and highest sample of bins, each level four times coarser.
 
+import { valueAt } from "./search.js";
+
 /**
  * @typedef {object} Peaks
  * @property {number} samplesPerBin of level 0
@@ -66,8 +68,8 @@ export function fillExtents(peaks, firstSample, samplesPerPx, width, out) {
     let low = 0;
     let high = 0;
     for (let bin = start; bin < end; bin++) {
-      low = Math.min(low, /** @type {number} */ (bins[2 * bin]));
-      high = Math.max(high, /** @type {number} */ (bins[2 * bin + 1]));
+      low = Math.min(low, valueAt(bins, 2 * bin));
+      high = Math.max(high, valueAt(bins, 2 * bin + 1));
     }
     out[2 * x] = low / 127;
     out[2 * x + 1] = high / 127;
@@ -91,8 +93,8 @@ function fillBetween(bins, nBins, first, binsPerPx, width, out) {
     const b = Math.min(a + 1, nBins - 1);
     const share = Math.min(Math.max(at - a, 0), 1);
     for (let end = 0; end < 2; end++) {
-      const from = /** @type {number} */ (bins[2 * a + end]);
-      out[2 * x + end] = isInside ? (from + (/** @type {number} */ (bins[2 * b + end]) - from) * share) / 127 : 0;
+      const from = valueAt(bins, 2 * a + end);
+      out[2 * x + end] = isInside ? (from + (valueAt(bins, 2 * b + end) - from) * share) / 127 : 0;
     }
   }
 }

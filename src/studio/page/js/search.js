@@ -1,6 +1,15 @@
 // Binary search in ascending numbers: what makes the timeline's cost depend on the window, not on the song.
 
 /**
+ * A number that is known to be there.
+ * @param {ArrayLike<number>} numbers
+ * @param {number} index
+ */
+export function valueAt(numbers, index) {
+  return /** @type {number} */ (numbers[index]);
+}
+
+/**
  * Index of the first number that is at least `wanted`; the length if there is none.
  * @param {ArrayLike<number>} ascending
  * @param {number} wanted
@@ -10,7 +19,7 @@ export function lowerBound(ascending, wanted) {
   let high = ascending.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (/** @type {number} */ (ascending[middle]) < wanted) low = middle + 1;
+    if (valueAt(ascending, middle) < wanted) low = middle + 1;
     else high = middle;
   }
   return low;
@@ -26,7 +35,7 @@ export function lastAtMost(ascending, wanted) {
   let high = ascending.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (/** @type {number} */ (ascending[middle]) <= wanted) low = middle + 1;
+    if (valueAt(ascending, middle) <= wanted) low = middle + 1;
     else high = middle;
   }
   return low - 1;
@@ -41,6 +50,6 @@ export function nearest(ascending, wanted) {
   const above = lowerBound(ascending, wanted);
   if (above === 0) return ascending.length ? 0 : -1;
   if (above === ascending.length) return above - 1;
-  const isAboveNearer = /** @type {number} */ (ascending[above]) - wanted < wanted - /** @type {number} */ (ascending[above - 1]);
+  const isAboveNearer = valueAt(ascending, above) - wanted < wanted - valueAt(ascending, above - 1);
   return isAboveNearer ? above : above - 1;
 }

@@ -6,7 +6,19 @@ import { tellError } from "./notices.js";
 import { parseHops } from "./hops.js";
 import { parsePeaks } from "./peaks.js";
 import {
-  durationSecs, hops, laneWidth, loop, peaks, plan, playheadSecs, selection, song, stageSource, state, tab, view,
+  durationSecs,
+  hops,
+  laneWidth,
+  loop,
+  peaks,
+  plan,
+  playheadSecs,
+  selection,
+  song,
+  stageSource,
+  state,
+  tab,
+  view,
 } from "./store.js";
 import { whenever } from "./signal.js";
 import { clamped, wholeSong } from "./view.js";

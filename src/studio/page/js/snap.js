@@ -1,6 +1,6 @@
 // Where something that is dragged comes to rest: sections before bars before beats, within a few pixels.
 
-import { nearest } from "./search.js";
+import { valueAt, nearest } from "./search.js";
 
 /**
  * @typedef {"section" | "bar" | "time"} SnapKind
@@ -34,6 +34,6 @@ export function snapped(secs, pxPerSec, targets) {
 function within(times, secs, reachSecs) {
   const at = times ? nearest(times, secs) : -1;
   if (!times || at < 0) return null;
-  const found = /** @type {number} */ (times[at]);
+  const found = valueAt(times, at);
   return Math.abs(found - secs) <= reachSecs ? found : null;
 }

@@ -102,7 +102,10 @@ function paint(bitmap) {
   takeAccent(bitmap);
 }
 
-/** The accent follows the playhead's picture, slowly; what the pointer passes over leaves it alone. @param {ImageBitmap} bitmap */
+/**
+ * The accent follows the playhead's picture, slowly; what the pointer passes over leaves it alone.
+ * @param {ImageBitmap} bitmap
+ */
 function takeAccent(bitmap) {
   if (hoverSecs.value !== null || performance.now() - accentMs < ACCENT_MS) return;
   const hue = hueOfPicture(bitmap);
@@ -138,7 +141,8 @@ function wordsAt(secs) {
   const shown = plan.value;
   const prompts = shown?.prompts ?? [];
   const end = shown ? shown.start_secs + shown.duration_secs : Infinity;
-  if (shown && (secs < shown.start_secs - 0.05 || secs > end + 0.05)) return `not in the film, which shows ${clock(shown.start_secs)} to ${clock(end)}`;
+  if (shown && (secs < shown.start_secs - 0.05 || secs > end + 0.05))
+    return `not in the film, which shows ${clock(shown.start_secs)} to ${clock(end)}`;
   const arrivals = prompts.map((prompt) => prompt.arrival_secs);
   const index = Math.max(lastAtMost(arrivals, secs), 0);
   const here = prompts[index];
@@ -152,15 +156,23 @@ function wordsAt(secs) {
 function showSources() {
   const has = { picture: true, film: Boolean(song.value?.film), preview: Boolean(song.value?.preview) };
   const names = { picture: "Pictures", film: "Film", preview: "Preview" };
-  const tips = { picture: "Single pictures, drawn by the model", film: "The finished film", preview: "The small film for a first look" };
+  const tips = {
+    picture: "Single pictures, drawn by the model",
+    film: "The finished film",
+    preview: "The small film for a first look",
+  };
   const buttons = /** @type {const} */ (["picture", "preview", "film"]).map((source) =>
-    h("button", {
-      type: "button",
-      "aria-pressed": String(stageSource.value === source),
-      disabled: !has[source],
-      title: has[source] ? tips[source] : `There is none yet: see the tab Film`,
-      onclick: () => (stageSource.value = source),
-    }, names[source]),
+    h(
+      "button",
+      {
+        type: "button",
+        "aria-pressed": String(stageSource.value === source),
+        disabled: !has[source],
+        title: has[source] ? tips[source] : `There is none yet: see the tab Film`,
+        onclick: () => (stageSource.value = source),
+      },
+      names[source],
+    ),
   );
   byId("sources", HTMLElement).replaceChildren(...buttons);
   const [width, height] = plan.value?.size ?? [1, 1];

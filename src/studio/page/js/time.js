@@ -49,7 +49,9 @@ export function fileSize(bytes) {
   return `${(bytes / 1e9).toFixed(1)} GB`;
 }
 
-const STEPS_SECS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
+const STEPS_SECS = [
+  0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600,
+];
 
 /**
  * The smallest round step of a time axis that is at least `minSecs`.

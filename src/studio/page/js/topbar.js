@@ -15,7 +15,10 @@ export function start() {
   const render = h("button", { type: "button", id: "render", class: "primary", onclick: renderOrShow });
   byId("bar-actions", HTMLElement).append(undo, redo, help, render);
   byId("songs-button", HTMLButtonElement).addEventListener("click", close);
-  byId("songs-button", HTMLButtonElement).replaceChildren(icon("down"), h("span", { class: "hidden-words" }, "Other songs"));
+  byId("songs-button", HTMLButtonElement).replaceChildren(
+    icon("down"),
+    h("span", { class: "hidden-words" }, "Other songs"),
+  );
 
   whenever([song], () => {
     const current = song.value;
@@ -30,7 +33,13 @@ export function start() {
   });
   whenever([jobs, song, plan], () => {
     const job = songJobs().find((one) => isUnderWay(one) && one.kind !== "verify");
-    render.textContent = !job ? "Render" : job.phase === "paused" ? "Paused" : job.n_frames ? `${Math.floor((100 * job.n_done) / job.n_frames)} %` : "Rendering";
+    render.textContent = !job
+      ? "Render"
+      : job.phase === "paused"
+        ? "Paused"
+        : job.n_frames
+          ? `${Math.floor((100 * job.n_done) / job.n_frames)} %`
+          : "Rendering";
     render.title = job ? "Show the queue" : "Render the film (Ctrl Enter)";
     render.classList.toggle("is-busy", Boolean(job));
     render.style.setProperty("--share", String(job?.n_frames ? job.n_done / job.n_frames : 0));

@@ -4,14 +4,30 @@ import { byId, h, icon, iconButton } from "./dom.js";
 import { barBeat, neighbour, placeInWords } from "./grid.js";
 import { seek, toggle } from "./player.js";
 import { whenever } from "./signal.js";
-import { durationSecs, grid, isFollowing, isPlaying, laneWidth, loop, playheadSecs, sections, selection, song, view } from "./store.js";
+import {
+  durationSecs,
+  grid,
+  isFollowing,
+  isPlaying,
+  laneWidth,
+  loop,
+  playheadSecs,
+  sections,
+  selection,
+  song,
+  view,
+} from "./store.js";
 import { clock } from "./time.js";
 import { clamped, fitted, following, wholeSong, xOf, zoomed } from "./view.js";
 
 export function start() {
   const play = iconButton("play", "Play (space)", toggle, { class: "icon-button play" });
-  const loopButton = iconButton("loop", "Loop the marked part, or the section (L)", toggleLoop, { "aria-pressed": "false" });
-  const followButton = iconButton("follow", "Follow the playhead (F)", () => (isFollowing.value = !isFollowing.value), { "aria-pressed": "true" });
+  const loopButton = iconButton("loop", "Loop the marked part, or the section (L)", toggleLoop, {
+    "aria-pressed": "false",
+  });
+  const followButton = iconButton("follow", "Follow the playhead (F)", () => (isFollowing.value = !isFollowing.value), {
+    "aria-pressed": "true",
+  });
   const bar = h("span", { class: "time-bar", title: "Bar and beat" });
   const time = h("span", { class: "time-clock", title: "Time" });
   byId("transport", HTMLElement).append(
@@ -96,7 +112,9 @@ export function toggleLoop() {
     return;
   }
   const chosen = selection.value?.kind === "section" ? sections.value[selection.value.index] : undefined;
-  const here = sections.value.find((section) => playheadSecs.value >= section.start && playheadSecs.value < section.end);
+  const here = sections.value.find(
+    (section) => playheadSecs.value >= section.start && playheadSecs.value < section.end,
+  );
   const section = chosen ?? here;
   loop.value = section ? [section.start, section.end] : [0, durationSecs()];
 }
@@ -122,7 +140,14 @@ function stepOf(event) {
       return stepBy(direction, event.shiftKey);
     case "PageUp":
     case "PageDown":
-      return neighbour(grid.value, playheadSecs.value, direction, Float64Array.from(sections.value, (section) => section.start)) ?? durationSecs();
+      return (
+        neighbour(
+          grid.value,
+          playheadSecs.value,
+          direction,
+          Float64Array.from(sections.value, (section) => section.start),
+        ) ?? durationSecs()
+      );
     case "Home":
       return 0;
     case "End":

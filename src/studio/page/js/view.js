@@ -3,7 +3,7 @@
 /** @typedef {{ startSecs: number, pxPerSec: number }} View */
 
 /** Pixels that stay free before the song's start and behind its end. */
-export const MARGIN_PX = 16;
+const MARGIN_PX = 16;
 /** The closest look: one frame of a film with 24 a second fills about this many pixels. */
 const MAX_PX_PER_SEC = 24 * 400;
 

@@ -13,7 +13,13 @@ import { fileSize } from "./time.js";
 const sending = signal(/** @type {{ name: string, share: number } | null} */ (null));
 
 export function start() {
-  const picker = h("input", { type: "file", class: "hidden-words", accept: "audio/*,.flac,.wav,.mp3,.m4a,.ogg,.opus,.aiff,.aif", tabindex: -1, "aria-label": "Choose a song's file" });
+  const picker = h("input", {
+    type: "file",
+    class: "hidden-words",
+    accept: "audio/*,.flac,.wav,.mp3,.m4a,.ogg,.opus,.aiff,.aif",
+    tabindex: -1,
+    "aria-label": "Choose a song's file",
+  });
   picker.addEventListener("change", () => {
     const [file] = picker.files ?? [];
     if (file) void send(file);
@@ -28,7 +34,8 @@ export function start() {
     show(byId("listening", HTMLElement), current !== null && phase !== "ready");
     show(byId("studio", HTMLElement), phase === "ready");
     if (!current) byId("welcome", HTMLElement).replaceChildren(...beginning(() => picker.click()));
-    else if (phase !== "ready") byId("listening", HTMLElement).replaceChildren(phase === "failed" ? failure(current) : listening(current));
+    else if (phase !== "ready")
+      byId("listening", HTMLElement).replaceChildren(phase === "failed" ? failure(current) : listening(current));
   });
 }
 
@@ -36,23 +43,56 @@ export function start() {
 function beginning(pick) {
   const songs = state.value?.songs ?? [];
   const isSending = sending.value !== null;
-  const drop = h("div", { class: "drop" },
+  const drop = h(
+    "div",
+    { class: "drop" },
     dropDrawing(),
     h("h2", null, isSending ? `Taking ${sending.value?.name} …` : "Drop a song here"),
     isSending
       ? h("progress", { max: 1, value: sending.value?.share ?? 0, "aria-label": "Sent" })
       : h("p", { class: "quiet" }, "FLAC, WAV, MP3, M4A, OGG or AIFF. It stays on this computer."),
-    !isSending && h("div", { class: "form-actions" },
-      h("button", { type: "button", class: "primary", onclick: pick }, "Choose a file"),
-      state.value?.sample_available && h("button", { type: "button", class: "quiet-button", onclick: takeSample }, "Begin with the sample")));
-  const list = songs.length > 0 && h("section", { class: "song-list", "aria-label": "Songs in the folder" },
-    h("h2", null, `In ${state.value?.folder ?? "the folder"}`),
-    h("ul", null, songs.map((entry) =>
-      h("li", null, h("button", { type: "button", class: "song-entry", onclick: () => open(entry.name) },
-        h("span", { class: "row-words" }, entry.name), entry.film && h("span", { class: "tag" }, "film"), h("span", { class: "row-place" }, fileSize(entry.bytes)))))));
-  const steps = h("ol", { class: "steps" }, [["Listen", "Beats, bars and sections are found. You correct what is wrong."],
-    ["Place prompts", "Words on the timeline; pictures of them within a second."], ["Render", "A film that moves with the song, and the proof that it does."]]
-    .map(([title, text]) => h("li", null, h("h3", null, title), h("p", { class: "quiet" }, text))));
+    !isSending &&
+      h(
+        "div",
+        { class: "form-actions" },
+        h("button", { type: "button", class: "primary", onclick: pick }, "Choose a file"),
+        state.value?.sample_available &&
+          h("button", { type: "button", class: "quiet-button", onclick: takeSample }, "Begin with the sample"),
+      ),
+  );
+  const list =
+    songs.length > 0 &&
+    h(
+      "section",
+      { class: "song-list", "aria-label": "Songs in the folder" },
+      h("h2", null, `In ${state.value?.folder ?? "the folder"}`),
+      h(
+        "ul",
+        null,
+        songs.map((entry) =>
+          h(
+            "li",
+            null,
+            h(
+              "button",
+              { type: "button", class: "song-entry", onclick: () => open(entry.name) },
+              h("span", { class: "row-words" }, entry.name),
+              entry.film && h("span", { class: "tag" }, "film"),
+              h("span", { class: "row-place" }, fileSize(entry.bytes)),
+            ),
+          ),
+        ),
+      ),
+    );
+  const steps = h(
+    "ol",
+    { class: "steps" },
+    [
+      ["Listen", "Beats, bars and sections are found. You correct what is wrong."],
+      ["Place prompts", "Words on the timeline; pictures of them within a second."],
+      ["Render", "A film that moves with the song, and the proof that it does."],
+    ].map(([title, text]) => h("li", null, h("h3", null, title), h("p", { class: "quiet" }, text))),
+  );
   return [drop, ...(list ? [list] : []), steps];
 }
 
@@ -69,15 +109,33 @@ function dropDrawing() {
 /** @param {import("../wire").Song} current */
 function listening(current) {
   const share = current.progress;
-  return h("div", { class: "listening-card", role: "status" }, dropDrawing(), h("h2", null, `Listening to ${current.name}`),
-    h("progress", share === undefined ? { "aria-label": "Progress" } : { max: 1, value: share, "aria-label": "Progress" }),
-    h("p", { class: "quiet" }, "Onsets, beats, bars, sections and loudness."), ...noteList(current.notes));
+  return h(
+    "div",
+    { class: "listening-card", role: "status" },
+    dropDrawing(),
+    h("h2", null, `Listening to ${current.name}`),
+    h(
+      "progress",
+      share === undefined ? { "aria-label": "Progress" } : { max: 1, value: share, "aria-label": "Progress" },
+    ),
+    h("p", { class: "quiet" }, "Onsets, beats, bars, sections and loudness."),
+    ...noteList(current.notes),
+  );
 }
 
 /** @param {import("../wire").Song} current */
 function failure(current) {
-  return h("div", { class: "listening-card is-failed" }, h("h2", null, `${current.name} can't be used`),
-    current.error && faultBox(current.error), h("div", { class: "form-actions" }, h("button", { type: "button", class: "primary", onclick: close }, icon("down"), "Choose another song")));
+  return h(
+    "div",
+    { class: "listening-card is-failed" },
+    h("h2", null, `${current.name} can't be used`),
+    current.error && faultBox(current.error),
+    h(
+      "div",
+      { class: "form-actions" },
+      h("button", { type: "button", class: "primary", onclick: close }, icon("down"), "Choose another song"),
+    ),
+  );
 }
 
 async function takeSample() {

@@ -24,7 +24,14 @@ export function faultBox(fault, show) {
  */
 export function foldedNotes(notes) {
   if (notes.length === 0) return [];
-  return [h("details", { class: "folded" }, h("summary", null, notes.length === 1 ? "1 note" : `${notes.length} notes`), h("div", { class: "job-more" }, noteList(notes)))];
+  return [
+    h(
+      "details",
+      { class: "folded" },
+      h("summary", null, notes.length === 1 ? "1 note" : `${notes.length} notes`),
+      h("div", { class: "job-more" }, noteList(notes)),
+    ),
+  ];
 }
 
 /**

@@ -30,8 +30,15 @@ function labelled(label, input, beside = []) {
  * @returns {Field}
  */
 export function textField(label, keep, options = {}) {
-  const properties = { placeholder: options.hint, inputmode: options.inputmode, autocomplete: "off", list: options.list };
-  const input = options.isLong ? h("textarea", { rows: 2, ...properties }) : h("input", { type: "text", ...properties });
+  const properties = {
+    placeholder: options.hint,
+    inputmode: options.inputmode,
+    autocomplete: "off",
+    list: options.list,
+  };
+  const input = options.isLong
+    ? h("textarea", { rows: 2, ...properties })
+    : h("input", { type: "text", ...properties });
   let shown = "";
   let timer = 0;
   const send = () => {

@@ -50,7 +50,12 @@ function watchForResults() {
   jobs.watch((all) => {
     for (const job of all) {
       if (isUnderWay(job)) running.add(job.id);
-      else if (running.delete(job.id) && job.phase === "done" && job.song === song.value?.name && job.kind !== "verify") {
+      else if (
+        running.delete(job.id) &&
+        job.phase === "done" &&
+        job.song === song.value?.name &&
+        job.kind !== "verify"
+      ) {
         tell(job.kind === "film" ? "The film is finished." : "The preview is finished.");
         void refresh(job.song, job.kind);
       }
@@ -82,23 +87,44 @@ function costPart() {
   const headline = h("p", { class: "cost-headline" });
   const details = h("p", { class: "quiet" });
   const bar = h("div", { class: "meter", role: "presentation" }, h("span", { class: "meter-fill" }));
-  const render = h("button", { type: "button", class: "primary", onclick: () => void startJob("film"), title: "Ctrl Enter" }, "Render the film");
-  const preview = h("button", { type: "button", class: "quiet-button", onclick: () => void startJob("preview"), title: "A small film of about 240 frames with the same timing" }, "Preview");
+  const render = h(
+    "button",
+    { type: "button", class: "primary", onclick: () => void startJob("film"), title: "Ctrl Enter" },
+    "Render the film",
+  );
+  const preview = h(
+    "button",
+    {
+      type: "button",
+      class: "quiet-button",
+      onclick: () => void startJob("preview"),
+      title: "A small film of about 240 frames with the same timing",
+    },
+    "Preview",
+  );
   whenever([work, song, jobs], () => {
     const cost = work.value;
     const isReady = song.value?.phase === "ready" && plan.value !== null;
-    render.disabled = preview.disabled = !isReady || songJobs().some((job) => isUnderWay(job) && job.kind !== "verify" && job.phase !== "paused");
+    render.disabled = preview.disabled =
+      !isReady || songJobs().some((job) => isUnderWay(job) && job.kind !== "verify" && job.phase !== "paused");
     headline.textContent = cost ? costInWords(cost) : isReady ? "Counting …" : "There is no plan yet.";
     details.textContent = cost ? costDetails(cost) : (song.value?.plan_error?.message ?? "");
     const share = cost?.n_frames ? 1 - cost.n_frames_to_draw / cost.n_frames : 0;
     bar.style.setProperty("--share", String(share));
     show(bar, Boolean(cost));
   });
-  return h("section", { class: "part", "aria-label": "Cost" }, headline, bar, details, h("div", { class: "form-actions" }, render, preview));
+  return h(
+    "section",
+    { class: "part", "aria-label": "Cost" },
+    headline,
+    bar,
+    details,
+    h("div", { class: "form-actions" }, render, preview),
+  );
 }
 
 /** @param {import("../../wire").Work} cost */
-export function costInWords(cost) {
+function costInWords(cost) {
   if (cost.n_frames_to_draw === 0) return "The film is finished as it stands.";
   const time = cost.secs === undefined ? "" : `, about ${duration(cost.secs)}`;
   return `${cost.n_frames_to_draw.toLocaleString("en")} frames to draw${time}`;
@@ -113,17 +139,32 @@ function costDetails(cost) {
 
 function queuePart() {
   const list = h("ol", { class: "jobs" });
-  const part = h("section", { class: "part", "aria-label": "Queue" }, h("div", { class: "part-head" }, h("h2", null, "Queue")), list);
+  const part = h(
+    "section",
+    { class: "part", "aria-label": "Queue" },
+    h("div", { class: "part-head" }, h("h2", null, "Queue")),
+    list,
+  );
   /** @type {Map<number, ReturnType<typeof jobCard>>} */
   const cards = new Map();
   whenever([jobs, song], () => {
-    const shown = jobs.value.filter((job) => isUnderWay(job)).concat(songJobs().filter((job) => !isUnderWay(job)).slice(0, 3));
+    const shown = jobs.value
+      .filter((job) => isUnderWay(job))
+      .concat(
+        songJobs()
+          .filter((job) => !isUnderWay(job))
+          .slice(0, 3),
+      );
     for (const job of shown) {
       if (!cards.has(job.id)) cards.set(job.id, jobCard(job.id));
       cards.get(job.id)?.fill(job);
     }
     const elements = shown.map((job) => /** @type {HTMLElement} */ (cards.get(job.id)?.element));
-    if (elements.length !== list.childElementCount || elements.some((element, index) => element !== list.children[index])) list.replaceChildren(...elements);
+    if (
+      elements.length !== list.childElementCount ||
+      elements.some((element, index) => element !== list.children[index])
+    )
+      list.replaceChildren(...elements);
     show(part, shown.length > 0);
   });
   return part;
@@ -131,8 +172,18 @@ function queuePart() {
 
 function filesPart() {
   const files = h("div", { class: "form-actions" });
-  const command = h("button", { type: "button", class: "quiet-button", onclick: copyCommand, title: "What makes the same film in a shell" }, "Copy as command line");
-  const part = h("section", { class: "part", "aria-label": "Files" }, h("div", { class: "part-head" }, h("h2", null, "Files")), files, command);
+  const command = h(
+    "button",
+    { type: "button", class: "quiet-button", onclick: copyCommand, title: "What makes the same film in a shell" },
+    "Copy as command line",
+  );
+  const part = h(
+    "section",
+    { class: "part", "aria-label": "Files" },
+    h("div", { class: "part-head" }, h("h2", null, "Files")),
+    files,
+    command,
+  );
   whenever([song], () => {
     const current = song.value;
     if (!current) return;

@@ -11,8 +11,16 @@ import { faultBox, noteList } from "./fault.js";
 
 const KINDS = { film: "Film", preview: "Preview", verify: "Proof" };
 const PHASES = {
-  queued: "waits", preparing: "opens song and model", calibrating: "draws probe pictures", drawing: "draws", muxing: "joins picture and sound",
-  measuring: "measures", paused: "paused", done: "finished", failed: "failed", cancelled: "cancelled",
+  queued: "waits",
+  preparing: "opens song and model",
+  calibrating: "draws probe pictures",
+  drawing: "draws",
+  muxing: "joins picture and sound",
+  measuring: "measures",
+  paused: "paused",
+  done: "finished",
+  failed: "failed",
+  cancelled: "cancelled",
 };
 /** How often the newest picture is fetched. */
 const PICTURE_MS = 2000;
@@ -30,13 +38,31 @@ export function jobCard(id) {
   const notes = h("div", { class: "job-more" });
   const summary = h("summary", null);
   const details = h("details", { class: "folded" }, summary, notes);
-  const element = h("li", { class: "job" }, newest, h("div", { class: "job-body" }, title, bar, facts, more, details, h("div", { class: "form-actions" }, pause, go, cancel)));
+  const element = h(
+    "li",
+    { class: "job" },
+    newest,
+    h(
+      "div",
+      { class: "job-body" },
+      title,
+      bar,
+      facts,
+      more,
+      details,
+      h("div", { class: "form-actions" }, pause, go, cancel),
+    ),
+  );
   let shownMs = 0;
   let isPainted = false;
 
   /** @param {string} name @param {"pause" | "continue" | "cancel"} what */
   function step(name, what) {
-    return h("button", { type: "button", class: "quiet-button", onclick: () => api.jobStep(id, what).catch(tellError) }, name);
+    return h(
+      "button",
+      { type: "button", class: "quiet-button", onclick: () => api.jobStep(id, what).catch(tellError) },
+      name,
+    );
   }
 
   /** @param {Job} job */
@@ -64,10 +90,17 @@ export function jobCard(id) {
     const secs = job.newest_secs;
     show(newest, isPainted && job.phase !== "done");
     const now = performance.now();
-    if (secs === undefined || job.phase !== "drawing" || job.song !== song.value?.name || now - shownMs < PICTURE_MS) return;
+    if (secs === undefined || job.phase !== "drawing" || job.song !== song.value?.name || now - shownMs < PICTURE_MS)
+      return;
     shownMs = now;
     try {
-      const blob = await api.picture(job.song, secs, `job-${id}`, plan.value?.revision ?? 0, new AbortController().signal);
+      const blob = await api.picture(
+        job.song,
+        secs,
+        `job-${id}`,
+        plan.value?.revision ?? 0,
+        new AbortController().signal,
+      );
       const picture = await createImageBitmap(blob, { resizeWidth: 96, resizeHeight: 96 });
       newest.getContext("2d")?.drawImage(picture, 0, 0);
       isPainted = true;
@@ -82,7 +115,10 @@ export function jobCard(id) {
 /** @param {Job} job */
 function factsOf(job) {
   const facts = [];
-  if (job.n_frames > 0 && job.phase !== "done") facts.push(`${job.n_done.toLocaleString("en")} of ${job.n_frames.toLocaleString("en")} ${job.phase === "calibrating" ? "probes" : "frames"}`);
+  if (job.n_frames > 0 && job.phase !== "done")
+    facts.push(
+      `${job.n_done.toLocaleString("en")} of ${job.n_frames.toLocaleString("en")} ${job.phase === "calibrating" ? "probes" : "frames"}`,
+    );
   if (job.frames_per_second && job.phase === "drawing") facts.push(`${job.frames_per_second.toFixed(1)} a second`);
   if (job.secs_left !== undefined && job.phase === "drawing") facts.push(`${duration(job.secs_left)} left`);
   if (job.newest_secs !== undefined && job.phase === "drawing") facts.push(`at ${clock(job.newest_secs)}`);

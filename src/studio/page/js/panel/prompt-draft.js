@@ -26,12 +26,22 @@ export function beginPrompt(secs) {
 }
 
 export function draftForm() {
-  const words = h("textarea", { rows: 2, id: "new-words", placeholder: "such as: golden wheat field at dusk", autocomplete: "off" });
+  const words = h("textarea", {
+    rows: 2,
+    id: "new-words",
+    placeholder: "such as: golden wheat field at dusk",
+    autocomplete: "off",
+  });
   const place = h("p", { class: "quiet" });
   const add = h("button", { type: "button", class: "primary", onclick: () => void finish() }, "Add");
   const cancel = h("button", { type: "button", class: "quiet-button", onclick: drop }, "Cancel");
-  const element = h("div", { class: "prompt-form" },
-    h("div", { class: "field" }, h("label", { for: "new-words" }, "Words of the new prompt"), words), place, h("div", { class: "form-actions" }, add, cancel));
+  const element = h(
+    "div",
+    { class: "prompt-form" },
+    h("div", { class: "field" }, h("label", { for: "new-words" }, "Words of the new prompt"), words),
+    place,
+    h("div", { class: "form-actions" }, add, cancel),
+  );
 
   function drop() {
     words.value = "";
@@ -49,7 +59,10 @@ export function draftForm() {
     if (!(await editPrompts({ edit: "add", secs: begun.secs, mark: begun.mark, text }))) return;
     drop();
     await followed;
-    const index = plan.value?.prompts.findIndex((prompt) => prompt.text === text && Math.abs(prompt.arrival_secs - begun.secs) < 0.05) ?? -1;
+    const index =
+      plan.value?.prompts.findIndex(
+        (prompt) => prompt.text === text && Math.abs(prompt.arrival_secs - begun.secs) < 0.05,
+      ) ?? -1;
     if (index >= 0 && !selection.value && !draft.value) selection.value = { kind: "prompt", index };
   }
 
@@ -68,7 +81,12 @@ export function draftForm() {
     if (!draft.value) return;
     const { secs, mark } = draft.value;
     const section = sections.value.find((one) => Math.abs(one.start - secs) < 0.005);
-    const name = mark === "section" && section ? `with ${section.label}` : mark === "bar" ? `on ${placeName(grid.value, secs)}` : `at ${clock(secs, 2)}`;
+    const name =
+      mark === "section" && section
+        ? `with ${section.label}`
+        : mark === "bar"
+          ? `on ${placeName(grid.value, secs)}`
+          : `at ${clock(secs, 2)}`;
     place.textContent = `It arrives ${name}.`;
     if (document.activeElement !== words) words.focus();
   });

@@ -13,29 +13,63 @@ import { selectField, textField } from "./fields.js";
 /** @typedef {import("../../wire").PlannedPrompt} PlannedPrompt */
 /** @typedef {import("../../wire").Mark} Mark */
 
-const MARKS = /** @type {const} */ ([["none", "by itself"], ["bar", "on a bar"], ["section", "with a section"], ["time", "at a time"]]);
+const MARKS = /** @type {const} */ ([
+  ["none", "by itself"],
+  ["bar", "on a bar"],
+  ["section", "with a section"],
+  ["time", "at a time"],
+]);
 
 export function promptForm() {
   const words = textField("Words", keepWords, { isLong: true, isLive: true });
-  const mark = selectField("Arrives", MARKS, (value) => moveTo(/** @type {Mark} */ (value), chosen()?.arrival_secs ?? 0));
+  const mark = selectField("Arrives", MARKS, (value) =>
+    moveTo(/** @type {Mark} */ (value), chosen()?.arrival_secs ?? 0),
+  );
   const place = textField("Place", keepPlace);
   const section = selectField("Section", [], (index) => moveTo("section", sections.value[Number(index)]?.start ?? 0));
   const dice = iconButton("dice", "Another seed", () => setSeed(String(Math.floor(Math.random() * 1e6))));
   const seed = textField("Seed", setSeed, { hint: "of the film", inputmode: "numeric", beside: [dice] });
   const guidance = textField("Guidance", setGuidance, { hint: "of the film", inputmode: "decimal" });
-  const negative = textField("Not to be seen", (text) => void editPrompt(chosen(), (line) => ({ edit: "set", line, negative: text || null })), { hint: "such as: text, clouds" });
+  const negative = textField(
+    "Not to be seen",
+    (text) => void editPrompt(chosen(), (line) => ({ edit: "set", line, negative: text || null })),
+    { hint: "such as: text, clouds" },
+  );
   const near = h("div", { class: "near-words" });
-  const form = h("div", { class: "prompt-form" }, words.element, near,
-    h("div", { class: "fields" }, mark.element, place.element, section.element, seed.element, guidance.element), negative.element);
-  const empty = h("p", { class: "empty-hint" }, "Choose a prompt to change it. A double click in the prompts lane adds one there.");
-  const foreign = h("div", { class: "foreign" }, h("p", { class: "note" }, "This file is of another program. Turn it into lines of this one to move its prompts; what it says now stays below as comments."),
-    h("button", { type: "button", class: "quiet-button", onclick: () => void editPrompts({ edit: "convert" }) }, "Turn it into prompts"));
+  const form = h(
+    "div",
+    { class: "prompt-form" },
+    words.element,
+    near,
+    h("div", { class: "fields" }, mark.element, place.element, section.element, seed.element, guidance.element),
+    negative.element,
+  );
+  const empty = h(
+    "p",
+    { class: "empty-hint" },
+    "Choose a prompt to change it. A double click in the prompts lane adds one there.",
+  );
+  const foreign = h(
+    "div",
+    { class: "foreign" },
+    h(
+      "p",
+      { class: "note" },
+      "This file is of another program. Turn it into lines of this one to move its prompts; what it says now stays below as comments.",
+    ),
+    h(
+      "button",
+      { type: "button", class: "quiet-button", onclick: () => void editPrompts({ edit: "convert" }) },
+      "Turn it into prompts",
+    ),
+  );
   const element = h("div", { class: "inspector" }, draftForm().element, empty, foreign, form);
 
   whenever([selection, plan, song, sections, draft], () => {
     const prompt = chosen();
-    show(empty, !prompt && !draft.value);
-    show(foreign, Boolean(prompt) && prompt?.line === undefined);
+    const isForeign = song.value?.prompts.foreign !== undefined;
+    show(empty, !prompt && !draft.value && !isForeign);
+    show(foreign, isForeign);
     show(form, Boolean(prompt) && prompt?.line !== undefined);
     if (!prompt) return;
     words.fill(prompt.text);
@@ -44,7 +78,17 @@ export function promptForm() {
     show(section.element, prompt.mark === "section");
     place.fill(placeOf(prompt));
     section.offer(sections.value.map(({ label, start }, index) => [String(index), `${label} (${clock(start, 0)})`]));
-    section.fill(String(Math.max(nearest(sections.value.map(({ start }) => start), prompt.arrival_secs), 0)));
+    section.fill(
+      String(
+        Math.max(
+          nearest(
+            sections.value.map(({ start }) => start),
+            prompt.arrival_secs,
+          ),
+          0,
+        ),
+      ),
+    );
     seed.fill(prompt.seed === undefined ? "" : String(prompt.seed));
     guidance.fill(prompt.guidance === undefined ? "" : String(prompt.guidance));
     negative.fill(prompt.negative ?? "");
@@ -79,12 +123,14 @@ function keepPlace(text) {
   if (prompt.mark === "bar") {
     const bar = grid.value.barNumbers.indexOf(Number(text));
     const secs = grid.value.bars[bar];
-    if (secs === undefined) tell(`There is no bar ${text}. Give one from ${grid.value.barLabels[0]} to ${grid.value.barLabels.at(-1)}.`);
+    if (secs === undefined)
+      tell(`There is no bar ${text}. Give one from ${grid.value.barLabels[0]} to ${grid.value.barLabels.at(-1)}.`);
     else moveTo("bar", secs);
     return;
   }
   const secs = parseClock(text);
-  if (secs === null || secs > durationSecs()) tell(`“${text}” is no time of the song. Give one such as 1:23.5, up to ${clock(durationSecs())}.`);
+  if (secs === null || secs > durationSecs())
+    tell(`“${text}” is no time of the song. Give one such as 1:23.5, up to ${clock(durationSecs())}.`);
   else moveTo("time", secs);
 }
 
@@ -96,24 +142,39 @@ function moveTo(mark, secs) {
 /** @param {string} text */
 function setSeed(text) {
   const seed = text === "" ? null : Number(text);
-  if (seed !== null && !(Number.isInteger(seed) && seed >= 0)) tell(`“${text}” is no seed. Give a whole number from 0, or nothing.`);
+  if (seed !== null && !(Number.isInteger(seed) && seed >= 0))
+    tell(`“${text}” is no seed. Give a whole number from 0, or nothing.`);
   else void editPrompt(chosen(), (line) => ({ edit: "set", line, seed }));
 }
 
 /** @param {string} text */
 function setGuidance(text) {
   const guidance = text === "" ? null : Number(text.replace(",", "."));
-  if (guidance !== null && !(guidance >= 0 && guidance <= 100)) tell(`“${text}” is no guidance. Give a number from 0 to 100, or nothing.`);
+  if (guidance !== null && !(guidance >= 0 && guidance <= 100))
+    tell(`“${text}” is no guidance. Give a number from 0 to 100, or nothing.`);
   else void editPrompt(chosen(), (line) => ({ edit: "set", line, guidance }));
 }
 
-/** Words of the prompt that the model doesn't know, with near ones to take instead. @param {PlannedPrompt} prompt @returns {Node[]} */
+/**
+ * Words of the prompt that the model doesn't know, with near ones to take instead.
+ * @param {PlannedPrompt} prompt
+ * @returns {Node[]}
+ */
 function nearWords(prompt) {
   const unknown = song.value?.prompts.unknown_words ?? [];
   const here = unknown.filter(({ spans }) => spans.some(([line]) => line === prompt.line));
   return here.map(({ word, near }) =>
-    h("p", { class: "near" }, h("b", { class: "is-unknown" }, word), " is new to the model. ", near.length ? "Near: " : "It draws something abstract for it.",
-      ...near.map((other) => h("button", { type: "button", class: "chip", onclick: () => replaceWord(prompt, word, other) }, other))));
+    h(
+      "p",
+      { class: "near" },
+      h("b", { class: "is-unknown" }, word),
+      " is new to the model. ",
+      near.length ? "Near: " : "It draws something abstract for it.",
+      ...near.map((other) =>
+        h("button", { type: "button", class: "chip", onclick: () => replaceWord(prompt, word, other) }, other),
+      ),
+    ),
+  );
 }
 
 /** @param {PlannedPrompt} prompt @param {string} word @param {string} other */

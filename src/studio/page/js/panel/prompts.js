@@ -21,22 +21,49 @@ const isText = signal(false);
 export function start() {
   const panel = byId("panel-prompts", HTMLElement);
   const text = textView("prompts", "Prompts file", (value) => editPrompts({ edit: "text", text: value }));
-  const style = textField("Style of all prompts", (value) => void editPrompts({ edit: "style", text: value }), { hint: "such as: dreamy, glowing", isLive: true });
+  const style = textField("Style of all prompts", (value) => void editPrompts({ edit: "style", text: value }), {
+    hint: "such as: dreamy, glowing",
+    isLive: true,
+  });
   const list = new ListBox({ label: "Prompts", rowRem: 2.25, row: promptRow, choose, enter: editChosen });
   const form = promptForm();
   const problems = h("div", { class: "problems" });
-  const asList = h("div", { class: "prompt-list" }, h("div", { class: "prompt-column" }, style.element, list.element), form.element);
+  const asList = h(
+    "div",
+    { class: "prompt-list" },
+    h("div", { class: "prompt-column" }, style.element, list.element),
+    form.element,
+  );
   const views = h("div", { class: "segments", role: "group", "aria-label": "How prompts are shown" });
-  const add = h("button", { type: "button", class: "quiet-button", onclick: () => addPrompt(playheadSecs.value), title: "Add a prompt at the playhead (N)" }, "Add prompt");
+  const add = h(
+    "button",
+    {
+      type: "button",
+      class: "quiet-button",
+      onclick: () => addPrompt(playheadSecs.value),
+      title: "Add a prompt at the playhead (N)",
+    },
+    "Add prompt",
+  );
   const duplicate = iconButton("copy", "Duplicate at the playhead", duplicateChosen);
   const remove = iconButton("delete", "Remove the chosen prompt (Delete)", removeChosen);
   const actions = h("div", { class: "head-actions" }, duplicate, remove, add);
   panel.append(h("div", { class: "panel-head" }, views, actions), problems, asList, text.element);
 
   whenever([isText], () => {
-    const choices = /** @type {const} */ ([["List", false], ["Text", true]]);
-    views.replaceChildren(...choices.map(([name, value]) =>
-      h("button", { type: "button", "aria-pressed": String(isText.value === value), onclick: () => (isText.value = value) }, name)));
+    const choices = /** @type {const} */ ([
+      ["List", false],
+      ["Text", true],
+    ]);
+    views.replaceChildren(
+      ...choices.map(([name, value]) =>
+        h(
+          "button",
+          { type: "button", "aria-pressed": String(isText.value === value), onclick: () => (isText.value = value) },
+          name,
+        ),
+      ),
+    );
     show(asList, !isText.value);
     show(text.element, isText.value);
     show(actions, !isText.value);
@@ -52,7 +79,13 @@ export function start() {
       isText.value = true;
       text.goTo(error?.place?.line ?? 1);
     };
-    const shown = isText.value ? [] : error ? [faultBox(error, showText)] : planError ? [faultBox(planError)] : foldedNotes(plan.value?.notes ?? []);
+    const shown = isText.value
+      ? []
+      : error
+        ? [faultBox(error, showText)]
+        : planError
+          ? [faultBox(planError)]
+          : foldedNotes(plan.value?.notes ?? []);
     const isOpen = problems.querySelector("details")?.open ?? false;
     problems.replaceChildren(...shown);
     problems.querySelector("details")?.toggleAttribute("open", isOpen);
@@ -60,7 +93,7 @@ export function start() {
 }
 
 /** Words of the `style:` lines. @param {string} text */
-export function styleOf(text) {
+function styleOf(text) {
   const lines = text.split("\n").map((line) => /^\s*style\s*:(.*)$/i.exec(line)?.[1]?.trim());
   return lines.filter(Boolean).join(", ");
 }
@@ -73,10 +106,17 @@ function promptRow(index) {
   swatch.style.setProperty("--prompt-hue", String(Math.round(hues.value[index] ?? 0)));
   const bar = barBeat(grid.value, prompt.arrival_secs);
   const place = prompt.mark === "bar" && bar ? `bar ${bar.split(".")[0]}` : clock(prompt.arrival_secs);
-  return [swatch, h("span", { class: "row-words" }, withUnknown(prompt)), h("span", { class: prompt.mark === "none" ? "row-place is-free" : "row-place" }, place)];
+  return [
+    swatch,
+    h("span", { class: "row-words" }, withUnknown(prompt)),
+    h("span", { class: prompt.mark === "none" ? "row-place is-free" : "row-place" }, place),
+  ];
 }
 
-/** Words of a prompt, those that the model doesn't know underlined. @param {import("../../wire").PlannedPrompt} prompt */
+/**
+ * Words of a prompt, those that the model doesn't know underlined.
+ * @param {import("../../wire").PlannedPrompt} prompt
+ */
 function withUnknown({ text, line }) {
   const unknown = (song.value?.prompts.unknown_words ?? []).filter(({ spans }) => spans.some(([at]) => at === line));
   const lower = text.toLowerCase();
@@ -84,7 +124,9 @@ function withUnknown({ text, line }) {
     const start = lower.indexOf(word);
     return start < 0 ? [] : [{ start, end: start + word.length, kind: /** @type {const} */ ("unknown") }];
   });
-  return runsOf(text, marks).map(({ text: run, kind }) => (kind === "plain" ? run : h("span", { class: "is-unknown" }, run)));
+  return runsOf(text, marks).map(({ text: run, kind }) =>
+    kind === "plain" ? run : h("span", { class: "is-unknown" }, run),
+  );
 }
 
 /** @param {number} index */
@@ -115,7 +157,7 @@ export function addPrompt(secs) {
 }
 
 /** @returns {import("../../wire").PlannedPrompt | undefined} */
-export function chosenPrompt() {
+function chosenPrompt() {
   const chosen = selection.value;
   return chosen?.kind === "prompt" ? plan.value?.prompts[chosen.index] : undefined;
 }

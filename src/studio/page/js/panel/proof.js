@@ -12,10 +12,24 @@ const verdicts = signal(/** @type {readonly Verdict[] | null} */ (null));
 
 export function proof() {
   const list = h("ul", { class: "verdicts" });
-  const plot = h("img", { class: "proof-plot", alt: "Visible change and onsets of the film over time, as visualize verify draws it" });
-  const measure = h("button", { type: "button", class: "quiet-button", onclick: () => void startJob("verify") }, "Measure the film");
+  const plot = h("img", {
+    class: "proof-plot",
+    alt: "Visible change and onsets of the film over time, as visualize verify draws it",
+  });
+  const measure = h(
+    "button",
+    { type: "button", class: "quiet-button", onclick: () => void startJob("verify") },
+    "Measure the film",
+  );
   const summary = h("p", { class: "quiet" });
-  const part = h("section", { class: "part", "aria-label": "Proof" }, h("div", { class: "part-head" }, h("h2", null, "Does it keep time?"), measure), summary, list, plot);
+  const part = h(
+    "section",
+    { class: "part", "aria-label": "Proof" },
+    h("div", { class: "part-head" }, h("h2", null, "Does it keep time?"), measure),
+    summary,
+    list,
+    plot,
+  );
   let asked = "";
   whenever([song, jobs], () => {
     const film = song.value?.film;
@@ -30,7 +44,12 @@ export function proof() {
   whenever([verdicts], () => {
     const all = verdicts.value;
     const nPoor = all?.filter((verdict) => !verdict.is_good).length ?? 0;
-    summary.textContent = all === null ? "The film isn't measured yet." : nPoor ? `${nPoor} of ${all.length} measures ${nPoor === 1 ? "is" : "are"} poor.` : `All ${all.length} measures are good.`;
+    summary.textContent =
+      all === null
+        ? "The film isn't measured yet."
+        : nPoor
+          ? `${nPoor} of ${all.length} measures ${nPoor === 1 ? "is" : "are"} poor.`
+          : `All ${all.length} measures are good.`;
     list.replaceChildren(...(all ?? []).map(row));
     show(plot, all !== null);
     if (all === null) plot.removeAttribute("src");
@@ -52,6 +71,12 @@ async function fetchVerdicts(film, isStill) {
 
 /** @param {Verdict} verdict */
 function row(verdict) {
-  return h("li", { class: verdict.is_good ? "is-good" : "is-poor" }, icon(verdict.is_good ? "good" : "poor"),
-    h("span", null, verdict.name), h("span", { class: "verdict-value" }, verdict.text), h("span", { class: "quiet" }, `${verdict.is_good ? "good" : "poor"}: wanted ${verdict.wanted}`));
+  return h(
+    "li",
+    { class: verdict.is_good ? "is-good" : "is-poor" },
+    icon(verdict.is_good ? "good" : "poor"),
+    h("span", null, verdict.name),
+    h("span", { class: "verdict-value" }, verdict.text),
+    h("span", { class: "quiet" }, `${verdict.is_good ? "good" : "poor"}: wanted ${verdict.wanted}`),
+  );
 }

@@ -16,11 +16,38 @@ const N_COLOURS = 5;
 export function sectionPart() {
   const list = new ListBox({ label: "Sections", rowRem: 2.25, row, choose, enter: renameChosen });
   list.element.classList.add("is-sections");
-  const name = textField("Name", (label) => label && withChosen((index) => editBeats({ edit: "rename_section", index, label })));
-  const join = h("button", { type: "button", class: "quiet-button", title: "One section with the one before", onclick: () => withChosen((index) => editBeats({ edit: "join_section", index })) }, "Join with the one before");
+  const name = textField(
+    "Name",
+    (label) => label && withChosen((index) => editBeats({ edit: "rename_section", index, label })),
+  );
+  const join = h(
+    "button",
+    {
+      type: "button",
+      class: "quiet-button",
+      title: "One section with the one before",
+      onclick: () => withChosen((index) => editBeats({ edit: "join_section", index })),
+    },
+    "Join with the one before",
+  );
   const form = h("div", { class: "inspector section-form" }, name.element, h("div", { class: "form-actions" }, join));
-  const split = h("button", { type: "button", class: "quiet-button", title: "A section begins at the playhead", onclick: () => editBeats({ edit: "split_section", secs: playheadSecs.value }) }, "Split at the playhead");
-  const part = h("section", { class: "part", "aria-label": "Sections" }, h("div", { class: "part-head" }, h("h2", null, "Sections"), split), list.element, form);
+  const split = h(
+    "button",
+    {
+      type: "button",
+      class: "quiet-button",
+      title: "A section begins at the playhead",
+      onclick: () => editBeats({ edit: "split_section", secs: playheadSecs.value }),
+    },
+    "Split at the playhead",
+  );
+  const part = h(
+    "section",
+    { class: "part", "aria-label": "Sections" },
+    h("div", { class: "part-head" }, h("h2", null, "Sections"), split),
+    list.element,
+    form,
+  );
   whenever([sections, selection, song], () => {
     const chosen = selection.value?.kind === "section" ? selection.value.index : -1;
     list.show(sections.value.length, chosen);
@@ -38,7 +65,11 @@ function row(index) {
   const section = sections.value[index];
   if (!section) return [];
   const swatch = h("span", { class: `swatch is-series-${(seriesOf(sections.value, N_COLOURS)[index] ?? 0) + 1}` });
-  return [swatch, h("span", { class: "row-words" }, section.label), h("span", { class: "row-place" }, clock(section.start))];
+  return [
+    swatch,
+    h("span", { class: "row-words" }, section.label),
+    h("span", { class: "row-place" }, clock(section.start)),
+  ];
 }
 
 /** @param {number} index */

@@ -19,12 +19,27 @@ export function start() {
   const panel = byId("panel-song", HTMLElement);
   const text = textView("beats", "Corrections file", (value) => editBeats({ edit: "text", text: value }));
   const views = h("div", { class: "segments", role: "group", "aria-label": "How corrections are shown" });
-  const parts = h("div", { class: "columns" }, h("div", { class: "column" }, tempoPart(), beatPart()), h("div", { class: "column" }, sectionPart(), notesPart()));
+  const parts = h(
+    "div",
+    { class: "columns" },
+    h("div", { class: "column" }, tempoPart(), beatPart()),
+    h("div", { class: "column" }, sectionPart(), notesPart()),
+  );
   panel.append(h("div", { class: "panel-head" }, views, lockButton()), parts, text.element);
   whenever([isText], () => {
-    const choices = /** @type {const} */ ([["Heard", false], ["Text", true]]);
-    views.replaceChildren(...choices.map(([name, value]) =>
-      h("button", { type: "button", "aria-pressed": String(isText.value === value), onclick: () => (isText.value = value) }, name)));
+    const choices = /** @type {const} */ ([
+      ["Heard", false],
+      ["Text", true],
+    ]);
+    views.replaceChildren(
+      ...choices.map(([name, value]) =>
+        h(
+          "button",
+          { type: "button", "aria-pressed": String(isText.value === value), onclick: () => (isText.value = value) },
+          name,
+        ),
+      ),
+    );
     show(parts, !isText.value);
     show(text.element, isText.value);
   });
@@ -33,25 +48,54 @@ export function start() {
 function tempoPart() {
   const number = h("p", { class: "tempo-number" });
   const sure = h("p", { class: "quiet" });
-  const meter = h("select", { id: "meter", onchange: () => editBeats({ edit: "set_meter", beats_per_bar: Number(meter.value) }) },
-    [2, 3, 4, 5, 6, 7].map((n) => h("option", { value: n }, `${n} beats`)));
-  const tempo = h("div", { class: "tempo" }, h("div", null, number, sure),
-    h("div", { class: "field" }, h("label", { for: "meter" }, "Bar"), meter));
-  const actions = h("div", { class: "form-actions" },
+  const meter = h(
+    "select",
+    { id: "meter", onchange: () => editBeats({ edit: "set_meter", beats_per_bar: Number(meter.value) }) },
+    [2, 3, 4, 5, 6, 7].map((n) => h("option", { value: n }, `${n} beats`)),
+  );
+  const tempo = h(
+    "div",
+    { class: "tempo" },
+    h("div", null, number, sure),
+    h("div", { class: "field" }, h("label", { for: "meter" }, "Bar"), meter),
+  );
+  const actions = h(
+    "div",
+    { class: "form-actions" },
     action("× 2", "Twice as many beats", () => editBeats({ edit: "double" })),
     action("÷ 2", "Every second beat only", () => editBeats({ edit: "halve" })),
     action("Shift ½", "All beats half a beat later", () => editBeats({ edit: "shift_half" })),
-    action("Bar starts here", "The beat at the playhead, or the chosen one, is a downbeat (D)", setDownbeat));
-  const near = h("input", { type: "text", inputmode: "decimal", autocomplete: "off", "aria-label": "Tempo to hear the beats near, in bpm", placeholder: "near … bpm" });
-  const anew = action("Hear anew", "Finds the beats anew, near a tempo if one is given; corrections of beats are left out. Undo brings them back", () => hearAnew(near));
+    action("Bar starts here", "The beat at the playhead, or the chosen one, is a downbeat (D)", setDownbeat),
+  );
+  const near = h("input", {
+    type: "text",
+    inputmode: "decimal",
+    autocomplete: "off",
+    "aria-label": "Tempo to hear the beats near, in bpm",
+    placeholder: "near … bpm",
+  });
+  const anew = action(
+    "Hear anew",
+    "Finds the beats anew, near a tempo if one is given; corrections of beats are left out. Undo brings them back",
+    () => hearAnew(near),
+  );
   near.addEventListener("keydown", (event) => event.key === "Enter" && hearAnew(near));
   whenever([song], () => {
     const analysis = song.value?.analysis;
-    number.replaceChildren(analysis?.tempo_bpm ? analysis.tempo_bpm.toFixed(1) : "–", h("span", { class: "unit" }, " bpm"));
+    number.replaceChildren(
+      analysis?.tempo_bpm ? analysis.tempo_bpm.toFixed(1) : "–",
+      h("span", { class: "unit" }, " bpm"),
+    );
     sure.textContent = analysis?.tempo_bpm ? sureness(analysis) : "No beat was found. Tap one.";
     if (analysis) meter.value = String(analysis.meter);
   });
-  return h("section", { class: "part", "aria-label": "Tempo" }, tempo, actions, h("div", { class: "tempo-row" }, tapPart(), h("div", { class: "hear-anew" }, near, anew)));
+  return h(
+    "section",
+    { class: "part", "aria-label": "Tempo" },
+    tempo,
+    actions,
+    h("div", { class: "tempo-row" }, tapPart(), h("div", { class: "hear-anew" }, near, anew)),
+  );
 }
 
 /** @param {HTMLInputElement} field with a tempo, or nothing */
@@ -92,13 +136,20 @@ export function setDownbeat() {
 /** Locks the beats of the marked part, or of the section at the playhead; or lets them go, where they are locked. */
 function lockButton() {
   const word = h("span", null);
-  const button = h("button", { type: "button", class: "quiet-button", title: "Locked beats stay when beats are heard anew", onclick: turn }, icon("lock"), word);
+  const button = h(
+    "button",
+    { type: "button", class: "quiet-button", title: "Locked beats stay when beats are heard anew", onclick: turn },
+    icon("lock"),
+    word,
+  );
   function turn() {
     const [start, end] = markedPart();
     const locked = lockedAround(start, end);
     const [from, to] = locked ?? [start, end];
     const done = locked ? "can be moved again" : "are locked: they stay when beats are heard anew";
-    void editBeats({ edit: "lock", start: from, end: to, is_locked: !locked }).then((isDone) => isDone && tell(`Beats from ${clock(from)} to ${clock(to)} ${done}.`));
+    void editBeats({ edit: "lock", start: from, end: to, is_locked: !locked }).then(
+      (isDone) => isDone && tell(`Beats from ${clock(from)} to ${clock(to)} ${done}.`),
+    );
   }
   whenever([song, loop, playheadSecs, sections], () => {
     const step = lockedAround(...markedPart()) ? "Unlock" : "Lock";

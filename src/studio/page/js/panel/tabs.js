@@ -16,7 +16,17 @@ const TABS = [
 
 export function start() {
   const buttons = TABS.map(([name, label]) =>
-    h("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": `panel-${name}`, onclick: () => (tab.value = name) }, label),
+    h(
+      "button",
+      {
+        type: "button",
+        role: "tab",
+        id: `tab-${name}`,
+        "aria-controls": `panel-${name}`,
+        onclick: () => (tab.value = name),
+      },
+      label,
+    ),
   );
   const list = byId("tabs", HTMLElement);
   list.append(...buttons);

@@ -18,11 +18,21 @@ const PAUSE_MS = 400;
  */
 export function textView(kind, label, keep) {
   const backdrop = h("pre", { class: "text-backdrop", "aria-hidden": "true" });
-  const area = h("textarea", { class: "text-area", "aria-label": label, spellcheck: "false", autocapitalize: "off", autocomplete: "off", wrap: "off" });
-  const conflict = h("div", { class: "conflict", role: "alert", hidden: true },
+  const area = h("textarea", {
+    class: "text-area",
+    "aria-label": label,
+    spellcheck: "false",
+    autocapitalize: "off",
+    autocomplete: "off",
+    wrap: "off",
+  });
+  const conflict = h(
+    "div",
+    { class: "conflict", role: "alert", hidden: true },
     h("p", null, "This file was changed elsewhere while you were typing."),
     h("button", { type: "button", class: "quiet-button", onclick: () => send() }, "Keep mine"),
-    h("button", { type: "button", class: "quiet-button", onclick: takeTheirs }, "Take theirs"));
+    h("button", { type: "button", class: "quiet-button", onclick: takeTheirs }, "Take theirs"),
+  );
   const below = h("div", { class: "text-below" });
   const element = h("div", { class: "text-view" }, h("div", { class: "text-box" }, backdrop, area), conflict, below);
   let timer = 0;
@@ -75,7 +85,9 @@ export function textView(kind, label, keep) {
   function mark(document) {
     // Marks are of the text that was kept; while there is newer text, they would lie beside their words.
     const marks = area.value === document.text ? marksOf(document) : [];
-    const runs = runsOf(area.value, marks).map(({ text, kind: look }) => (look === "plain" ? text : h("mark", { class: `is-${look}` }, text)));
+    const runs = runsOf(area.value, marks).map(({ text, kind: look }) =>
+      look === "plain" ? text : h("mark", { class: `is-${look}` }, text),
+    );
     backdrop.replaceChildren(...runs, "\n");
     follow();
   }
@@ -87,7 +99,11 @@ export function textView(kind, label, keep) {
 
   /** Puts the cursor to the start of a line. @param {number} line from 1 */
   function goTo(line) {
-    const start = area.value.split("\n").slice(0, line - 1).join("\n").length + (line > 1 ? 1 : 0);
+    const start =
+      area.value
+        .split("\n")
+        .slice(0, line - 1)
+        .join("\n").length + (line > 1 ? 1 : 0);
     area.focus();
     area.setSelectionRange(start, start);
     area.scrollTop = (line - 3) * Number.parseFloat(getComputedStyle(area).lineHeight);
@@ -108,5 +124,11 @@ export function textView(kind, label, keep) {
 
 /** @param {import("../../wire").UnknownWord} unknown */
 function unknownWord({ word, near }) {
-  return h("p", { class: "note" }, h("b", { class: "is-unknown" }, word), " is new to the model", near.length ? `; near: ${near.join(", ")}` : "");
+  return h(
+    "p",
+    { class: "note" },
+    h("b", { class: "is-unknown" }, word),
+    " is new to the model",
+    near.length ? `; near: ${near.join(", ")}` : "",
+  );
 }

@@ -1,6 +1,6 @@
 // Beats as lines, downbeats taller; fewer of them where they would run into each other.
 
-import { lowerBound } from "../search.js";
+import { valueAt, lowerBound } from "../search.js";
 import { secsAt, xOf } from "../view.js";
 import { barStep } from "./draw-ruler.js";
 import { beatSecs } from "./scene.js";
@@ -21,7 +21,7 @@ export function drawBeats(ctx, scene) {
     if (secs > secsAt(view, width) + margin) break;
     const isDownbeat = positions[i] === 1;
     if (!isDownbeat && (beatPx < 4 * scale || step > 1)) continue;
-    if (isDownbeat && step > 1 && (/** @type {number} */ (grid.barOf[i]) - 1) % step !== 0) continue;
+    if (isDownbeat && step > 1 && (valueAt(grid.barOf, i) - 1) % step !== 0) continue;
     const x = Math.round(xOf(view, secs));
     const isSelected = scene.selection?.kind === "beat" && scene.selection.index === i;
     const height = isDownbeat ? lane.height * 0.8 : lane.height * 0.42;
@@ -36,7 +36,12 @@ export function drawBeats(ctx, scene) {
   }
 }
 
-/** Locked parts: a line below their beats. @param {CanvasRenderingContext2D} ctx @param {Scene} scene @param {import("./lanes.js").Lane} lane */
+/**
+ * Locked parts: a line below their beats.
+ * @param {CanvasRenderingContext2D} ctx
+ * @param {Scene} scene
+ * @param {import("./lanes.js").Lane} lane
+ */
 function drawLocked(ctx, scene, lane) {
   ctx.fillStyle = scene.colours.accent;
   for (const [start, end] of scene.locked) {
@@ -54,10 +59,10 @@ function drawLocked(ctx, scene, lane) {
 function shiftOf(scene) {
   const { pending } = scene;
   if (pending?.kind !== "beats" && pending?.kind !== "beat") return 0;
-  return Math.abs(pending.secs - /** @type {number} */ (scene.grid.beats[pending.index]));
+  return Math.abs(pending.secs - valueAt(scene.grid.beats, pending.index));
 }
 
 /** @param {Float64Array} beats */
 function meanGap(beats) {
-  return (/** @type {number} */ (beats[beats.length - 1]) - /** @type {number} */ (beats[0])) / (beats.length - 1);
+  return (valueAt(beats, beats.length - 1) - valueAt(beats, 0)) / (beats.length - 1);
 }

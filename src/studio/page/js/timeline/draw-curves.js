@@ -1,6 +1,7 @@
 // Curves of the plan (speed, position, hits, camera) and of the song (loudness, onsets, bands), each over its own range.
 
 import { fillCurve, sample } from "../hops.js";
+import { valueAt } from "../search.js";
 
 /** @typedef {import("./scene.js").Scene} Scene */
 /** @typedef {"speed" | "position" | "hits" | "zoom" | "rotate" | "pan"} PlanCurve */
@@ -48,7 +49,12 @@ export function drawCurves(ctx, scene) {
   ctx.globalAlpha = 1;
 }
 
-/** Writes the curve at each pixel to `values`, 0 to 1. @param {Scene} scene @param {string} key @param {CurveKind} kind */
+/**
+ * Writes the curve at each pixel to `values`, 0 to 1.
+ * @param {Scene} scene
+ * @param {string} key
+ * @param {CurveKind} kind
+ */
 function fillValues(scene, key, kind) {
   const { view, plan, hops } = scene;
   if (kind.of === "song") {
@@ -62,11 +68,15 @@ function fillValues(scene, key, kind) {
   if (high <= low) return false;
   const step = plan.curve_step_secs;
   sample(curve, (view.startSecs - plan.start_secs) / step, 1 / view.pxPerSec / step, values.length, values);
-  for (let x = 0; x < values.length; x++) values[x] = (/** @type {number} */ (values[x]) - low) / (high - low);
+  for (let x = 0; x < values.length; x++) values[x] = (valueAt(values, x) - low) / (high - low);
   return true;
 }
 
-/** Least and greatest value; curves that sway to both sides are centred. @param {number[]} curve @returns {[number, number]} */
+/**
+ * Least and greatest value; curves that sway to both sides are centred.
+ * @param {number[]} curve
+ * @returns {[number, number]}
+ */
 function rangeOf(curve) {
   let range = ranges.get(curve);
   if (!range) {
@@ -93,14 +103,14 @@ function draw(ctx, scene, { look, of }) {
   if (look === "needles") {
     ctx.globalAlpha = 0.8;
     for (let x = first; x < last; x++) {
-      const tall = Math.abs(/** @type {number} */ (values[x])) * reach;
+      const tall = Math.abs(valueAt(values, x)) * reach;
       if (tall >= 1) ctx.fillRect(x, foot - tall, 1, tall);
     }
     ctx.globalAlpha = 1;
     return;
   }
   ctx.beginPath();
-  for (let x = first; x < last; x++) ctx.lineTo(x, foot - /** @type {number} */ (values[x]) * reach);
+  for (let x = first; x < last; x++) ctx.lineTo(x, foot - valueAt(values, x) * reach);
   ctx.lineWidth = 1.5;
   ctx.lineJoin = "round";
   ctx.stroke();

@@ -25,7 +25,13 @@ export function drawPrompts(ctx, scene) {
   drawVeil(ctx, scene, plan, lane);
 }
 
-/** What the film doesn't show is dimmed. @param {CanvasRenderingContext2D} ctx @param {Scene} scene @param {import("../../wire").Plan} plan @param {import("./lanes.js").Lane} lane */
+/**
+ * What the film doesn't show is dimmed.
+ * @param {CanvasRenderingContext2D} ctx
+ * @param {Scene} scene
+ * @param {import("../../wire").Plan} plan
+ * @param {import("./lanes.js").Lane} lane
+ */
 function drawVeil(ctx, scene, plan, lane) {
   const start = xOf(scene.view, plan.start_secs);
   const end = xOf(scene.view, plan.start_secs + plan.duration_secs);
@@ -37,7 +43,12 @@ function drawVeil(ctx, scene, plan, lane) {
   ctx.globalAlpha = 1;
 }
 
-/** What is shown before the first prompt has arrived: it stays alone. @param {CanvasRenderingContext2D} ctx @param {Scene} scene @param {import("./lanes.js").Lane} lane */
+/**
+ * What is shown before the first prompt has arrived: it stays alone.
+ * @param {CanvasRenderingContext2D} ctx
+ * @param {Scene} scene
+ * @param {import("./lanes.js").Lane} lane
+ */
 function drawLead(ctx, scene, lane) {
   const left = xOf(scene.view, 0);
   const right = xOf(scene.view, arrivalSecs(scene, 0));
@@ -84,7 +95,13 @@ function drawPrompt(ctx, scene, index, left, right, lane) {
   }
 }
 
-/** The pin of a prompt without a mark is open: it may move by itself. @param {CanvasRenderingContext2D} ctx @param {Scene} scene @param {number} x @param {import("./lanes.js").Lane} lane */
+/**
+ * The pin of a prompt without a mark is open: it may move by itself.
+ * @param {CanvasRenderingContext2D} ctx
+ * @param {Scene} scene
+ * @param {number} x
+ * @param {import("./lanes.js").Lane} lane
+ */
 function dashed(ctx, scene, x, lane) {
   ctx.fillStyle = scene.colours.panel;
   const gap = Math.round(lane.height / 9);

@@ -1,6 +1,6 @@
 // The ruler: bar numbers above, times where there are no bars; and the lines of bars and beats through the lanes below.
 
-import { lowerBound } from "../search.js";
+import { valueAt, lowerBound } from "../search.js";
 import { clock, roundStep } from "../time.js";
 import { secsAt, xOf } from "../view.js";
 import { font } from "./text.js";
@@ -19,7 +19,7 @@ const LINE_PX = 7;
 export function barStep(scene, least) {
   const { bars } = scene.grid;
   if (bars.length < 2) return 1;
-  const span = /** @type {number} */ (bars[bars.length - 1]) - /** @type {number} */ (bars[0]);
+  const span = valueAt(bars, bars.length - 1) - valueAt(bars, 0);
   const barPx = (span / (bars.length - 1)) * scene.view.pxPerSec;
   return 2 ** Math.max(Math.ceil(Math.log2(least / barPx)), 0);
 }
@@ -38,10 +38,10 @@ export function drawRuler(ctx, scene) {
   const step = barStep(scene, NUMBER_PX * scale);
   const first = Math.max(lowerBound(grid.bars, secsAt(view, -NUMBER_PX)), 0);
   for (let i = first; i < grid.bars.length; i++) {
-    const x = Math.round(xOf(view, /** @type {number} */ (grid.bars[i])));
+    const x = Math.round(xOf(view, valueAt(grid.bars, i)));
     if (x > width) break;
     // Numbers 1, 1 + step, ... are marked, also where bars before bar 1 are cut.
-    if ((/** @type {number} */ (grid.barNumbers[i]) - 1) % step !== 0) continue;
+    if ((valueAt(grid.barNumbers, i) - 1) % step !== 0) continue;
     ctx.fillStyle = colours.gridStrong;
     ctx.fillRect(x, top + height * 0.55, 1, height * 0.45);
     ctx.fillStyle = colours.text;
@@ -50,23 +50,27 @@ export function drawRuler(ctx, scene) {
   if (step === 1) drawBeatTicks(ctx, scene);
 }
 
-/** Beats between the bar numbers where there is room, named where there is much, and times between beats that are far apart. @param {CanvasRenderingContext2D} ctx @param {Scene} scene */
+/**
+ * Beats between the bar numbers where there is room, named where there is much, and times between beats that are far apart.
+ * @param {CanvasRenderingContext2D} ctx
+ * @param {Scene} scene
+ */
 function drawBeatTicks(ctx, scene) {
   const { grid, view, width, colours, layout, scale } = scene;
   const n = grid.beats.length;
-  const span = n > 1 ? /** @type {number} */ (grid.beats[n - 1]) - /** @type {number} */ (grid.beats[0]) : 1;
+  const span = n > 1 ? valueAt(grid.beats, n - 1) - valueAt(grid.beats, 0) : 1;
   const beatPx = (span / n) * view.pxPerSec;
   if (beatPx < 22 * scale) return;
   if (beatPx > 340 * scale) drawTimes(ctx, scene);
   const { top, height } = layout.byName.ruler;
   for (let i = Math.max(lowerBound(grid.beats, view.startSecs) - 1, 0); i < n; i++) {
-    const x = Math.round(xOf(view, /** @type {number} */ (grid.beats[i])));
+    const x = Math.round(xOf(view, valueAt(grid.beats, i)));
     if (x > width) break;
     if (grid.positions[i] === 1) continue;
     ctx.fillStyle = colours.gridStrong;
     ctx.fillRect(x, top + height * 0.78, 1, height * 0.22);
     if (beatPx < 90 * scale) continue;
-    const label = beatLabel(/** @type {number} */ (grid.barOf[i]), /** @type {number} */ (grid.positions[i]));
+    const label = beatLabel(valueAt(grid.barOf, i), valueAt(grid.positions, i));
     ctx.fillStyle = colours.text;
     ctx.fillText(label, x + 4 * scale, top + height * 0.52);
   }
@@ -103,14 +107,19 @@ function drawTimes(ctx, scene) {
   }
 }
 
-/** Lines of downbeats, fainter than the borders of sections, through a lane. @param {CanvasRenderingContext2D} ctx @param {Scene} scene @param {import("./lanes.js").Lane} lane */
+/**
+ * Lines of downbeats, fainter than the borders of sections, through a lane.
+ * @param {CanvasRenderingContext2D} ctx
+ * @param {Scene} scene
+ * @param {import("./lanes.js").Lane} lane
+ */
 export function drawBarLines(ctx, scene, lane) {
   const { grid, view, width, colours } = scene;
   const step = barStep(scene, LINE_PX * scene.scale * 2);
   ctx.fillStyle = colours.grid;
   for (let i = lowerBound(grid.bars, view.startSecs); i < grid.bars.length; i++) {
-    const x = Math.round(xOf(view, /** @type {number} */ (grid.bars[i])));
+    const x = Math.round(xOf(view, valueAt(grid.bars, i)));
     if (x > width) break;
-    if ((/** @type {number} */ (grid.barNumbers[i]) - 1) % step === 0) ctx.fillRect(x, lane.top, 1, lane.height);
+    if ((valueAt(grid.barNumbers, i) - 1) % step === 0) ctx.fillRect(x, lane.top, 1, lane.height);
   }
 }

@@ -3,6 +3,7 @@
 import { xOf } from "../view.js";
 import { sectionStart } from "./scene.js";
 import { clippedText, font } from "./text.js";
+import { valueAt } from "../search.js";
 
 /** @typedef {import("./scene.js").Scene} Scene */
 
@@ -16,7 +17,7 @@ export function drawSections(ctx, scene) {
     const left = Math.round(xOf(view, sectionStart(scene, i)));
     const right = Math.round(xOf(view, sectionStart(scene, i + 1))) - 1;
     if (right < 0 || left > width) continue;
-    ctx.fillStyle = colours.series[/** @type {number} */ (scene.sectionSeries[i])] ?? colours.panel;
+    ctx.fillStyle = colours.series[valueAt(scene.sectionSeries, i)] ?? colours.panel;
     if (right - left < 8) {
       ctx.fillRect(left, top, Math.max(right - left, 1), height);
       continue;
@@ -24,14 +25,22 @@ export function drawSections(ctx, scene) {
     ctx.beginPath();
     ctx.roundRect(left, top, right - left, height, 3);
     ctx.fill();
-    if (scene.selection?.kind === "section" && scene.selection.index === i) outline(ctx, scene, left, top, right - left, height);
+    if (scene.selection?.kind === "section" && scene.selection.index === i)
+      outline(ctx, scene, left, top, right - left, height);
     const label = /** @type {import("../../wire").Section} */ (sections[i]).label;
     ctx.fillStyle = colours.onSeries;
     clippedText(ctx, label, Math.max(left, 0) + 8 * scale, top + height / 2, right - 4, height);
   }
 }
 
-/** @param {CanvasRenderingContext2D} ctx @param {Scene} scene @param {number} x @param {number} y @param {number} w @param {number} h */
+/**
+ * @param {CanvasRenderingContext2D} ctx
+ * @param {Scene} scene
+ * @param {number} x
+ * @param {number} y
+ * @param {number} w
+ * @param {number} h
+ */
 function outline(ctx, scene, x, y, w, h) {
   ctx.strokeStyle = scene.colours.text;
   ctx.lineWidth = 1.5;
@@ -40,7 +49,12 @@ function outline(ctx, scene, x, y, w, h) {
   ctx.stroke();
 }
 
-/** Borders of sections through a lane. @param {CanvasRenderingContext2D} ctx @param {Scene} scene @param {import("./lanes.js").Lane} lane */
+/**
+ * Borders of sections through a lane.
+ * @param {CanvasRenderingContext2D} ctx
+ * @param {Scene} scene
+ * @param {import("./lanes.js").Lane} lane
+ */
 export function drawBorders(ctx, scene, lane) {
   ctx.fillStyle = scene.colours.gridStrong;
   // Where sections are narrower than a few pixels, their borders would hide what they part.
@@ -62,7 +76,7 @@ export function drawOverview(ctx, scene) {
   ctx.fillRect(0, y, width, bar);
   for (let i = 0; i < scene.sections.length; i++) {
     const left = sectionStart(scene, i) * pxPerSec;
-    ctx.fillStyle = colours.series[/** @type {number} */ (scene.sectionSeries[i])] ?? colours.panel;
+    ctx.fillStyle = colours.series[valueAt(scene.sectionSeries, i)] ?? colours.panel;
     ctx.fillRect(left, y, Math.max(sectionStart(scene, i + 1) * pxPerSec - left - 1, 1), bar);
   }
   const left = Math.max(view.startSecs * pxPerSec, 0);

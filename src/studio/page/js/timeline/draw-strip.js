@@ -51,7 +51,14 @@ export function drawStrip(ctx, scene, strip, hint) {
   }
 }
 
-/** A picture of a coarser strip. @param {Filmstrip} strip @param {number} step @param {number} stepSecs @param {number} start @param {number} end */
+/**
+ * A picture of a coarser strip.
+ * @param {Filmstrip} strip
+ * @param {number} step
+ * @param {number} stepSecs
+ * @param {number} start
+ * @param {number} end
+ */
 function earlier(strip, step, stepSecs, start, end) {
   for (let times = 2; times <= 64; times *= 2) {
     const picture = strip.at(stripTime(Math.floor(step / times), stepSecs * times, start, end));
@@ -60,7 +67,15 @@ function earlier(strip, step, stepSecs, start, end) {
   return undefined;
 }
 
-/** Fills a box with a picture's middle. @param {CanvasRenderingContext2D} ctx @param {ImageBitmap} picture @param {number} x @param {number} y @param {number} w @param {number} h */
+/**
+ * Fills a box with a picture's middle.
+ * @param {CanvasRenderingContext2D} ctx
+ * @param {ImageBitmap} picture
+ * @param {number} x
+ * @param {number} y
+ * @param {number} w
+ * @param {number} h
+ */
 function cover(ctx, picture, x, y, w, h) {
   if (w <= 0) return;
   const scale = Math.max(w / picture.width, h / picture.height);

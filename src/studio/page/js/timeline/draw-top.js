@@ -43,17 +43,32 @@ function drawHover(ctx, scene, secs, foot) {
   ctx.globalAlpha = 1;
 }
 
-/** @param {CanvasRenderingContext2D} ctx @param {Scene} scene @param {import("./scene.js").Pending} pending @param {number} foot */
+/**
+ * @param {CanvasRenderingContext2D} ctx
+ * @param {Scene} scene
+ * @param {import("./scene.js").Pending} pending
+ * @param {number} foot
+ */
 function drawTarget(ctx, scene, pending, foot) {
   const x = Math.round(xOf(scene.view, pending.secs));
   ctx.fillStyle = scene.colours.accent;
   ctx.fillRect(x, 0, 1, foot);
-  const section = pending.snap === "section" ? scene.sections.find((one) => Math.abs(one.start - pending.secs) < 0.005) : undefined;
-  const place = section ? section.label : pending.snap === "bar" ? placeName(scene.grid, pending.secs) : clock(pending.secs, 2);
+  const section =
+    pending.snap === "section" ? scene.sections.find((one) => Math.abs(one.start - pending.secs) < 0.005) : undefined;
+  const place = section
+    ? section.label
+    : pending.snap === "bar"
+      ? placeName(scene.grid, pending.secs)
+      : clock(pending.secs, 2);
   flag(ctx, scene, x, place);
 }
 
-/** Place of the prompt that is being written. @param {CanvasRenderingContext2D} ctx @param {Scene} scene @param {number} secs */
+/**
+ * Place of the prompt that is being written.
+ * @param {CanvasRenderingContext2D} ctx
+ * @param {Scene} scene
+ * @param {number} secs
+ */
 function drawDraft(ctx, scene, secs) {
   const { top, height } = scene.layout.byName.prompts;
   const x = Math.round(xOf(scene.view, secs));
@@ -64,7 +79,13 @@ function drawDraft(ctx, scene, secs) {
   ctx.globalAlpha = 1;
 }
 
-/** A small sign at a line's head. @param {CanvasRenderingContext2D} ctx @param {Scene} scene @param {number} x @param {string} text */
+/**
+ * A small sign at a line's head.
+ * @param {CanvasRenderingContext2D} ctx
+ * @param {Scene} scene
+ * @param {number} x
+ * @param {string} text
+ */
 function flag(ctx, scene, x, text) {
   const { scale, width, colours, layout } = scene;
   const { top, height } = layout.byName.ruler;

@@ -1,6 +1,6 @@
 // What lies under the pointer.
 
-import { lowerBound, nearest } from "../search.js";
+import { valueAt, lowerBound, nearest } from "../search.js";
 import { secsAt, xOf } from "../view.js";
 import { promptAt } from "./draw-prompts.js";
 import { laneAt } from "./lanes.js";
@@ -34,7 +34,7 @@ export function hitAt(scene, x, y, isTouch) {
       return sectionHit(scene, x, reach);
     case "beats": {
       const index = nearest(scene.grid.beats, secsAt(scene.view, x));
-      const isNear = index >= 0 && Math.abs(xOf(scene.view, /** @type {number} */ (scene.grid.beats[index])) - x) <= reach;
+      const isNear = index >= 0 && Math.abs(xOf(scene.view, valueAt(scene.grid.beats, index)) - x) <= reach;
       return isNear ? { kind: "beat", index } : { kind: "beats", index: 0 };
     }
     case "prompts": {
@@ -59,7 +59,8 @@ function loopEnd(scene, x, reach) {
 function sectionHit(scene, x, reach) {
   const starts = scene.sections.map((section) => section.start);
   const border = nearest(starts, secsAt(scene.view, x));
-  if (border > 0 && Math.abs(xOf(scene.view, /** @type {number} */ (starts[border])) - x) <= reach) return { kind: "border", index: border };
+  if (border > 0 && Math.abs(xOf(scene.view, valueAt(starts, border)) - x) <= reach)
+    return { kind: "border", index: border };
   const index = Math.max(lowerBound(starts, secsAt(scene.view, x) + 1e-9) - 1, 0);
   return scene.sections.length ? { kind: "section", index } : { kind: "wave", index: 0 };
 }

@@ -9,6 +9,7 @@ import { durationSecs, grid, hoverSecs, loop, plan, selection, tab, view } from 
 import { clamped, panned, secsAt, wholeSong, zoomed } from "../view.js";
 import { hitAt } from "./hit.js";
 import { invalidate, scene } from "./timeline.js";
+import { valueAt } from "../search.js";
 
 /** @typedef {import("./hit.js").Hit} Hit */
 /** @typedef {import("./scene.js").Pending} Pending */
@@ -75,7 +76,16 @@ function down(event) {
     return;
   }
   const hit = event.button === 1 ? { kind: /** @type {const} */ ("wave"), index: -1 } : hitAt(scene, x, y, isTouch);
-  press = { id: event.pointerId, hit, x, secs: secsAt(view.value, x), isTouch, isDrag: false, view: view.value, isOnward: event.shiftKey };
+  press = {
+    id: event.pointerId,
+    hit,
+    x,
+    secs: secsAt(view.value, x),
+    isTouch,
+    isDrag: false,
+    view: view.value,
+    isOnward: event.shiftKey,
+  };
   if (event.button === 1) event.preventDefault();
   if (hit.kind === "overview") showAt(x);
 }
@@ -104,7 +114,8 @@ function drag(current, x, isFree) {
   if (hit.kind === "overview") showAt(x);
   else if (hit.kind === "ruler") seek(secsAt(view.value, x));
   else if (hit.kind === "loop") dragLoop(hit.index, x, isFree);
-  else if (isTouch && !isSelected(hit)) view.value = clamped(panned(current.view, current.x - x), durationSecs(), scene.width);
+  else if (isTouch && !isSelected(hit))
+    view.value = clamped(panned(current.view, current.x - x), durationSecs(), scene.width);
   else if (hit.index < 0) view.value = clamped(panned(current.view, current.x - x), durationSecs(), scene.width);
   else if (hit.kind === "border" || hit.kind === "beat" || hit.kind === "prompt") dragThing(current, x, isFree);
   else dragRegion(current, x, isFree);
@@ -122,7 +133,9 @@ function dragThing(current, x, isFree) {
   const { hit } = current;
   const from = startOf(hit);
   const wanted = Math.min(Math.max(from + secsAt(view.value, x) - secsAt(view.value, current.x), 0), durationSecs());
-  const rest = isFree ? { secs: wanted, kind: /** @type {const} */ ("time") } : snapped(wanted, view.value.pxPerSec, targetsFor(hit));
+  const rest = isFree
+    ? { secs: wanted, kind: /** @type {const} */ ("time") }
+    : snapped(wanted, view.value.pxPerSec, targetsFor(hit));
   const kind = hit.kind === "beat" && current.isOnward ? "beats" : /** @type {Pending["kind"]} */ (hit.kind);
   const secs = betweenNeighbours(kind, hit.index, rest.secs);
   scene.pending = { kind, index: hit.index, secs, snap: secs === rest.secs ? rest.kind : "time" };
@@ -133,16 +146,16 @@ function dragThing(current, x, isFree) {
 function betweenNeighbours(kind, index, secs) {
   if (kind === "prompt") return secs;
   const times = kind === "border" ? scene.sections.map((section) => section.start) : scene.grid.beats;
-  const before = index > 0 ? /** @type {number} */ (times[index - 1]) + LEAST_GAP_SECS : 0;
+  const before = index > 0 ? valueAt(times, index - 1) + LEAST_GAP_SECS : 0;
   const after = kind === "beats" ? Infinity : (times[index + 1] ?? durationSecs()) - LEAST_GAP_SECS;
   return Math.min(Math.max(secs, before), Math.max(after, before));
 }
 
 /** Where a thing stood before it was dragged. @param {Hit} hit */
 function startOf(hit) {
-  if (hit.kind === "beat") return /** @type {number} */ (scene.grid.beats[hit.index]);
+  if (hit.kind === "beat") return valueAt(scene.grid.beats, hit.index);
   if (hit.kind === "border") return scene.sections[hit.index]?.start ?? scene.durationSecs;
-  return /** @type {number} */ (scene.arrivals[hit.index]);
+  return valueAt(scene.arrivals, hit.index);
 }
 
 /** What a thing snaps to: beats to nothing, since they are what others snap to. @param {Hit} hit */
@@ -156,13 +169,15 @@ function targetsFor(hit) {
 /** @param {number} secs @param {boolean} isFree */
 function onGrid(secs, isFree) {
   const inside = Math.min(Math.max(secs, 0), durationSecs());
-  return isFree ? inside : snapped(inside, view.value.pxPerSec, { bars: scene.grid.bars, beats: scene.grid.beats }).secs;
+  return isFree
+    ? inside
+    : snapped(inside, view.value.pxPerSec, { bars: scene.grid.bars, beats: scene.grid.beats }).secs;
 }
 
 /** @param {Press} current @param {number} x @param {boolean} isFree */
 function dragRegion(current, x, isFree) {
   const ends = [onGrid(current.secs, isFree), onGrid(secsAt(view.value, x), isFree)].sort((a, b) => a - b);
-  scene.region = [/** @type {number} */ (ends[0]), /** @type {number} */ (ends[1])];
+  scene.region = [valueAt(ends, 0), valueAt(ends, 1)];
   invalidate("top");
 }
 
@@ -223,7 +238,7 @@ function send({ kind, index, secs, snap }) {
     case "beat":
       return editBeats({ edit: "move_beat", index, secs });
     case "beats":
-      return editBeats({ edit: "move_from", index, by_secs: secs - /** @type {number} */ (scene.grid.beats[index]) });
+      return editBeats({ edit: "move_from", index, by_secs: secs - valueAt(scene.grid.beats, index) });
     case "border":
       return editBeats({ edit: "move_border", index, secs });
     case "prompt":
@@ -284,6 +299,11 @@ function showAt(x) {
 
 /** @param {Hit} hit */
 function setCursor(hit) {
-  const cursor = hit.kind === "border" || hit.kind === "beat" || hit.kind === "loop" ? "ew-resize" : hit.kind === "prompt" ? "grab" : "";
+  const cursor =
+    hit.kind === "border" || hit.kind === "beat" || hit.kind === "loop"
+      ? "ew-resize"
+      : hit.kind === "prompt"
+        ? "grab"
+        : "";
   byId("playhead", HTMLElement).dataset["cursor"] = cursor;
 }

@@ -4,6 +4,7 @@ import { NO_GRID } from "../grid.js";
 import { wholeSong } from "../view.js";
 import { layOut } from "./lanes.js";
 import { readColours } from "./colours.js";
+import { valueAt } from "../search.js";
 
 /**
  * What somebody drags, drawn at its new place until the server's answer is there.
@@ -80,11 +81,11 @@ export function emptyScene() {
  * @param {number} index
  */
 export function beatSecs(scene, index) {
-  const secs = /** @type {number} */ (scene.grid.beats[index]);
+  const secs = valueAt(scene.grid.beats, index);
   const { pending } = scene;
   if (pending === null || index < pending.index) return secs;
   if (pending.kind === "beat") return index === pending.index ? pending.secs : secs;
-  if (pending.kind === "beats") return secs + pending.secs - /** @type {number} */ (scene.grid.beats[pending.index]);
+  if (pending.kind === "beats") return secs + pending.secs - valueAt(scene.grid.beats, pending.index);
   return secs;
 }
 

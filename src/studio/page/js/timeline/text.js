@@ -2,7 +2,8 @@
 
 /** @typedef {import("./scene.js").Scene} Scene */
 
-const FAMILY = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", "DejaVu Sans", sans-serif';
+const FAMILY =
+  'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", "DejaVu Sans", sans-serif';
 /** @type {Map<number, string>} */
 const fonts = new Map();
 

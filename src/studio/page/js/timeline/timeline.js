@@ -9,7 +9,23 @@ import { Filmstrip } from "../pictures.js";
 import { lowerBound } from "../search.js";
 import { signal, whenever } from "../signal.js";
 import {
-  draft, durationSecs, grid, hops, hoverSecs, hues, isPlaying, laneWidth, loop, peaks, plan, playheadSecs, sections, selection, song, state, view,
+  draft,
+  durationSecs,
+  grid,
+  hops,
+  hoverSecs,
+  hues,
+  isPlaying,
+  laneWidth,
+  loop,
+  peaks,
+  plan,
+  playheadSecs,
+  sections,
+  selection,
+  song,
+  state,
+  view,
 } from "../store.js";
 import { fromTheMiddle } from "../strip-times.js";
 import { clamped, wholeSong } from "../view.js";
@@ -234,8 +250,23 @@ function drawWave(ctx) {
     waveImage = new ImageData(width, height);
     wavePixels = new Uint32Array(waveImage.data.buffer);
   }
-  const paint = { background: pixelOf(colours.panel), low: pixelOf(colours.low), mid: pixelOf(colours.mid), high: pixelOf(colours.high) };
-  painter.paint(wavePixels, width, height, scene.peaks, scene.hops, scene.sampleRate, shown.startSecs, 1 / (shown.pxPerSec * dpr), paint);
+  const paint = {
+    background: pixelOf(colours.panel),
+    low: pixelOf(colours.low),
+    mid: pixelOf(colours.mid),
+    high: pixelOf(colours.high),
+  };
+  painter.paint(
+    wavePixels,
+    width,
+    height,
+    scene.peaks,
+    scene.hops,
+    scene.sampleRate,
+    shown.startSecs,
+    1 / (shown.pxPerSec * dpr),
+    paint,
+  );
   ctx.putImageData(waveImage, 0, Math.round(lane.top * dpr));
 }
 
@@ -254,9 +285,13 @@ function drawMarks(ctx) {
 /** Says how long a picture takes where that is long. */
 function stripHint() {
   const model = state.value?.model;
-  isStripSlow.value = Boolean(model && !model.is_bundled && (model.frame_ms ?? SLOW_MS) >= SLOW_MS && !isStripWanted.value);
+  isStripSlow.value = Boolean(
+    model && !model.is_bundled && (model.frame_ms ?? SLOW_MS) >= SLOW_MS && !isStripWanted.value,
+  );
   if (!isStripSlow.value) return "";
-  return model?.frame_ms ? `A picture takes ${(model.frame_ms / 1000).toFixed(1)} s with this model.` : "Pictures are drawn when you ask.";
+  return model?.frame_ms
+    ? `A picture takes ${(model.frame_ms / 1000).toFixed(1)} s with this model.`
+    : "Pictures are drawn when you ask.";
 }
 
 /** Asks for the pictures that the window shows, nearest to its middle first. */
@@ -269,6 +304,9 @@ function wishForPictures() {
   const wishes = fromTheMiddle(steps.first, steps.last, steps.stepSecs, steps.start, steps.end);
   // Behind them, the pictures that prompts take their colours from.
   const first = lowerBound(scene.arrivals, Math.max(scene.view.startSecs, steps.start));
-  const last = lowerBound(scene.arrivals, Math.min(scene.view.startSecs + scene.width / scene.view.pxPerSec, steps.end));
+  const last = lowerBound(
+    scene.arrivals,
+    Math.min(scene.view.startSecs + scene.width / scene.view.pxPerSec, steps.end),
+  );
   strip.want([...wishes, ...scene.arrivals.subarray(first, Math.min(last, first + MAX_COLOURS))]);
 }

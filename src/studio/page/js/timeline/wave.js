@@ -3,6 +3,7 @@
 
 import { fillCurve } from "../hops.js";
 import { fillExtents } from "../peaks.js";
+import { valueAt } from "../search.js";
 
 /**
  * @typedef {object} WavePaint
@@ -12,7 +13,9 @@ import { fillExtents } from "../peaks.js";
  * @property {number} high
  */
 
-/** Each band comes as a share of its own maximum. With these weights, they lie as in the plots: bass outside, cymbals inside. */
+/**
+ * Each band comes as a share of its own maximum. With these weights, they lie as in the plots: bass outside, cymbals inside.
+ */
 const WEIGHTS = { low: 1, mid: 0.8, high: 0.55 };
 
 /** Paints waveforms; holds its memory between calls. */
@@ -57,12 +60,12 @@ export class WavePainter {
     const centre = height / 2;
     const reach = centre - 1;
     for (let x = 0; x < width; x++) {
-      const up = /** @type {number} */ (extents[2 * x + 1]) * reach;
-      const down = /** @type {number} */ (extents[2 * x]) * reach;
+      const up = valueAt(extents, 2 * x + 1) * reach;
+      const down = valueAt(extents, 2 * x) * reach;
       if (up - down <= 0) continue;
-      const l = WEIGHTS.low * /** @type {number} */ (low[x]);
-      const m = WEIGHTS.mid * /** @type {number} */ (mid[x]);
-      const h = WEIGHTS.high * /** @type {number} */ (high[x]);
+      const l = WEIGHTS.low * valueAt(low, x);
+      const m = WEIGHTS.mid * valueAt(mid, x);
+      const h = WEIGHTS.high * valueAt(high, x);
       const most = Math.max(l, m, h, 1e-6);
       // From the outside in, so that a smaller band lies on a larger one.
       for (let turn = 0; turn < 3; turn++) {
@@ -97,7 +100,7 @@ function column(pixels, width, height, x, top, bottom, colour) {
   for (let y = first; y <= last; y++) {
     const covered = Math.min(bottom, y + 1) - Math.max(top, y);
     const at = y * width + x;
-    pixels[at] = covered >= 1 ? colour : mixed(/** @type {number} */ (pixels[at]), colour, covered);
+    pixels[at] = covered >= 1 ? colour : mixed(valueAt(pixels, at), colour, covered);
   }
 }
 
