@@ -1,7 +1,7 @@
 // Before a song is open: drop one, pick one, or take the sample; then how far the listening is, or why it failed.
 
 import { api, upload } from "./api.js";
-import { byId, h, icon, show } from "./dom.js";
+import { byId, h, show } from "./dom.js";
 import { tellError } from "./notices.js";
 import { faultBox, noteList } from "./panel/fault.js";
 import { close, open } from "./session.js";
@@ -133,7 +133,7 @@ function failure(current) {
     h(
       "div",
       { class: "form-actions" },
-      h("button", { type: "button", class: "primary", onclick: close }, icon("down"), "Choose another song"),
+      h("button", { type: "button", class: "primary", onclick: close }, "Choose another song"),
     ),
   );
 }

@@ -8,11 +8,16 @@ import { h } from "../dom.js";
  */
 export function faultBox(fault, show) {
   const { place } = fault;
+  // The command line begins with the message, which stands above it here.
+  const excerpt = place?.excerpt
+    .split("\n")
+    .filter((line, index) => index > 0 || !line.includes(fault.message))
+    .join("\n");
   return h(
     "div",
     { class: "fault", role: "alert" },
     h("p", { class: "fault-message" }, place ? `Line ${place.line}: ${fault.message}` : fault.message),
-    place && h("pre", { class: "fault-excerpt", tabindex: 0, "aria-label": "The place in the text" }, place.excerpt),
+    place && h("pre", { class: "fault-excerpt", tabindex: 0, "aria-label": "The place in the text" }, excerpt ?? ""),
     fault.hint && h("p", { class: "fault-hint" }, fault.hint),
     place && show && h("button", { type: "button", class: "quiet-button", onclick: show }, "Show the place"),
   );

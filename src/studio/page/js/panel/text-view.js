@@ -72,7 +72,7 @@ export function textView(kind, label, keep) {
       area.scrollTop = scrollTop;
     }
     mark(document);
-    const { error } = document;
+    const error = document.error ?? (kind === "prompts" ? song.value?.plan_error : undefined);
     const place = error?.place;
     below.replaceChildren(
       ...(error ? [faultBox(error, place && (() => goTo(place.line)))] : []),
