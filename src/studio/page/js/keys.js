@@ -56,6 +56,7 @@ const SHEET = [
       [", .", "move it 10 ms earlier, later"],
       ["Shift , .", "move it and all behind it"],
       ["Shift drag", "move it and all behind it"],
+      ["Double click", "a new beat"],
       ["D", "a bar starts here"],
       ["T", "tap the tempo"],
     ],

@@ -4,10 +4,11 @@ import { ApiError } from "./api.js";
 import { byId, h, show } from "./dom.js";
 import { barBeat } from "./grid.js";
 import { accentHue, hueOfPicture, setAccent } from "./hues.js";
+import { tell } from "./notices.js";
 import { StagePicture } from "./pictures.js";
 import { lastAtMost } from "./search.js";
 import { whenever } from "./signal.js";
-import { grid, hoverSecs, isPlaying, plan, playheadSecs, song, stageSource, state } from "./store.js";
+import { grid, hoverSecs, isPlaying, plan, playheadSecs, song, stageSource, state, tab } from "./store.js";
 import { clock } from "./time.js";
 
 /** Pictures a second that are asked for while the song plays. */
@@ -166,10 +167,10 @@ function showSources() {
       "button",
       {
         type: "button",
+        class: has[source] ? "" : "is-missing",
         "aria-pressed": String(stageSource.value === source),
-        disabled: !has[source],
-        title: has[source] ? tips[source] : `There is none yet: see the tab Film`,
-        onclick: () => (stageSource.value = source),
+        title: has[source] ? tips[source] : "There is none yet",
+        onclick: () => showSource(source, has[source]),
       },
       names[source],
     ),
@@ -177,4 +178,22 @@ function showSources() {
   byId("sources", HTMLElement).replaceChildren(...buttons);
   const [width, height] = plan.value?.size ?? [1, 1];
   byId("screen", HTMLElement).style.setProperty("--ratio", String(width / height));
+}
+
+/**
+ * Shows a source, or where it is made.
+ * @param {typeof stageSource.value} source
+ * @param {boolean} isThere
+ */
+function showSource(source, isThere) {
+  if (isThere) {
+    stageSource.value = source;
+    return;
+  }
+  tab.value = "film";
+  tell(
+    source === "film"
+      ? "There is no film yet. Render it here."
+      : "There is no preview yet. Make it here: press Preview.",
+  );
 }

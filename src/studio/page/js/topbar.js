@@ -43,7 +43,6 @@ export function start() {
     render.title = job ? "Show the queue" : "Render the film (Ctrl Enter)";
     render.classList.toggle("is-busy", Boolean(job));
     render.style.setProperty("--share", String(job?.n_frames ? job.n_done / job.n_frames : 0));
-    render.disabled = !job && plan.value === null;
     const name = song.value?.name;
     document.title = [job && render.textContent, name, "visualize studio"].filter(Boolean).join(" – ");
   });
@@ -55,7 +54,7 @@ export function start() {
 
 function renderOrShow() {
   const isBusy = songJobs().some((job) => isUnderWay(job) && job.kind !== "verify");
-  if (isBusy) tab.value = "film";
+  if (isBusy || plan.value === null) tab.value = "film";
   else void startJob("film");
 }
 

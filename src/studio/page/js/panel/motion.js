@@ -2,6 +2,7 @@
 
 import { byId, h, iconButton } from "../dom.js";
 import { editSettings } from "../edits.js";
+import { tell } from "../notices.js";
 import { whenever } from "../signal.js";
 import { loop, song, state } from "../store.js";
 import { clock } from "../time.js";
@@ -172,8 +173,7 @@ function filmPart() {
       type: "button",
       class: "quiet-button",
       title: "The film shows the part that is marked in the timeline",
-      onclick: () =>
-        loop.value && keep({ start_secs: round(loop.value[0]), duration_secs: round(loop.value[1] - loop.value[0]) }),
+      onclick: takeMarkedPart,
     },
     "Marked part only",
   );
@@ -182,7 +182,7 @@ function filmPart() {
     { type: "button", class: "quiet-button", onclick: () => keep({ start_secs: 0, duration_secs: null }) },
     "Whole song",
   );
-  whenever([song, loop], () => {
+  whenever([song], () => {
     const current = values();
     if (current["size"]) size.fill(`${current["size"].width}x${current["size"].height}`);
     rate.fill(String(current["fps"] ?? "24"));
@@ -196,7 +196,6 @@ function filmPart() {
     part.textContent = isPart
       ? `The film shows ${clock(start)} to ${length ? clock(start + length) : "the end"}.`
       : "The film shows the whole song.";
-    fromLoop.disabled = loop.value === null;
     whole.disabled = !isPart;
   });
   return h(
@@ -208,6 +207,13 @@ function filmPart() {
     part,
     h("div", { class: "form-actions" }, fromLoop, whole),
   );
+}
+
+/** Has the film show the part that is marked in the timeline. */
+function takeMarkedPart() {
+  const part = loop.value;
+  if (part) keep({ start_secs: round(part[0]), duration_secs: round(part[1] - part[0]) });
+  else tell("Mark a part first: drag along the waveform, or press L for the section at the playhead.");
 }
 
 /** @param {number} secs */

@@ -261,6 +261,7 @@ function double(event) {
   if (hit.kind === "prompts" || hit.kind === "strip") onDouble.words(secsAt(view.value, x));
   else if (hit.kind === "prompt") onDouble.prompt();
   else if (hit.kind === "section" || hit.kind === "border") onDouble.section();
+  else if (hit.kind === "beats") void editBeats({ edit: "add_beat", secs: secsAt(view.value, x) });
 }
 
 /** @param {WheelEvent} event */
