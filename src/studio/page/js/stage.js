@@ -108,7 +108,8 @@ function paint(bitmap) {
  * @param {ImageBitmap} bitmap
  */
 function takeAccent(bitmap) {
-  if (hoverSecs.value !== null || performance.now() - accentMs < ACCENT_MS) return;
+  const isPassing = hoverSecs.value !== null && Math.abs(hoverSecs.value - playheadSecs.value) > 0.1;
+  if (isPassing || performance.now() - accentMs < ACCENT_MS) return;
   const hue = hueOfPicture(bitmap);
   if (hue === null) return;
   const turn = Math.abs(((hue - accentHue.value + 540) % 360) - 180);
