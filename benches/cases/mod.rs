@@ -25,8 +25,8 @@ use visualize::diffusion::vae::{Decoder, VaeConfig};
 use visualize::diffusion::weights::Weights;
 use visualize::diffusion::{ModelDefaults, ModelSource, Renderer, StableDiffusion};
 use visualize::kernels::{
-    AttentionShape, Conv2d, ConvShape, Epilogue, GroupNorm, Input, Isa, Linear, Method, Shape,
-    attention, channel_sums, normalize,
+    Activation, AttentionShape, Border, Conv2d, ConvShape, Epilogue, GroupNorm, Input, Isa, Linear,
+    Method, Shape, attention, channel_sums, normalize,
 };
 use visualize::timeline::{FrameInputs, NoiseMix, PromptText, RenderConfig, Size};
 
@@ -104,6 +104,7 @@ fn conv(
         kernel,
         stride: 1,
         upsample,
+        border: Border::Zero,
     };
     let n_weights = in_channels * out_channels * kernel * kernel;
     let conv = Conv2d::new(shape, method, &values(n_weights), &values(out_channels));
@@ -162,7 +163,7 @@ fn norm(channels: usize, side: usize) -> Run {
         let affine = norm.affine(&channel_sums(Isa::best(), &plain), shape.plane());
         let input = Input {
             affine: Some(&affine),
-            silu: true,
+            activation: Activation::Silu,
             ..plain
         };
         black_box(normalize(Isa::best(), &input));

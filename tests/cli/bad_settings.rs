@@ -1,6 +1,6 @@
 //! Settings out of range and places that can't be written are refused before any work.
 
-use super::harness::{Bench, Run, write_float_song};
+use super::harness::{Bench, Run, SMALL, write_float_song};
 
 #[test]
 fn impossible_frame_rates_are_refused() {
@@ -102,6 +102,21 @@ fn an_unknown_device_is_refused_with_what_to_build() {
             &["--features cuda"],
         );
     }
+}
+
+#[test]
+fn a_limit_of_instruction_sets_that_is_not_known_is_refused() {
+    let bench = Bench::new();
+    let film = |limit: &str| {
+        let mut args = vec!["song.wav", "--prompts", "prompts.txt"];
+        args.extend(SMALL);
+        let mut command = bench.command(&args);
+        Run::from(command.env("VISUALIZE_VECTORS", limit).output().unwrap())
+    };
+    bench.assert_refused(&film("sse"), &["VISUALIZE_VECTORS", "\"sse\"", "portable"]);
+    let run = film("portable");
+    run.assert_done();
+    assert!(run.stderr.contains("portable at most"), "{}", run.stderr);
 }
 
 #[cfg(target_os = "linux")]

@@ -158,7 +158,11 @@ fn is_distilled(
 /// Whether the model comes with an autoencoder as `model/training` makes it.
 fn has_own_autoencoder(model: &ModelSource) -> Result<bool> {
     let vae = VaeConfig::read(&model.folder.config("vae/config.json")?)?;
-    Ok(matches!(vae, VaeConfig::Kl(config) if config.pixel_shuffle > 1))
+    Ok(match vae {
+        VaeConfig::Kl(config) => config.pixel_shuffle > 1,
+        VaeConfig::Tiny(_) => false,
+        VaeConfig::Patch(_) => true,
+    })
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 use candle_core::{DType, Device};
 use common::{Error, Result};
+use kernels::Isa;
 
 /// The device that the setting `device` names, and a description of what was chosen and why.
 ///
@@ -8,15 +9,16 @@ use common::{Error, Result};
 ///
 /// # Errors
 /// [`Error::Device`] for an unknown name, for a device that this program wasn't built for (with the feature to build
-/// with), and for one that isn't there.
+/// with), for one that isn't there, and for a limit of the CPU's instruction sets ([`kernels::LIMIT`]) that isn't known.
 pub fn choose_device(name: &str) -> Result<(Device, String)> {
+    Isa::check_limit().map_err(|reason| Error::Device { reason, hint: None })?;
     if name == "auto" {
         return Ok(automatic());
     }
     let (kind, ordinal) = name.split_once(':').unwrap_or((name, "0"));
     let ordinal: usize = ordinal.parse().map_err(|_| unknown(name))?;
     match kind {
-        "cpu" if kind == name => Ok((Device::Cpu, "CPU".to_owned())),
+        "cpu" if kind == name => Ok((Device::Cpu, cpu())),
         "cuda" => {
             needs(
                 candle_core::utils::cuda_is_available(),
@@ -81,7 +83,15 @@ fn automatic() -> (Device, String) {
     } else {
         "built without GPU support; --features cuda or metal brings it"
     };
-    (Device::Cpu, format!("CPU ({why})"))
+    (Device::Cpu, format!("{} ({why})", cpu()))
+}
+
+/// What the CPU is called: with its instruction set where the environment limits that.
+fn cpu() -> String {
+    match Isa::is_limited() {
+        true => format!("CPU with {} at most", Isa::best().name()),
+        false => "CPU".to_owned(),
+    }
 }
 
 fn needs(is_built: bool, feature: &str, what: &str) -> Result<()> {

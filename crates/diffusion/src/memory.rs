@@ -80,6 +80,8 @@ fn decoded(vae: &VaeConfig, n_pixels: u64) -> u64 {
     let channels = match vae {
         VaeConfig::Kl(config) => config.block_out_channels.iter().take(2).max(),
         VaeConfig::Tiny(config) => config.decoder_block_out_channels.last(),
+        // Nothing is as large as the picture itself, with its squares of pixels as channels.
+        VaeConfig::Patch(config) => Some(&config.out_channels),
     };
     let picture = n_pixels.min(MAX_DECODED);
     let channels = channels.copied().unwrap_or_default() as u64;

@@ -24,6 +24,18 @@ pub fn conv2d(
     }
 }
 
+/// `x` with one row and column more on each side: those next to the outermost ones, as PyTorch's `reflect`.
+pub fn reflected(x: &Tensor) -> Result<Tensor> {
+    let mut x = x.clone();
+    for axis in [2, 3] {
+        let n = x.dim(axis)?;
+        let before = x.narrow(axis, 1.min(n.saturating_sub(1)), 1)?;
+        let after = x.narrow(axis, n.saturating_sub(2), 1)?;
+        x = Tensor::cat(&[&before, &x, &after], axis)?;
+    }
+    Ok(x)
+}
+
 /// `x @ weight^T + bias` over the last axis; `weight` is `[out, in]`.
 ///
 /// On the CPU, each element of the batch is multiplied by itself: the order of a long product's sums depends on the number

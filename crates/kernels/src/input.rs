@@ -34,6 +34,18 @@ impl Shape {
     }
 }
 
+/// What is done to a value before a kernel computes with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Activation {
+    /// Nothing.
+    #[default]
+    None,
+    /// `x / (1 + e^-x)`
+    Silu,
+    /// `max(x, 0)`
+    Relu,
+}
+
 /// A batch of images as a kernel reads it: `act(scale x + shift)`.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
@@ -45,8 +57,8 @@ pub struct Input<'a> {
     pub second: &'a [f32],
     /// Scale and shift of each image's channel, `[batch][channels]`: a normalisation that is applied on the way.
     pub affine: Option<&'a [[f32; 2]]>,
-    /// Whether SiLU, `x / (1 + e^-x)`, is applied after it.
-    pub silu: bool,
+    /// What is applied after it.
+    pub activation: Activation,
 }
 
 impl<'a> Input<'a> {
@@ -57,7 +69,7 @@ impl<'a> Input<'a> {
             first: values,
             second: &[],
             affine: None,
-            silu: false,
+            activation: Activation::None,
         }
     }
 
@@ -89,10 +101,11 @@ impl<'a> Input<'a> {
             .affine
             .map(|a| a[image * self.shape.channels + channel]);
         let map = Affine::new(s, affine.unwrap_or([1.0, 0.0]));
-        match (affine, self.silu) {
-            (None, false) => copy(from, to),
-            (Some(_), false) => map.apply::<_, false>(s, from, to),
-            (_, true) => map.apply::<_, true>(s, from, to),
+        match (affine, self.activation) {
+            (None, Activation::None) => copy(from, to),
+            (Some(_), Activation::None) => map.apply::<_, NONE>(s, from, to),
+            (_, Activation::Silu) => map.apply::<_, SILU>(s, from, to),
+            (_, Activation::Relu) => map.apply::<_, RELU>(s, from, to),
         }
     }
 }
@@ -103,6 +116,11 @@ fn copy<T: Slot>(from: &[f32], to: &mut [T]) {
         *to = T::new(*from);
     }
 }
+
+/// [`Activation`] as a constant of a compiled loop.
+const NONE: u8 = 0;
+const SILU: u8 = 1;
+const RELU: u8 = 2;
 
 /// `scale x + shift` on vectors.
 struct Affine<S: Simd> {
@@ -121,19 +139,23 @@ impl<S: Simd> Affine<S> {
     }
 
     #[inline(always)]
-    fn apply<T: Slot, const SILU: bool>(&self, s: S, from: &[f32], to: &mut [T]) {
+    fn apply<T: Slot, const ACTIVATION: u8>(&self, s: S, from: &[f32], to: &mut [T]) {
         let mut vectors = to.chunks_exact_mut(S::LANES);
         let mut sources = from.chunks_exact(S::LANES);
         for (to, from) in (&mut vectors).zip(&mut sources) {
-            s.store(self.one::<SILU>(s, s.load(from)), to);
+            s.store(self.one::<ACTIVATION>(s, s.load(from)), to);
         }
-        let rest = self.one::<SILU>(s, s.load_partial(sources.remainder()));
+        let rest = self.one::<ACTIVATION>(s, s.load_partial(sources.remainder()));
         s.store_partial(rest, vectors.into_remainder());
     }
 
     #[inline(always)]
-    fn one<const SILU: bool>(&self, s: S, x: S::V) -> S::V {
+    fn one<const ACTIVATION: u8>(&self, s: S, x: S::V) -> S::V {
         let x = s.mul_add(x, self.scale, self.shift);
-        if SILU { silu(s, x) } else { x }
+        match ACTIVATION {
+            SILU => silu(s, x),
+            RELU => s.max(x, s.splat(0.0)),
+            _ => x,
+        }
     }
 }

@@ -32,10 +32,10 @@ mod simd;
 mod transpose;
 
 pub use attention::{AttentionShape, attention};
-pub use conv::{Conv2d, ConvShape, Epilogue, Method, is_always_winograd};
-pub use input::{Input, Shape};
+pub use conv::{Border, Conv2d, ConvShape, Epilogue, Method, is_always_winograd};
+pub use input::{Activation, Input, Shape};
 pub use linear::{LayerNorm, Linear};
 pub use norm::{ChannelSums, GroupNorm, channel_sums, normalize};
 pub use shuffle::pixel_shuffle;
-pub use simd::Isa;
+pub use simd::{Isa, LIMIT};
 pub use transpose::transpose;

@@ -2,12 +2,23 @@
 
 use std::mem::MaybeUninit;
 
+use rayon::prelude::*;
+
 use super::output::write_all;
+
+/// Least values that a thread lays out at a time.
+const SPAN: usize = 1 << 14;
 
 /// Lays every `side * side` planes of `x`, `[.., side * side, height, width]`, out as one plane `[.., height * side, width * side]`:
 /// plane `side * i + j` has row `i`, column `j` of each square (Shi et al. 2016, "Real-Time Single Image and Video
-/// Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural Network"; the order of `torch.nn.PixelShuffle`).
-pub fn pixel_shuffle(side: usize, (height, width): (usize, usize), x: &[f32]) -> Vec<f32> {
+/// Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural Network"; the order of `torch.nn.PixelShuffle`). `residual`,
+/// as large as the result, is added.
+pub fn pixel_shuffle(
+    side: usize,
+    (height, width): (usize, usize),
+    x: &[f32],
+    residual: Option<&[f32]>,
+) -> Vec<f32> {
     if x.is_empty() {
         return Vec::new();
     }
@@ -15,30 +26,50 @@ pub fn pixel_shuffle(side: usize, (height, width): (usize, usize), x: &[f32]) ->
         x.len().is_multiple_of(side * side * height * width),
         "input of a pixel shuffle"
     );
+    assert!(
+        residual.is_none_or(|residual| residual.len() == x.len()),
+        "residual of a pixel shuffle"
+    );
     #[expect(unsafe_code, reason = "the output isn't cleared before")]
     // SAFETY: the squares' planes are whole, as checked above, and so are the rows of the output; column by column of the
     // squares, all values of a row are stored.
     unsafe {
-        write_all(x.len(), |out| write(side, (height, width), x, out))
+        write_all(x.len(), |out| {
+            write(side, (height, width), x, residual, out)
+        })
     }
 }
 
-fn write(side: usize, (height, width): (usize, usize), x: &[f32], out: &mut [MaybeUninit<f32>]) {
-    let plane = height * width;
-    for (planes, out) in x
-        .chunks_exact(side * side * plane)
-        .zip(out.chunks_exact_mut(side * side * plane))
-    {
-        for (at, row) in out.chunks_exact_mut(side * width).enumerate() {
-            let (y, i) = (at / side, at % side);
+fn write(
+    side: usize,
+    (height, width): (usize, usize),
+    x: &[f32],
+    residual: Option<&[f32]>,
+    out: &mut [MaybeUninit<f32>],
+) {
+    let n_row = side * width;
+    let rows = out.par_chunks_exact_mut(n_row).enumerate();
+    rows.with_min_len(SPAN.div_ceil(n_row))
+        .for_each(|(at, row)| {
+            let (plane, y) = (at / (side * height), at % (side * height));
+            let first = plane * side * side * height * width;
             for j in 0..side {
-                let from = &planes[(side * i + j) * plane + y * width..][..width];
-                for (to, from) in row[j..].iter_mut().step_by(side).zip(from) {
-                    to.write(*from);
+                let from = first + (y % side * side + j) * height * width + y / side * width;
+                let from = &x[from..][..width];
+                let to = row[j..].iter_mut().step_by(side);
+                match residual {
+                    None => to.zip(from).for_each(|(to, from)| {
+                        to.write(*from);
+                    }),
+                    Some(residual) => {
+                        let residual = residual[at * n_row..][..n_row][j..].iter().step_by(side);
+                        for ((to, from), residual) in to.zip(from).zip(residual) {
+                            to.write(from + residual);
+                        }
+                    }
                 }
             }
-        }
-    }
+        });
 }
 
 #[cfg(test)]
@@ -53,7 +84,7 @@ mod tests {
         {
             let len = batch * channels * side * side * height * width;
             let x: Vec<f32> = (0..len).map(|i| i as f32).collect();
-            let out = pixel_shuffle(side, (height, width), &x);
+            let out = pixel_shuffle(side, (height, width), &x, None);
             let mut expected = Vec::with_capacity(len);
             for image in 0..batch * channels {
                 for y in 0..height * side {
@@ -65,6 +96,9 @@ mod tests {
                 }
             }
             assert_eq!(out, expected);
+            let added = pixel_shuffle(side, (height, width), &x, Some(&x));
+            let sums = expected.iter().zip(&x).map(|(a, b)| a + b);
+            assert_eq!(added, sums.collect::<Vec<f32>>());
         }
     }
 }

@@ -100,7 +100,8 @@ pub struct ModelOptions {
     /// How the CPU computes: `fast`, or `exact` to compare with.
     ///
     /// `fast` takes the quickest methods that the processor has (Winograd's convolutions, AMX where there is one), and pictures
-    /// differ from those of `exact` by rounding; `exact` multiplies everything in f32, which takes longer.
+    /// differ from those of `exact` by rounding; `exact` multiplies everything in f32, which takes longer. The environment variable
+    /// VISUALIZE_VECTORS limits the instructions that are used: amx, avx512, avx2 or portable; on ARM neon or portable.
     #[arg(long, value_name = "NAME", default_value = "fast", value_parser = parse_kernels, hide_short_help = true)]
     pub kernels: Kernels,
     /// Repeat the last frame while its inputs change by less than this angle, in radians.

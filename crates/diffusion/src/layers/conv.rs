@@ -2,6 +2,7 @@
 
 use candle_core::{Result as TensorResult, Tensor};
 use common::Result;
+use kernels::Border;
 
 use super::packed::{PackedConv, run_conv};
 use super::{ChannelAffine, GroupNorm, packing};
@@ -42,6 +43,8 @@ pub struct Fusion<'a> {
     pub norm: Option<&'a GroupNorm>,
     /// In place of `norm`: a normalisation whose statistics are known, followed by SiLU.
     pub affine: Option<&'a ChannelAffine>,
+    /// In place of a normalisation: whether ReLU is applied to the input.
+    pub relu_before: bool,
     /// Added to every pixel of a channel, `[b, c_out]`.
     pub channel_bias: Option<&'a Tensor>,
     /// Added pixel by pixel; as large as the output.
@@ -56,6 +59,7 @@ pub struct Conv2d {
     weights: ConvWeights,
     stride: usize,
     padding: usize,
+    border: Border,
 }
 
 #[derive(Debug)]
@@ -121,6 +125,12 @@ impl Conv2d {
             stride,
             padding,
         } = sizes;
+        let border = w.border();
+        if border == Border::Reflect && (padding != kernel / 2 || kernel > 3) {
+            return Err(w.misfit(format!(
+                "only 3x3 convolutions can reflect a picture, not {kernel}x{kernel} with a padding of {padding}"
+            )));
+        }
         let weight = w.tensor("weight", (c_out, c_in, kernel, kernel))?;
         let shape = kernels::ConvShape {
             in_channels: c_in,
@@ -128,6 +138,7 @@ impl Conv2d {
             kernel,
             stride,
             upsample: false,
+            border,
         };
         let weights = if w.packs() && shape.is_supported() && padding == kernel / 2 {
             let packed = PackedConv::new((shape, w.method()), &weight, bias.as_ref(), w.half());
@@ -139,6 +150,7 @@ impl Conv2d {
             weights,
             stride,
             padding,
+            border,
         })
     }
 
@@ -159,7 +171,11 @@ impl Conv2d {
         } else if let Some(norm) = fusion.norm {
             x = norm.forward_silu(&x)?;
         }
-        let mut y = ops::conv2d(&x, weight, bias, self.stride, self.padding)?;
+        if fusion.relu_before {
+            x = x.relu()?;
+        }
+        let (x, padding) = bordered(x, self.border, self.padding)?;
+        let mut y = ops::conv2d(&x, weight, bias, self.stride, padding)?;
         if let Some(shift) = fusion.channel_bias {
             y = y.broadcast_add(&shift.unsqueeze(2)?.unsqueeze(3)?)?;
         }
@@ -170,11 +186,20 @@ impl Conv2d {
     }
 }
 
+/// The input with its border where that isn't made of zeros, and how many zeros are still to be added around it.
+fn bordered(x: Tensor, border: Border, padding: usize) -> TensorResult<(Tensor, usize)> {
+    match (border, padding) {
+        (Border::Reflect, 1) => Ok((ops::reflected(&x)?, 0)),
+        _ => Ok((x, padding)),
+    }
+}
+
 /// A nearest-neighbour resize to about twice the size, then a 3x3 convolution that keeps it.
 #[derive(Debug)]
 pub struct UpsampleConv {
     /// Packed for a doubled input.
     weights: ConvWeights,
+    border: Border,
 }
 
 impl UpsampleConv {
@@ -197,6 +222,7 @@ impl UpsampleConv {
             kernel: 3,
             stride: 1,
             upsample: true,
+            border: w.border(),
         };
         let weights = if w.packs() {
             let packed = PackedConv::new((shape, w.method()), &weight, bias.as_ref(), w.half());
@@ -204,7 +230,10 @@ impl UpsampleConv {
         } else {
             ConvWeights::Plain { weight, bias }
         };
-        Ok(Self { weights })
+        Ok(Self {
+            weights,
+            border: w.border(),
+        })
     }
 
     /// `[b, c, h, w]` to `[b, c, height, width]`.
@@ -220,7 +249,8 @@ impl UpsampleConv {
             }
             ConvWeights::Plain { weight, bias } => {
                 let x = ops::upsample_nearest(x, height, width)?;
-                ops::conv2d(&x, weight, bias.as_ref(), 1, 1)
+                let (x, padding) = bordered(x, self.border, 1)?;
+                ops::conv2d(&x, weight, bias.as_ref(), 1, padding)
             }
         }
     }

@@ -8,11 +8,13 @@ mod conv;
 mod linear;
 mod norm;
 mod packed;
+mod shuffle;
 
 pub use self::conv::{Concat, Conv2d, ConvSizes, Fusion, UpsampleConv};
 pub use self::linear::Linear;
 pub use self::norm::{ChannelAffine, GroupNorm, LayerNorm};
-pub use self::packed::{Heads, Values, attention, pixel_shuffle, to_picture, to_tokens};
+pub use self::packed::{Heads, Values, attention, to_picture, to_tokens};
+pub use self::shuffle::pixel_shuffle;
 
 fn packing() -> impl FnOnce(candle_core::Error) -> common::Error {
     common::Error::tensor("packing weights")

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Result as TensorResult, Tensor};
 use common::Result;
-use kernels::Isa;
+use kernels::{Activation, Isa};
 
 use super::packed::shape_of;
 use super::{Values, packing};
@@ -147,7 +147,10 @@ impl GroupNorm {
         );
         let input = kernels::Input {
             affine: Some(&affine),
-            silu,
+            activation: match silu {
+                true => Activation::Silu,
+                false => Activation::None,
+            },
             ..input
         };
         let out = kernels::normalize(Isa::best(), &input);

@@ -3,7 +3,7 @@
 use candle_core::{
     CpuStorage, D, DType, Device, Result as TensorResult, Storage, StorageRef, Tensor,
 };
-use kernels::{Isa, Method};
+use kernels::{Activation, Isa, Method};
 
 use super::{Concat, Fusion, LayerNorm};
 use crate::ops;
@@ -72,21 +72,6 @@ fn transposed(x: &Tensor, residual: Option<&Tensor>) -> TensorResult<Tensor> {
     let residual = Values::of_option(residual.as_ref())?;
     let out = kernels::transpose((rows, columns), &Values::of(&x)?, residual.as_deref());
     Tensor::from_vec(out, (batch, columns, rows), &Device::Cpu)
-}
-
-/// Channels laid out as squares of `side * side` pixels.
-pub fn pixel_shuffle(x: &Tensor, side: usize) -> TensorResult<Tensor> {
-    let (batch, channels, height, width) = x.dims4()?;
-    if !(x.device().is_cpu() && x.dtype() == DType::F32) {
-        return candle_nn::ops::pixel_shuffle(x, side);
-    }
-    let x = x.contiguous()?;
-    if side == 0 || !channels.is_multiple_of(side * side) {
-        candle_core::bail!("{channels} channels don't fill squares of {side} x {side} pixels");
-    }
-    let out = kernels::pixel_shuffle(side, (height, width), &Values::of(&x)?);
-    let shape = (batch, channels / (side * side), height * side, width * side);
-    Tensor::from_vec(out, shape, &Device::Cpu)
 }
 
 /// A convolution on the kernels.
@@ -256,7 +241,14 @@ pub(super) fn run_conv(
     let known = fusion.affine.map(|affine| affine.0.as_slice());
     let input = kernels::Input {
         affine: known.or(computed.as_deref()),
-        silu: fusion.affine.is_some() || fusion.norm.is_some(),
+        activation: match (
+            fusion.affine.is_some() || fusion.norm.is_some(),
+            fusion.relu_before,
+        ) {
+            (true, _) => Activation::Silu,
+            (false, true) => Activation::Relu,
+            (false, false) => Activation::None,
+        },
         ..input
     };
     let (channel_bias, residual) = (
@@ -354,7 +346,7 @@ impl<'a> Values<'a> {
         })
     }
 
-    fn of_option(tensor: Option<&'a Tensor>) -> TensorResult<Option<Self>> {
+    pub(super) fn of_option(tensor: Option<&'a Tensor>) -> TensorResult<Option<Self>> {
         tensor.map(Self::of).transpose()
     }
 }
@@ -368,23 +360,6 @@ impl std::ops::Deref for Values<'_> {
                 .get(self.begin..self.begin + self.len)
                 .unwrap_or_default(),
             _ => &[],
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pixels_are_shuffled_as_candle_does() {
-        for (side, shape) in [(2, (1, 12, 4, 6)), (3, (2, 9, 5, 1)), (1, (1, 2, 3, 3))] {
-            let len = shape.0 * shape.1 * shape.2 * shape.3;
-            let x: Vec<f32> = (0..len).map(|i| i as f32).collect();
-            let x = Tensor::from_vec(x, shape, &Device::Cpu).unwrap();
-            let values = |x: Tensor| x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-            let expected = candle_nn::ops::pixel_shuffle(&x, side).unwrap();
-            assert_eq!(values(pixel_shuffle(&x, side).unwrap()), values(expected));
         }
     }
 }

@@ -1,9 +1,11 @@
 use std::ops::RangeInclusive;
 
 use common::{Error, Result};
+use kernels::Border;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::position::N_PLANES;
 use crate::model::ConfigFile;
 
 /// `unet/config.json`. What the file leaves out has diffusers' default.
@@ -60,6 +62,11 @@ pub struct UNetConfig {
     pub conv_in_kernel: usize,
     /// Kernel of the last convolution.
     pub conv_out_kernel: usize,
+    /// What 3x3 convolutions see around a picture: `zeros` or `reflect`; not in diffusers, which has zeros.
+    pub padding_mode: String,
+    /// Planes that tell where each place lies, added to what the first convolution makes: 4, see
+    /// [`planes`](super::position::planes), or 0; not in diffusers.
+    pub position_planes: usize,
 }
 
 impl Default for UNetConfig {
@@ -101,6 +108,8 @@ impl Default for UNetConfig {
             time_cond_proj_dim: None,
             conv_in_kernel: 3,
             conv_out_kernel: 3,
+            padding_mode: "zeros".to_owned(),
+            position_planes: 0,
         }
     }
 }
@@ -152,7 +161,7 @@ const UNSUPPORTED: [(&str, &str); 22] = [
 ];
 
 /// Numbers that a network can have, generously.
-const RANGES: [(&str, RangeInclusive<f64>); 20] = [
+const RANGES: [(&str, RangeInclusive<f64>); 21] = [
     ("addition_time_embed_dim", 2.0..=65536.0),
     ("attention_head_dim", 1.0..=65536.0),
     ("block_out_channels", 1.0..=65536.0),
@@ -169,6 +178,7 @@ const RANGES: [(&str, RangeInclusive<f64>); 20] = [
     ("out_channels", 1.0..=64.0),
     ("projection_class_embeddings_input_dim", 1.0..=1e6),
     ("reverse_transformer_layers_per_block", 0.0..=64.0),
+    ("position_planes", 0.0..=64.0),
     ("sample_size", 1.0..=8192.0),
     ("time_cond_proj_dim", 2.0..=65536.0),
     ("time_embedding_dim", 1.0..=65536.0),
@@ -218,7 +228,23 @@ impl UNetConfig {
                 &Value::from(kind.as_str()),
             ));
         }
+        if !["zeros", "reflect"].contains(&config.padding_mode.as_str()) {
+            let mode = config.padding_mode.as_str();
+            return Err(unsupported("padding_mode", &Value::from(mode)));
+        }
+        if ![0, N_PLANES].contains(&config.position_planes) {
+            let n_planes = Value::from(config.position_planes);
+            return Err(unsupported("position_planes", &n_planes));
+        }
         Ok(config)
+    }
+
+    /// What 3x3 convolutions see around a picture.
+    pub fn border(&self) -> Border {
+        match self.padding_mode.as_str() {
+            "reflect" => Border::Reflect,
+            _ => Border::Zero,
+        }
     }
 
     /// Number of levels.

@@ -3,6 +3,7 @@
 mod blocks;
 mod config;
 mod embeddings;
+mod position;
 mod resnet;
 mod transformer;
 
@@ -16,6 +17,7 @@ use common::{Error, Result};
 
 use self::blocks::{DownBlock, LevelSizes, MidBlock, UpBlock};
 use self::embeddings::{TextTimeEmbedding, TimestepEmbedding};
+use self::position::Position;
 use super::layers::{Conv2d, Fusion, GroupNorm};
 use super::ops;
 use super::weights::Weights;
@@ -41,6 +43,7 @@ pub struct UNet {
     time_embedding: TimestepEmbedding,
     add_embedding: Option<TextTimeEmbedding>,
     conv_in: Conv2d,
+    position: Option<Position>,
     down_blocks: Vec<DownBlock>,
     mid_block: Option<MidBlock>,
     up_blocks: Vec<UpBlock>,
@@ -57,6 +60,7 @@ impl UNet {
     /// # Errors
     /// [`Error::Weights`] if a tensor is missing or doesn't fit, or a block's class isn't supported.
     pub fn load(w: &Weights, config: UNetConfig) -> Result<Self> {
+        let w = &w.clone().with_border(config.border());
         let time_width = config.time_embedding_width();
         let levels = levels(&config)?;
         let channels = |idx: usize| levels.get(idx).map_or(0, |level| level.channels);
@@ -135,6 +139,9 @@ impl UNet {
                 first,
                 config.conv_in_kernel,
             )?,
+            position: (config.position_planes > 0)
+                .then(|| Position::load(w.at("position"), first))
+                .transpose()?,
             down_blocks,
             mid_block,
             up_blocks,
@@ -192,7 +199,16 @@ impl UNet {
         let time = self.embed_time(latents, timesteps, conditioning, probe)?; // [b, time_width]
         let context = &conditioning.context;
 
-        let mut x = self.conv_in.forward(latents)?;
+        let (batch, _, height, width) = latents.dims4()?;
+        let shift = self.position.as_ref();
+        let shift = shift
+            .map(|position| position.forward(batch, (height, width)))
+            .transpose()?;
+        let begin = Fusion {
+            residual: shift.as_ref(),
+            ..Fusion::default()
+        };
+        let mut x = self.conv_in.forward_fused(latents.into(), begin)?;
         probe("conv_in", &x);
         let mut skips = vec![x.clone()];
         for (idx, block) in self.down_blocks.iter().enumerate() {

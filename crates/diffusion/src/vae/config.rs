@@ -218,7 +218,8 @@ fn unsupported(file: &ConfigFile, key: &str, value: &Value) -> Error {
     Error::weights(&file.path, format!("{key} = {value} is not supported"))
 }
 
-fn require(file: &ConfigFile, key: &str, supported: &[&str]) -> Result<()> {
+/// Refuses a value of `key` that isn't one of those that are supported.
+pub(super) fn require(file: &ConfigFile, key: &str, supported: &[&str]) -> Result<()> {
     match file.get(key) {
         Some(value) if !value.as_str().is_some_and(|text| supported.contains(&text)) => {
             Err(unsupported(file, key, value))

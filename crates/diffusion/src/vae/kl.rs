@@ -87,7 +87,7 @@ impl KlDecoder {
     fn shuffled(&self, picture: Tensor) -> TensorResult<Tensor> {
         match self.pixel_shuffle {
             1 => Ok(picture),
-            side => pixel_shuffle(&picture, side),
+            side => pixel_shuffle(&picture, side, None),
         }
     }
 }

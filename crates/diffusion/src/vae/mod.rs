@@ -1,18 +1,22 @@
-//! The decoder: latents become a picture. `AutoencoderKL`, or the small and fast `AutoencoderTiny` (TAESD).
+//! The decoder: latents become a picture. `AutoencoderKL`, the small and fast `AutoencoderTiny` (TAESD), or our own
+//! `PatchAutoencoder`.
 
 mod bands;
 mod config;
 mod kl;
+mod patch;
 pub mod taesd;
 mod tiny;
 
 use candle_core::{Result as TensorResult, Tensor};
 
 pub use config::{AutoencoderKlConfig, AutoencoderTinyConfig};
+pub use patch::PatchAutoencoderConfig;
 
 use common::{Error, Result};
 
 use self::kl::{KlDecoder, KlEncoder};
+use self::patch::{PatchDecoder, PatchEncoder};
 use self::tiny::TinyNet;
 use super::model::ConfigFile;
 use super::weights::Weights;
@@ -22,13 +26,15 @@ const MAX_PIXELS: usize = 1024 * 1024;
 /// Pixels of a band of a larger picture.
 const BAND_PIXELS: usize = 256 * 1024;
 
-/// Configuration of an autoencoder of either class.
+/// Configuration of an autoencoder of any class.
 #[derive(Clone, Debug)]
 pub enum VaeConfig {
     /// `AutoencoderKL`.
     Kl(AutoencoderKlConfig),
     /// `AutoencoderTiny`.
     Tiny(AutoencoderTinyConfig),
+    /// `PatchAutoencoder`, see `model/training/f16c16`.
+    Patch(PatchAutoencoderConfig),
 }
 
 impl VaeConfig {
@@ -40,11 +46,12 @@ impl VaeConfig {
         match file.class_name() {
             Some("AutoencoderKL") | None => AutoencoderKlConfig::read(file).map(Self::Kl),
             Some("AutoencoderTiny") => AutoencoderTinyConfig::read(file).map(Self::Tiny),
+            Some("PatchAutoencoder") => PatchAutoencoderConfig::read(file).map(Self::Patch),
             Some(other) => Err(Error::weights(
                 &file.path,
                 format!("_class_name = {other} is not supported"),
             )
-            .with_hint("AutoencoderKL and AutoencoderTiny can be used")),
+            .with_hint("AutoencoderKL, AutoencoderTiny and PatchAutoencoder can be used")),
         }
     }
 
@@ -61,6 +68,7 @@ impl VaeConfig {
                     .upsampling_scaling_factor
                     .saturating_pow(n_upsamplers.min(16) as u32)
             }
+            Self::Patch(config) => config.scale(),
         }
     }
 
@@ -69,6 +77,7 @@ impl VaeConfig {
         match self {
             Self::Kl(config) => config.latent_channels,
             Self::Tiny(config) => config.latent_channels,
+            Self::Patch(config) => config.latent_channels,
         }
     }
 
@@ -77,6 +86,7 @@ impl VaeConfig {
         match self {
             Self::Kl(config) => config.force_upcast,
             Self::Tiny(config) => config.force_upcast,
+            Self::Patch(_) => false,
         }
     }
 }
@@ -92,6 +102,7 @@ pub struct Decoder {
 enum DecoderNet {
     Kl(Box<KlDecoder>),
     Tiny(TinyNet),
+    Patch(Box<PatchDecoder>),
 }
 
 impl Decoder {
@@ -103,6 +114,7 @@ impl Decoder {
         let net = match &config {
             VaeConfig::Kl(config) => DecoderNet::Kl(Box::new(KlDecoder::load(w, config)?)),
             VaeConfig::Tiny(config) => DecoderNet::Tiny(TinyNet::load_decoder(w, config)?),
+            VaeConfig::Patch(config) => DecoderNet::Patch(Box::new(PatchDecoder::load(w, config)?)),
         };
         Ok(Self { config, net })
     }
@@ -137,6 +149,7 @@ impl Decoder {
         match &self.net {
             DecoderNet::Kl(net) => net.forward(&latents),
             DecoderNet::Tiny(net) => net.forward(&latents)?.affine(2.0, -1.0),
+            DecoderNet::Patch(net) => net.forward(&latents),
         }
     }
 
@@ -148,6 +161,7 @@ impl Decoder {
             DecoderNet::Tiny(net) => net
                 .forward_in_bands(&latents, band_pixels)?
                 .affine(2.0, -1.0),
+            DecoderNet::Patch(net) => net.forward_in_bands(&latents, band_pixels),
         }
     }
 
@@ -173,6 +187,7 @@ impl Decoder {
                 let latents = (latents / config.scaling_factor)?;
                 (latents / 3.0)?.tanh()? * 3.0
             }
+            VaeConfig::Patch(_) => Ok(latents.clone()),
         }
     }
 }
@@ -187,12 +202,13 @@ pub struct Encoder {
 enum EncoderNet {
     Kl(Box<KlEncoder>),
     Tiny(TinyNet),
+    Patch(Box<PatchEncoder>),
 }
 
 /// What an encoder says about a picture, before the scaling factor.
 #[derive(Clone, Debug)]
 pub struct LatentMoments {
-    /// Mean of the latents, `[b, c, h, w]`; `AutoencoderTiny`'s only output.
+    /// Mean of the latents, `[b, c, h, w]`; the only output but of `AutoencoderKL`.
     pub mean: Tensor,
     /// Log variance, clamped to -30..=20.
     pub log_variance: Option<Tensor>,
@@ -207,6 +223,7 @@ impl Encoder {
         let net = match config {
             VaeConfig::Kl(config) => EncoderNet::Kl(Box::new(KlEncoder::load(w, config)?)),
             VaeConfig::Tiny(config) => EncoderNet::Tiny(TinyNet::load_encoder(w, config)?),
+            VaeConfig::Patch(config) => EncoderNet::Patch(Box::new(PatchEncoder::load(w, config)?)),
         };
         Ok(Self { net })
     }
@@ -226,6 +243,10 @@ impl Encoder {
             }
             EncoderNet::Tiny(net) => Ok(LatentMoments {
                 mean: net.forward(&pictures.affine(0.5, 0.5)?)?,
+                log_variance: None,
+            }),
+            EncoderNet::Patch(net) => Ok(LatentMoments {
+                mean: net.forward(pictures)?,
                 log_variance: None,
             }),
         };

@@ -23,7 +23,7 @@ pub use safetensors::{Entry, SafetensorsFile};
 pub use tensor_map::{Layout, Located, TensorMap};
 
 use common::{Error, Result};
-use kernels::Method;
+use kernels::{Border, Method};
 
 use crate::device::compute_dtype;
 
@@ -36,6 +36,7 @@ pub struct Weights {
     dtype: DType,
     half: Option<DType>,
     method: Method,
+    border: Border,
     mode: Mode,
 }
 
@@ -68,6 +69,7 @@ impl Weights {
             dtype: compute,
             half: (dtype != compute).then_some(dtype),
             method: Method::Exact,
+            border: Border::Zero,
             mode: Mode::Load,
         }
     }
@@ -130,6 +132,17 @@ impl Weights {
     /// How layers compute on the CPU.
     pub fn method(&self) -> Method {
         self.method
+    }
+
+    /// The same for 3x3 convolutions that see `border` around a picture; [`Border::Zero`] otherwise.
+    #[must_use]
+    pub fn with_border(self, border: Border) -> Self {
+        Self { border, ..self }
+    }
+
+    /// What 3x3 convolutions see around a picture.
+    pub fn border(&self) -> Border {
+        self.border
     }
 
     /// The tensors below `name`.

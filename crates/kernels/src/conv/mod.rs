@@ -1,4 +1,4 @@
-//! Convolutions: 3×3 with a border of one zero, and 1×1.
+//! Convolutions: 3×3 with a border of one value, and 1×1.
 
 mod bf16x3;
 mod direct;
@@ -37,6 +37,40 @@ impl Method {
     }
 }
 
+/// What a 3×3 kernel sees around the image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Border {
+    /// Zeros.
+    #[default]
+    Zero,
+    /// The image reflected at its outermost rows and columns, which aren't repeated: PyTorch's `reflect`. An image that is one row
+    /// or column wide is repeated.
+    Reflect,
+}
+
+impl Border {
+    /// The row of an image of `n` rows that stands at row `at` of the image with its border, which begins with row 0. `None` for
+    /// zeros, and for whatever lies behind the border.
+    #[inline(always)]
+    fn row(self, at: usize, n: usize) -> Option<usize> {
+        match (self, at) {
+            (_, at) if (1..=n).contains(&at) => Some(at - 1),
+            (Self::Reflect, 0) => Some(1.min(n - 1)),
+            (Self::Reflect, at) if at == n + 1 => Some(n.saturating_sub(2)),
+            _ => None,
+        }
+    }
+
+    /// Sets the values around a row of `width` that begins at 1.
+    #[inline(always)]
+    fn close(self, row: &mut [f32], width: usize) {
+        (row[0], row[width + 1]) = match self {
+            Self::Zero => (0.0, 0.0),
+            Self::Reflect => (row[2.min(width)], row[(width - 1).max(1)]),
+        };
+    }
+}
+
 /// What a convolution is, apart from its weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConvShape {
@@ -44,12 +78,14 @@ pub struct ConvShape {
     pub in_channels: usize,
     /// Channels of the output.
     pub out_channels: usize,
-    /// Rows and columns of the kernel: 1, or 3 with a border of one zero around the input.
+    /// Rows and columns of the kernel: 1, or 3 with a border of one value around the input.
     pub kernel: usize,
     /// Step over the input: 1, or 2 with a 3×3 kernel.
     pub stride: usize,
     /// Whether the input is doubled in height and width (nearest neighbour) beforehand; with a 3×3 kernel of stride 1.
     pub upsample: bool,
+    /// What surrounds the input, after it was doubled.
+    pub border: Border,
 }
 
 impl ConvShape {

@@ -7,11 +7,14 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod limit;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
 
 use std::sync::OnceLock;
+
+pub use limit::LIMIT;
 
 use super::amx::Amx;
 use super::output::Slot;
@@ -162,8 +165,34 @@ enum Choice {
 }
 
 impl Isa {
-    /// The instruction sets of this processor, the fastest first; the portable one is always the last.
+    /// The instruction sets of this processor up to the environment's limit ([`LIMIT`]), the fastest first; the portable one is
+    /// always the last. A limit that isn't understood counts as none: see [`Isa::check_limit`].
     pub fn available() -> Vec<Self> {
+        Self::available_up_to(limit::highest().unwrap_or(usize::MAX))
+    }
+
+    /// Whether the environment's limit ([`LIMIT`]) is one that this architecture has.
+    ///
+    /// # Errors
+    /// What is wrong with the variable, and what it can be.
+    pub fn check_limit() -> Result<(), String> {
+        limit::highest().map(|_| ())
+    }
+
+    /// Whether the environment sets a limit.
+    pub fn is_limited() -> bool {
+        std::env::var_os(LIMIT).is_some()
+    }
+
+    /// Those up to a rank.
+    fn available_up_to(highest: usize) -> Vec<Self> {
+        let mut sets = Self::detected();
+        sets.retain(|isa| isa.rank() <= highest);
+        sets
+    }
+
+    /// All that the processor has.
+    fn detected() -> Vec<Self> {
         let mut sets = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
@@ -223,6 +252,21 @@ impl Isa {
             #[cfg(target_arch = "aarch64")]
             Choice::Neon(_) => "NEON",
             Choice::Portable(_) => "portable",
+        }
+    }
+
+    /// Place among the instruction sets of its architecture, from 0 for the portable one.
+    fn rank(self) -> usize {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Choice::Amx(..) => 3,
+            #[cfg(target_arch = "x86_64")]
+            Choice::Avx512(_) => 2,
+            #[cfg(target_arch = "x86_64")]
+            Choice::Avx2(_) => 1,
+            #[cfg(target_arch = "aarch64")]
+            Choice::Neon(_) => 1,
+            Choice::Portable(_) => 0,
         }
     }
 

@@ -5,13 +5,14 @@
 //!
 //! | convolution | planes of a channel | pitch |
 //! |---|---|---|
-//! | 3×3 | the rows with one zero on each side | width + 2 |
+//! | 3×3 | the rows with one value of the border on each side | width + 2 |
 //! | 3×3 of stride 2 | the same, split into even and odd rows and columns | output width + 1 |
 //! | 3×3 of the doubled input | as 3×3, of the input as it is | width + 2 |
 //! | 1×1 | panels of [`COLUMNS`] values, each a strip, for the processor to fetch ahead | 1 row |
 //!
 //! A doubled input has equal neighbours, so each of the 4 phases of the output sees only 2×2 distinct values: the 9
-//! weights are added up to 4 for each phase. That saves 5 of 9 products.
+//! weights are added up to 4 for each phase. That saves 5 of 9 products. Reflected, such a picture is its own row or column
+//! repeated: the input's outermost values are then its border.
 
 mod layout;
 
@@ -26,7 +27,7 @@ use crate::pieces::{Piece, Size, cut};
 use crate::simd::{Isa, Kernel, Simd};
 use layout::Layout;
 
-use super::{ChannelEpilogue, Conv2d, ConvShape, Epilogue, for_pieces};
+use super::{Border, ChannelEpilogue, Conv2d, ConvShape, Epilogue, for_pieces};
 
 /// Pieces to cut at least, where there is enough to cut.
 const N_PIECES: usize = 16;
@@ -210,20 +211,27 @@ impl Kernel for Fill<'_> {
             return input.copy(s, (image, channel), from, &mut to[..from.len()]);
         }
         let Shape { height, width, .. } = input.shape;
-        let row_of = |y: isize| {
-            let y = usize::try_from(y).ok().filter(|&y| y < height)?;
+        let border = layout.shape.border;
+        // Of the padded input.
+        let row_of = |y: usize| {
+            let y = match (layout.shape.upsample, border) {
+                (true, Border::Reflect) => y.clamp(1, height) - 1,
+                _ => border.row(y, height)?,
+            };
             Some(&plane[y * width..][..width])
         };
         if layout.shape.stride == 1 {
             let rows = to.chunks_exact_mut(layout.pitch).take(layout.n_rows + 2);
             for (i, to) in rows.enumerate() {
-                let Some(from) = row_of((first_row + i) as isize - 1) else {
+                let Some(from) = row_of(first_row + i) else {
                     to.fill(0.0);
                     continue;
                 };
-                to[0] = 0.0;
-                to[width + 1] = 0.0;
                 input.copy(s, (image, channel), from, &mut to[1..=width]);
+                match (layout.shape.upsample, border) {
+                    (true, Border::Reflect) => (to[0], to[width + 1]) = (to[1], to[width]),
+                    _ => border.close(to, width),
+                }
             }
             return;
         }
@@ -231,8 +239,9 @@ impl Kernel for Fill<'_> {
         let padded = &mut padded[..2 * layout.pitch];
         for i in 0..2 * (layout.n_rows + 1) {
             padded.fill(0.0);
-            if let Some(from) = row_of((2 * first_row + i) as isize - 1) {
+            if let Some(from) = row_of(2 * first_row + i) {
                 input.copy(s, (image, channel), from, &mut padded[1..=width]);
+                border.close(padded, width);
             }
             for parity in 0..2 {
                 let row = &mut to[layout.split_at(i, parity)..][..layout.pitch];

@@ -1,6 +1,7 @@
 //! The definition of a convolution, and the comparison with it.
 
 use crate::conv::*;
+use crate::input::Activation;
 use crate::norm::channel_sums;
 
 /// The same numbers every time, in -1..1.
@@ -13,6 +14,17 @@ pub(crate) fn noise(seed: u64, len: usize) -> Vec<f32> {
         (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
     };
     std::iter::repeat_with(next).take(len).collect()
+}
+
+/// The value at `at` of `n` with one more on each side; `None` for zero.
+fn padded(border: Border, at: usize, n: usize) -> Option<usize> {
+    match (at, border) {
+        (at, _) if at > 0 && at <= n => Some(at - 1),
+        (_, Border::Zero) => None,
+        (_, Border::Reflect) if n == 1 => Some(0),
+        (0, Border::Reflect) => Some(1),
+        (_, Border::Reflect) => Some(n - 2),
+    }
 }
 
 /// The definition, in f64, on an input that is already activated and doubled.
@@ -39,13 +51,14 @@ fn reference(
                         (0..shape.kernel).flat_map(|y| (0..shape.kernel).map(move |x| (y, x)))
                     {
                         let (iy, ix) = (y * shape.stride + ky, x * shape.stride + kx);
-                        if (pad..sizes.height + pad).contains(&iy)
-                            && (pad..sizes.width + pad).contains(&ix)
+                        let place = |at: usize, n: usize| match pad {
+                            0 => Some(at),
+                            _ => padded(shape.border, at, n),
+                        };
+                        if let Some((iy, ix)) = place(iy, sizes.height).zip(place(ix, sizes.width))
                         {
-                            let at = ((n * sizes.channels + ci) * sizes.height + iy - pad)
-                                * sizes.width
-                                + ix
-                                - pad;
+                            let at =
+                                ((n * sizes.channels + ci) * sizes.height + iy) * sizes.width + ix;
                             let w = ((co * sizes.channels + ci) * shape.kernel + ky) * shape.kernel
                                 + kx;
                             sum += f64::from(input[at]) * f64::from(weight[w]);
@@ -133,6 +146,15 @@ pub(super) fn check(
             .collect()
     };
     let (first, second) = (part(0, n_first), part(n_first, sizes.channels));
+    let of_input = |input: Vec<f32>| {
+        let (input, grown) = match shape.upsample {
+            true => double(&input, sizes),
+            false => (input, sizes),
+        };
+        reference(&shape, &input, grown, &weight, &bias)
+    };
+    let expected_plain = of_input(values.clone());
+    let expected_positive = of_input(values.iter().map(|x| x.max(0.0)).collect());
     for isa in Isa::available() {
         let conv = Conv2d::on(isa, shape, method, &weight, &bias);
         // Of split values 16 bits are kept.
@@ -143,7 +165,7 @@ pub(super) fn check(
             first: &first,
             second: &second,
             affine: Some(&affine),
-            silu: true,
+            activation: Activation::Silu,
         };
         let epilogue = Epilogue {
             channel_bias: Some(&channel_bias),
@@ -195,23 +217,29 @@ pub(super) fn check(
         let plain = run(
             &Input {
                 affine: None,
-                silu: false,
+                activation: Activation::None,
                 ..input
             },
             &Epilogue::default(),
         );
-        let (values, grown) = if shape.upsample {
-            double(&values, sizes)
-        } else {
-            (values.clone(), sizes)
-        };
-        let expected = reference(&shape, &values, grown, &weight, &bias);
-        for (got, expected) in plain.iter().zip(expected) {
+        for (got, expected) in plain.iter().zip(&expected_plain) {
             assert!(
                 (f64::from(*got) - expected).abs() < tolerance,
                 "{label} plain {}",
                 isa.name()
             );
+        }
+        let positive = run(
+            &Input {
+                affine: None,
+                activation: Activation::Relu,
+                ..input
+            },
+            &Epilogue::default(),
+        );
+        for (got, expected) in positive.iter().zip(&expected_positive) {
+            let error = (f64::from(*got) - expected).abs();
+            assert!(error < tolerance, "{label} rectified {}", isa.name());
         }
     }
 }

@@ -8,6 +8,8 @@ use self::check::{check, write};
 use super::*;
 use crate::norm::channel_sums;
 
+const BORDERS: [Border; 2] = [Border::Zero, Border::Reflect];
+
 fn shapes() -> Vec<(usize, usize, Shape)> {
     [
         (1, 1, [1, 1, 1, 1]),
@@ -46,8 +48,12 @@ fn direct_convolutions_equal_the_definition() {
                 kernel,
                 stride,
                 upsample,
+                border: Border::Zero,
             };
-            check(shape, sizes, (Method::Exact, write), 2e-6 * 4.0);
+            for border in BORDERS {
+                let shape = ConvShape { border, ..shape };
+                check(shape, sizes, (Method::Exact, write), 2e-6 * 4.0);
+            }
         }
     }
 }
@@ -68,9 +74,14 @@ fn results_do_not_depend_on_threads() {
             kernel,
             stride,
             upsample,
+            border: Border::Reflect,
         };
-        for method in [Method::Exact, Method::Fast] {
-            let conv = Conv2d::new(shape, method, &noise(2, 24 * 16 * kernel * kernel), &[]);
+        let each = Isa::available()
+            .into_iter()
+            .flat_map(|isa| [(isa, Method::Exact), (isa, Method::Fast)]);
+        for (isa, method) in each {
+            let weight = noise(2, 24 * 16 * kernel * kernel);
+            let conv = Conv2d::on(isa, shape, method, &weight, &[]);
             let run = |n_threads| {
                 let pool = rayon::ThreadPoolBuilder::new()
                     .num_threads(n_threads)
@@ -79,11 +90,11 @@ fn results_do_not_depend_on_threads() {
                 pool.install(|| {
                     let out = conv.forward(&Input::plain(&values, sizes), &Epilogue::default());
                     let plain = Input::plain(&out, shape.output(sizes));
-                    let sums = channel_sums(Isa::best(), &plain);
+                    let sums = channel_sums(isa, &plain);
                     (out, sums)
                 })
             };
-            assert!(run(1) == run(3), "{shape:?} {method:?}");
+            assert!(run(1) == run(3), "{shape:?} {method:?} {}", isa.name());
         }
     }
 }
@@ -117,8 +128,12 @@ fn winograd_convolutions_equal_the_definition() {
                 kernel: 3,
                 stride: 1,
                 upsample,
+                border: Border::Zero,
             };
-            check(shape, sizes, (Method::Fast, write), 5e-5);
+            for border in BORDERS {
+                let shape = ConvShape { border, ..shape };
+                check(shape, sizes, (Method::Fast, write), 5e-5);
+            }
         }
     }
 }
@@ -143,6 +158,7 @@ fn deep_winograd_convolutions_equal_the_definition() {
             kernel: 3,
             stride: 1,
             upsample,
+            border: Border::Zero,
         };
         let sizes = Shape {
             batch,
@@ -150,7 +166,10 @@ fn deep_winograd_convolutions_equal_the_definition() {
             height,
             width,
         };
-        check(shape, sizes, (Method::Fast, winograd::deep::forward), 5e-5);
+        for border in BORDERS {
+            let shape = ConvShape { border, ..shape };
+            check(shape, sizes, (Method::Fast, winograd::deep::forward), 5e-5);
+        }
     }
 }
 
@@ -162,6 +181,7 @@ fn many_weights_and_few_tiles_are_computed_deep() {
         kernel: 3,
         stride: 1,
         upsample: false,
+        border: Border::Zero,
     };
     for (side, is_deep) in [(4, false), (8, true), (16, true), (32, true), (64, false)] {
         let sizes = Shape {
@@ -183,6 +203,7 @@ fn a_convolution_of_a_doubled_input_serves_others_too() {
         kernel: 3,
         stride: 1,
         upsample: true,
+        border: Border::Reflect,
     };
     let (weight, bias) = (noise(2, 9 * 12 * 9), noise(3, 12));
     let sizes = Shape {

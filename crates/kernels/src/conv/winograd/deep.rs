@@ -13,7 +13,7 @@ use rayon::prelude::*;
 
 use super::{Layout, Multiply, PATCH, PLACES, Pad, TILE, TransformInput, n_tiles};
 use crate::arena::with_scratch;
-use crate::conv::{Conv2d, ConvShape, Epilogue, for_pieces};
+use crate::conv::{Border, Conv2d, ConvShape, Epilogue, for_pieces};
 use crate::input::{Input, Shape};
 use crate::microkernel::{Block, COLUMNS, ROWS, STEP};
 use crate::pieces::{Piece, Size, cut};
@@ -105,7 +105,14 @@ pub(in super::super) fn forward(
                 .take(n_chunks)
                 .enumerate()
                 .for_each(|(chunk, to)| {
-                    transform_chunk(isa, layout, input, first_image, chunk, to)
+                    transform_chunk(
+                        isa,
+                        layout,
+                        (input, conv.shape.border),
+                        first_image,
+                        chunk,
+                        to,
+                    )
                 });
             let transformed = &*transformed;
             for_pieces(now, |piece| {
@@ -156,7 +163,7 @@ fn layout(output: Shape) -> Layout {
 fn transform_chunk(
     isa: Isa,
     layout: Layout,
-    input: &Input,
+    (input, border): (&Input, Border),
     first_image: usize,
     chunk: usize,
     transformed: &mut [f32],
@@ -168,6 +175,7 @@ fn transform_chunk(
             isa.run(Pad {
                 layout,
                 input,
+                border,
                 channel,
                 first: (first_image, 0),
                 padded,

@@ -2,14 +2,16 @@
 
 use super::layout::Layout;
 use super::{PATCH, TILE};
+use crate::conv::Border;
 use crate::input::{Input, Shape};
 use crate::microkernel::STEP;
 use crate::simd::{Kernel, Simd};
 
-/// Copies one channel's rows of a piece, activated, between zeros.
+/// Copies one channel's rows of a piece, activated, into their border.
 pub(super) struct Pad<'a> {
     pub layout: Layout,
     pub input: &'a Input<'a>,
+    pub border: Border,
     pub channel: usize,
     /// First image and row of the piece.
     pub first: (usize, usize),
@@ -32,26 +34,24 @@ impl Kernel for Pad<'_> {
         // 2 where the input is doubled.
         let scale = width / self.input.shape.width;
         let n_from = self.input.shape.width;
+        let border = self.border;
         let n_padded = layout.n_padded();
         for i in 0..layout.n_images * n_padded {
             let image = self.first.0 + i / n_padded;
             let y = self.first.1 + i % n_padded;
             let (before, to) = self.padded.split_at_mut(i * layout.pitch);
             let to = &mut to[..layout.pitch];
-            if image >= batch || y == 0 || y > height {
+            let Some(from_y) = border.row(y, height).filter(|_| image < batch) else {
                 to.fill(0.0);
                 continue;
-            }
+            };
             if scale == 2 && y.is_multiple_of(2) && i % n_padded > 0 {
                 to.copy_from_slice(&before[(i - 1) * layout.pitch..]);
                 continue;
             }
             let plane = self.input.plane(image, self.channel);
-            let from = &plane[(y - 1) / scale * n_from..][..n_from];
-            to[0] = 0.0;
-            for border in &mut to[width + 1..] {
-                *border = 0.0;
-            }
+            let from = &plane[from_y / scale * n_from..][..n_from];
+            to[width + 1..].fill(0.0);
             self.input
                 .copy(s, (image, self.channel), from, &mut to[1..=n_from]);
             if scale == 2 {
@@ -62,6 +62,7 @@ impl Kernel for Pad<'_> {
                     to[2 + 2 * x] = value;
                 }
             }
+            border.close(to, width);
         }
     }
 }

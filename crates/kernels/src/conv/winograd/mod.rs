@@ -130,6 +130,7 @@ pub(super) fn forward(
                         isa.run(Pad {
                             layout,
                             input,
+                            border: conv.shape.border,
                             channel,
                             first: (piece.image, piece.start / shape.width),
                             padded,
