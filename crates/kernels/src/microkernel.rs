@@ -51,12 +51,12 @@ impl Block<'_> {
         let end = first + n_columns.next_multiple_of(STEP);
         while column < end {
             let out = (&mut *out, pitch, n_rows);
-            let n_vectors = match (end - column) / S::LANES {
-                1 => self.rows::<S, N_ROWS, 1>(s, column, out, add),
-                2 | 4 => self.rows::<S, N_ROWS, 2>(s, column, out, add),
-                // 3 by 4 would fill 16 registers to the last, and compilers then spill one in the loop.
-                _ if S::MANY_REGISTERS => self.rows::<S, N_ROWS, 3>(s, column, out, add),
-                _ => self.rows::<S, N_ROWS, 2>(s, column, out, add),
+            let n_vectors = match ((end - column) / S::LANES, S::MANY_REGISTERS) {
+                (1, _) => self.rows::<S, N_ROWS, 1>(s, column, out, add),
+                (2, _) | (4, true) => self.rows::<S, N_ROWS, 2>(s, column, out, add),
+                (_, true) => self.rows::<S, N_ROWS, 3>(s, column, out, add),
+                (3..=5, false) => self.sixes::<S, N_ROWS, 4>(s, column, out, add),
+                (_, false) => self.sixes::<S, N_ROWS, 6>(s, column, out, add),
             };
             column += n_vectors * S::LANES;
         }
@@ -80,6 +80,40 @@ impl Block<'_> {
                 true => self.tile::<S, N_ROWS, ROWS, N>(s, at, out, add),
                 false => self.tile::<S, N_ROWS, { ROWS / 2 }, N>(s, at, out, add),
             };
+        }
+        N
+    }
+
+    /// All rows by `N` vectors, an even number, where registers are few: of every [`ROWS`] rows 6 by 2 vectors at a time, then the
+    /// 2 that are left by all `N`. 12 sums fill the time that a multiply-add takes, and loads stay fewer than multiply-adds; 4 rows by 3
+    /// vectors would take all 16 registers, and compilers then spill one in the loop.
+    #[inline(always)]
+    fn sixes<S: Simd, const N_ROWS: usize, const N: usize>(
+        &self,
+        s: S,
+        column: usize,
+        (out, pitch, n_rows): (&mut [f32], usize, usize),
+        add: bool,
+    ) -> usize {
+        let n_rows = n_rows.min(N_ROWS);
+        let mut first = 0;
+        while first < n_rows {
+            let mut pair = 0;
+            while pair < N {
+                let at = (first, column + pair * S::LANES);
+                let out = (&mut *out, pitch, n_rows);
+                if n_rows - first <= ROWS / 2 {
+                    self.tile::<S, N_ROWS, { ROWS / 2 }, 2>(s, at, out, add);
+                } else {
+                    self.tile::<S, N_ROWS, 6, 2>(s, at, out, add);
+                }
+                pair += 2;
+            }
+            if n_rows - first > 6 {
+                let at = (first + 6, column);
+                self.tile::<S, N_ROWS, 2, N>(s, at, (&mut *out, pitch, n_rows), add);
+            }
+            first += ROWS;
         }
         N
     }

@@ -53,23 +53,53 @@ fn write(
         .for_each(|(at, row)| {
             let (plane, y) = (at / (side * height), at % (side * height));
             let first = plane * side * side * height * width;
-            for j in 0..side {
-                let from = first + (y % side * side + j) * height * width + y / side * width;
-                let from = &x[from..][..width];
-                let to = row[j..].iter_mut().step_by(side);
-                match residual {
-                    None => to.zip(from).for_each(|(to, from)| {
-                        to.write(*from);
-                    }),
-                    Some(residual) => {
-                        let residual = residual[at * n_row..][..n_row][j..].iter().step_by(side);
-                        for ((to, from), residual) in to.zip(from).zip(residual) {
-                            to.write(from + residual);
+            let from = &x[first + y % side * side * height * width + y / side * width..];
+            let residual = residual.map(|residual| &residual[at * n_row..][..n_row]);
+            match side {
+                2 => write_row::<2>(from, (height * width, width), residual, row),
+                4 => write_row::<4>(from, (height * width, width), residual, row),
+                _ => {
+                    for j in 0..side {
+                        let from = &from[j * height * width..][..width];
+                        for (i, (to, from)) in
+                            row[j..].iter_mut().step_by(side).zip(from).enumerate()
+                        {
+                            let at = i * side + j;
+                            to.write(residual.map_or(*from, |residual| from + residual[at]));
                         }
                     }
                 }
             }
         });
+}
+
+/// Stores a row of squares that are `SIDE` wide, from planes that are `plane` apart: written so that compilers make shuffles of
+/// whole vectors of it.
+fn write_row<const SIDE: usize>(
+    from: &[f32],
+    (plane, width): (usize, usize),
+    residual: Option<&[f32]>,
+    row: &mut [MaybeUninit<f32>],
+) {
+    let planes: [&[f32]; SIDE] = std::array::from_fn(|j| &from[j * plane..][..width]);
+    let squares = &mut row.as_chunks_mut::<SIDE>().0[..width];
+    match residual {
+        None => {
+            for (x, square) in squares.iter_mut().enumerate() {
+                for (to, plane) in square.iter_mut().zip(&planes) {
+                    to.write(plane[x]);
+                }
+            }
+        }
+        Some(residual) => {
+            let residual = residual.as_chunks::<SIDE>().0;
+            for (x, (square, residual)) in squares.iter_mut().zip(residual).enumerate() {
+                for ((to, plane), residual) in square.iter_mut().zip(&planes).zip(residual) {
+                    to.write(plane[x] + residual);
+                }
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -79,9 +109,12 @@ mod tests {
     /// `out[c][y * side + i][x * side + j] = in[c * side² + i * side + j][y][x]`, as PyTorch defines it.
     #[test]
     fn it_is_the_definition() {
-        for (batch, channels, side, height, width) in
-            [(1, 3, 2, 4, 6), (2, 1, 3, 5, 1), (1, 2, 1, 3, 3)]
-        {
+        for (batch, channels, side, height, width) in [
+            (1, 3, 2, 4, 6),
+            (2, 1, 3, 5, 1),
+            (1, 2, 1, 3, 3),
+            (1, 2, 4, 3, 21),
+        ] {
             let len = batch * channels * side * side * height * width;
             let x: Vec<f32> = (0..len).map(|i| i as f32).collect();
             let out = pixel_shuffle(side, (height, width), &x, None);

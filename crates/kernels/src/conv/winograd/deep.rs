@@ -36,7 +36,7 @@ pub(super) const MIN_WEIGHTS: usize = 1 << 18;
 /// The same where one vector holds all tiles.
 const MIN_WEIGHTS_OF_FEW: usize = 16_000;
 /// The same where the tiles don't fill a vector, and the direct convolution wastes little.
-const MIN_WEIGHTS_OF_FEWEST: usize = 40_000;
+const MIN_WEIGHTS_OF_FEWEST: usize = 30_000;
 /// Values between two places of transformed weights: one cache line more than there are, so that the places don't map to
 /// the same cache sets.
 const PLACE_WEIGHTS: usize = CHUNK * ROWS + STEP;
@@ -95,6 +95,7 @@ pub(in super::super) fn forward(
         PLACES * layout.place_pitch(layout.n_channels),
         TILE * TILE * (layout.n_chunk + STEP),
     ];
+    let source = (input, conv.shape.border);
     while !pieces.is_empty() {
         let later = pieces.split_off(n_groups.min(pieces.len()));
         let now = std::mem::replace(&mut pieces, later);
@@ -105,14 +106,7 @@ pub(in super::super) fn forward(
                 .take(n_chunks)
                 .enumerate()
                 .for_each(|(chunk, to)| {
-                    transform_chunk(
-                        isa,
-                        layout,
-                        (input, conv.shape.border),
-                        first_image,
-                        chunk,
-                        to,
-                    )
+                    transform_chunk(isa, layout, source, first_image, chunk, to)
                 });
             let transformed = &*transformed;
             for_pieces(now, |piece| {

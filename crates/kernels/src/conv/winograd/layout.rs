@@ -73,6 +73,13 @@ impl Layout {
         }
     }
 
+    /// Whether a piece is a group of output channels, of all tiles.
+    pub fn is_grouped(&self) -> bool {
+        self.n_channels < self.output.channels
+            && self.n_images == self.output.batch
+            && self.n_rows == self.output.height.div_ceil(TILE)
+    }
+
     /// Tiles of a piece.
     pub fn n_tiles(&self) -> usize {
         self.n_images * self.n_rows * self.width

@@ -62,7 +62,7 @@ use super::{Conv2d, ConvShape, Epilogue, for_pieces};
 use crate::arena::with_scratch;
 use crate::input::{Input, Shape};
 use crate::microkernel::{ROWS, STEP};
-use crate::pieces::{Size, cut};
+use crate::pieces::{Piece, Size, cut};
 use crate::simd::Isa;
 
 /// Rows and columns of a tile's output.
@@ -112,51 +112,76 @@ pub(super) fn forward(
         .map(|channel| channel * layout.n_chunk)
         .collect();
     let is_one_chunk = layout.n_chunk >= layout.n_tiles();
-    let lens = [
+    let input_lens = [
         // The transforms read up to 2 vectors of each phase after the last row.
         layout.padded_len() * if is_one_chunk { 1 } else { n_channels } + 8 * STEP,
         PLACES * 2 * STEP,
         PLACES * layout.place_pitch(n_channels),
+    ];
+    let output_lens = [
         PLACES * layout.place_pitch(GROUP.min(shape.channels.next_multiple_of(ROWS))),
         TILE * TILE * (layout.n_chunk + STEP),
     ];
-    for_pieces(pieces, |piece| {
-        with_scratch(lens, |[padded, patches, transformed, products, tiles]| {
-            for first in (0..layout.n_tiles()).step_by(layout.n_chunk) {
-                for channel in 0..n_channels {
-                    let slot = if is_one_chunk { 0 } else { channel };
-                    let padded = &mut padded[slot * layout.padded_len()..];
-                    if first == 0 {
-                        isa.run(Pad {
-                            layout,
-                            input,
-                            border: conv.shape.border,
-                            channel,
-                            first: (piece.image, piece.start / shape.width),
-                            padded,
-                        });
-                    }
-                    isa.run(TransformInput {
-                        layout,
-                        first,
-                        padded,
-                        patches,
-                        place_pitch: layout.place_pitch(n_channels),
-                        transformed: &mut transformed[channel * layout.n_chunk..],
-                    });
-                }
-                isa.run(Multiply {
-                    conv,
+    // Transforms the inputs of a piece's tiles from `first` on.
+    let transform = |place: (usize, usize), first: usize, scratch: [&mut [f32]; 3]| {
+        let [padded, patches, transformed] = scratch;
+        for channel in 0..n_channels {
+            let slot = if is_one_chunk { 0 } else { channel };
+            let padded = &mut padded[slot * layout.padded_len()..];
+            if first == 0 {
+                isa.run(Pad {
                     layout,
-                    first,
-                    weights,
-                    offsets: &offsets,
-                    transformed,
-                    products,
-                    tiles,
-                    epilogue,
-                    piece,
+                    input,
+                    border: conv.shape.border,
+                    channel,
+                    first: place,
+                    padded,
                 });
+            }
+            isa.run(TransformInput {
+                layout,
+                first,
+                padded,
+                patches,
+                place_pitch: layout.place_pitch(n_channels),
+                transformed: &mut transformed[channel * layout.n_chunk..],
+            });
+        }
+    };
+    let multiply = |first: usize, transformed: &[f32], piece: &mut Piece| {
+        with_scratch(output_lens, |[products, tiles]| {
+            isa.run(Multiply {
+                conv,
+                layout,
+                first,
+                weights,
+                offsets: &offsets,
+                transformed,
+                products,
+                tiles,
+                epilogue,
+                piece,
+            });
+        });
+    };
+    if layout.is_grouped() && is_one_chunk {
+        // All pieces are of the same tiles: these are transformed once, which takes less than cutting them up would.
+        return with_scratch(input_lens, |[padded, patches, transformed]| {
+            transform((0, 0), 0, [padded, patches, &mut *transformed]);
+            let transformed = &*transformed;
+            for_pieces(pieces, |piece| multiply(0, transformed, piece));
+        });
+    }
+    for_pieces(pieces, |piece| {
+        with_scratch(input_lens, |[padded, patches, transformed]| {
+            let place = (piece.image, piece.start / shape.width);
+            for first in (0..layout.n_tiles()).step_by(layout.n_chunk) {
+                transform(
+                    place,
+                    first,
+                    [&mut *padded, &mut *patches, &mut *transformed],
+                );
+                multiply(first, transformed, piece);
             }
         });
     })
