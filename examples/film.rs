@@ -33,7 +33,7 @@ fn main() -> Result<()> {
     }
     let chunks = [chunk.finish()?];
     let soundtrack = track.soundtrack(0..track.n_samples, SoundtrackFormat::Copy, folder.path())?;
-    let video = mux(&chunks, soundtrack.as_ref(), &Tags::default(), None, &out)?;
+    let video = mux(&chunks, soundtrack.as_deref(), &Tags::default(), None, &out)?;
     println!("{}: {} frames", video.path.display(), video.n_frames);
     Ok(())
 }

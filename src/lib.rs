@@ -22,7 +22,8 @@
 //!
 //! This crate is where they meet: [`request`] decides every setting, [`pipeline`] makes the film, [`provenance`] gives the timeline of a finished film back,
 //! [`farm`] shares a film among machines, and [`verify`] measures whether it moves with its music;
-//! [`cues`] hands beats and sections to other programs; `studio` (a feature) shows all of it in a local page.
+//! [`cues`] hands beats and sections to other programs; [`set`] makes clips for live sets; `studio` (a feature) shows all of it in
+//! a local page.
 //!
 //! Each value is a plain serde type with a `schema_version`: save it, look at it, edit it, run it again. A frame's pixels
 //! depend on its timeline entry, the weights and the [`RenderConfig`](timeline::RenderConfig), and on nothing else.
@@ -33,6 +34,7 @@ pub mod farm;
 pub mod pipeline;
 pub mod provenance;
 pub mod request;
+pub mod set;
 pub mod set_list;
 #[cfg(feature = "studio")]
 pub mod studio;

@@ -3,6 +3,7 @@
 mod calibrate;
 mod chunk_set;
 mod chunks;
+mod clips;
 mod draw;
 mod estimate;
 mod origin;
@@ -31,6 +32,7 @@ use crate::request::Request;
 
 pub use chunk_set::{ChunkSet, Piece};
 pub use chunks::{DRAWING_VERSION, find_chunks, mixed, needed_bytes};
+pub use clips::{Amount, Clips, Trial, amount, finish_clip, hear};
 pub use common::host::host_name;
 pub use path_map::PathMap;
 pub use session::{DrawNow, Guests, Machine, Session};
@@ -79,7 +81,7 @@ pub fn film_in(
     let chunks = ChunkSet::all();
     draw(&timeline, &chunks, sound_bytes, &folder, session, watch)?;
     let (track, audio) = (&request.track, request.audio);
-    let video = mux_to(&timeline, track, audio, &folder, out, is_new, watch)?;
+    let video = mux_to(&timeline, Some(track), audio, &folder, out, is_new, watch)?;
     Ok((timeline, video))
 }
 
@@ -147,13 +149,14 @@ pub fn mux(
     out: &Path,
     watch: &mut Watch<'_>,
 ) -> Result<Video> {
-    mux_to(timeline, track, audio, folder, out, !out.exists(), watch)
+    let is_new = !out.exists();
+    mux_to(timeline, Some(track), audio, folder, out, is_new, watch)
 }
 
-/// `is_new`: whether no film was there when work began, so that one that is there by now isn't replaced.
+/// `track`: the song, which a film without sound does without. `is_new`: whether no film was there when work began, so that one that is there by now isn't replaced.
 fn mux_to(
     timeline: &Timeline,
-    track: &Track,
+    track: Option<&Track>,
     audio: SoundtrackFormat,
     folder: &RunFolder,
     out: &Path,
@@ -164,7 +167,7 @@ fn mux_to(
     if !coverage.missing.is_empty() {
         return Err(incomplete(timeline, &coverage.missing));
     }
-    if track.source_sha256 != timeline.song.source_sha256 {
+    if let Some(track) = track.filter(|song| song.source_sha256 != timeline.song.source_sha256) {
         return Err(Error::input(
             &track.path,
             "the song has changed since the timeline was made",
@@ -177,13 +180,19 @@ fn mux_to(
     (watch.observe)(Event::Muxing);
     let song = &timeline.song;
     let samples = song.start_sample..song.start_sample + song.n_samples;
-    let soundtrack = track.soundtrack(samples, audio, folder.path())?;
-    if let Some(note) = soundtrack.note() {
+    // Sound at the song's tempo doesn't belong to pictures at another.
+    let audio = match timeline.encoding.play_rate {
+        Some(_) => SoundtrackFormat::None,
+        None => audio,
+    };
+    let soundtrack = track.map(|track| track.soundtrack(samples, audio, folder.path()));
+    let soundtrack = soundtrack.transpose()?.flatten();
+    if let Some(note) = soundtrack.as_ref().and_then(|sound| sound.note()) {
         watch.note(note);
     }
     let tags = provenance::tags(timeline);
     let attachment = provenance::pack(timeline)?;
-    let (chunks, sound) = (&coverage.chunks, soundtrack.as_ref());
+    let (chunks, sound) = (&coverage.chunks, soundtrack.as_deref());
     match is_new {
         true => video::mux_new(chunks, sound, &tags, Some(&attachment), out),
         false => video::mux(chunks, sound, &tags, Some(&attachment), out),
@@ -245,25 +254,6 @@ pub fn plan_undrawn(
     ))
 }
 
-/// The mapping's settings, with the frame rate that the song decides on.
-fn mapping_config(
-    analysis: &Analysis,
-    request: &Request,
-    watch: &mut Watch<'_>,
-) -> Result<MappingConfig> {
-    let (frame_rate, note) = request.fps.resolve(analysis, &request.mapping)?;
-    if let Some(note) = note {
-        watch.note(&note);
-    }
-    let config = MappingConfig {
-        frame_rate,
-        ..request.mapping.clone()
-    };
-    // A size that can't be encoded is refused before probes are drawn in it.
-    EncodeConfig::new(config.render.size, frame_rate, config.encoding).validate()?;
-    Ok(config)
-}
-
 /// The timeline of a plan, and what to know of it.
 fn written(
     plan: &Plan<'_>,
@@ -278,6 +268,33 @@ fn written(
         watch.note(&advice);
     }
     timeline
+}
+
+/// The mapping's settings, with the frame rates that the song decides on.
+fn mapping_config(
+    analysis: &Analysis,
+    request: &Request,
+    watch: &mut Watch<'_>,
+) -> Result<MappingConfig> {
+    let mut config = request.mapping.clone();
+    match request.conform {
+        None => {
+            let (frame_rate, note) = request.fps.resolve(analysis, &config)?;
+            if let Some(note) = note {
+                watch.note(&note);
+            }
+            config.frame_rate = frame_rate;
+        }
+        Some(conform) => {
+            let conformed = conform.resolve(analysis, request.fps, &config)?;
+            watch.note(&conformed.to_string());
+            config.frame_rate = conformed.song_rate;
+            config.encoding.play_rate = Some(conformed.play_rate);
+        }
+    }
+    // A size that can't be encoded is refused before probes are drawn in it.
+    EncodeConfig::new(config.render.size, config.frame_rate, config.encoding).validate()?;
+    Ok(config)
 }
 
 /// Stage 4. `sound_bytes` are those that the disk must hold besides.

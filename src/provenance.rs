@@ -51,7 +51,11 @@ pub fn tags(timeline: &Timeline) -> Tags {
     let version = env!("CARGO_PKG_VERSION");
     let settings = format!(
         "{} drawn at {}, {} frames a second, {} steps, quantisation {}",
-        render.size, render.draw_size, timeline.frame_rate, render.n_steps, timeline.encoding.qp
+        render.size,
+        render.draw_size,
+        timeline.play_rate(),
+        render.n_steps,
+        timeline.encoding.qp
     );
     let facts = [
         (TIMELINE_SHA256, sha256(timeline)),

@@ -9,7 +9,7 @@ use common::units::{FrameRate, samples_to_secs};
 use common::{Error, Result};
 use diffusion::{MAX_STEPS, ModelDefaults, ModelSource, ModelStore, Vocabulary};
 use mapping::prompts::Script;
-use mapping::{Fps, Knobs, Looping, Mapping, MappingConfig, samples_of};
+use mapping::{Conform, Fps, Knobs, Looping, Mapping, MappingConfig, samples_of};
 use serde::{Deserialize, Serialize};
 use timeline::{DiffusionConfig, Encoding, NoiseKind, RenderConfig, Size};
 use video::EncodeConfig;
@@ -55,6 +55,8 @@ pub struct Settings {
     pub mapping: Mapping,
     /// Whether the film's end leads into its start.
     pub looping: Looping,
+    /// The tempo at which a loop of beats is played; the song's, with its sound, if absent.
+    pub conform: Option<Conform>,
     /// How music becomes motion.
     pub knobs: Knobs,
     /// Whether probe frames are drawn first, so that equal energy is equal visible change.
@@ -89,6 +91,7 @@ impl Default for Settings {
             no_fix: false,
             mapping: Mapping::default(),
             looping: Looping::default(),
+            conform: None,
             knobs: Knobs::default(),
             calibrate: true,
             diffusion: DiffusionConfig::default(),
@@ -112,6 +115,8 @@ pub struct Request {
     pub analysis: AnalysisConfig,
     /// Frames per second, as a number or by the song's tempo; decides on `mapping.frame_rate`.
     pub fps: Fps,
+    /// The tempo at which a loop of beats is played; decides on the film's rate as well.
+    pub conform: Option<Conform>,
     /// How music becomes motion, and how frames are drawn.
     pub mapping: MappingConfig,
     /// Whether probe frames are drawn first, so that equal energy is equal visible change.
@@ -201,6 +206,7 @@ impl Request {
             script,
             analysis: settings.analysis_of(&track.path),
             fps: settings.fps,
+            conform: settings.conform,
             mapping: MappingConfig {
                 frame_rate: FrameRate::default(),
                 start_secs: settings.start_secs,
@@ -223,7 +229,7 @@ impl Request {
                 encoding: settings.encoding,
             },
             calibrate: settings.calibrate,
-            audio: settings.audio,
+            audio: settings.film_sound(),
             track,
             model: model.source.clone(),
         };
@@ -249,6 +255,14 @@ impl Request {
 }
 
 impl Settings {
+    /// What the film's sound is: none where it is played at another tempo than the song.
+    fn film_sound(&self) -> SoundtrackFormat {
+        match self.conform {
+            Some(_) => SoundtrackFormat::None,
+            None => self.audio,
+        }
+    }
+
     /// How a song is analysed: with the corrections beside it, unless they are left out.
     pub fn analysis_of(&self, song: &Path) -> AnalysisConfig {
         match self.no_fix {
@@ -296,9 +310,9 @@ fn notes_on_hap(settings: &Settings) -> Vec<String> {
     let size =
         format!("a film in {codec} takes up to {rate:.0} MB a second; play it from a fast disk");
     let sound = "programs that play Hap seldom read FLAC or Opus; `audio` \"alac\" is read by more";
-    match settings.audio {
+    match settings.film_sound() {
         SoundtrackFormat::Copy | SoundtrackFormat::Flac => vec![size, sound.to_owned()],
-        SoundtrackFormat::Alac | SoundtrackFormat::Aac => vec![size],
+        SoundtrackFormat::Alac | SoundtrackFormat::Aac | SoundtrackFormat::None => vec![size],
     }
 }
 

@@ -19,6 +19,15 @@ pub struct ListedSong {
     pub duration_secs: Option<f64>,
 }
 
+/// A set list.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SetList {
+    /// The songs that are there, in order; at least one.
+    pub songs: Vec<ListedSong>,
+    /// The others, each with its line's number.
+    pub missing: Vec<String>,
+}
+
 /// Whether a file's ending is that of a set list.
 pub fn is_set_list(path: &Path) -> bool {
     let ending = path.extension().unwrap_or_default();
@@ -29,8 +38,8 @@ pub fn is_set_list(path: &Path) -> bool {
 /// understood where no file is called so. M3U8 is UTF-8; M3U is UTF-8 or else Latin-1.
 ///
 /// # Errors
-/// [`Error::Io`], and [`Error::Input`] for a file that is no set list, or names songs that aren't there: all of them at once.
-pub fn read(path: &Path) -> Result<Vec<ListedSong>> {
+/// [`Error::Io`], and [`Error::Input`] for a file that is no set list, or none of whose songs is there.
+pub fn read(path: &Path) -> Result<SetList> {
     let text = text(path, text_file::read(path)?)?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut songs = Vec::new();
@@ -59,21 +68,17 @@ pub fn read(path: &Path) -> Result<Vec<ListedSong>> {
             }
         }
     }
-    if !missing.is_empty() {
-        return Err(not_found(path, &missing, songs.len()));
+    match (songs.is_empty(), missing.is_empty()) {
+        (false, _) => Ok(SetList { songs, missing }),
+        (true, false) => Err(not_found(path, &missing)),
+        (true, true) => {
+            Err(Error::input(path, "names no song").with_hint("give a path on each line"))
+        }
     }
-    if songs.is_empty() {
-        return Err(Error::input(path, "names no song").with_hint("give a path on each line"));
-    }
-    Ok(songs)
 }
 
-fn not_found(path: &Path, missing: &[String], n_found: usize) -> Error {
-    let mut reason = format!(
-        "{} of its {} songs can't be found:",
-        missing.len(),
-        missing.len() + n_found
-    );
+fn not_found(path: &Path, missing: &[String]) -> Error {
+    let mut reason = format!("none of its {} songs can be found:", missing.len());
     for line in missing.iter().take(MAX_NAMED) {
         reason += "\n  ";
         reason += line;
@@ -161,6 +166,10 @@ mod tests {
     }
 
     fn read_list(folder: &Path, name: &str, bytes: &[u8]) -> Result<Vec<ListedSong>> {
+        Ok(whole_list(folder, name, bytes)?.songs)
+    }
+
+    fn whole_list(folder: &Path, name: &str, bytes: &[u8]) -> Result<SetList> {
         let path = folder.join(name);
         std::fs::write(&path, bytes).unwrap();
         read(&path)
@@ -231,26 +240,27 @@ mod tests {
     }
 
     #[test]
-    fn missing_songs_are_named_all_at_once() {
+    fn missing_songs_are_named_and_the_others_go_on() {
         let folder = folder();
-        let mut text = "a b.mp3\nno/such.mp3\nhttp://radio/stream\n".to_owned();
-        let error = read_list(folder.path(), "l.m3u", text.as_bytes()).unwrap_err();
-        let words = error.to_string();
-        for word in [
-            "2 of its 3 songs",
-            "line 2: no/such.mp3",
-            "line 3: http://radio/stream",
-        ] {
-            assert!(words.contains(word), "{words}");
-        }
-        text += &"x.mp3\n".repeat(100);
+        let lost = "no/such.mp3\nhttp://radio/stream\n";
+        let text = format!("a b.mp3\n{lost}");
+        let list = whole_list(folder.path(), "l.m3u", text.as_bytes()).unwrap();
+        assert_eq!(list.songs.len(), 1);
+        assert_eq!(
+            list.missing,
+            ["line 2: no/such.mp3", "line 3: http://radio/stream"]
+        );
+        let text = lost.to_owned() + &"x.mp3\n".repeat(100);
         let words = read_list(folder.path(), "l.m3u", text.as_bytes())
             .unwrap_err()
             .to_string();
-        assert!(
-            words.contains("102 of its 103") && words.contains("and 82 more"),
-            "{words}"
-        );
+        for word in [
+            "none of its 102 songs",
+            "line 1: no/such.mp3",
+            "and 82 more",
+        ] {
+            assert!(words.contains(word), "{words}");
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod progress_lines;
 mod prompts;
 mod render;
 mod request;
+mod set;
 mod signals;
 mod songs;
 #[cfg(feature = "studio")]
@@ -46,6 +47,7 @@ pub fn run(args: &Cli) -> Result<()> {
         Some(Command::Plan(args)) => plan::run(args, output),
         Some(Command::Render(args)) => render::run(args, output),
         Some(Command::Farm(args)) => farm::run(args, output),
+        Some(Command::Set(args)) => set::run(args, output),
         Some(Command::Mux(args)) => mux::run(args, output),
         Some(Command::Models(args)) => models::run(&args.command, output),
         Some(Command::Verify(args)) => verify::run(args, output),
@@ -111,6 +113,7 @@ fn without_backtrace(text: &str) -> &str {
 fn seed_of(args: &Cli) -> args::Seed {
     match &args.command {
         Some(Command::Plan(plan)) => plan.plan.draw.seed,
+        Some(Command::Set(set)) => set.seed,
         _ => args.film.plan.draw.seed,
     }
 }

@@ -234,7 +234,7 @@ fn planned(timeline: &Timeline) -> String {
         "planned {} frames of {} at {} a second{drawn}; {} prompts, {} steps a frame, model {}",
         timeline.frames.len(),
         render.size,
-        timeline.frame_rate,
+        timeline.play_rate(),
         timeline.prompts.len(),
         render.n_steps,
         render.model,

@@ -1,4 +1,4 @@
-use analysis::{Analysis, SILENCE_DB};
+use analysis::{Analysis, SILENCE_DB, Section};
 use common::statistics::{correlation, median, quantile, rank_correlation};
 use serde::{Deserialize, Serialize};
 use video::Probe;
@@ -31,9 +31,11 @@ pub struct Evidence {
     pub target: Option<Vec<f64>>,
     /// Whether the film's end leads into its start.
     pub is_loop: bool,
-    /// The analysis of the film's sound; absent where there is none.
+    /// The analysis of the film's sound, or of a silent film's song; absent where there is none.
     pub analysis: Option<Analysis>,
-    /// When the sound starts after the picture, in seconds.
+    /// Seconds of the film in which a second of that is seen; 1 where it is heard.
+    pub tempo: f64,
+    /// When it starts after the picture, in seconds of the film.
     pub offset_secs: f64,
     /// Samples of the song that the film's sound lacks; absent where there is no timeline or no sound.
     pub n_lost_samples: Option<i64>,
@@ -131,12 +133,29 @@ pub fn measure(evidence: &Evidence, probe: &Probe) -> Measures {
 }
 
 impl Evidence {
+    /// When a time of the sound is seen, in seconds of the picture.
+    pub(super) fn seen_secs(&self, secs: f64) -> f64 {
+        self.tempo * secs + self.offset_secs
+    }
+
+    /// The sections of the sound, in seconds of the picture.
+    pub(super) fn seen_sections(&self) -> Vec<Section> {
+        let sections = self.analysis.iter().flat_map(|analysis| &analysis.sections);
+        sections
+            .map(|section| Section {
+                start_secs: self.seen_secs(section.start_secs),
+                end_secs: self.seen_secs(section.end_secs),
+                ..section.clone()
+            })
+            .collect()
+    }
+
     /// Times of the strong onsets in seconds of the picture.
     pub(super) fn strong_onsets(&self) -> Vec<f64> {
         let onsets = self.analysis.iter().flat_map(|analysis| &analysis.onsets);
         onsets
             .filter(|onset| onset.strength >= STRONG)
-            .map(|onset| onset.time_secs + self.offset_secs)
+            .map(|onset| self.seen_secs(onset.time_secs))
             .collect()
     }
 
@@ -160,13 +179,11 @@ impl Evidence {
 
     /// Energy and speed of each section.
     pub(super) fn section_speeds(&self) -> Vec<SectionSpeed> {
-        let analysis = self.analysis.as_ref();
         section_speeds(
             &self.change.times_secs,
             &self.change.steps,
-            analysis.map_or(&[], |analysis| &analysis.sections),
+            &self.seen_sections(),
             self.frame_secs,
-            self.offset_secs,
         )
     }
 
@@ -176,7 +193,8 @@ impl Evidence {
         else {
             return false;
         };
-        let hop = (time - self.offset_secs) / analysis.hops.hop_secs.max(1e-4);
+        let heard_secs = (time - self.offset_secs) / self.tempo.max(1e-9);
+        let hop = heard_secs / analysis.hops.hop_secs.max(1e-4);
         let loudness = analysis.hops.loudness_db.get(hop.max(0.0) as usize);
         loudness.is_some_and(|db| *db > SILENCE_DB)
     }

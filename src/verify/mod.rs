@@ -16,6 +16,9 @@
 //! | sound offset | when the sound starts and ends after the picture | within half a frame; within a frame |
 //! | lost samples | samples of the song that the film's sound lacks | 0 |
 //!
+//! A film without sound is held against the song that its timeline names, part by part: a clip may play at another tempo than its
+//! song.
+//!
 //! A strong onset is one of at least [`STRONG`] of the song's. A steady passage is a second or more over which the
 //! target speed changes by no more than a factor of [`STEADY`].
 //!
@@ -47,9 +50,11 @@ pub use verdict::Verdict;
 
 use std::path::Path;
 
-use analysis::{AnalysisConfig, analyze};
+use analysis::{Analysis, AnalysisConfig, analyze};
 use audio::Track;
 use common::Result;
+use common::partial_file::folder_of;
+use common::units::samples_to_secs;
 use serde::Serialize;
 use timeline::{Song, Timeline};
 use video::{FilmReader, Probe};
@@ -84,7 +89,18 @@ pub fn verify(
     film: impl AsRef<Path>,
     observe: &mut dyn FnMut(u64) -> Result<()>,
 ) -> Result<Verification> {
-    let film = film.as_ref();
+    verify_with(film.as_ref(), None, observe)
+}
+
+/// As [`verify`]; `song` is the analysis of a silent film's song, where it is known already.
+///
+/// # Errors
+/// As for [`verify`].
+pub fn verify_with(
+    film: &Path,
+    song: Option<&Analysis>,
+    observe: &mut dyn FnMut(u64) -> Result<()>,
+) -> Result<Verification> {
     let probe = video::probe(film)?;
     let mut missing = Vec::new();
     let timeline = provenance::timeline_of(film);
@@ -93,14 +109,13 @@ pub fn verify(
         "target speed, seam and lost samples",
         &mut missing,
     );
-    let (track, analysis) = match note(
-        analyze_sound(film),
-        "everything about the sound",
-        &mut missing,
-    ) {
-        Some((track, analysis)) => (Some(track), Some(analysis)),
-        None => (None, None),
+    let heard = match (&probe.audio, &timeline, song) {
+        (None, Some(_), Some(song)) => Ok((None, song.clone())),
+        (None, Some(timeline), None) => analyze_song(timeline, film),
+        _ => analyze_sound(film),
     };
+    let heard = note(heard, "everything about the sound", &mut missing);
+    let (track, analysis) = heard.map_or((None, None), |(track, analysis)| (track, Some(analysis)));
     let reader = note(
         FilmReader::open(film),
         "everything about the picture",
@@ -110,15 +125,21 @@ pub fn verify(
         Some(reader) => visible_change(reader, observe)?,
         None => VisibleChange::default(),
     };
+    let frame_secs = frame_secs(&probe);
+    let (tempo, offset_secs) = match &timeline {
+        Some(timeline) if probe.audio.is_none() => song_to_film(timeline, frame_secs),
+        _ => (1.0, probe.av_offset_start_secs.unwrap_or_default()),
+    };
     let evidence = Evidence {
         change,
-        frame_secs: frame_secs(&probe),
+        frame_secs,
         target: timeline.as_ref().map(Timeline::target_steps).transpose()?,
         is_loop: timeline
             .as_ref()
             .is_some_and(|timeline| timeline.noise.period().is_some()),
         analysis,
-        offset_secs: probe.av_offset_start_secs.unwrap_or_default(),
+        tempo,
+        offset_secs,
         n_lost_samples: timeline
             .zip(track)
             .map(|(timeline, track)| n_lost_samples(&timeline.song, &track)),
@@ -140,10 +161,37 @@ fn n_lost_samples(song: &Song, sound: &Track) -> i64 {
     song.n_samples as i64 - (heard / u128::from(from)) as i64
 }
 
-fn analyze_sound(film: &Path) -> Result<(Track, analysis::Analysis)> {
+fn analyze_sound(film: &Path) -> Result<(Option<Track>, Analysis)> {
     let track = Track::open(film)?;
     let analysis = analyze(&track, &AnalysisConfig::default())?;
-    Ok((track, analysis))
+    Ok((Some(track), analysis))
+}
+
+/// The song of a silent film: under its timeline's name for it, or beside the film.
+fn analyze_song(timeline: &Timeline, film: &Path) -> Result<(Option<Track>, Analysis)> {
+    let song = &timeline.song.path;
+    let folder = folder_of(film);
+    let beside = song.file_name().map(|name| folder.join(name));
+    let places = [song.clone(), folder.join(song)].into_iter().chain(beside);
+    for place in places.filter(|place| place.is_file()) {
+        let track = Track::open(&place)?;
+        if track.source_sha256 == timeline.song.source_sha256 {
+            let config = AnalysisConfig::default().with_corrections_beside(&place);
+            return Ok((None, analyze(&track, &config)?));
+        }
+    }
+    Err(common::Error::input(
+        song,
+        "the film has no sound, and its song is neither there nor beside the film",
+    ))
+}
+
+/// When a time of the song is seen in a silent film: factor and offset in seconds.
+fn song_to_film(timeline: &Timeline, frame_secs: f64) -> (f64, f64) {
+    let song = &timeline.song;
+    let tempo = frame_secs / timeline.frame_rate.frame_secs();
+    let start_secs = samples_to_secs(song.start_sample, song.sample_rate_hz);
+    (tempo, -tempo * start_secs)
 }
 
 /// Mean length of a frame in seconds.

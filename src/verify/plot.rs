@@ -192,7 +192,7 @@ fn onsets(figure: &mut Figure, panel: &Panel, evidence: &Evidence) {
         } else {
             (palette::GRID, 1.0)
         };
-        let x = panel.x_px(onset.time_secs + evidence.offset_secs);
+        let x = panel.x_px(evidence.seen_secs(onset.time_secs));
         let half = 0.5 * panel.height * onset.strength.clamp(0.2, 1.0);
         let middle = panel.top + 0.5 * panel.height;
         figure.line((x, middle - half), (x, middle + half), color, width);

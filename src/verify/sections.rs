@@ -18,20 +18,16 @@ pub struct SectionSpeed {
     pub speed: f64,
 }
 
-/// The mean speed in each section that has steps. `times` and `steps` as for [`lags`](super::lags); `offset_secs` is the
-/// sound's start after the picture's.
+/// The mean speed in each section that has steps. `times` and `steps` as for [`lags`](super::lags); sections are in seconds of the
+/// film.
 pub fn section_speeds(
     times: &[f64],
     steps: &[f64],
     sections: &[Section],
     frame_secs: f64,
-    offset_secs: f64,
 ) -> Vec<SectionSpeed> {
     let speed = |section: &Section| {
-        let (start_secs, end_secs) = (
-            section.start_secs + offset_secs,
-            section.end_secs + offset_secs,
-        );
+        let (start_secs, end_secs) = (section.start_secs, section.end_secs);
         let first = times.partition_point(|time| *time < start_secs);
         let end = times.partition_point(|time| *time < end_secs);
         Some(SectionSpeed {
@@ -63,11 +59,11 @@ mod tests {
             .map(|time| if *time < 5.0 { 0.1 } else { 0.3 })
             .collect();
         let sections = [
-            section(-0.5, 4.5, 0.2),
-            section(4.5, 9.0, 0.9),
-            section(20.0, 30.0, 1.0),
+            section(0.0, 5.0, 0.2),
+            section(5.0, 9.5, 0.9),
+            section(20.5, 30.5, 1.0),
         ];
-        let speeds = section_speeds(&times, &steps, &sections, 0.1, 0.5);
+        let speeds = section_speeds(&times, &steps, &sections, 0.1);
         assert_eq!(speeds.len(), 2, "no step is in the third");
         assert!((speeds[0].speed - 1.0).abs() < 1e-9 && (speeds[1].speed - 3.0).abs() < 1e-9);
         assert!((speeds[0].start_secs, speeds[1].energy) == (0.0, 0.9));

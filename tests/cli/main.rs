@@ -25,6 +25,7 @@ mod outputs;
 mod pipes;
 mod provenance;
 mod resume;
+mod sets;
 mod terminal;
 mod travel;
 mod verify;

@@ -38,7 +38,10 @@ pub use analyze::analyze;
 pub use click::write_clicks;
 #[doc(hidden)]
 pub use given::corrections;
-pub use given::{BeatsEdit, Part, TimeSignature, check_fix, edit_fix, fix_path, fix_text};
+pub use given::{
+    BeatsEdit, CollectionTrack, Part, TimeSignature, check_fix, collection_tracks, edit_fix, fix_path,
+    fix_text,
+};
 pub use hearing::{Hearing, analyze_kept};
 pub use labels::labels;
 pub use plot::plot;

@@ -12,7 +12,7 @@ use super::soundtrack::{Soundtrack, SoundtrackCodec, SoundtrackFormat};
 use super::track::Track;
 
 impl Track {
-    /// The soundtrack of `range`, half-open, in samples, clamped to the track. `folder` takes a temporary file while a song is
+    /// The soundtrack of `range`, half-open, in samples, clamped to the track; `None` where none is wanted. `folder` takes a temporary file while a song is
     /// encoded; the file is gone with the soundtrack.
     ///
     /// # Errors
@@ -24,16 +24,19 @@ impl Track {
         range: Range<u64>,
         format: SoundtrackFormat,
         folder: &Path,
-    ) -> Result<Box<dyn Soundtrack>> {
+    ) -> Result<Option<Box<dyn Soundtrack>>> {
+        if format == SoundtrackFormat::None {
+            return Ok(None);
+        }
         let end = range.end.min(self.n_samples);
         let range = range.start.min(end)..end;
         if let Some(copied) = CopiedPackets::open(self, range.clone(), format)? {
-            return Ok(Box::new(copied));
+            return Ok(Some(Box::new(copied)));
         }
-        match format {
-            SoundtrackFormat::Aac => aac::encode(self, range, folder),
-            _ => Ok(Box::new(Encoded::encode(self, range, format, folder)?)),
-        }
+        Ok(Some(match format {
+            SoundtrackFormat::Aac => aac::encode(self, range, folder)?,
+            _ => Box::new(Encoded::encode(self, range, format, folder)?),
+        }))
     }
 
     /// Whether the song can have a soundtrack of this format, as far as it is known before the song is decoded.
@@ -41,6 +44,9 @@ impl Track {
     /// # Errors
     /// As for [`Track::soundtrack`].
     pub fn check_soundtrack(&self, format: SoundtrackFormat) -> Result<()> {
+        if format == SoundtrackFormat::None {
+            return Ok(());
+        }
         let demuxer = self.demuxer()?;
         if codec_of(demuxer.stream()).is_some_and(|codec| is_of(&codec, format)) {
             return Ok(());

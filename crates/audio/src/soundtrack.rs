@@ -30,11 +30,13 @@ pub enum SoundtrackFormat {
     Alac,
     /// AAC-LC at 128 kbit/s for each channel, by the `ffmpeg` on the PATH.
     Aac,
+    /// No sound.
+    None,
 }
 
 impl SoundtrackFormat {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Copy, Self::Flac, Self::Alac, Self::Aac];
+    pub const ALL: [Self; 5] = [Self::Copy, Self::Flac, Self::Alac, Self::Aac, Self::None];
 
     /// As people write it.
     pub fn name(self) -> &'static str {
@@ -43,6 +45,7 @@ impl SoundtrackFormat {
             Self::Flac => "flac",
             Self::Alac => "alac",
             Self::Aac => "aac",
+            Self::None => "none",
         }
     }
 }
@@ -62,7 +65,7 @@ impl FromStr for SoundtrackFormat {
         fitting.next().ok_or_else(|| Error::Config {
             name: "audio",
             value: text.to_owned(),
-            allowed: "give copy, flac, alac or aac; the song itself is given without a flag"
+            allowed: "give copy, flac, alac, aac or none; the song itself is given without a flag"
                 .to_owned(),
         })
     }

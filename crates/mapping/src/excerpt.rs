@@ -71,7 +71,7 @@ fn song_stem(stem: &Stem) -> SongStem {
 }
 
 /// Start and length in seconds of `n` beats from the first downbeat at or after a time on.
-fn beats(analysis: &Analysis, start_secs: f64, n: u32) -> Result<(f64, f64)> {
+pub(super) fn beats(analysis: &Analysis, start_secs: f64, n: u32) -> Result<(f64, f64)> {
     let is_after = |beat: &Beat| beat.time_secs >= start_secs - 1e-3;
     let mut bars = analysis.beats.iter().enumerate();
     let first = bars.find(|(_, beat)| is_after(beat) && beat.position_in_bar == 1);

@@ -173,6 +173,11 @@ pub fn beat_lock(times: &[f64], frames_per_beat: u32) -> Result<BeatLock> {
     })
 }
 
+/// Seconds from beat to beat in the longest passage of one tempo; `None` without a beat.
+pub(super) fn steady_period(times: &[f64]) -> Option<f64> {
+    regression(steady_passage(times)).map(|(_, period_secs)| period_secs)
+}
+
 /// The longest run of beats with the song's usual interval.
 fn steady_passage(times: &[f64]) -> &[f64] {
     let intervals: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();

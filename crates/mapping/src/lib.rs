@@ -11,6 +11,7 @@
 //! | [`calibration`] | how far the picture moves, measured on probe frames |
 //! | `config.rs` | [`MappingConfig`] and its [`Knobs`] |
 //! | `fps.rs` | [`Fps`]: frames per second or per beat |
+//! | `conform.rs` | [`Conform`]: loops at a tempo that fits the grid of frames |
 //! | `plan.rs` | [`timeline()`]: the stage itself; [`Plan`]: the same in two steps, with a calibration between them |
 //! | `frames.rs` | the plan's frames: what each shows |
 //! | `probes.rs` | what the plan has drawn to measure how far the picture moves |
@@ -38,6 +39,7 @@ mod camera;
 mod channels;
 mod classic;
 mod config;
+mod conform;
 mod course;
 mod energy;
 mod events;
@@ -60,6 +62,7 @@ mod walk;
 
 pub use advice::advice;
 pub use config::{Knobs, Looping, Mapping, MappingConfig};
+pub use conform::{Conform, Conformed};
 pub use course::Segment;
 pub use excerpt::samples_of;
 pub use fps::{BeatLock, Fps, beat_lock};

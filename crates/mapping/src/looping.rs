@@ -1,3 +1,5 @@
+use common::statistics::median;
+
 use super::camera::{Camera, Sway};
 use super::integral::Integral;
 use super::moment::Moment;
@@ -10,6 +12,12 @@ const FADE_SECS: f64 = 1.0;
 
 /// Hits nearer to the seam than this are left out: the step over the seam is drift alone.
 const QUIET_SECS: f64 = 0.06;
+
+/// Drift is at most this share of its median right at the seam, so that the step over the seam is no larger than others.
+const CALM: f64 = 0.8;
+
+/// Longest time beside the seam in which drift slows down to that.
+const CALM_SECS: f64 = 0.25;
 
 /// Fewest seeds of a ring. With two it would be a way there and back, with a corner at each end.
 const MIN_SEEDS: f64 = 3.0;
@@ -77,6 +85,7 @@ impl Loop {
         let hop_secs = self.length_secs / n;
         let rate = |hop: usize| self.faded(hop as f64 * hop_secs, |secs| velocity.rate(secs));
         let mut rates: Vec<f64> = (0..=n as usize).map(rate).collect();
+        calm_seam(&mut rates, hop_secs);
         let length = Integral::new(rates.clone(), hop_secs, 0.0).position(self.length_secs);
         let stretch = length / whole(length);
         for rate in &mut rates {
@@ -122,5 +131,38 @@ impl Loop {
         }
         let before = value((self.start_secs + since - self.length_secs).max(0.0));
         here + share * (before - here)
+    }
+}
+
+/// Slows a loop's rates down near its seam, where they are faster than elsewhere: loops of beats start on a hit.
+fn calm_seam(rates: &mut [f64], hop_secs: f64) {
+    let most = CALM * median(rates).unwrap_or_default();
+    let length_secs = hop_secs * rates.len().saturating_sub(1) as f64;
+    let calm_secs = CALM_SECS.min(length_secs / 8.0);
+    for (idx, rate) in rates.iter_mut().enumerate() {
+        let since_start = hop_secs * idx as f64;
+        let secs = since_start.min(length_secs - since_start).max(0.0);
+        let x = (1.0 - secs / calm_secs.max(1e-9)).clamp(0.0, 1.0);
+        let share = x * x * (3.0 - 2.0 * x);
+        *rate += share * (rate.min(most) - *rate);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_fast_seam_is_slowed_down() {
+        let mut rates: Vec<f64> = (0..=200)
+            .map(|hop| if hop % 50 < 10 { 5.0 } else { 1.0 })
+            .collect();
+        calm_seam(&mut rates, 0.01);
+        assert!((rates[0] - 0.8).abs() < 1e-9 && (rates[200] - 0.8).abs() < 1e-9);
+        assert!(rates[5] > 0.8 && rates[5] < 5.0);
+        assert!(rates[30..170].contains(&5.0) && rates[100] == 5.0);
+        let mut slow = vec![0.5, 1.0, 1.0, 1.0, 0.5];
+        calm_seam(&mut slow, 0.1);
+        assert_eq!(slow, [0.5, 1.0, 1.0, 1.0, 0.5]);
     }
 }

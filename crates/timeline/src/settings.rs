@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use common::units::FrameRate;
 use common::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -191,6 +192,10 @@ pub struct Encoding {
     pub qp: u8,
     /// Frames in a chunk, 1 or more: it begins with the only keyframe, and is what a killed run can lose.
     pub chunk_len: u32,
+    /// Frames per second at which the film plays, where that isn't the timeline's own rate: a clip at another tempo than its
+    /// song's. Such a film has no sound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub play_rate: Option<FrameRate>,
 }
 
 impl Default for Encoding {
@@ -199,6 +204,7 @@ impl Default for Encoding {
             codec: VideoCodec::default(),
             qp: 12, // coarser ones let each keyframe be seen as a jump, which no calibration can even out
             chunk_len: 48,
+            play_rate: None,
         }
     }
 }

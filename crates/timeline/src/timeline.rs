@@ -20,7 +20,7 @@ pub struct Timeline {
     pub schema_version: u32,
     /// The soundtrack.
     pub song: Song,
-    /// Frames per second.
+    /// Frames per second of the song; those of the film are the [`play_rate`](Self::play_rate).
     pub frame_rate: FrameRate,
     /// Length of the film's sound in seconds.
     pub duration_secs: f64,
@@ -219,6 +219,11 @@ impl Frame {
 }
 
 impl Timeline {
+    /// Frames per second at which the film plays.
+    pub fn play_rate(&self) -> FrameRate {
+        self.encoding.play_rate.unwrap_or(self.frame_rate)
+    }
+
     /// A frame with every reference resolved.
     ///
     /// # Errors

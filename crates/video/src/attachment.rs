@@ -94,7 +94,7 @@ mod tests {
         let sound = FakeSound::each(0.2).remove(0);
         let chunks = [chunk];
         for data in [None, Some(&b""[..]), Some(&b"a timeline"[..])] {
-            mux(&chunks, &sound, &Tags::default(), data, &path).unwrap();
+            mux(&chunks, Some(&sound), &Tags::default(), data, &path).unwrap();
             assert_eq!(attachment(&path).unwrap().as_deref(), data);
             let reader = FilmReader::open(&path).unwrap();
             assert_eq!(reader.frames().unwrap().count(), 5);

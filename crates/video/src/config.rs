@@ -33,11 +33,11 @@ pub struct EncodeConfig {
 }
 
 impl EncodeConfig {
-    /// A film of this size and rate, compressed as `encoding` says; a chunk is a group of pictures.
+    /// A film of this size and rate, compressed and played as `encoding` says; a chunk is a group of pictures.
     pub fn new(size: Size, frame_rate: FrameRate, encoding: Encoding) -> Self {
         Self {
             size,
-            frame_rate,
+            frame_rate: encoding.play_rate.unwrap_or(frame_rate),
             codec: encoding.codec,
             qp: encoding.qp,
             gop_len: encoding.chunk_len,

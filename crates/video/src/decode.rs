@@ -220,7 +220,7 @@ mod tests {
             let chunk = testing::chunk(folder.path(), "aa", 0..n_frames, &config);
             let path = folder.path().join("film.mp4");
             let sound = FakeSound::each(1.2).remove(0);
-            mux(&[chunk], &sound, &Tags::default(), None, &path).unwrap();
+            mux(&[chunk], Some(&sound), &Tags::default(), None, &path).unwrap();
             let reader = FilmReader::open(&path).unwrap();
             assert_eq!(reader.size().unwrap(), config.size);
             let mut converter = crate::colour::Converter::new(config.size);
@@ -248,7 +248,7 @@ mod tests {
             let chunks = [0..3, 3..5].map(|f| testing::chunk(folder.path(), "aa", f, &config));
             let path = folder.path().join("clip.mov");
             let sound = FakeSound::each(0.2).remove(0);
-            mux(&chunks, &sound, &Tags::default(), None, &path).unwrap();
+            mux(&chunks, Some(&sound), &Tags::default(), None, &path).unwrap();
             let reader = FilmReader::open(&path).unwrap();
             assert_eq!(reader.size().unwrap(), config.size);
             let mut n_frames = 0;
@@ -297,7 +297,7 @@ mod tests {
         let chunk = testing::chunk(folder.path(), "aa", 0..4, &config(64, 64));
         let path = folder.path().join("film.mp4");
         let sound = FakeSound::each(0.1).remove(0);
-        mux(&[chunk], &sound, &Tags::default(), None, &path).unwrap();
+        mux(&[chunk], Some(&sound), &Tags::default(), None, &path).unwrap();
         let bytes = std::fs::read(&path).unwrap();
         let mdat = bytes.windows(4).position(|w| w == b"mdat").unwrap() + 4;
         let mut lengthened = bytes.clone();

@@ -24,7 +24,7 @@ mod testing;
 
 pub use attachment::attachment;
 pub use chunk::{ChunkInfo, ChunkReader, ChunkWriter, Origin, SampleInfo, chunk_id};
-pub use codec::CodecHeader;
+pub use codec::{CodecHeader, encoded_bytes};
 pub use colour::Yuv420;
 pub use config::{EncodeConfig, MAX_QP, MAX_SIDES, MIN_QP, MIN_SIDE};
 pub use cover::{Coverage, Found, cover, find, grid_pieces};
@@ -50,6 +50,7 @@ pub struct Video {
     pub duration_secs: f64,
     /// Codec of the picture.
     pub video_codec: String,
-    /// Codec of the sound.
-    pub audio_codec: String,
+    /// Codec of the sound; absent in a film without sound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio_codec: Option<String>,
 }

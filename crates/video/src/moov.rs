@@ -52,18 +52,26 @@ impl TrackTable {
 pub(super) struct Movie<'a> {
     pub(super) config: &'a EncodeConfig,
     pub(super) video: TrackTable,
-    pub(super) audio: TrackTable,
-    /// Samples of sound before the first one heard.
-    pub(super) skip_samples: u64,
-    /// Samples of sound that are heard.
-    pub(super) n_heard_samples: u64,
+    /// None in a film without sound.
+    pub(super) sound: Option<SoundTable>,
     pub(super) tags: &'a Tags,
+}
+
+/// The sound of a film.
+pub(super) struct SoundTable {
+    /// Its packets.
+    pub(super) table: TrackTable,
+    /// Samples before the first one heard.
+    pub(super) skip_samples: u64,
+    /// Samples that are heard.
+    pub(super) n_heard_samples: u64,
 }
 
 impl Movie<'_> {
     /// Number of bytes of all samples.
     pub(super) fn n_sample_bytes(&self) -> u64 {
-        let sizes = self.video.sizes.iter().chain(&self.audio.sizes);
+        let sound = self.sound.iter().flat_map(|sound| &sound.table.sizes);
+        let sizes = self.video.sizes.iter().chain(sound);
         sizes.map(|size| u64::from(*size)).sum()
     }
 
@@ -87,19 +95,23 @@ impl Movie<'_> {
     fn moov(&self, first_sample: u64, wide: bool) -> Result<Vec<u8>, mp4_atom::Error> {
         let (video_offsets, audio_offsets) = self.offsets(first_sample);
         // Sound is placed to the sample, so its rate is the movie's time scale; the picture's end is rounded up.
-        let timescale = self.audio.timescale;
+        let timescale = self
+            .sound
+            .as_ref()
+            .map_or(self.video.timescale, |sound| sound.table.timescale);
         let n_video_ticks = ticks_ceil(self.video.n_ticks(), self.video.timescale, timescale);
+        let n_heard_samples = self.sound.as_ref().map_or(0, |sound| sound.n_heard_samples);
         let mut buf = Vec::new();
         buf.encode_atom(b"moov", |buf| {
             Mvhd {
                 creation_time: 0,
                 modification_time: 0,
                 timescale,
-                duration: n_video_ticks.max(self.n_heard_samples),
+                duration: n_video_ticks.max(n_heard_samples),
                 rate: 1.into(),
                 volume: 1.into(),
                 matrix: Default::default(),
-                next_track_id: 3,
+                next_track_id: 2 + u32::from(self.sound.is_some()),
             }
             .encode(buf)?;
             let tkhd = Tkhd {
@@ -120,29 +132,9 @@ impl Movie<'_> {
                 video_offsets,
                 wide,
             )?;
-            let tkhd = Tkhd {
-                track_id: 2,
-                duration: self.n_heard_samples,
-                alternate_group: 1,
-                volume: 1.into(),
-                ..track_header()
-            };
-            let edit = ElstEntry {
-                segment_duration: self.n_heard_samples,
-                media_time: Some(self.skip_samples),
-                media_rate: 1.into(),
-            };
-            let media_header = encoded(&Smhd::default())?;
-            trak(
-                buf,
-                &self.audio,
-                tkhd,
-                Some(edit),
-                "SoundHandler",
-                &media_header,
-                audio_offsets,
-                wide,
-            )?;
+            if let Some(sound) = &self.sound {
+                sound_track(buf, sound, audio_offsets, wide)?;
+            }
             tags::encode(self.tags, buf)
         })?;
         Ok(buf)
@@ -152,8 +144,9 @@ impl Movie<'_> {
     fn offsets(&self, first_sample: u64) -> (Vec<u64>, Vec<u64>) {
         let (mut video, mut audio) = (Vec::new(), Vec::new());
         let mut offset = first_sample;
-        let bytes = self.video.interval_bytes().zip(self.audio.interval_bytes());
-        for (n_video_bytes, n_audio_bytes) in bytes {
+        let mut sound_bytes = self.sound.iter().flat_map(|s| s.table.interval_bytes());
+        for n_video_bytes in self.video.interval_bytes() {
+            let n_audio_bytes = sound_bytes.next().unwrap_or(0);
             if n_video_bytes > 0 {
                 video.push(offset);
             }
@@ -165,6 +158,37 @@ impl Movie<'_> {
         }
         (video, audio)
     }
+}
+
+fn sound_track(
+    buf: &mut Vec<u8>,
+    sound: &SoundTable,
+    offsets: Vec<u64>,
+    wide: bool,
+) -> Result<(), mp4_atom::Error> {
+    let tkhd = Tkhd {
+        track_id: 2,
+        duration: sound.n_heard_samples,
+        alternate_group: 1,
+        volume: 1.into(),
+        ..track_header()
+    };
+    let edit = ElstEntry {
+        segment_duration: sound.n_heard_samples,
+        media_time: Some(sound.skip_samples),
+        media_rate: 1.into(),
+    };
+    let media_header = encoded(&Smhd::default())?;
+    trak(
+        buf,
+        &sound.table,
+        tkhd,
+        Some(edit),
+        "SoundHandler",
+        &media_header,
+        offsets,
+        wide,
+    )
 }
 
 /// The sample entry of the picture.

@@ -14,13 +14,13 @@ use mp4_atom::SttsEntry;
 
 use super::chunk::{ChunkInfo, ChunkReader};
 use super::mismatch::mismatch;
-use super::moov::{Movie, TrackTable, frame_ticks};
+use super::moov::{Movie, SoundTable, TrackTable, frame_ticks};
 use super::sound_entry::sound_entry;
 use super::spool::{INTERVALS_PER_SEC, Spool, count_in};
 use super::tags::Tags;
 use super::{Video, attachment};
 
-/// Writes the film of `chunks`, which must follow each other from frame 0 on, with the sound of `soundtrack`.
+/// Writes the film of `chunks`, which must follow each other from frame 0 on, with the sound of `soundtrack` if it has any.
 ///
 /// `attachment` travels behind the samples, where players pass over it; see [`attachment`](super::attachment()). The
 /// picture starts at time 0, and so does sample `skip_samples` of the sound, by an edit list. The file appears at
@@ -32,7 +32,7 @@ use super::{Video, attachment};
 /// [`Error::Later`] when the disk is full, [`Error::Io`] for other failed reads and writes.
 pub fn mux(
     chunks: &[ChunkInfo],
-    soundtrack: &dyn Soundtrack,
+    soundtrack: Option<&dyn Soundtrack>,
     tags: &Tags,
     attachment: Option<&[u8]>,
     path: impl AsRef<Path>,
@@ -54,7 +54,7 @@ pub fn mux(
 /// As for [`mux`]; [`Error::Input`] if there is a file of this name by then.
 pub fn mux_new(
     chunks: &[ChunkInfo],
-    soundtrack: &dyn Soundtrack,
+    soundtrack: Option<&dyn Soundtrack>,
     tags: &Tags,
     attachment: Option<&[u8]>,
     path: impl AsRef<Path>,
@@ -72,15 +72,16 @@ pub fn mux_new(
 
 fn write(
     chunks: &[ChunkInfo],
-    soundtrack: &dyn Soundtrack,
+    soundtrack: Option<&dyn Soundtrack>,
     tags: &Tags,
     attachment: Option<&[u8]>,
     path: &Path,
     commit: impl FnOnce(PartialFile) -> Result<()>,
 ) -> Result<Video> {
     let film = PartialFile::create(path)?;
-    let mut spool = Spool::of(soundtrack, folder_of(path))?;
-    let movie = plan(chunks, soundtrack, tags, &mut spool)?;
+    let spool = soundtrack.map(|sound| Spool::of(sound, folder_of(path)));
+    let mut spool = spool.transpose()?;
+    let movie = plan(chunks, soundtrack.zip(spool.as_mut()), tags)?;
     let head = movie
         .head()
         .map_err(|e| mismatch(&format!("its boxes: {e}")))?;
@@ -91,7 +92,7 @@ fn write(
     let mut samples = Samples {
         chunks: chunks.iter(),
         reader: None,
-        packets: BufReader::with_capacity(1 << 16, spool.file),
+        packets: spool.map(|spool| BufReader::with_capacity(1 << 16, spool.file)),
     };
     let mut out = BufWriter::with_capacity(1 << 18, film.file());
     let failed = |e| write_error(path, Some(n_bytes))(e);
@@ -104,14 +105,16 @@ fn write(
 
     let n_frames = movie.video.sizes.len() as u64;
     let picture_secs = movie.config.frame_rate.frame_time_secs(n_frames);
-    let sound_secs = samples_to_secs(movie.n_heard_samples, movie.audio.timescale);
+    let sound_secs = movie.sound.as_ref().map_or(0.0, |sound| {
+        samples_to_secs(sound.n_heard_samples, sound.table.timescale)
+    });
     Ok(Video {
         schema_version: 1,
         path: path.to_owned(),
         n_frames,
         duration_secs: picture_secs.max(sound_secs),
         video_codec: movie.config.codec.to_string(),
-        audio_codec: codec_name(soundtrack.codec()).to_owned(),
+        audio_codec: soundtrack.map(|sound| codec_name(sound.codec()).to_owned()),
     })
 }
 
@@ -126,12 +129,11 @@ pub(super) fn codec_name(codec: &SoundtrackCodec) -> &'static str {
     }
 }
 
-/// Checks that everything fits together, and lays it out. Takes the tables out of `spool`.
+/// Checks that everything fits together, and lays it out. Takes the tables out of the spool.
 fn plan<'a>(
     chunks: &'a [ChunkInfo],
-    soundtrack: &dyn Soundtrack,
+    sound: Option<(&dyn Soundtrack, &mut Spool)>,
     tags: &'a Tags,
-    spool: &mut Spool,
 ) -> Result<Movie<'a>> {
     let first = chunks.first().ok_or_else(|| mismatch("it has no frames"))?;
     let mut n_frames = 0;
@@ -180,25 +182,35 @@ fn plan<'a>(
         let interval = ticks * INTERVALS_PER_SEC / u64::from(timescale);
         count_in(&mut video.interval_counts, interval);
     }
-    let statistics = spool.statistics(soundtrack);
-    let mut audio = TrackTable {
-        codec: sound_entry(soundtrack, statistics)?,
-        timescale: soundtrack.sample_rate_hz(),
-        sizes: std::mem::take(&mut spool.sizes),
-        durations: std::mem::take(&mut spool.durations),
-        keyframes: None,
-        interval_counts: std::mem::take(&mut spool.interval_counts),
-    };
-    let n_intervals = video.interval_counts.len().max(audio.interval_counts.len());
-    video.interval_counts.resize(n_intervals, 0);
-    audio.interval_counts.resize(n_intervals, 0);
+    let sound = sound.map(|(soundtrack, spool)| sound_table(soundtrack, spool));
+    let mut sound = sound.transpose()?;
+    if let Some(sound) = &mut sound {
+        let (pictures, packets) = (&mut video.interval_counts, &mut sound.table.interval_counts);
+        let n_intervals = pictures.len().max(packets.len());
+        pictures.resize(n_intervals, 0);
+        packets.resize(n_intervals, 0);
+    }
     Ok(Movie {
         config: &first.config,
         video,
-        audio,
+        sound,
+        tags,
+    })
+}
+
+fn sound_table(soundtrack: &dyn Soundtrack, spool: &mut Spool) -> Result<SoundTable> {
+    let statistics = spool.statistics(soundtrack);
+    Ok(SoundTable {
+        table: TrackTable {
+            codec: sound_entry(soundtrack, statistics)?,
+            timescale: soundtrack.sample_rate_hz(),
+            sizes: std::mem::take(&mut spool.sizes),
+            durations: std::mem::take(&mut spool.durations),
+            keyframes: None,
+            interval_counts: std::mem::take(&mut spool.interval_counts),
+        },
         skip_samples: soundtrack.skip_samples(),
         n_heard_samples: soundtrack.n_samples(),
-        tags,
     })
 }
 
@@ -206,7 +218,8 @@ fn plan<'a>(
 struct Samples<'a> {
     chunks: std::slice::Iter<'a, ChunkInfo>,
     reader: Option<ChunkReader>,
-    packets: BufReader<File>,
+    /// The sound's; none in a film without sound.
+    packets: Option<BufReader<File>>,
 }
 
 impl Samples<'_> {
@@ -220,21 +233,20 @@ impl Samples<'_> {
     ) -> Result<()> {
         out.write_all(head).map_err(failed)?;
         let mut data = Vec::new();
-        let mut packet_sizes = movie.audio.sizes.iter();
-        let intervals = movie
-            .video
-            .interval_counts
-            .iter()
-            .zip(&movie.audio.interval_counts);
-        for (n_frames, n_packets) in intervals {
+        let sound = movie.sound.as_ref().map(|sound| &sound.table);
+        let mut packet_sizes = sound.map_or(&[][..], |table| &table.sizes).iter();
+        let mut packet_counts = sound.map_or(&[][..], |table| &table.interval_counts).iter();
+        for n_frames in &movie.video.interval_counts {
             for _ in 0..*n_frames {
                 self.read_frame(&mut data)?;
                 out.write_all(&data).map_err(failed)?;
             }
+            let (Some(packets), Some(n_packets)) = (&mut self.packets, packet_counts.next()) else {
+                continue;
+            };
             let sizes = packet_sizes.by_ref().take(*n_packets as usize);
             let n_bytes = sizes.map(|size| u64::from(*size)).sum();
-            let packets = self.packets.by_ref().take(n_bytes);
-            let n_copied = copy_all(packets, out, failed)?;
+            let n_copied = copy_all(packets.by_ref().take(n_bytes), out, failed)?;
             if n_copied != n_bytes {
                 return Err(mismatch("its temporary copy of the sound was cut short"));
             }

@@ -322,7 +322,7 @@ mod tests {
         let chunk = testing::chunk(folder, "aa", 0..8, &config(64, 64));
         let path = folder.join("film.mp4");
         let sound = FakeSound::each(0.3).remove(2);
-        mux(&[chunk], &sound, &Tags::default(), None, &path).unwrap();
+        mux(&[chunk], Some(&sound), &Tags::default(), None, &path).unwrap();
         path
     }
 

@@ -169,7 +169,7 @@ pub struct EncodingOptions {
 /// What the film's sound is.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct SoundOptions {
-    /// The film's sound: copy, flac, alac or aac.
+    /// The film's sound: copy, flac, alac, aac or none.
     ///
     /// `copy` takes the song's own packets, or FLAC where MP4 can't hold them. QuickTime and iPhones play `alac` and `aac`
     /// surely; `alac` is without loss, `aac` needs ffmpeg and takes less room. Which player takes what: docs/formats.md.

@@ -7,6 +7,7 @@ mod farm;
 mod machine;
 mod models;
 mod options;
+mod set;
 mod values;
 
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ pub use farm::{
 pub use machine::{MachineOptions, SoundOptions};
 pub use models::{ModelsArgs, ModelsCommand};
 pub use options::{ListenOptions, PlanOptions};
+pub use set::SetArgs;
 pub use values::Seed;
 use visualize::units::FrameRate;
 
@@ -102,6 +104,8 @@ pub enum Command {
     Render(RenderArgs),
     /// Write a job that draws a film on a render farm, or show how far it is (farm status).
     Farm(Box<FarmArgs>),
+    /// Make clips for live sets: a folder of songs becomes seamless loops of one tempo.
+    Set(Box<SetArgs>),
     /// Make the film from rendered frames.
     Mux(MuxArgs),
     /// Measure a finished film: streams, sync, and how it moves.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use visualize::analysis::{AnalysisConfig, StemFile, TimeSignature, TrackerKind};
 use visualize::audio::SoundtrackFormat;
-use visualize::mapping::{Fps, Knobs, Looping, Mapping};
+use visualize::mapping::{Conform, Fps, Knobs, Looping, Mapping};
 use visualize::prompts::Arrive;
 use visualize::request::Settings;
 use visualize::timeline::{Encoding, Size};
@@ -53,6 +53,7 @@ impl PlanOptions {
             no_fix: self.listen.no_fix,
             mapping: self.motion.mapping,
             looping: self.motion.looping(),
+            conform: self.motion.conform,
             knobs: self.motion.to_knobs(),
             calibrate: self.motion.calibrate,
             diffusion: self.model.to_config(),
@@ -60,6 +61,7 @@ impl PlanOptions {
                 codec: self.encoding.codec,
                 qp: self.encoding.qp,
                 chunk_len: self.encoding.chunk,
+                play_rate: None,
             },
             audio,
             preview,
@@ -184,6 +186,18 @@ pub struct MotionOptions {
     /// At least 1. The loop starts on the first downbeat, and its length is rounded to whole frames.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub loop_beats: Option<u32>,
+    /// Play a loop of beats at this tempo, without sound: beats a minute, or `native`.
+    ///
+    /// For programs that take a clip's tempo from its length. At 120, N beats are N/2 seconds, whatever the song's tempo;
+    /// motion and hits stay on the song's beats. `native` keeps the song's tempo, with whole frames on each beat at the rate that
+    /// is nearest to --fps.
+    #[arg(
+        long,
+        value_name = "BPM",
+        requires = "loop_beats",
+        hide_short_help = true
+    )]
+    pub conform: Option<Conform>,
     /// Draw probe frames first, so that equally loud music changes the picture equally.
     ///
     /// `on` usually adds less than a tenth of the work. `off` skips this; motion then looks less even.

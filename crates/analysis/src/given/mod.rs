@@ -19,6 +19,7 @@ mod offset;
 mod rhythm;
 mod signature;
 
+pub use dj::{CollectionTrack, collection_tracks};
 pub use edit::{BeatsEdit, Part, check_fix, edit_fix};
 pub use fix::{fix_path, fix_text};
 pub(super) use offset::offset_secs;

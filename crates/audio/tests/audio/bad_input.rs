@@ -93,7 +93,7 @@ fn read_all(path: &Path) -> Result<Vec<f32>, Error> {
         SoundtrackFormat::Copy,
         &std::env::temp_dir(),
     )?;
-    for packet in soundtrack.packets()? {
+    for packet in soundtrack.unwrap().packets()? {
         packet?;
     }
     Ok(all)

@@ -25,7 +25,7 @@ pub fn soundtrack_as(
     format: SoundtrackFormat,
 ) -> Box<dyn Soundtrack> {
     let folder = std::env::temp_dir();
-    track.soundtrack(range, format, &folder).unwrap()
+    track.soundtrack(range, format, &folder).unwrap().unwrap()
 }
 
 pub fn packets(soundtrack: &dyn Soundtrack) -> Vec<Packet> {

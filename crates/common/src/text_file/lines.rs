@@ -17,9 +17,17 @@ pub const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
 /// # Errors
 /// [`Error::Io`] for a file that can't be read.
 pub fn read(path: &Path) -> crate::Result<Vec<u8>> {
+    read_up_to(path, MAX_FILE_BYTES)
+}
+
+/// As [`read`], for files of up to `max_bytes`.
+///
+/// # Errors
+/// As for [`read`].
+pub fn read_up_to(path: &Path, max_bytes: usize) -> crate::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)
-        .and_then(|file| file.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes))
+        .and_then(|file| file.take(max_bytes as u64 + 1).read_to_end(&mut bytes))
         .map_err(Error::io("read", path))?;
     Ok(bytes)
 }

@@ -5,5 +5,5 @@ mod lines;
 
 pub use error::TextError;
 pub use error::suggest;
-pub use lines::{Line, lines, read, trimmed, word};
+pub use lines::{Line, lines, read, read_up_to, trimmed, word};
 pub use lines::{MAX_FILE_BYTES, MAX_LINE_BYTES, Place};

@@ -1,4 +1,5 @@
 use common::units::FrameRate;
+use timeline::VideoCodec;
 
 use super::*;
 use crate::film::Film;
@@ -46,8 +47,11 @@ fn a_film_says_what_was_put_in() {
     for sound in FakeSound::each(0.65) {
         let name = codec_name(&sound.codec);
         let path = folder.path().join(format!("{name}.mp4"));
-        let video = mux(&chunks, &sound, &tags(), None, &path).unwrap();
-        assert_eq!((video.n_frames, &*video.audio_codec), (20, name));
+        let video = mux(&chunks, Some(&sound), &tags(), None, &path).unwrap();
+        assert_eq!(
+            (video.n_frames, video.audio_codec.as_deref()),
+            (20, Some(name))
+        );
 
         let probe = probe(&path).unwrap();
         assert_eq!(probe.tags, tags());
@@ -78,13 +82,42 @@ fn a_film_says_what_was_put_in() {
 }
 
 #[test]
+fn a_film_may_have_no_sound() {
+    let folder = tempfile::tempdir().unwrap();
+    for codec in [VideoCodec::H264, VideoCodec::HapQ] {
+        let config = EncodeConfig {
+            codec,
+            frame_rate: FrameRate::new(25, 1).unwrap(),
+            ..config(64, 64)
+        };
+        let chunks = chunks(folder.path(), &config);
+        let path = folder.path().join("silent");
+        let video = mux(&chunks, None, &tags(), Some(b"a timeline"), &path).unwrap();
+        assert_eq!((video.n_frames, video.audio_codec), (20, None));
+        assert_eq!(video.duration_secs, 0.8);
+
+        let probe = probe(&path).unwrap();
+        assert!(probe.audio.is_none() && probe.av_offset_start_secs.is_none());
+        assert_eq!((probe.tags, probe.duration_secs), (tags(), 0.8));
+        assert_eq!(probe.video.unwrap().n_frames, 20);
+        assert_eq!(
+            attachment::attachment(&path).unwrap().unwrap(),
+            b"a timeline"
+        );
+        let reader = FilmReader::open(&path).unwrap();
+        assert_eq!(reader.frames().unwrap().filter(|f| f.is_ok()).count(), 20);
+        assert!(Film::read(&path).unwrap().track(b"soun").is_none());
+    }
+}
+
+#[test]
 fn a_chunk_that_another_machine_draws_meanwhile_is_as_good() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(96, 64);
     let chunks = chunks(folder.path(), &config);
     let sound = FakeSound::each(0.8).remove(0);
     let path = folder.path().join("film.mp4");
-    mux(&chunks, &sound, &tags(), None, &path).unwrap();
+    mux(&chunks, Some(&sound), &tags(), None, &path).unwrap();
     let film = std::fs::read(&path).unwrap();
     // The last chunk once more, from elsewhere, after it was looked at and before it is copied.
     let draw_again = |frames: std::ops::Range<u64>| {
@@ -99,11 +132,11 @@ fn a_chunk_that_another_machine_draws_meanwhile_is_as_good() {
         writer.finish().unwrap();
     };
     draw_again(12..20);
-    mux(&chunks, &sound, &tags(), None, &path).unwrap();
+    mux(&chunks, Some(&sound), &tags(), None, &path).unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), film);
     // Other frames aren't.
     draw_again(0..8);
-    let error = mux(&chunks, &sound, &tags(), None, &path).unwrap_err();
+    let error = mux(&chunks, Some(&sound), &tags(), None, &path).unwrap_err();
     assert!(
         error.to_string().contains("has changed meanwhile"),
         "{error}"
@@ -118,7 +151,7 @@ fn frames_are_copied_and_play_across_chunks() {
     let chunks = chunks(folder.path(), &config);
     let sound = FakeSound::each(0.8).remove(0);
     let path = folder.path().join("film.mp4");
-    mux(&chunks, &sound, &tags(), None, &path).unwrap();
+    mux(&chunks, Some(&sound), &tags(), None, &path).unwrap();
 
     let mut copied = Vec::new();
     for chunk in &chunks {
@@ -149,7 +182,7 @@ fn the_same_input_gives_the_same_bytes() {
     let sound = FakeSound::each(0.8).remove(1);
     let path = folder.path().join("film.mp4");
     let mut films = (0..2).map(|_| {
-        mux(&chunks, &sound, &tags(), None, &path).unwrap();
+        mux(&chunks, Some(&sound), &tags(), None, &path).unwrap();
         std::fs::read(&path).unwrap()
     });
     assert_eq!(films.next(), films.next());
@@ -166,7 +199,7 @@ fn what_does_not_fit_together_is_refused() {
     let sound = || FakeSound::each(0.8).remove(2);
     let path = folder.path().join("film.mp4");
     let refused = |chunks: &[ChunkInfo], sound: &FakeSound, words: &str| {
-        let error = mux(chunks, sound, &tags(), None, &path)
+        let error = mux(chunks, Some(sound), &tags(), None, &path)
             .unwrap_err()
             .to_string();
         assert!(error.contains(words), "{error}");
@@ -199,7 +232,7 @@ fn what_does_not_fit_together_is_refused() {
     std::fs::write(&good[2].path, b"damaged").unwrap();
     refused(&good, &sound(), "damaged");
     let missing = folder.path().join("missing").join("film.mp4");
-    let error = mux(&good, &sound(), &tags(), None, missing).unwrap_err();
+    let error = mux(&good, Some(&sound()), &tags(), None, missing).unwrap_err();
     assert_eq!(error.exit_code(), 2);
 }
 
@@ -228,17 +261,17 @@ fn a_full_disk_is_noticed_wherever_it_happens() {
     let chunks = chunks(folder.path(), &config(64, 64));
     let sound = FakeSound::each(0.8).remove(0);
     let path = folder.path().join("film.mp4");
-    let n_bytes = mux(&chunks, &sound, &tags(), None, &path)
+    let n_bytes = mux(&chunks, Some(&sound), &tags(), None, &path)
         .map(|_| std::fs::metadata(&path).unwrap().len() as usize)
         .unwrap();
     for room in (0..n_bytes).step_by(997).chain([n_bytes - 1, n_bytes]) {
         let mut spool = Spool::of(&sound, folder.path()).unwrap();
         let tags = tags();
-        let movie = plan(&chunks, &sound, &tags, &mut spool).unwrap();
+        let movie = plan(&chunks, Some((&sound, &mut spool)), &tags).unwrap();
         let mut samples = Samples {
             chunks: chunks.iter(),
             reader: None,
-            packets: BufReader::new(spool.file),
+            packets: Some(BufReader::new(spool.file)),
         };
         let failed = |e| write_error(&path, Some(n_bytes as u64))(e);
         let head = movie.head().unwrap();
@@ -264,7 +297,7 @@ fn offsets_beyond_4_gib_are_wide() {
         sample.n_bytes = 500_000_000; // 10 of them
     }
     let tags = tags();
-    let movie = plan(&chunks, &sound, &tags, &mut spool).unwrap();
+    let movie = plan(&chunks, Some((&sound, &mut spool)), &tags).unwrap();
     let head = movie.head().unwrap();
     let path = folder.path().join("sparse.mp4");
     std::fs::write(&path, &head).unwrap();

@@ -5,9 +5,11 @@
 //! | `xml.rs` | XML that may be hostile |
 //! | `rekordbox.rs`, `traktor.rs` | a collection's tracks: where they lie, their grids and cues |
 //! | `grid.rs` | grid and cues to beats and sections |
+//! | `tracks.rs` | the tracks that a collection lists |
 
 mod grid;
 mod rekordbox;
+mod tracks;
 mod traktor;
 mod xml;
 
@@ -18,6 +20,7 @@ use roxmltree::Node;
 
 use super::beats_file::BeatsFile;
 use grid::Grid;
+pub use tracks::{CollectionTrack, collection_tracks};
 pub(super) use xml::{MAX_XML_BYTES, is_xml};
 
 /// A track of a collection: the parts of its path, the file's name last, and where to read the rest.
@@ -34,6 +37,27 @@ enum Program {
 }
 
 impl Program {
+    fn of(path: &Path, root: Node<'_, '_>) -> Result<Self> {
+        match root.tag_name().name() {
+            "DJ_PLAYLISTS" => Ok(Self::Rekordbox),
+            "NML" => Ok(Self::Traktor),
+            other => {
+                let reason =
+                    format!("is XML, but no collection of a DJ program: it begins with <{other}>");
+                Err(Error::input(path, reason).with_hint(
+                    "give the collection that rekordbox exports as XML, or Traktor's collection.nml",
+                ))
+            }
+        }
+    }
+
+    fn entries<'a, 'input>(self, root: Node<'a, 'input>) -> Vec<Entry<'a, 'input>> {
+        match self {
+            Self::Rekordbox => rekordbox::entries(root),
+            Self::Traktor => traktor::entries(root),
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Rekordbox => "rekordbox",
@@ -55,21 +79,8 @@ pub(super) fn read(
     let text = xml::text(path, bytes)?;
     let document = xml::parse(path, text)?;
     let root = document.root_element();
-    let program = match root.tag_name().name() {
-        "DJ_PLAYLISTS" => Program::Rekordbox,
-        "NML" => Program::Traktor,
-        other => {
-            let reason =
-                format!("is XML, but no collection of a DJ program: it begins with <{other}>");
-            return Err(Error::input(path, reason).with_hint(
-                "give the collection that rekordbox exports as XML, or Traktor's collection.nml",
-            ));
-        }
-    };
-    let entries = match program {
-        Program::Rekordbox => rekordbox::entries(root),
-        Program::Traktor => traktor::entries(root),
-    };
+    let program = Program::of(path, root)?;
+    let entries = program.entries(root);
     let node = find(path, program, &entries, song)?;
     let grid = match program {
         Program::Rekordbox => rekordbox::grid(path, node)?,
