@@ -31,6 +31,7 @@
 pub mod contact_sheet;
 pub mod cues;
 pub mod farm;
+pub mod pictures;
 pub mod pipeline;
 pub mod provenance;
 pub mod request;

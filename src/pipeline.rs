@@ -8,6 +8,7 @@ mod draw;
 mod estimate;
 mod origin;
 mod path_map;
+mod pictures;
 mod session;
 mod watch;
 
@@ -35,6 +36,7 @@ pub use chunks::{DRAWING_VERSION, find_chunks, mixed, needed_bytes};
 pub use clips::{Amount, Clips, Trial, amount, finish_clip, hear};
 pub use common::host::host_name;
 pub use path_map::PathMap;
+pub use pictures::{PictureSink, pictures};
 pub use session::{DrawNow, Guests, Machine, Session};
 pub use watch::{Event, Watch};
 

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf, absolute};
 
 use serde_json::json;
 use visualize::diffusion::{ModelStore, describe_model};
-use visualize::farm::{ChunkState, Engine, Job, JobFile, Status, version};
+use visualize::farm::{ChunkState, Engine, Job, JobFile, JobFilm, Status, version};
 use visualize::partial_file::write_whole;
 use visualize::pipeline::{ChunkSet, PathMap};
+use visualize::set::{self, SetRecord};
 use visualize::timeline::RunFolder;
 use visualize::units::format_secs;
 use visualize::{Error, Result, Timeline};
@@ -80,28 +81,14 @@ fn table(status: &Status) -> String {
 
 fn write_job(args: &FarmJobArgs, output: OutputArgs) -> Result<()> {
     let progress = Progress::new(output);
-    let given = Timeline::load(&args.timeline)?;
-    let n_chunks = ChunkSet::all().pieces(&given).count() as u64;
-    if n_chunks == 0 {
-        return Err(Error::input(
-            &args.timeline,
-            "the film has no frames to draw",
-        ));
-    }
-    let name = args
-        .timeline
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+    let source = Source::of(args)?;
+    let (given, n_chunks) = (source.timeline, source.n_chunks);
     let timeline = for_farm(&given, args);
-    let files_named = |ending: &str| format!("{name}.{ending}");
     let folder = absolute(&args.out).map_err(Error::io("find", &args.out))?;
     let job = Job {
-        song: song(args, &given)?,
         folder: folder.clone(),
-        timeline: files_named("json"),
-        film: files_named("mp4"),
+        timeline: source.file,
+        film: source.film,
         n_chunks,
         chunks_per_task: match args.chunks_per_task {
             Some(n) => u64::from(n),
@@ -115,11 +102,13 @@ fn write_job(args: &FarmJobArgs, output: OutputArgs) -> Result<()> {
         },
         minutes: None,
         version: version(),
-        name,
+        name: source.name,
     };
-    let minutes = args
-        .minutes
-        .map_or_else(|| minutes(args, &given, &job), |n| Ok(Some(n)))?;
+    let minutes = match (args.minutes, &job.film) {
+        (Some(n), _) => Some(n),
+        (None, Some(_)) => minutes(args, &given, &job)?,
+        (None, None) => None, // of a set no chunk is drawn yet
+    };
     let job = Job { minutes, ..job };
     let engine_files = job.files(args.engine);
     let path = folder.join(&job.timeline);
@@ -132,7 +121,10 @@ fn write_job(args: &FarmJobArgs, output: OutputArgs) -> Result<()> {
     );
     check_new(&paths, &args.timeline, args.force)?;
     std::fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
-    timeline.save(&path)?;
+    match &job.film {
+        Some(_) => timeline.save(&path)?,
+        None => _ = set::copy_plan(&args.timeline, &folder, &|clip| for_farm(clip, args))?,
+    }
     for file in &engine_files.files {
         write_file(&folder, file)?;
     }
@@ -155,6 +147,64 @@ fn write_job(args: &FarmJobArgs, output: OutputArgs) -> Result<()> {
         "submit": submit,
     });
     super::print_result(output, &submit, &value)
+}
+
+/// What a job draws.
+struct Source {
+    /// What people call it.
+    name: String,
+    /// Name of its file in the job's folder.
+    file: String,
+    /// The film's, or that of a set's first clip.
+    timeline: Timeline,
+    n_chunks: u64,
+    film: Option<JobFilm>,
+}
+
+impl Source {
+    fn of(args: &FarmJobArgs) -> Result<Self> {
+        let source = match SetRecord::is_at(&args.timeline) {
+            true => Self::set(&args.timeline)?,
+            false => Self::film(args)?,
+        };
+        match source.n_chunks {
+            0 => Err(Error::input(&args.timeline, "there are no frames to draw")),
+            _ => Ok(source),
+        }
+    }
+
+    fn film(args: &FarmJobArgs) -> Result<Self> {
+        let timeline = Timeline::load(&args.timeline)?;
+        let name = args.timeline.file_stem().unwrap_or_default();
+        let name = name.to_string_lossy().into_owned();
+        let ending = timeline.encoding.codec.extension();
+        Ok(Self {
+            file: format!("{name}.json"),
+            film: Some(JobFilm {
+                name: format!("{name}.{ending}"),
+                song: song(args, &timeline)?,
+            }),
+            n_chunks: ChunkSet::all().pieces(&timeline).count() as u64,
+            name,
+            timeline,
+        })
+    }
+
+    fn set(set: &Path) -> Result<Self> {
+        let record = SetRecord::load(set)?;
+        let folder = set::folder_of_set(set);
+        let clip = record.clips().next();
+        let clip = clip.ok_or_else(|| Error::input(set, "the set has no clips"))?;
+        let name = absolute(&folder).map_err(Error::io("find", &folder))?;
+        let name = name.file_name().unwrap_or_default();
+        Ok(Self {
+            name: name.to_string_lossy().into_owned(),
+            file: "set.json".to_owned(),
+            timeline: Timeline::load(folder.join(&clip.timeline))?,
+            n_chunks: record.n_chunks(),
+            film: None,
+        })
+    }
 }
 
 /// The timeline as the job's machines draw it: on CPUs with the asked-for kernels, and with files by their whole paths, since it
@@ -272,7 +322,7 @@ fn note(args: &FarmJobArgs, given: &Timeline, timeline: &Timeline, job: &Job, pr
     if job.n_gpus > 0 && timeline.render.diffusion.dtype.is_none() {
         progress.line("GPUs draw in f16; plan with --dtype if CPUs shall draw some of it, too");
     }
-    if job.minutes.is_none() {
+    if job.minutes.is_none() && job.film.is_some() {
         progress.line(&format!(
             "no time limit: draw one chunk (visualize render {} --chunks 0) and write the job again, or give --minutes",
             quote_path(&args.timeline)

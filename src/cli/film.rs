@@ -23,6 +23,9 @@ struct Film {
 }
 
 pub fn run(args: &FilmArgs, output: OutputArgs) -> Result<()> {
+    if args.raw.is_some() || args.png.is_some() {
+        return super::pictures::run(args, output);
+    }
     let progress = Progress::new(output);
     let songs = songs::find(&args.songs)?;
     let films = films(&songs, args, &progress)?;
@@ -194,7 +197,7 @@ fn film_of(timeline: &Timeline, out: &Path) -> Result<Video> {
         n_frames: picture.map_or(0, |picture| picture.n_frames),
         duration_secs: probe.duration_secs,
         video_codec: picture.map_or_else(String::new, |picture| picture.codec.clone()),
-        audio_codec: sound.map_or_else(String::new, |sound| sound.codec.clone()),
+        audio_codec: sound.map(|sound| sound.codec.clone()),
     })
 }
 

@@ -11,6 +11,7 @@ mod models;
 mod mux;
 mod outputs;
 mod packagers;
+mod pictures;
 mod plan;
 mod progress;
 mod progress_lines;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use visualize::audio::is_stream;
 use visualize::partial_file::folder_of;
 use visualize::pipeline::{self, PathMap, Watch};
+use visualize::set::{self, SetRecord};
 use visualize::{Error, Result, Timeline, Track};
 
 use super::args::{MuxArgs, OutputArgs};
@@ -15,6 +16,9 @@ use super::progress::Progress;
 use super::{songs, stop_on_signal};
 
 pub fn run(args: &MuxArgs, output: OutputArgs) -> Result<()> {
+    if SetRecord::is_at(&args.timeline) {
+        return run_set(args, output);
+    }
     let timeline = Timeline::load(&args.timeline)?;
     let songs = match &args.song {
         Some(song) => vec![songs::check(song)?],
@@ -43,6 +47,34 @@ pub fn run(args: &MuxArgs, output: OutputArgs) -> Result<()> {
     let folder = args.places.folder(&args.timeline);
     let video = pipeline::mux(&timeline, &track, audio, &folder, &out, &mut watch)?;
     super::print_result(output, &video.path.display().to_string(), &video)
+}
+
+/// Makes all clips of a set whose chunks are drawn.
+fn run_set(args: &MuxArgs, output: OutputArgs) -> Result<()> {
+    for (name, is_given) in [
+        ("out", args.out.is_some()),
+        ("song", args.song.is_some()),
+        ("folder", args.places.folder.is_some()),
+    ] {
+        if is_given {
+            return Err(Error::Config {
+                name,
+                value: "used with a set".to_owned(),
+                allowed: "clips have names and no sound, and go into the set's own folder"
+                    .to_owned(),
+            });
+        }
+    }
+    let stop = stop_on_signal()?;
+    let mut progress = Progress::new(output);
+    let mut watch = Watch {
+        observe: &mut |event| progress.event(event),
+        stop: &stop,
+    };
+    let folder = set::folder_of_set(&args.timeline);
+    let record = set::finish(&folder, &mut watch)?;
+    let path = SetRecord::path(&folder);
+    super::print_result(output, &path.display().to_string(), &record)
 }
 
 /// Files that may be the timeline's song: under its name from here or from the timeline, or beside a timeline that travelled.

@@ -1,6 +1,7 @@
 //! `visualize render`: some or all chunks of a timeline.
 
 use visualize::pipeline::{self, ChunkSet, Event, Machine, Watch};
+use visualize::set::{self, SetRecord};
 use visualize::{Error, Result, Timeline, farm};
 
 use super::args::{OutputArgs, ProgressFormat, RenderArgs};
@@ -11,6 +12,9 @@ use super::stop_on_signal;
 
 pub fn run(args: &RenderArgs, output: OutputArgs) -> Result<()> {
     check_version(args)?;
+    if SetRecord::is_at(&args.timeline) {
+        return run_set(args, output);
+    }
     let timeline = Timeline::load(&args.timeline)?;
     let folder = args.places.folder(&args.timeline);
     if args.places.folder.is_none() {
@@ -21,7 +25,48 @@ pub fn run(args: &RenderArgs, output: OutputArgs) -> Result<()> {
         ..args.machine.to_machine()
     };
     let stop = stop_on_signal()?;
-    let mut observe: Box<dyn FnMut(Event<'_>)> = match args.progress {
+    let mut observe = observer(args.progress, output);
+    let mut watch = Watch {
+        observe: &mut *observe,
+        stop: &stop,
+    };
+    let chunks = chunks(args, &timeline, &mut watch)?;
+    pipeline::render(&timeline, &chunks, &folder, &machine, &mut watch)?;
+    super::print_result(output, &folder.path().display().to_string(), &folder.path())
+}
+
+/// Draws chunks of a set's clips.
+fn run_set(args: &RenderArgs, output: OutputArgs) -> Result<()> {
+    for (name, is_given) in [
+        ("frames", args.frames.is_some()),
+        ("folder", args.places.folder.is_some()),
+    ] {
+        if is_given {
+            return Err(Error::Config {
+                name,
+                value: "used with a set".to_owned(),
+                allowed: "the clips of a set are drawn by `chunks`, into its own folder".to_owned(),
+            });
+        }
+    }
+    let machine = Machine {
+        path_map: args.places.path_map()?,
+        ..args.machine.to_machine()
+    };
+    let stop = stop_on_signal()?;
+    let mut observe = observer(args.progress, output);
+    let mut watch = Watch {
+        observe: &mut *observe,
+        stop: &stop,
+    };
+    let chunks = args.chunks.clone().unwrap_or_else(ChunkSet::all);
+    set::render_chunks(&args.timeline, &chunks, &machine, &mut watch)?;
+    let folder = set::folder_of_set(&args.timeline);
+    super::print_result(output, &folder.display().to_string(), &folder)
+}
+
+fn observer(format: ProgressFormat, output: OutputArgs) -> Box<dyn FnMut(Event<'_>)> {
+    match format {
         ProgressFormat::Bar => {
             let mut progress = Progress::new(output);
             Box::new(move |event| progress.event(event))
@@ -30,14 +75,7 @@ pub fn run(args: &RenderArgs, output: OutputArgs) -> Result<()> {
             let mut lines = ProgressLines::new(format, output);
             Box::new(move |event| lines.event(event))
         }
-    };
-    let mut watch = Watch {
-        observe: &mut *observe,
-        stop: &stop,
-    };
-    let chunks = chunks(args, &timeline, &mut watch)?;
-    pipeline::render(&timeline, &chunks, &folder, &machine, &mut watch)?;
-    super::print_result(output, &folder.path().display().to_string(), &folder.path())
+    }
 }
 
 /// Another version would draw chunks that no other machine looks for.

@@ -2,6 +2,19 @@
 
 use std::fmt::Display;
 
+/// A word of a shell (POSIX.1-2017, 2.2.2).
+pub(super) fn shell_word(value: &str) -> String {
+    format!("'{}'", value.replace('\'', r"'\''"))
+}
+
+/// A string of JSON, which YAML and JavaScript read as well.
+pub(super) fn json_string(value: &str) -> String {
+    // U+2028 and U+2029 end a line in older JavaScript and in YAML 1.1.
+    let text = serde_json::Value::from(value).to_string();
+    text.replace('\u{2028}', "\\u2028")
+        .replace('\u{2029}', "\\u2029")
+}
+
 /// Values of a template's places.
 #[derive(Default)]
 pub(super) struct Values {
@@ -15,19 +28,14 @@ impl Values {
         self
     }
 
-    /// A word of a shell (POSIX.1-2017, 2.2.2).
+    /// A word of a shell.
     pub fn shell(self, name: &'static str, value: &str) -> Self {
-        self.plain(name, format!("'{}'", value.replace('\'', r"'\''")))
+        self.plain(name, shell_word(value))
     }
 
-    /// A string of JSON, which YAML and JavaScript read as well.
+    /// A string of JSON.
     pub fn json(self, name: &'static str, value: &str) -> Self {
-        // U+2028 and U+2029 end a line in older JavaScript and in YAML 1.1.
-        let text = serde_json::Value::from(value).to_string();
-        let text = text
-            .replace('\u{2028}', "\\u2028")
-            .replace('\u{2029}', "\\u2029");
-        self.plain(name, text)
+        self.plain(name, json_string(value))
     }
 
     /// The template with its places filled. A line that holds nothing but a place whose value is empty is left out.

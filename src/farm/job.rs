@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use super::fill::Values;
 use super::{Engine, flamenco, kubernetes, openjd, slurm};
 
-/// A film to draw. The job's folder holds the timeline, and chunks and film come to lie in it.
+/// A film or a set of clips to draw. The job's folder holds the timeline (of a set: `set.json`), and chunks and film come to lie in
+/// it.
 #[derive(Clone, Debug)]
 pub struct Job {
     /// What people call it.
@@ -14,11 +15,9 @@ pub struct Job {
     pub folder: PathBuf,
     /// Name of the timeline in the job's folder.
     pub timeline: String,
-    /// Name of the film in the job's folder.
-    pub film: String,
-    /// The song, by its whole path.
-    pub song: PathBuf,
-    /// Chunks of the film, 1 or more.
+    /// The film; none for a set, whose clips have names and no sound.
+    pub film: Option<JobFilm>,
+    /// Chunks of the film or of all clips, 1 or more.
     pub n_chunks: u64,
     /// Chunks that a task draws, 1 or more.
     pub chunks_per_task: u64,
@@ -32,6 +31,15 @@ pub struct Job {
     pub minutes: Option<u32>,
     /// The [`version`](super::version) that must draw.
     pub version: String,
+}
+
+/// The film of a job.
+#[derive(Clone, Debug)]
+pub struct JobFilm {
+    /// Its name in the job's folder.
+    pub name: String,
+    /// The song, by its whole path.
+    pub song: PathBuf,
 }
 
 /// A file of a job.

@@ -22,7 +22,7 @@ use std::str::FromStr;
 
 use common::Error;
 
-pub use job::{Job, JobFile, JobFiles};
+pub use job::{Job, JobFile, JobFiles, JobFilm};
 pub use status::{ChunkState, ChunkStatus, Status};
 
 /// What runs a job.

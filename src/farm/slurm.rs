@@ -2,6 +2,7 @@
 //!
 //! Formats: `sbatch(1)` of Slurm 24.05, and its page on job arrays.
 
+use super::fill::shell_word;
 use super::job::{Job, JobFile, JobFiles};
 
 /// Tasks of an array: `MaxArraySize` is 1001 unless a site sets it, and indices lie below it.
@@ -11,12 +12,19 @@ pub(super) fn files(job: &Job) -> JobFiles {
     let option = |name: &str, value: Option<String>| {
         value.map_or_else(String::new, |value| format!("#SBATCH --{name}={value}"))
     };
+    let mux_args = job.film.as_ref().map_or_else(String::new, |film| {
+        let (song, name) = (film.song.to_string_lossy(), &film.name);
+        format!(
+            " --song {} -o {} --force",
+            shell_word(&song),
+            shell_word(name)
+        )
+    });
     let gpus = (job.n_gpus > 0).then(|| job.n_gpus.to_string());
     let values = job
         .values()
         .shell("TIMELINE", &job.timeline)
-        .shell("FILM", &job.film)
-        .shell("SONG", &job.song.to_string_lossy())
+        .plain("MUX_ARGS", mux_args)
         .plain("GPU_LINE", option("gpus", gpus))
         .plain(
             "TIME_LINE",

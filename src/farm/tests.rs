@@ -12,8 +12,10 @@ fn job() -> Job {
         name: "Anna's song".to_owned(),
         folder: PathBuf::from("/films/job 1"),
         timeline: "Anna's song.json".to_owned(),
-        film: "Anna's song.mp4".to_owned(),
-        song: PathBuf::from("/music/Anna's \"song\".flac"),
+        film: Some(JobFilm {
+            name: "Anna's song.mp4".to_owned(),
+            song: PathBuf::from("/music/Anna's \"song\".flac"),
+        }),
         n_chunks: 121,
         chunks_per_task: 2,
         n_cores: 8,
@@ -29,6 +31,15 @@ fn gpu_job() -> Job {
     Job {
         n_gpus: 1,
         minutes: Some(90),
+        ..job()
+    }
+}
+
+/// A set of clips, which has neither a song nor a film's name.
+fn set_job() -> Job {
+    Job {
+        timeline: "set.json".to_owned(),
+        film: None,
         ..job()
     }
 }
@@ -53,7 +64,7 @@ fn files_are_those_that_were_found_good() {
         ("kubernetes", Engine::Kubernetes),
         ("flamenco", Engine::Flamenco),
     ] {
-        for (kind, job) in [("cpu", job()), ("gpu", gpu_job())] {
+        for (kind, job) in [("cpu", job()), ("gpu", gpu_job()), ("set", set_job())] {
             for file in job.files(engine).files {
                 assert_golden(&format!("{folder}/{kind}/{}", file.name), &file.text);
             }

@@ -41,6 +41,22 @@ impl ChunkSet {
         self.ranges.is_empty()
     }
 
+    /// Those of a part of the numbers, counted from the part's start: of `3,7-9` within 7..20 they are `0-2`.
+    pub fn within(&self, part: &Range<u64>) -> Self {
+        let cut = |range: &Range<u64>| {
+            let start = range.start.max(part.start);
+            let end = range.end.min(part.end).max(start);
+            start - part.start..end - part.start
+        };
+        Self::new(
+            self.ranges
+                .iter()
+                .filter(|range| range.end > part.start)
+                .map(cut)
+                .collect(),
+        )
+    }
+
     /// The chunks of a timeline that are in the set, in order.
     pub fn pieces(&self, timeline: &Timeline) -> impl Iterator<Item = Piece> {
         let n_frames = timeline.frames.len() as u64;
@@ -141,6 +157,21 @@ mod tests {
         ] {
             assert!(text.parse::<ChunkSet>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_part_is_counted_from_its_start() {
+        let set: ChunkSet = "3,7-9".parse().unwrap();
+        for (part, inside) in [
+            (0..3, ""),
+            (0..8, "3,7"),
+            (7..20, "0-2"),
+            (8..9, "0"),
+            (10..12, ""),
+        ] {
+            assert_eq!(set.within(&part).to_string(), inside, "{part:?}");
+        }
+        assert_eq!(ChunkSet::all().within(&(5..7)).to_string(), "0-1");
     }
 
     #[test]

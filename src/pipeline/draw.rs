@@ -12,6 +12,7 @@ use timeline::{FrameInputs, RunFolder, Timeline};
 use video::{ChunkWriter, EncodeConfig, Origin, grid_pieces};
 
 use super::chunks::chunk_id;
+use super::pictures::PictureSink;
 use super::session::Drawer;
 use super::watch::{Event, Watch};
 
@@ -41,9 +42,44 @@ pub(super) fn draw_and_encode(
     drawer: &mut Drawer<'_>,
     watch: &mut Watch<'_>,
 ) -> Result<()> {
+    draw_into(work, drawer, watch, |messages| {
+        encode(&messages, folder, encoding)
+    })
+}
+
+/// Draws on this thread and hands pictures on another to `sink`.
+pub(super) fn draw_to(
+    work: &Work<'_>,
+    drawer: &mut Drawer<'_>,
+    sink: &mut dyn PictureSink,
+    watch: &mut Watch<'_>,
+) -> Result<()> {
+    draw_into(work, drawer, watch, |messages| {
+        let mut frame = 0;
+        for message in &messages {
+            match message {
+                Message::Begin { first_frame, .. } => frame = first_frame,
+                Message::Picture(picture) => {
+                    sink.put(frame, &picture)?;
+                    frame += 1;
+                }
+                Message::Finish(_) => {}
+            }
+        }
+        Ok(())
+    })?;
+    sink.finish()
+}
+
+fn draw_into(
+    work: &Work<'_>,
+    drawer: &mut Drawer<'_>,
+    watch: &mut Watch<'_>,
+    take: impl FnOnce(Receiver<Message>) -> Result<()> + Send,
+) -> Result<()> {
     std::thread::scope(|scope| {
         let (send, receive) = sync_channel(2 * drawer.n_batch);
-        let encoder = scope.spawn(move || encode(&receive, folder, encoding));
+        let encoder = scope.spawn(move || take(receive));
         let drawn = draw(work, drawer, watch, |message| send.send(message).is_ok());
         drop(send);
         let encoded = encoder

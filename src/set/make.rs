@@ -100,7 +100,7 @@ pub(super) fn run_folder(out: &Path) -> RunFolder {
 struct Making<'a> {
     plan: &'a SetPlan,
     out: &'a Path,
-    clips: Clips<'a>,
+    clips: Clips,
 }
 
 /// Where it is.
@@ -110,8 +110,7 @@ struct At<'a> {
 }
 
 /// What is done with each clip.
-type Each<'e> =
-    dyn FnMut(&mut Clips<'_>, &Timeline, &mut At<'_>, &mut Watch<'_>) -> Result<()> + 'e;
+type Each<'e> = dyn FnMut(&mut Clips, &Timeline, &mut At<'_>, &mut Watch<'_>) -> Result<()> + 'e;
 
 impl<'a> Making<'a> {
     fn begin(
@@ -212,9 +211,7 @@ fn made_before(
         return Ok(None);
     }
     let wanted = provenance::sha256(timeline);
-    let film = video::probe(&path).ok();
-    let made = film.and_then(|film| film.tags.facts.get(provenance::TIMELINE_SHA256).cloned());
-    if made.as_ref() == Some(&wanted) {
+    if is_made(&path, &wanted) {
         let known = std::fs::read(measured_path(out, record)).ok();
         let known: Option<(String, Measured)> =
             known.and_then(|bytes| serde_json::from_slice(&bytes).ok());
@@ -230,6 +227,13 @@ fn made_before(
                 .with_hint("give another folder with `out`, or `force` to replace it"),
         ),
     }
+}
+
+/// Whether a file is the clip of a timeline, by its SHA-256.
+pub(super) fn is_made(path: &Path, timeline_sha256: &str) -> bool {
+    let film = video::probe(path).ok();
+    let made = film.and_then(|film| film.tags.facts.get(provenance::TIMELINE_SHA256).cloned());
+    made.as_deref() == Some(timeline_sha256)
 }
 
 fn measured_path(out: &Path, record: &ClipRecord) -> std::path::PathBuf {

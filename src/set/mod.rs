@@ -20,6 +20,7 @@
 //! | `names.rs` | names of files |
 //! | `plan.rs` | songs to clips, and what they take |
 //! | `make.rs` | clips to files |
+//! | `shared.rs` | a set that several machines draw |
 //! | `record.rs` | `set.json` |
 //! | `extras.rs` | the sheet, cues and labels |
 
@@ -30,6 +31,7 @@ mod names;
 mod plan;
 mod prompts;
 mod record;
+mod shared;
 mod songs;
 
 use std::str::FromStr;
@@ -45,6 +47,7 @@ pub use names::ascii;
 pub use plan::{Foretold, PlannedClip, PlannedSong, SetPlan, plan};
 pub use prompts::SetPrompts;
 pub use record::{ClipRecord, Cue, Measured, SetRecord, SongRecord};
+pub use shared::{copy_plan, folder_of_set, render_chunks};
 pub use songs::{SetSong, SetSongs, find_songs};
 
 /// Lengths of clips in beats, unless they are given.

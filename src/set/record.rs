@@ -73,6 +73,8 @@ pub struct ClipRecord {
     pub frame_rate: FrameRate,
     /// Number of frames.
     pub n_frames: u64,
+    /// Number of chunks in which it is drawn.
+    pub n_chunks: u64,
     /// Size in pixels.
     pub size: Size,
     /// Codec of the picture.
@@ -113,6 +115,16 @@ pub struct Measured {
 }
 
 impl SetRecord {
+    /// Whether a path is that of a set: its folder, or its `set.json`.
+    pub fn is_at(path: &Path) -> bool {
+        path.join(FILE).is_file() || path.file_name().is_some_and(|name| name == FILE)
+    }
+
+    /// Chunks of all clips.
+    pub fn n_chunks(&self) -> u64 {
+        self.clips().map(|clip| clip.n_chunks).sum()
+    }
+
     /// The file of a set that is given by it or by its folder.
     pub fn path(set: &Path) -> PathBuf {
         match set.is_dir() {
@@ -214,6 +226,7 @@ impl ClipRecord {
             native_tempo_bpm: 60.0 * f64::from(n_beats) / length_secs,
             frame_rate,
             n_frames,
+            n_chunks: n_frames.div_ceil(u64::from(timeline.encoding.chunk_len).max(1)),
             size: timeline.render.size,
             codec: timeline.encoding.codec.to_string(),
             start_secs,

@@ -17,6 +17,7 @@ mod farm;
 mod farm_jobs;
 mod film;
 mod first_attempts;
+mod frames;
 mod hap;
 mod harness;
 mod help;

@@ -301,3 +301,39 @@ fn a_set_that_no_disk_can_hold_is_not_begun() {
     assert!(run.stderr.contains("clips need about"), "{}", run.stderr);
     assert!(!bench.path("clips").exists());
 }
+
+#[test]
+fn a_set_can_be_drawn_by_a_farm() {
+    let bench = Bench::new();
+    write_beats(&bench, "a.wav", 116.1, 14);
+    let exact = ["--kernels", "exact", "--chunk", "10"];
+    let direct = [&exact[..], &["-o", "direct"]].concat();
+    bench.run(&set("a.wav", &direct)).assert_done();
+    let planned = [&exact[..], &["-o", "plan", "--plan"]].concat();
+    bench.run(&set("a.wav", &planned)).assert_done();
+    assert_eq!(n_of(&bench.path("plan"), "mov"), 0);
+
+    // 4 and 8 beats at 8 frames a second are 16 and 32 frames: 2 and 4 chunks.
+    let farm = ["farm", "plan", "--engine", "slurm", "-o", "job", "--json"];
+    let job = bench.run(&farm).assert_done().json();
+    assert_eq!(job["n_chunks"], 6, "{job}");
+    let script = String::from_utf8(bench.read("job/mux.sbatch")).unwrap();
+    assert!(script.contains("mux 'set.json'\n"), "{script}");
+    let render = |chunks: &str| bench.run(&["render", "job/set.json", "--chunks", chunks]);
+    render("1-3").assert_done();
+    assert_eq!(bench.run(&["mux", "job/set.json"]).code, 75);
+    assert_eq!(render("6-9").code, 2);
+    render("0").assert_done();
+    render("4-5").assert_done();
+    bench.run(&["mux", "job"]).assert_done();
+    let clips = |folder: &str| {
+        let mut files = files(&bench.path(folder));
+        files.retain(|name, _| name.extension().is_some_and(|ending| ending == "mov"));
+        files
+    };
+    assert_eq!(clips("job").len(), 2);
+    assert!(clips("job") == clips("direct"));
+    // What is made isn't drawn again.
+    render("0-5").assert_done();
+    assert_eq!(n_of(&bench.path("job"), "chunk"), 0);
+}

@@ -95,7 +95,7 @@ fn the_sound_is_what_was_asked_for() {
     let run = bench.film("song.wav", &["--audio", "wma"]);
     assert_eq!(run.code, 2);
     assert!(
-        run.stderr.contains("copy, flac, alac or aac"),
+        run.stderr.contains("copy, flac, alac, aac or none"),
         "{}",
         run.stderr
     );

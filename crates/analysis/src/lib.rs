@@ -39,8 +39,8 @@ pub use click::write_clicks;
 #[doc(hidden)]
 pub use given::corrections;
 pub use given::{
-    BeatsEdit, CollectionTrack, Part, TimeSignature, check_fix, collection_tracks, edit_fix, fix_path,
-    fix_text,
+    BeatsEdit, CollectionTrack, Part, TimeSignature, check_fix, collection_tracks, edit_fix,
+    fix_path, fix_text,
 };
 pub use hearing::{Hearing, analyze_kept};
 pub use labels::labels;

@@ -21,6 +21,7 @@ mod spool;
 mod tags;
 #[cfg(test)]
 mod testing;
+mod y4m;
 
 pub use attachment::attachment;
 pub use chunk::{ChunkInfo, ChunkReader, ChunkWriter, Origin, SampleInfo, chunk_id};
@@ -32,6 +33,7 @@ pub use decode::{DecodedFrame, FilmReader};
 pub use mux::{mux, mux_new};
 pub use probe::{AudioStream, Probe, VideoStream, probe};
 pub use tags::Tags;
+pub use y4m::Y4mWriter;
 
 use std::path::PathBuf;
 

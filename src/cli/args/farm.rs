@@ -112,7 +112,7 @@ pub struct FarmArgs {
 /// `visualize farm TIMELINE.json`.
 #[derive(Debug, Args)]
 pub struct FarmJobArgs {
-    /// The timeline, as written by `plan`.
+    /// The timeline, as written by `plan`; or the folder of a set, as written by `set --plan`.
     #[arg(value_name = "TIMELINE.json")]
     pub timeline: PathBuf,
     /// What runs the job: slurm, openjd (Deadline Cloud), kubernetes or flamenco.

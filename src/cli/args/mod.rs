@@ -165,6 +165,12 @@ pub struct FilmArgs {
     /// Replace the film if it exists.
     #[arg(long, alias = "overwrite", help_heading = heading::OUTPUT)]
     pub force: bool,
+    /// Write frames to the standard output as YUV4MPEG2 instead of a film; recipes for ffmpeg are in docs/live-sets.md.
+    #[arg(long, value_name = "-", value_parser = ["-"], allow_hyphen_values = true, conflicts_with_all = ["out", "preview", "png", "force"], hide_short_help = true, help_heading = heading::OUTPUT)]
+    pub raw: Option<String>,
+    /// Write each frame as a file instead of a film, such as frames/song_%06d.png; a run that was stopped goes on.
+    #[arg(long, value_name = "PATTERN", conflicts_with_all = ["out", "preview"], hide_short_help = true, help_heading = heading::OUTPUT)]
+    pub png: Option<PathBuf>,
     /// What the film's sound is.
     #[command(flatten, next_help_heading = heading::OUTPUT)]
     pub sound: SoundOptions,

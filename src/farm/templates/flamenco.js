@@ -9,10 +9,7 @@ const JOB_TYPE = {
           description: "The job's folder, as every worker sees it: it holds the timeline, and chunks and film come to lie in it" },
         { key: "timeline", type: "string", required: true, default: @TIMELINE@,
           description: "Name of the timeline in the folder" },
-        { key: "film", type: "string", required: true, default: @FILM@,
-          description: "Name of the film in the folder" },
-        { key: "song", type: "string", subtype: "file_path", required: true, default: @SONG@,
-          description: "The song, as every worker sees it" },
+@FILM_SETTINGS@
         { key: "chunks", type: "string", required: true, default: "0-@LAST_CHUNK@",
           description: "Chunks to draw; what is left is printed by visualize farm status --missing" },
         { key: "chunks_per_task", type: "int32", required: true, default: @PER_TASK@,
@@ -28,7 +25,7 @@ function compileJob(job) {
     const mux = author.Task("mux", "misc");
     mux.addCommand(author.Command("exec", {
         exe: settings.program,
-        args: ["mux", timeline, "--song", settings.song, "--out", settings.folder + "/" + settings.film, "--force"],
+        args: ["mux", timeline@MUX_ARGS@],
     }));
     for (const chunks of groups(settings.chunks, settings.chunks_per_task)) {
         const task = author.Task("render-" + chunks, "misc");
