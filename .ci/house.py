@@ -14,6 +14,7 @@ MAY_IMPORT = {
     "common": {"features"},
     "bundled-model": set(),
     "kernels": {"features"},
+    "gpu": {"features"},
     "plot": {"common"},
     "audio": {"common"},
     "timeline": {"common"},
