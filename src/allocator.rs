@@ -14,7 +14,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const PURGE_DELAY: mi_option_t = 15;
 
 /// Keeps freed memory for the next frame. Otherwise it goes back to the system after a second, to be cleared page by page
-/// when a layer wants it again. To be called before other threads begin.
+/// when a layer wants it again. For commands that draw; to be called before other threads begin.
 pub fn keep_freed_memory() {
     // SAFETY: the function writes one word of the allocator's options; it is not thread safe, and this is the first thread.
     unsafe { mi_option_set(PURGE_DELAY, -1) }

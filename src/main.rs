@@ -6,11 +6,13 @@ mod cli;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    allocator::keep_freed_memory();
     let args = match cli::read() {
         Ok(args) => args,
         Err(code) => return code,
     };
+    if cli::draws(&args) {
+        allocator::keep_freed_memory();
+    }
     match cli::run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

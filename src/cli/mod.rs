@@ -60,6 +60,12 @@ pub fn run(args: &Cli) -> Result<()> {
     }
 }
 
+/// Whether frames are drawn, so that memory is wanted again and again. What is heard in a long song leaves more behind than its
+/// analysis takes.
+pub fn draws(args: &Cli) -> bool {
+    !matches!(args.command, Some(Command::Analyze(_)))
+}
+
 /// The error with its causes on one line, and what to do next on a second: for an interrupt, the command to go on with.
 pub fn explain(error: &Error, args: &Cli) -> String {
     let is_kept = !matches!(args.command, Some(Command::Analyze(_) | Command::Verify(_)));
