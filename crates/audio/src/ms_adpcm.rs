@@ -98,11 +98,9 @@ impl MsAdpcm {
             self.samples.extend(first);
         }
         let numbers = coded.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
-        let mut turn = 0;
-        for number in numbers {
+        for (turn, number) in numbers.enumerate() {
             let channel = channels.get_mut(turn % n)?;
             self.samples.push(channel.next(number));
-            turn += 1;
         }
         Some(())
     }
