@@ -69,7 +69,7 @@ mod tests {
             let t = i as f32 / 24_000.0;
             let hit = (-(t % 0.47) / 0.07).exp();
             let noise = ((i * 7919) as f32 * 12.9898).sin();
-            let note = (t * 220.0 * (1.0 + (t / 3.0).floor() % 5.0) * 6.283).sin();
+            let note = (t * 220.0 * (1.0 + (t / 3.0).floor() % 5.0) * std::f32::consts::TAU).sin();
             0.3 * hit * noise + 0.2 * note * (0.3 + 0.2 * (t / 7.0).sin())
         };
         (0..secs * 24_000).map(sample).collect()
