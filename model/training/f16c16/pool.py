@@ -1,6 +1,7 @@
 """A pool of drawn pictures on disk that grows and renews itself while a training runs, so that neither waits for the other."""
 
 import json
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +18,16 @@ def painted(count, height, width, seed, device="cpu", group=1, plain=PLAIN):
         yield from zip(captions, (pictures * 255).round().byte().cpu().numpy())
 
 
-def held_out(folder, height, width, rounds=2):
-    """Pictures never trained on, `rounds` of each motif, drawn once: (n, 3, h, w) uint8."""
+def held_out(folder, height, width, count=None):
+    """The first pictures that are never trained on, all of two of each motif where `count` is left out, drawn once: (n, 3, h, w) uint8."""
     from motifs import MOTIFS
 
-    path = Path(folder) / f"held_out_{height}x{width}.npy"
-    if not path.exists():
+    path, everything = Path(folder) / f"held_out_{height}x{width}.npy", 2 * len(MOTIFS)
+    count = min(count or everything, everything)
+    if not path.exists() or len(np.load(path, mmap_mode="r")) < count:
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, np.stack([p for _, p in painted(rounds * len(MOTIFS), height, width, 7_000_001)]))
-    return np.load(path, mmap_mode="r")
+        np.save(path, np.stack([p for _, p in islice(painted(everything, height, width, 7_000_001), count)]))
+    return np.load(path, mmap_mode="r")[:count]
 
 
 class Pool:

@@ -91,7 +91,7 @@ def main():
         rows = np.stack([pool.pictures[i] for i in range(min(len(pool), 448))])
         fit(model.linear.cpu(), torch.from_numpy(rows).float() / 127.5 - 1)
         model.to(args.device)
-    known = held_out(run, 512, 512)[: args.checked]
+    known = held_out(run, 512, 512, args.checked)
 
     def loss_of(step):
         if step % PAINT_EVERY == 0:

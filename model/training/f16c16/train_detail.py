@@ -75,7 +75,7 @@ def main():
     model = autoencoder_of(torch.load(run / "vae.pt", map_location=device, weights_only=True), device)
     for part in (model.encoder, model.linear.encode):
         part.requires_grad_(False)
-    before, known, drawn = copy.deepcopy(model).eval().requires_grad_(False), held_out(run, 512, 512)[: args.checked], None
+    before, known, drawn = copy.deepcopy(model).eval().requires_grad_(False), held_out(run, 512, 512, args.checked), None
     if (run / "student.pt").exists():
         drawn = imagined(run, captions(IMAGINED, args.tokenizer), (model.cfg["latent_channels"], 32, 32), device)
     critic, side, shuffle = Critic(Patches(), model.decoder.refine.conv2.weight, args.critic, 3e-4, device), args.crop // 16, model.cfg["patch"]
