@@ -2,7 +2,7 @@
 
 import { h } from "../dom.js";
 
-const PAUSE_MS = 500;
+const PAUSE_MS = 300;
 let nFields = 0;
 
 /**
