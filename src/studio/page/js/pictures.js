@@ -3,7 +3,7 @@
 import { api, isReplaced } from "./api.js";
 
 /** Names this tab's requests, so that tabs don't replace each other's. */
-const TAB = Math.random().toString(36).slice(2, 8);
+export const TAB = Math.random().toString(36).slice(2, 8);
 /** Requests of the filmstrip at a time. */
 const N_AT_ONCE = 2;
 /** Small pictures that are kept; about 20 kB each. */

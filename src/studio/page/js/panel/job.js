@@ -3,6 +3,7 @@
 import { api, isReplaced } from "../api.js";
 import { h, show } from "../dom.js";
 import { tellError } from "../notices.js";
+import { TAB } from "../pictures.js";
 import { plan, song } from "../store.js";
 import { clock, duration } from "../time.js";
 import { faultBox, noteList } from "./fault.js";
@@ -55,6 +56,7 @@ export function jobCard(id) {
   );
   let shownMs = 0;
   let isPainted = false;
+  let isAsking = false;
 
   /** @param {string} name @param {"pause" | "continue" | "cancel"} what */
   function step(name, what) {
@@ -90,14 +92,16 @@ export function jobCard(id) {
     const secs = job.newest_secs;
     show(newest, isPainted && job.phase !== "done");
     const now = performance.now();
-    if (secs === undefined || job.phase !== "drawing" || job.song !== song.value?.name || now - shownMs < PICTURE_MS)
-      return;
+    const isDue = job.phase === "drawing" && job.song === song.value?.name && now - shownMs >= PICTURE_MS;
+    // One at a time: where a picture takes long, the next would replace it for ever.
+    if (secs === undefined || !isDue || isAsking) return;
     shownMs = now;
+    isAsking = true;
     try {
       const blob = await api.picture(
         job.song,
         secs,
-        `job-${id}`,
+        `job-${TAB}-${id}`,
         plan.value?.revision ?? 0,
         new AbortController().signal,
       );
@@ -106,6 +110,8 @@ export function jobCard(id) {
       isPainted = true;
     } catch (error) {
       if (!isReplaced(error)) shownMs = now + 10 * PICTURE_MS;
+    } finally {
+      isAsking = false;
     }
   }
 
