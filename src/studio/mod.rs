@@ -76,6 +76,8 @@ use crate::request::OpenModel;
 const N_PORTS: u16 = 100;
 /// Time between two looks at the flag that ends the server.
 const LOOK: Duration = Duration::from_millis(50);
+/// Time between two looks at the folder.
+const FOLDER_LOOK: Duration = Duration::from_secs(2);
 /// Time that open requests get to end once the server ends.
 const FAREWELL: Duration = Duration::from_millis(300);
 
@@ -107,12 +109,13 @@ struct Studio {
 /// Serves the studio of the current folder until `stop` is raised. `ready` gets the link that opens the page.
 ///
 /// # Errors
-/// [`Error::Limit`] where no port is free; those of `ready`.
+/// [`Error::Limit`] where no port is free, or another studio has the folder open; those of `ready`.
 pub fn serve(
     options: Options,
     stop: Arc<AtomicBool>,
     ready: impl FnOnce(&str) -> Result<()>,
 ) -> Result<()> {
+    let _lock = project::lock()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("studio")
@@ -167,6 +170,7 @@ async fn bind(first: u16) -> Result<(TcpListener, u16)> {
 /// Answers requests until the flag is raised; open streams end then.
 async fn run(listener: TcpListener, studio: Arc<Studio>, guard: Arc<Guard>) -> Result<()> {
     let routes = routes::all(Arc::clone(&studio), guard);
+    tokio::spawn(watch_folder(Arc::clone(&studio)));
     let until_stopped = {
         let studio = Arc::clone(&studio);
         async move {
@@ -186,6 +190,23 @@ async fn run(listener: TcpListener, studio: Arc<Studio>, guard: Arc<Guard>) -> R
     tokio::select! {
         served = server => served.map_err(Error::io("serve", "the page")),
         () = stopped => Ok(()),
+    }
+}
+
+/// Tells the pages which songs are there whenever any came or went.
+async fn watch_folder(studio: Arc<Studio>) {
+    let mut known = None;
+    while !studio.is_over() {
+        let shared = Arc::clone(&studio);
+        let seen = tokio::task::spawn_blocking(move || {
+            let stamps = project::stamps();
+            if known.as_ref().is_some_and(|known| *known != stamps) {
+                shared.tell_songs();
+            }
+            stamps
+        });
+        known = seen.await.ok();
+        tokio::time::sleep(FOLDER_LOOK).await;
     }
 }
 

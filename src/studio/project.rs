@@ -4,12 +4,14 @@
 //! one of the command line are made from the same names. No name of a client reaches a path before [`Name::new`] has found
 //! it to be bare.
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use analysis::fix_path;
 use audio::is_song_name;
 use axum::http::StatusCode;
-use common::Result;
+use common::{Error, Result};
 use timeline::VideoCodec;
 
 use super::answer::{Answer, Refused};
@@ -131,15 +133,50 @@ pub fn folder_name() -> String {
     name.to_string_lossy().into_owned()
 }
 
+/// The lock of the folder.
+const LOCK: &str = ".visualize-studio.lock";
+
+/// Takes the folder for this program until the file is dropped or the program ends: two queues would draw the same films.
+///
+/// # Errors
+/// [`Error::Limit`] where another studio has it; [`Error::Io`] where the folder can't be written.
+pub fn lock() -> Result<File> {
+    let file = File::create(LOCK).map_err(Error::io("create", LOCK))?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(Error::Limit {
+            reason: "another studio has this folder open".to_owned(),
+            hint: Some("use its page, or end it with Ctrl-C in its terminal".to_owned()),
+        }),
+        // A file system without locks can't tell.
+        _ => Ok(file),
+    }
+}
+
+/// Files of the folder that may be songs, to tell whether any came or went.
+pub fn stamps() -> Vec<(String, u64, Option<SystemTime>)> {
+    let entries = Path::new(".").read_dir().into_iter().flatten().flatten();
+    let mut stamps: Vec<_> = entries
+        .filter_map(|entry| {
+            let name = entry
+                .file_name()
+                .into_string()
+                .ok()
+                .filter(|name| is_song_name(name))?;
+            let metadata = entry.metadata().ok()?;
+            Some((name, metadata.len(), metadata.modified().ok()))
+        })
+        .collect();
+    stamps.sort_unstable();
+    stamps
+}
+
 /// The songs in the folder, by name. Films that were made here aren't among them.
 ///
 /// # Errors
-/// [`Error::Io`](common::Error::Io) when the folder can't be read.
+/// [`Error::Io`] when the folder can't be read.
 pub fn songs() -> Result<Vec<SongEntry>> {
     let folder = Path::new(".");
-    let entries = folder
-        .read_dir()
-        .map_err(common::Error::io("read", folder))?;
+    let entries = folder.read_dir().map_err(Error::io("read", folder))?;
     let mut songs: Vec<SongEntry> = entries
         .flatten()
         .filter_map(|entry| {

@@ -223,3 +223,33 @@ fn films_are_not_taken_for_songs() {
     assert_eq!(prompts.assert(200).body, bench.read("prompts.txt"));
     bench.get("/api/films/song.mp4/verify").assert(204);
 }
+
+#[test]
+fn songs_that_come_into_the_folder_are_seen() {
+    let bench = Bench::new();
+    let mut events = bench.events();
+    events.next().unwrap();
+    bench.wait("the folder to be watched", || {
+        std::thread::sleep(Duration::from_secs(3));
+        Some(())
+    });
+    write_song(&bench.path("new.wav"), 1.0);
+    let told = events.find(|event| event["kind"] == "songs").unwrap();
+    assert_eq!(told["songs"][0]["name"], "new.wav");
+}
+
+#[test]
+fn a_folder_has_one_studio() {
+    let mut bench = Bench::new();
+    let second = bench.command(&["studio", "--no-open"]).output().unwrap();
+    assert_eq!(second.status.code(), Some(2));
+    let text = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(
+        text.contains("another studio") && text.contains("hint:"),
+        "{text}"
+    );
+    // Whatever ended the first one: the folder is free again.
+    bench.kill();
+    bench.start();
+    bench.get("/api/state").assert(200);
+}
