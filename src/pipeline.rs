@@ -32,7 +32,7 @@ use crate::provenance;
 use crate::request::Request;
 
 pub use chunk_set::{ChunkSet, Piece};
-pub use chunks::{DRAWING_VERSION, find_chunks, mixed, needed_bytes};
+pub use chunks::{DRAWING_VERSION, find_chunks, list_chunks, mixed, needed_bytes};
 pub use clips::{Amount, Clips, Trial, amount, finish_clip, hear};
 pub use common::host::host_name;
 pub use path_map::PathMap;

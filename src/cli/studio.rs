@@ -110,6 +110,10 @@ mod tests {
             settings.looping = serde_json::from_str(looping).unwrap();
             check(&settings);
         }
+        for tempo in ["\"native\"", "\"127.5\""] {
+            settings.conform = serde_json::from_str(tempo).unwrap();
+            check(&settings);
+        }
         settings.audio = SoundtrackFormat::Flac;
         check(&settings);
     }

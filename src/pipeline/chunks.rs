@@ -100,6 +100,20 @@ pub fn find_chunks(
     chunks.pieces(timeline).map(find).collect()
 }
 
+/// The chunks of a film, and whether there is a file of each one's name: what [`find_chunks`] finds, but for damaged ones, and without
+/// reading them.
+///
+/// # Errors
+/// As [`Timeline::drawn_inputs`].
+pub fn list_chunks(timeline: &Timeline, folder: &RunFolder) -> Result<Vec<(Piece, bool)>> {
+    let look = |piece: Piece| {
+        let id = chunk_id(timeline, piece.frames.clone())?;
+        let is_there = video::is_there(folder.path(), &piece.frames, &id);
+        Ok((piece, is_there))
+    };
+    ChunkSet::all().pieces(timeline).map(look).collect()
+}
+
 /// What to say where chunks were drawn with different arithmetic, which their pictures may show where they meet.
 pub fn mixed<'a>(chunks: impl IntoIterator<Item = &'a video::ChunkInfo>) -> Option<String> {
     let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();

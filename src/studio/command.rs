@@ -81,6 +81,7 @@ fn motion(flags: &mut Flags, settings: &Settings, default: &Settings) {
         Looping::Whole => flags.switch("loop", true),
         Looping::Beats(n) => flags.given("loop-beats", Some(n)),
     }
+    flags.given("conform", settings.conform);
     flags.given("calibrate", (!settings.calibrate).then_some("off"));
     let is_classic = settings.mapping == Mapping::Classic;
     flags.given("mapping", is_classic.then_some("classic"));

@@ -3,7 +3,6 @@
 //!
 //! Pictures are also drawn between two batches of longer work. A preview interrupts a film, which then goes on where it stopped.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -259,9 +258,4 @@ impl Studio {
             });
         }
     }
-}
-
-/// Where a song's film lies while it is made.
-pub fn run_folder(film: &Path) -> RunFolder {
-    RunFolder::beside(film)
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use audio::Track;
 use common::Result;
 use mapping::prompts::Script;
 
@@ -37,6 +38,16 @@ impl Inner {
             self.understand(kind);
         }
         Ok(is_new)
+    }
+
+    /// What a person should know of the song now.
+    pub fn notes(&self) -> Vec<String> {
+        let of_track = self.track.as_ref().map(Track::all_notes);
+        of_track
+            .into_iter()
+            .flatten()
+            .chain(self.download.clone())
+            .collect()
     }
 
     /// Whether what was heard goes by the newest corrections and settings.

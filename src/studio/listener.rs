@@ -1,20 +1,21 @@
 //! The thread of an open song: decodes it for the player, hears it, plans its film, and again after each change.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use analysis::{Hearing, analyze_kept};
 use audio::Track;
 use common::{Error, Result};
+use timeline::RunFolder;
 
 use super::Studio;
-use super::answer::{Answer, Refused, fault};
+use super::answer::fault;
 use super::song::{Heard, Inner, Media, OpenSong, Planned};
 use super::sound;
 use super::views;
 use super::wire::{DocumentKind, Event, SongPhase};
 use crate::pipeline::{self, Watch};
-use crate::request::{OpenModel, Request, Settings};
+use crate::request::Request;
 
 /// Time between two messages about progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
@@ -194,9 +195,9 @@ fn compose(studio: &Studio, song: &OpenSong, track: &Track) -> Result<Planned> {
                 .with_hint("correct them in the text view"),
         );
     };
-    let model = studio.model_of(&settings)?;
+    let model = studio.model_of(song, &settings)?;
     let request = Request::of(track.clone(), (*script).clone(), &model, &settings)?;
-    let folder = super::drawing::run_folder(&song.name.film(settings.encoding.codec));
+    let folder = RunFolder::beside(&song.name.film(settings.encoding.codec));
     let mut notes = Vec::new();
     let mut watch = Watch {
         observe: &mut |event| {
@@ -209,73 +210,4 @@ fn compose(studio: &Studio, song: &OpenSong, track: &Track) -> Result<Planned> {
     let planned = pipeline::plan_undrawn(&heard.analysis, &request, &folder, &mut watch)?;
     let arrivals = views::arrivals(&script, &heard, &request, &planned.0)?;
     Ok(Planned::new(heard, request, planned, arrivals, notes))
-}
-
-impl Studio {
-    /// The model that settings ask for; the last one is kept open.
-    ///
-    /// # Errors
-    /// Those of opening it.
-    pub fn model_of(&self, settings: &Settings) -> Result<OpenModel> {
-        let mut open = self.model.lock().unwrap_or_else(PoisonError::into_inner);
-        let wanted = (settings.model.clone(), settings.diffusion.clone());
-        if let Some((known, model)) = &*open
-            && *known == wanted
-        {
-            return Ok(model.clone());
-        }
-        let mut watch = Watch {
-            observe: &mut |_| (),
-            stop: &self.stop,
-        };
-        let model = OpenModel::open(settings, &self.machine.store, &mut watch)?;
-        *open = Some((wanted, model.clone()));
-        Ok(model)
-    }
-
-    /// What a film of the newest texts is made from, and what was heard.
-    ///
-    /// # Errors
-    /// The error of a text that can't be understood; those of opening the model.
-    pub fn request(&self, song: &OpenSong, is_preview: bool) -> Answer<(Request, Arc<Heard>)> {
-        let (track, script, settings, heard) = {
-            let mut inner = song.lock();
-            for kind in [
-                DocumentKind::Beats,
-                DocumentKind::Prompts,
-                DocumentKind::Settings,
-            ] {
-                inner.refresh(kind)?;
-            }
-            let errors = [
-                &inner.beats_error,
-                &inner.prompts_error,
-                &inner.settings_error,
-                &inner.error,
-            ];
-            if let Some(error) = errors.into_iter().flatten().next() {
-                return Err(error.clone().into());
-            }
-            let parts = inner
-                .track
-                .clone()
-                .zip(inner.script.clone())
-                .zip(inner.heard.clone());
-            let ((track, script), heard) =
-                parts.ok_or_else(|| Refused::conflict("the song is still listened to"))?;
-            if !inner.is_heard() {
-                return Err(Refused::conflict("the song is still listened to"));
-            }
-            (track, script, inner.film.clone(), heard)
-        };
-        let settings = Settings {
-            preview: is_preview,
-            ..settings
-        };
-        let model = self.model_of(&settings)?;
-        Ok((
-            Request::of(track, (*script).clone(), &model, &settings)?,
-            heard,
-        ))
-    }
 }

@@ -22,6 +22,7 @@
 //! | `songs.rs` | the songs that are open |
 //! | `drawing.rs`, `pictures.rs` | the thread that draws, and the pictures that pages want |
 //! | `jobs.rs`, `making.rs`, `measuring.rs` | the queue of films, previews and measurements, and how they are made |
+//! | `models.rs` | the model that settings ask for |
 //! | `command.rs` | settings as a command line |
 //! | `sound.rs`, `peaks.rs` | the song for the player, and its waveform |
 //! | `views.rs` | what is known, as it crosses the wire |
@@ -41,6 +42,7 @@ mod jobs;
 mod listener;
 mod making;
 mod measuring;
+mod models;
 mod peaks;
 mod pictures;
 mod project;
@@ -54,12 +56,11 @@ mod views;
 mod wire;
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{Error, Result};
-use timeline::DiffusionConfig;
 use tokio::net::TcpListener;
 
 pub use self::command::command_line;
@@ -67,10 +68,10 @@ use self::drawing::Drawing;
 use self::events::Events;
 use self::jobs::Jobs;
 use self::measuring::Measured;
+use self::models::Models;
 use self::security::Guard;
 use self::songs::Songs;
 use crate::pipeline::Machine;
-use crate::request::OpenModel;
 
 /// Ports that are tried, from the one that was asked for.
 const N_PORTS: u16 = 100;
@@ -100,8 +101,7 @@ struct Studio {
     drawing: Drawing,
     measured: Measured,
     machine: Machine,
-    /// The model that was asked for last, with its name and what is put on top of it.
-    model: Mutex<Option<((String, DiffusionConfig), OpenModel)>>,
+    models: Models,
     /// Raised when the server ends.
     stop: Arc<AtomicBool>,
 }
@@ -128,7 +128,7 @@ pub fn serve(
         jobs: Jobs::load(),
         drawing: Drawing::default(),
         measured: Measured::default(),
-        model: Mutex::new(None),
+        models: Models::default(),
         machine: options.machine,
         stop,
     });

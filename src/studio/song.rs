@@ -56,6 +56,8 @@ pub struct Inner {
     pub settings_error: Option<Fault>,
     pub script: Option<Arc<Script>>,
     pub film: Settings,
+    /// What is said of the model's download, while there is one.
+    pub download: Option<String>,
     /// Words of the model, where it tells them.
     pub vocabulary: Option<Arc<Vocabulary>>,
     pub plan: Option<Arc<Planned>>,
@@ -185,6 +187,7 @@ impl OpenSong {
             settings_error: None,
             script: None,
             film: Settings::default(),
+            download: None,
             vocabulary: None,
             plan: None,
             plan_error: None,
@@ -275,11 +278,7 @@ impl OpenSong {
                 .track
                 .as_ref()
                 .map_or(0.0, |track| track.duration_secs),
-            notes: inner
-                .track
-                .as_ref()
-                .map(Track::all_notes)
-                .unwrap_or_default(),
+            notes: inner.notes(),
             beats: inner.document(DocumentKind::Beats),
             prompts: inner.document(DocumentKind::Prompts),
             settings: inner.document(DocumentKind::Settings),

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::StatusCode;
-use diffusion::BUNDLED_NAME;
 
 use super::Studio;
 use super::answer::{Answer, Refused};
+use super::listener;
 use super::project::{self, Name};
 use super::song::OpenSong;
 use super::wire::{DocumentKind, Event, State};
-use super::{listener, wire};
 
 /// Most songs that are open at once; each keeps its decoded sound in a file.
 const MAX_OPEN: usize = 32;
@@ -81,18 +80,6 @@ impl Studio {
             jobs: self.jobs.all(),
             open: Vec::new(),
             sample_available: false,
-        }
-    }
-
-    /// The model that drew last or will draw first.
-    fn model_view(&self) -> wire::Model {
-        let open = self.model.lock().unwrap_or_else(PoisonError::into_inner);
-        let name = open.as_ref().map(|((name, _), _)| name.clone());
-        let name = name.unwrap_or_else(|| BUNDLED_NAME.to_owned());
-        wire::Model {
-            is_bundled: name == BUNDLED_NAME,
-            frame_ms: self.drawing.frame_ms(&name),
-            name,
         }
     }
 

@@ -8,13 +8,12 @@ use diffusion::Vocabulary;
 use mapping::Looping;
 use mapping::prompts::{Script, places_of_words};
 use timeline::{Frame, RunFolder, Timeline};
-use video::Found;
 
 use super::answer::{Answer, Refused};
 use super::project::Name;
 use super::song::{Heard, Planned};
 use super::{pictures, wire};
-use crate::pipeline::{self, ChunkSet, Piece};
+use crate::pipeline::{self, Piece};
 
 /// Most values of a curve.
 const MAX_CURVE_POINTS: usize = 4000;
@@ -172,18 +171,16 @@ pub fn frame_at(planned: &Planned, secs: f64) -> Answer<pictures::Frame> {
 /// What a film of the plan costs, given what a picture took.
 ///
 /// # Errors
-/// As [`pipeline::find_chunks`].
+/// As [`pipeline::list_chunks`].
 pub fn work(planned: &Planned, frame_ms: Option<f64>) -> common::Result<wire::Work> {
     let timeline = &planned.timeline;
     let song = Name::new(&timeline.song.path.to_string_lossy());
     let film = song
         .map(|song| song.film(timeline.encoding.codec))
         .unwrap_or_default();
-    let chunks = pipeline::find_chunks(timeline, &ChunkSet::all(), &RunFolder::beside(&film))?;
+    let chunks = pipeline::list_chunks(timeline, &RunFolder::beside(&film))?;
     let count = |piece: &Piece| piece.frames.end - piece.frames.start;
-    let missing = chunks
-        .iter()
-        .filter(|(_, found)| !matches!(found, Found::Whole(_)));
+    let missing = chunks.iter().filter(|(_, is_there)| !is_there);
     let (n_missing, n_frames_to_draw) = missing.fold((0, 0), |(n, frames), (piece, _)| {
         (n + 1, frames + count(piece))
     });

@@ -85,6 +85,11 @@ pub fn find(folder: impl AsRef<Path>, frames: &Range<u64>, id: &str) -> Found {
     }
 }
 
+/// Whether there is a file of the chunk's name. It isn't opened: where it turns out to be damaged, the chunk is drawn again.
+pub fn is_there(folder: impl AsRef<Path>, frames: &Range<u64>, id: &str) -> bool {
+    folder.as_ref().join(file_name(frames, id)).is_file()
+}
+
 /// A chunk, if it is whole and what its name says.
 fn open(folder: &Path, frames: &Range<u64>, id: &str) -> Option<ChunkInfo> {
     match find(folder, frames, id) {
