@@ -19,7 +19,7 @@ export function proof() {
   const measure = h(
     "button",
     { type: "button", class: "quiet-button", onclick: () => void startJob("verify") },
-    "Verify",
+    "Measure the film",
   );
   const summary = h("p", { class: "quiet" });
   const part = h(
