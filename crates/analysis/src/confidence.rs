@@ -13,11 +13,13 @@ pub(super) struct Confidence {
     pub tempo: f64,
 }
 
+/// How far a median period may lie from that of the likely level, as a logarithm, to count as the same.
+const SAME_LEVEL: f32 = 0.1;
 /// Values that [`describe`] gives.
 pub(super) const N_TRAITS: usize = 5;
 
-/// Activations at the beats, and halfway between; the share of beats where the tempo breaks; how many beats there are;
-/// how many octaves their tempo lies from the likely one.
+/// Activations at the beats, and halfway between; the share of beats where the tempo breaks; how many beats there are; how doubtful
+/// their metrical level is, as the probability that the judge of levels gives all others.
 pub(super) fn describe(beats: &[(usize, u32)], evidence: &Evidence<'_>) -> [f64; N_TRAITS] {
     let values = &evidence.activations.beat;
     let at = |hop: usize| {
@@ -33,17 +35,18 @@ pub(super) fn describe(beats: &[(usize, u32)], evidence: &Evidence<'_>) -> [f64;
     let periods: Vec<f32> = beats.windows(2).map(|w| (w[1].0 - w[0].0) as f32).collect();
     let is_break = |w: &&[f32]| (w[1] / w[0] - 1.0).abs() > 0.15;
     let n_breaks = periods.windows(2).filter(is_break).count() as f64;
-    let octaves = match evidence.period {
-        Some(likely) if !periods.is_empty() => (percentile(&periods, 0.5) / likely).log2().abs(),
-        _ => 1.0,
+    let is_near = |period: f32| (percentile(&periods, 0.5) / period).ln().abs() < SAME_LEVEL;
+    let certainty = match &evidence.likely {
+        Some(likely) if !periods.is_empty() && is_near(likely.period) => likely.certainty,
+        _ => 0.0,
     };
-    let octaves = f64::from(octaves.min(1.0));
-    [on, off, n_breaks / n, (n / 20.0).min(1.0), octaves]
+    let doubt = 1.0 - f64::from(certainty);
+    [on, off, n_breaks / n, (n / 20.0).min(1.0), doubt]
 }
 
 /// Bias, then a weight for each trait; see `training/README.md`.
-const BEAT_WEIGHTS: [f64; N_TRAITS + 1] = [-2.71, 5.94, -1.50, -0.02, 0.57, -2.38];
-const TEMPO_WEIGHTS: [f64; N_TRAITS + 1] = [-2.14, 5.42, -2.31, -0.07, 0.45, -3.42];
+const BEAT_WEIGHTS: [f64; N_TRAITS + 1] = [-2.71, 5.94, -1.50, -0.02, 0.57, -1.25];
+const TEMPO_WEIGHTS: [f64; N_TRAITS + 1] = [-2.14, 5.42, -2.31, -0.07, 0.45, -1.25];
 
 /// Of beats given as hop and position.
 pub(super) fn of(beats: &[(usize, u32)], evidence: &Evidence<'_>) -> Confidence {
@@ -84,11 +87,17 @@ mod tests {
             let features = Features::of(&track).unwrap();
             let (strength, activations) = evidence(&features).unwrap();
             let onsets = onset::find(&features, &strength, &activations).unwrap();
+            let heard = tempo::Heard {
+                features: &features,
+                strength: &strength,
+                activations: &activations,
+                onsets: &onsets,
+            };
             let evidence = Evidence {
                 features: &features,
                 strength: &strength,
                 activations: &activations,
-                period: tempo::period(&features, &strength, &onsets, None),
+                likely: tempo::likely(&heard, None),
                 config: &config,
             };
             let tracker = tracker_of(config.tracker, track.sample_rate_hz).unwrap();

@@ -169,11 +169,17 @@ impl Hearing {
         tracker: Box<dyn BeatTracker>,
     ) -> Result<Decided> {
         let (features, onsets) = (&self.features, &self.heard.onsets);
+        let heard = tempo::Heard {
+            features,
+            strength: &self.strength,
+            activations: &self.activations,
+            onsets,
+        };
         let evidence = Evidence {
             features,
             strength: &self.strength,
             activations: &self.activations,
-            period: tempo::period(features, &self.strength, onsets, given.meter),
+            likely: tempo::likely(&heard, given.meter),
             config: &AnalysisConfig {
                 tempo_bpm: given.tempo_bpm,
                 meter: given.meter,

@@ -6,7 +6,6 @@ use common::statistics::percentile;
 
 use super::chain::Chain;
 use super::hops::HOP_SECS;
-use super::network::Activations;
 use super::tracker::{BeatTracker, Evidence};
 
 /// Shortest and longest period in hops: 300 and 40 bpm.
@@ -21,13 +20,7 @@ const CHANGE_COSTS: [f32; 4] = [0.0, 0.5, 1.5, 3.0];
 const GIVEN_STIFFNESS: f32 = 2.0;
 /// Cost of a new tempo out of nowhere.
 const JUMP_COST: f32 = 9.0;
-/// Added to the log-odds of a beat: training weighs beats more than what lies between them.
-const BEAT_BIAS: f32 = -0.3;
-/// What a beat without any sign of it costs at most: breaks and rests.
-const MISSING_COST: f32 = 3.5;
-/// Cost of a beat whose period is an octave from the likely one: sparse intros don't halve the tempo.
-const OCTAVE_COST: f32 = 2.5;
-/// The same where no period is likely, from [`USUAL_PERIOD`].
+/// Cost of a beat whose period is an octave from [`USUAL_PERIOD`].
 const USUAL_OCTAVE_COST: f32 = 1.0;
 /// Period in hops where none is likelier: 115 bpm, at which people tap by themselves.
 const USUAL_PERIOD: f32 = 52.0;
@@ -55,29 +48,34 @@ impl BeatTracker for NeuralTracker {
 
     fn finish(self: Box<Self>, evidence: &Evidence<'_>) -> Result<Vec<f64>> {
         let (n_hops, tempo_bpm) = (evidence.features.n_hops, evidence.config.tempo_bpm);
-        let beat = &evidence.activations.beat;
-        let hops = beats(beat, n_hops, tempo_bpm, evidence.period);
+        let worth = evidence.activations.beat_odds(n_hops);
+        let likely = evidence.likely.as_ref().map(|likely| &likely.hops[..]);
+        let hops = beats(&worth, tempo_bpm, likely);
         Ok(hops.iter().map(|hop| *hop as f64 * HOP_SECS).collect())
     }
 }
 
-/// The beats: the most likely ones; where they hold one tempo for most of the song, the most likely ones at that tempo, if those
-/// say something else and lose little.
-fn beats(beat: &[f32], n_hops: usize, tempo_bpm: Option<f64>, likely: Option<f32>) -> Vec<usize> {
-    let free = track(beat, n_hops, tempo_bpm, likely);
-    let Some(steady_bpm) = steady_tempo(&free).filter(|_| tempo_bpm.is_none()) else {
-        return free;
+/// The beats, from what a beat is worth at each hop: those of the likely level, or the most likely ones near a given tempo; where
+/// they hold one tempo for most of the song, the most likely ones at that tempo, if those say something else and lose little.
+fn beats(worth: &[f32], tempo_bpm: Option<f64>, likely: Option<&[usize]>) -> Vec<usize> {
+    let free = match likely {
+        Some(likely) if tempo_bpm.is_none() => likely.to_vec(),
+        _ => track(worth, tempo_bpm),
     };
-    let steady = track(beat, n_hops, Some(steady_bpm), None);
-    match is_better(&steady, &free, &log_odds(beat, n_hops)) {
-        true => steady,
-        false => free,
+    let steady = steady(worth, &free).filter(|_| tempo_bpm.is_none());
+    match steady {
+        Some(steady) if is_better(&steady, &free, worth) => steady,
+        _ => free,
     }
 }
 
-/// The most likely beats among `n_hops` hops, from their probability in each step; near a given tempo, or a likely period in
-/// hops.
-fn track(beat: &[f32], n_hops: usize, tempo_bpm: Option<f64>, likely: Option<f32>) -> Vec<usize> {
+/// The most likely beats at the tempo that most of `hops` hold, where they do.
+pub(super) fn steady(worth: &[f32], hops: &[usize]) -> Option<Vec<usize>> {
+    steady_tempo(hops).map(|bpm| track(worth, Some(bpm)))
+}
+
+/// The most likely beats, near a given tempo.
+fn track(worth: &[f32], tempo_bpm: Option<f64>) -> Vec<usize> {
     let changes = CHANGE_COSTS.map(|cost| {
         if tempo_bpm.is_some() {
             GIVEN_STIFFNESS * cost
@@ -93,28 +91,32 @@ fn track(beat: &[f32], n_hops: usize, tempo_bpm: Option<f64>, likely: Option<f32
         None => (PERIODS, PERIOD_STEPS[0]),
     };
     let chain = Chain::new(periods, step, changes.to_vec(), JUMP_COST);
-    let (center, weight) = match likely {
-        _ if tempo_bpm.is_some() => (USUAL_PERIOD, 0.0),
-        Some(likely) => (likely, OCTAVE_COST),
-        None => (USUAL_PERIOD, USUAL_OCTAVE_COST),
+    let weight = match tempo_bpm {
+        Some(_) => 0.0,
+        None => USUAL_OCTAVE_COST,
     };
-    let cost = |period: &usize| weight * (*period as f32 / center).log2().powi(2);
+    let cost = |period: &usize| weight * (*period as f32 / USUAL_PERIOD).log2().powi(2);
     let periods: Vec<[f32; 2]> = chain.periods().iter().map(|p| [1.0, cost(p)]).collect();
-    chain.most_likely(&log_odds(beat, n_hops), &periods)
+    chain.most_likely(worth, &periods)
 }
 
-/// Whether beats of one tempo say something else than those that were found without, and lose little by it.
+/// Whether beats of one tempo say something else than those that were found without, and lose little by it. Most of them must be
+/// the same: beats that are meant to lie between louder ones stay there.
 fn is_better(steady: &[usize], free: &[usize], worth: &[f32]) -> bool {
     let mean =
         |hops: &[usize]| hops.iter().map(|hop| worth[*hop]).sum::<f32>() / hops.len().max(1) as f32;
-    let is_unknown = |hop: &usize| {
-        let next = steady.partition_point(|other| other + SAME_HOPS < *hop);
-        worth[*hop] > MIN_MEAN
-            && steady
-                .get(next)
-                .is_none_or(|other| *other > hop + SAME_HOPS)
+    let is_known = |hop: usize| {
+        let next = steady.partition_point(|other| other + SAME_HOPS < hop);
+        steady
+            .get(next)
+            .is_some_and(|other| *other <= hop + SAME_HOPS)
     };
-    mean(free) > MIN_MEAN && mean(free) - mean(steady) < MAX_LOSS && free.iter().any(is_unknown)
+    let n_known = free.iter().filter(|hop| is_known(**hop)).count();
+    let is_unknown = |hop: &usize| worth[*hop] > MIN_MEAN && !is_known(*hop);
+    2 * n_known > free.len()
+        && mean(free) > MIN_MEAN
+        && mean(free) - mean(steady) < MAX_LOSS
+        && free.iter().any(is_unknown)
 }
 
 /// The tempo that most of the song holds, in beats per minute: what leaves it for a while is then taken for a mistake. None where
@@ -137,35 +139,22 @@ fn steady_tempo(hops: &[usize]) -> Option<f64> {
     is_steady.then(|| 60.0 / (PERIODS.0 * PERIOD_STEPS[1].powf(n_steps) * HOP_SECS))
 }
 
-/// Log-odds of a beat at each hop, at least -[`MISSING_COST`].
-fn log_odds(beat: &[f32], n_hops: usize) -> Vec<f32> {
-    let of_hop = |hop: usize| {
-        // Periods are whole hops and players aren't machines: a hop to either side will do.
-        let around = hop.saturating_sub(1)..=hop + 1;
-        let p = around.fold(1e-4f32, |most, hop| {
-            most.max(Activations::at_hop(beat, hop))
-        });
-        let p = p.min(1.0 - 1e-4);
-        (p / (1.0 - p)).ln().clamp(-MISSING_COST, 4.0) + BEAT_BIAS
-    };
-    (0..n_hops).map(of_hop).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::network::odds;
     use super::*;
 
-    /// Probabilities of beats at these times.
+    /// Worth of a beat at each hop, with beats at these times.
     fn activation(n_steps: usize, beats: &[f64]) -> Vec<f32> {
         let mut activation = vec![0.02; n_steps];
         for secs in beats {
             let step = (secs / 0.02).round() as usize;
             (activation[step - 1], activation[step], activation[step + 1]) = (0.4, 0.9, 0.4);
         }
-        activation
+        odds(&activation, 2 * n_steps)
     }
 
-    fn steady(start: f64, bpm: f64, n_beats: usize) -> Vec<f64> {
+    fn at_tempo(start: f64, bpm: f64, n_beats: usize) -> Vec<f64> {
         (0..n_beats)
             .map(|i| start + i as f64 * 60.0 / bpm)
             .collect()
@@ -173,7 +162,7 @@ mod tests {
 
     fn tracked(beats: &[f64], tempo_bpm: Option<f64>) -> Vec<usize> {
         let n_steps = (beats[beats.len() - 1] / 0.02) as usize + 30;
-        super::beats(&activation(n_steps, beats), 2 * n_steps, tempo_bpm, None)
+        super::beats(&activation(n_steps, beats), tempo_bpm, None)
     }
 
     fn has_all(found: &[usize], beats: &[f64]) -> bool {
@@ -185,7 +174,7 @@ mod tests {
     #[test]
     fn every_tempo_is_found() {
         for bpm in [45.0, 60.0, 97.0, 140.0, 200.0] {
-            let beats = steady(0.5, bpm, 40);
+            let beats = at_tempo(0.5, bpm, 40);
             let found = tracked(&beats, None);
             assert!(found.len().abs_diff(40) <= 2, "{bpm}: {}", found.len());
             assert!(has_all(&found, &beats), "{bpm}");
@@ -194,8 +183,8 @@ mod tests {
 
     #[test]
     fn a_break_is_bridged_and_a_new_tempo_followed() {
-        let first = steady(0.5, 100.0, 24);
-        let second = steady(first[23] + 0.6, 140.0, 32);
+        let first = at_tempo(0.5, 100.0, 24);
+        let second = at_tempo(first[23] + 0.6, 140.0, 32);
         let sounding = [&first[..], &second[..8], &second[14..]].concat();
         let found = tracked(&sounding, None);
         assert!(has_all(&found, &[first, second].concat()));
@@ -204,19 +193,19 @@ mod tests {
     #[test]
     fn another_tempo_for_a_stretch_of_a_steady_song_is_a_mistake() {
         // Six seconds in which a figure against the beat is all that sounds, in a long song at 120.
-        let beats = steady(0.5, 120.0, 240);
-        let against = steady(beats[40], 90.0, 9);
+        let beats = at_tempo(0.5, 120.0, 240);
+        let against = at_tempo(beats[40], 90.0, 9);
         let sounding = [&beats[..40], &against, &beats[52..]].concat();
         let n_steps = (beats[239] / 0.02) as usize + 30;
         let heard = activation(n_steps, &sounding);
-        let free = track(&heard, 2 * n_steps, None, None);
+        let free = track(&heard, None);
         assert!(!has_all(&free, &beats), "the figure leads nobody astray");
         assert!(has_all(&tracked(&sounding, None), &beats));
     }
 
     #[test]
     fn a_given_tempo_is_kept() {
-        let beats = steady(0.5, 120.0, 40);
+        let beats = at_tempo(0.5, 120.0, 40);
         let found = tracked(&beats, Some(60.0));
         assert!(
             found

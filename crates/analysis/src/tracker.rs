@@ -9,6 +9,7 @@ use super::AnalysisConfig;
 use super::features::Features;
 use super::network::Activations;
 use super::onset::OnsetStrength;
+use super::tempo::Likely;
 
 /// The ways to find beats.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,8 +52,8 @@ pub(super) struct Evidence<'a> {
     pub features: &'a Features,
     pub strength: &'a OnsetStrength,
     pub activations: &'a Activations,
-    /// The likely distance of beats in hops; see [`super::tempo`].
-    pub period: Option<f32>,
+    /// The beats that people would most likely tap, by the level that [`super::tempo`] judges to be meant.
+    pub likely: Option<Likely>,
     pub config: &'a AnalysisConfig,
 }
 

@@ -26,6 +26,7 @@ HALF_HIDDEN_FROM = 800_000  # pieces of plucks that pads and leads half hide, mo
 HALF_HIDDEN = [style for style in DRUMLESS if "ambient" in style or "string" in style or style in ("folk2", "folk_waltz", "orchestra", "piano_song")]
 GROOVES_FROM = 400_000  # pieces of grooves that are made up for each
 METRONOMES_FROM = 900_000  # pieces that are metronomes, for calibrating
+FONTS = {"all": [], "quick": ["MuseScore"], "quickest": ["MuseScore", "Fluid"]}  # and what they leave out
 
 
 def style_of(i):
@@ -119,7 +120,9 @@ def main():
     parser.add_argument("count", type=int)
     parser.add_argument("--max-secs", type=float, default=42.0)
     parser.add_argument("--only", default="", help="start of the style's name; pieces of other styles are left out")
+    parser.add_argument("--fonts", choices=FONTS, default="all", help="fewer soundfonts take less time to read, and make other pieces")
     arguments = parser.parse_args()
+    instruments.SOUNDFONTS = [font for font in instruments.SOUNDFONTS if not any(name in font for name in FONTS[arguments.fonts])]
     arguments.folder.mkdir(parents=True, exist_ok=True)
     for i in range(arguments.first, arguments.first + arguments.count):
         if not style_of(i).startswith(arguments.only):

@@ -15,6 +15,11 @@ use common::Result;
 
 use super::inputs::{HOPS_PER_STEP, Inputs};
 
+/// Added to the log-odds of a beat: training weighs beats more than what lies between them.
+const BEAT_BIAS: f32 = -0.3;
+/// What a beat without any sign of it costs at most.
+const MISSING_COST: f32 = 3.5;
+
 /// Probabilities.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Activations {
@@ -34,12 +39,32 @@ impl Activations {
         at(step) + (at(step + 1) - at(step)) * odd as f32 / HOPS_PER_STEP as f32
     }
 
+    /// Log-odds of a beat at each of `n_hops` hops, as what a beat there is worth to a [`super::chain::Chain`]; where nothing tells of
+    /// a beat it costs [`MISSING_COST`], so that breaks and rests are bridged.
+    pub fn beat_odds(&self, n_hops: usize) -> Vec<f32> {
+        odds(&self.beat, n_hops)
+    }
+
     /// Lets the drums lead where they play: the song's beats are raised to theirs. Where they pause, the song is all there is.
     pub fn merge_drum_activations(&mut self, drums: &Activations) {
         for (song, drums) in self.beat.iter_mut().zip(&drums.beat) {
             *song = song.max(*drums);
         }
     }
+}
+
+/// See [`Activations::beat_odds`].
+pub(super) fn odds(beat: &[f32], n_hops: usize) -> Vec<f32> {
+    let of_hop = |hop: usize| {
+        // Periods are whole hops and players aren't machines: a hop to either side will do.
+        let around = hop.saturating_sub(1)..=hop + 1;
+        let p = around.fold(1e-4f32, |most, hop| {
+            most.max(Activations::at_hop(beat, hop))
+        });
+        let p = p.min(1.0 - 1e-4);
+        (p / (1.0 - p)).ln().clamp(-MISSING_COST, 4.0) + BEAT_BIAS
+    };
+    (0..n_hops).map(of_hop).collect()
 }
 
 /// Activations of all of a song.

@@ -1,183 +1,207 @@
-//! Which metrical level, and which bars, are the beat as people tap it.
+//! Which metrical level is the beat as people tap it.
 //!
-//! Each pair of a level and a bar length is described by some forty numbers, and a network with one small hidden layer gives
-//! it a score. The network was trained on synthetic music only; the recipe is in `training/`, the weights in
-//! `judge.weights`.
+//! Each candidate is described by some seventy numbers, most of them free of any tempo; their weighted sum is its score. The weights
+//! were fitted to synthetic music only, so that the candidate with the best beats scores most; the recipe is in `training/`, the
+//! weights in `judge.weights`. The usual tempo, which the synthetic music doesn't follow, is added to the sum.
 
 use std::sync::LazyLock;
 
-use super::{Level, METERS};
+use super::levels::is_same;
+use super::{Level, strength};
 
+/// Numbers that describe a candidate.
+pub(super) const N_INPUTS: usize = 69;
 /// Tempo at which people tap by themselves, in beats per minute, and the log-odds that an octave from it costs (van Noorden and
-/// Moelants 1999, "Resonance in the perception of musical pulse"). Levels an octave apart are often as good as each other to
-/// the network.
+/// Moelants 1999, "Resonance in the perception of musical pulse"). Levels an octave apart are often as good as each other.
 const USUAL_TEMPO: (f32, f32) = (118.0, 1.75);
-/// Numbers that describe a pair.
-const N_INPUTS: usize = 43;
+/// Inputs that lie farther from their mean than this, in standard deviations, tell nothing more.
+const FAR: f32 = 3.0;
+/// Where the network hears this many times more between beats than at them, the beats are taken for off-beats.
+const OFF_BEATS: f32 = 1.3;
 
-/// Index of the level of the best pair; with bars of `wanted` beats where that is given. None without levels.
-pub(super) fn best(levels: &[Level], wanted: Option<u32>) -> Option<usize> {
-    let highest = Highest::of(levels);
-    let mut scores: Vec<(f32, usize)> = Vec::new();
-    for (level_idx, level) in levels.iter().enumerate() {
-        for (meter_idx, n_beats) in METERS.iter().enumerate() {
-            let inputs = describe(level, meter_idx, &highest);
-            if wanted.is_none_or(|n| n as usize == *n_beats) {
-                let octaves = (level.profile.bpm / USUAL_TEMPO.0).log2();
-                let usual = -USUAL_TEMPO.1 * octaves * octaves;
-                scores.push((NETWORK.score(&inputs) + usual, level_idx));
-            }
-        }
-    }
-    let best = scores.into_iter().max_by(|a, b| a.0.total_cmp(&b.0))?;
-    Some(best.1)
-}
+/// What is compared with the highest among all levels.
+const COMPARED: [fn(&Level) -> f32; 8] = [
+    |l| l.pulse.on,
+    |l| l.pulse.odds,
+    |l| l.pulse.odds_per_sec,
+    |l| l.drums.share[0],
+    |l| l.drums.struck,
+    |l| l.harmony.harmony,
+    |l| l.harmony.repetition[0],
+    |l| l.harmony.bars.iter().copied().fold(0.0, f32::max),
+];
 
-/// Highest values over all levels of a song, for comparison.
-struct Highest {
-    on: f32,
-    clarity: f32,
-    contrast: f32,
-}
-
-impl Highest {
-    fn of(levels: &[Level]) -> Self {
-        let mut highest = Self {
-            on: 1e-3,
-            clarity: 1e-3,
-            contrast: 1e-3,
+/// Index of the best level, and the probability that it is meant; with bars of `wanted` beats where that is given. None without
+/// levels.
+pub(super) fn best(levels: &[Level], wanted: Option<u32>) -> Option<(usize, f32)> {
+    let inputs = inputs(levels, wanted);
+    let score = |(level, inputs): (&Level, &[f32; N_INPUTS])| {
+        let octaves = (level.bpm / USUAL_TEMPO.0).log2();
+        let off_beats = match level.pulse.half > OFF_BEATS * level.pulse.on {
+            true => -1e3,
+            false => 0.0,
         };
-        for level in levels {
-            highest.on = highest.on.max(level.profile.on);
-            highest.clarity = highest.clarity.max(level.profile.clarity);
-            for meter in &level.meters {
-                highest.contrast = highest
-                    .contrast
-                    .max(relative_contrast(meter.contrast, meter.beats_per_bar));
-            }
-        }
-        highest
-    }
+        WEIGHTS.sum(inputs) - USUAL_TEMPO.1 * octaves * octaves + off_beats
+    };
+    let scores: Vec<f32> = levels.iter().zip(&inputs).map(score).collect();
+    let best = (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b]))?;
+    let odds: Vec<f32> = scores.iter().map(|s| (s - scores[best]).exp()).collect();
+    let same = levels.iter().zip(&odds);
+    let same = same.filter(|(level, _)| is_same(&level.hops, &levels[best].hops));
+    let certainty = same.map(|(_, odds)| odds).sum::<f32>() / odds.iter().sum::<f32>();
+    Some((best, certainty))
 }
 
-/// Contrast over the highest that one kind of evidence can reach with bars of this length.
-fn relative_contrast(contrast: f32, beats_per_bar: u32) -> f32 {
-    let n = beats_per_bar as f32;
-    contrast / (n / (n - 1.0).max(1.0).sqrt())
+/// What is weighed of each level: its own numbers, how it compares with the highest among all levels, and its score by onset strength
+/// alone.
+pub(super) fn inputs(levels: &[Level], wanted: Option<u32>) -> Vec<[f32; N_INPUTS]> {
+    let highest = |of: fn(&Level) -> f32| levels.iter().map(of).fold(f32::MIN, f32::max);
+    let compared: Vec<(fn(&Level) -> f32, f32)> = COMPARED.map(|of| (of, highest(of))).into();
+    let described: Vec<_> = levels.iter().map(|l| (&l.profile, &l.harmony)).collect();
+    let by_strength = strength::scores(&described, wanted);
+    let of_level = |(level, by_strength): (&Level, f32)| {
+        let mut inputs = [0.0; N_INPUTS];
+        let compared = compared.iter().map(|(of, highest)| of(level) - highest);
+        let own = describe(level)
+            .into_iter()
+            .chain(compared)
+            .chain([by_strength]);
+        inputs.iter_mut().zip(own).for_each(|(i, own)| *i = own);
+        inputs
+    };
+    levels.iter().zip(by_strength).map(of_level).collect()
 }
 
-fn describe(level: &Level, meter_idx: usize, highest: &Highest) -> [f32; N_INPUTS] {
-    let p = &level.profile;
-    let meter = &level.meters[meter_idx];
-    let n = METERS[meter_idx];
-    let again = |lag: usize| level.repetition.get(lag - 1).copied().unwrap_or(0.0);
-    let others = (1..=8usize)
-        .filter(|lag| lag % n != 0)
-        .map(again)
-        .fold(f32::MIN, f32::max);
-    let contrast = relative_contrast(meter.contrast, meter.beats_per_bar);
-    let octaves = (p.bpm / 110.0).log2();
-    let bar_octaves = (60.0 / p.bpm * n as f32 / 2.0).log2();
-    let balance = p.balance.min(0.6);
-    let is = |beats: usize| if n == beats { 1.0f32 } else { 0.0 };
-    let compound = p.thirds - p.half;
-    [
+/// A level's own numbers.
+fn describe(level: &Level) -> Vec<f32> {
+    let Level {
+        bpm,
+        pulse: p,
+        drums: d,
+        harmony: h,
+        ..
+    } = level;
+    let octaves = (bpm / 110.0).log2();
+    let mut numbers = vec![
+        octaves,
+        octaves * octaves,
         p.on,
         p.half,
         p.thirds,
         p.quarters,
-        balance,
-        p.clarity,
-        p.bands[0],
-        p.bands[1],
-        p.bands[2],
-        octaves,
-        octaves * octaves,
-        bar_octaves,
-        bar_octaves * bar_octaves,
-        contrast,
-        meter.contrast,
-        again(n),
-        again(2 * n),
-        others,
-        p.harmony,
-        is(2),
-        is(3),
-        is(4),
-        is(5),
-        is(6),
-        is(7),
-        is(2) * compound,
-        (1.0 - is(2)) * compound,
-        p.on / highest.on,
-        p.clarity / highest.clarity,
-        contrast / highest.contrast,
-        p.half / p.on.max(0.05),
-        p.thirds / p.on.max(0.05),
-        is(3) * octaves,
-        is(2) * octaves,
-        is(3) * p.balance,
-        is(2) * balance,
-        is(4) * octaves,
-        (p.on - p.half) / highest.on,
-        (p.on - p.quarters) / highest.on,
-        p.quarters / p.on.max(0.05),
-        is(3) * again(3),
-        is(4) * again(4),
-        is(2) * again(2),
-    ]
-}
-
-/// One hidden layer of tanh units beside a direct linear path.
-struct Network {
-    n_hidden: usize,
-    /// `[mean, scale, direct weight][input]`, then `[hidden][input weights, bias, output weight]`.
-    numbers: Vec<f32>,
-}
-
-static NETWORK: LazyLock<Network> = LazyLock::new(|| {
-    let numbers: Vec<f32> = include_str!("judge.weights")
-        .split_whitespace()
-        .filter_map(|n| n.parse().ok())
-        .collect();
-    Network {
-        n_hidden: numbers.len().saturating_sub(3 * N_INPUTS) / (N_INPUTS + 2),
-        numbers,
+        p.odds,
+        p.odds_per_sec,
+        p.sure,
+        p.downbeat,
+        p.spread.min(0.3),
+        p.on - p.half,
+        p.thirds - p.half,
+        d.backbeat,
+        d.off_backbeat,
+        d.double_backbeat,
+        d.density.min(6.0),
+        d.struck,
+        d.off_struck,
+        h.harmony,
+        h.bass,
+    ];
+    numbers.extend(p.beat_contrasts);
+    numbers.extend(p.bar_contrasts);
+    for bands in [
+        d.over_half,
+        d.over_thirds,
+        d.over_quarters,
+        d.share,
+        d.two,
+        d.off_two,
+    ] {
+        numbers.extend(bands);
     }
+    numbers.extend(d.low_groups);
+    for [two, _, four] in [h.harmony_contrasts, h.bass_contrasts] {
+        numbers.extend([two, four]);
+    }
+    // Bars of 2, 3 and 4; beats 1, 2, 3, 4, 6 and 8 apart.
+    numbers.extend(h.bars.iter().take(3));
+    numbers.extend([0, 1, 2, 3, 5, 7].map(|lag| h.repetition.get(lag).copied().unwrap_or(0.0)));
+    numbers
+}
+
+/// Mean, scale and weight of each input, in three rows.
+struct Weights(Vec<f32>);
+
+static WEIGHTS: LazyLock<Weights> = LazyLock::new(|| {
+    let numbers = include_str!("judge.weights").split_whitespace();
+    Weights(numbers.filter_map(|n| n.parse().ok()).collect())
 });
 
-impl Network {
-    fn score(&self, inputs: &[f32; N_INPUTS]) -> f32 {
-        let (head, hidden) = self
-            .numbers
-            .split_at((3 * N_INPUTS).min(self.numbers.len()));
-        let mut scaled = [0.0f32; N_INPUTS];
-        let mut score = 0.0;
-        for (i, value) in scaled.iter_mut().enumerate() {
-            let number = |row: usize| head.get(row * N_INPUTS + i).copied().unwrap_or(0.0);
-            *value = (inputs[i] - number(0)) * number(1);
-            score += *value * number(2);
-        }
-        for unit in hidden.chunks_exact(N_INPUTS + 2).take(self.n_hidden) {
-            let (weights, ends) = unit.split_at(N_INPUTS);
-            let sum: f32 = weights.iter().zip(&scaled).map(|(w, v)| w * v).sum();
-            score += (sum + ends[0]).tanh() * ends[1];
-        }
-        score
+impl Weights {
+    fn sum(&self, inputs: &[f32; N_INPUTS]) -> f32 {
+        let number = |row: usize, i: usize| self.0.get(row * N_INPUTS + i).copied().unwrap_or(0.0);
+        let weighted = inputs.iter().enumerate().map(|(i, input)| {
+            let scaled = (input - number(0, i)) * number(1, i);
+            scaled.clamp(-FAR, FAR) * number(2, i)
+        });
+        weighted.sum()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use audio::Track;
+
+    use super::super::super::evidence::evidence;
+    use super::super::super::features::Features;
+    use super::super::super::hops::HOP_SECS;
+    use super::super::super::onset;
+    use super::super::{Heard, levels};
     use super::*;
 
     #[test]
     fn the_weights_are_whole() {
-        assert!(NETWORK.n_hidden > 0);
-        assert_eq!(
-            NETWORK.numbers.len(),
-            3 * N_INPUTS + NETWORK.n_hidden * (N_INPUTS + 2)
-        );
-        assert!(NETWORK.numbers.iter().all(|n| n.is_finite()));
+        assert_eq!(WEIGHTS.0.len(), 3 * N_INPUTS);
+        assert!(WEIGHTS.0.iter().all(|n| n.is_finite()));
+    }
+
+    /// For each song a `.levels` file: JSON with the beats of each candidate in seconds and the judge's inputs for it.
+    #[test]
+    #[ignore = "writes what the judge is trained on; see training/README.md"]
+    fn training_levels() {
+        let folder = std::env::var("TRAINING_MUSIC").unwrap();
+        let songs = std::env::var("TRAINING_LEVELS").unwrap_or(folder.clone());
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let output = std::path::Path::new(&songs).join(path.file_stem().unwrap());
+            let output = output.with_extension("levels");
+            let is_song = path.extension().is_some_and(|e| e != "json" && e != "md");
+            if !is_song || output.exists() {
+                continue;
+            }
+            let Ok(track) = Track::open(&path) else {
+                continue;
+            };
+            let features = Features::of(&track).unwrap();
+            let (strength, activations) = evidence(&features).unwrap();
+            let onsets = onset::find(&features, &strength, &activations).unwrap();
+            let heard = Heard {
+                features: &features,
+                strength: &strength,
+                activations: &activations,
+                onsets: &onsets,
+            };
+            let levels = levels(&heard);
+            let rows: Vec<_> = levels
+                .iter()
+                .zip(inputs(&levels, None))
+                .map(|(level, inputs)| {
+                    let beats = level.hops.iter().map(|hop| *hop as f64 * HOP_SECS);
+                    serde_json::json!({
+                        "beats": beats.collect::<Vec<_>>(),
+                        "inputs": inputs.to_vec(),
+                    })
+                })
+                .collect();
+            std::fs::write(output, serde_json::Value::from(rows).to_string()).unwrap();
+        }
     }
 }

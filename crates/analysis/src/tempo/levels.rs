@@ -1,28 +1,131 @@
-//! Metrical levels: for each, the sequence of beats that best explains the onset strength.
+//! Metrical levels: for each, the most likely beats near one tempo.
 //!
-//! The path through a [`Chain`] that gains most, where what is gained is onset strength times the time that a beat covers:
-//! slow and fast levels compete fairly, and a prior on the period decides which level is wanted.
+//! What the network hears is tracked once around each of some tempi, so firmly that the beats of a song that moves twice or two thirds
+//! as fast are found as well; and around the periods of onset strength, which has a pulse where the network is at a loss. Which of
+//! them people would tap is for [`super::judge`] to say.
 
 use rayon::prelude::*;
 
 use super::super::chain::Chain;
 use super::super::hops::HOP_SECS;
+use super::super::neural;
 use super::super::onset::OnsetStrength;
+use super::median_period;
 
-/// Centres of the metrical levels that are tried, in beats per minute: half an octave apart.
-const LEVELS_BPM: [f32; 5] = [42.0, 60.0, 85.0, 120.0, 170.0];
-/// Shortest and longest period in hops: 300 and 30 bpm.
-const PERIODS: (f64, f64) = (20.0, 200.0);
+/// Tempi around which beats are sought, in beats per minute: half an octave apart.
+const LEVELS_BPM: [f32; 6] = [45.0, 64.0, 90.0, 127.0, 180.0, 255.0];
+/// Shortest and longest period in hops: 300 and 40 bpm.
+const PERIODS: (f64, f64) = (20.0, 150.0);
 /// Distance between periods, as a factor.
-const PERIOD_STEP: f64 = 1.022;
+const PERIOD_STEP: f64 = 1.025;
+/// Cost of a change by 0, 1, … steps from beat to beat.
+const CHANGE_COSTS: [f32; 4] = [0.0, 0.5, 1.5, 3.0];
+/// Cost of a new tempo out of nowhere.
+const JUMP_COST: f32 = 9.0;
+/// Cost of a beat whose period is an octave from the level's: more than any beat gains.
+const OCTAVE_COST: f32 = 8.0;
+/// The same around a period that onset strength has, which may be a little off.
+const SOFT_OCTAVE_COST: f32 = 2.5;
+
+/// Tempi around which onset strength is tracked, in beats per minute.
+const STRENGTH_LEVELS_BPM: [f32; 5] = [42.0, 60.0, 85.0, 120.0, 170.0];
+/// Shortest and longest period for that in hops: 300 and 30 bpm.
+const STRENGTH_PERIODS: (f64, f64) = (20.0, 200.0);
+/// Distance between those periods, as a factor.
+const STRENGTH_PERIOD_STEP: f64 = 1.022;
 /// Cost of a change of the period by a factor of e, squared.
-const CHANGE_COST: f32 = 90.0;
+const STRENGTH_CHANGE_COST: f32 = 90.0;
 /// Largest change between neighbouring beats, in steps.
-const MAX_CHANGE: usize = 6;
-/// Cost of any change beyond [`MAX_CHANGE`]: a new tempo.
-const JUMP_COST: f32 = 2.5;
+const STRENGTH_MAX_CHANGE: usize = 6;
+/// Cost of any change beyond that: a new tempo.
+const STRENGTH_JUMP_COST: f32 = 2.5;
 /// Time that one unit of gain covers, in hops.
 const UNIT_HOPS: f32 = 50.0;
+/// How far periods stray from a level, in octaves, and what one such distance costs.
+const WIDTH_OCTAVES: f32 = 0.35;
+const WIDTH_COST: f32 = 0.25;
+
+/// What onset strength adds to the log-odds of a beat, where it exceeds its mean by 1: where the network is at a loss, what sounds
+/// is followed.
+const STRENGTH_WEIGHT: f32 = 1.0;
+
+/// The beats of each level, as hops, where `odds` are the log-odds of a beat at each hop. Off-beats may be louder than beats, all
+/// through the song or for a while: each level is also proposed at one tempo throughout, and all of them half a period later.
+pub(super) fn candidates(odds: &[f32], activation: &[f32]) -> Vec<Vec<usize>> {
+    let mean = activation.iter().sum::<f32>() / activation.len().max(1) as f32;
+    let loud = activation.iter().map(|a| STRENGTH_WEIGHT * (a - mean));
+    let worth: Vec<f32> = odds
+        .iter()
+        .zip(loud)
+        .map(|(odds, loud)| odds + loud)
+        .collect();
+    let of_level = |bpm: &f32| {
+        let hops = track(&worth, 60.0 / (bpm * HOP_SECS as f32), OCTAVE_COST);
+        let steady = neural::steady(&worth, &hops);
+        [Some(hops), steady]
+    };
+    let of_strength = |bpm: &f32| {
+        let heard = track_strength(activation, 60.0 / (bpm * HOP_SECS as f32));
+        let hops = track(&worth, median_period(&heard).max(1.0), SOFT_OCTAVE_COST);
+        [Some(hops), None]
+    };
+    let (by_network, by_strength): (Vec<_>, Vec<_>) = rayon::join(
+        || LEVELS_BPM.par_iter().map(of_level).collect(),
+        || STRENGTH_LEVELS_BPM.par_iter().map(of_strength).collect(),
+    );
+    let tracked = by_network.into_iter().chain(by_strength);
+    let tracked: Vec<Vec<usize>> = tracked.flatten().flatten().collect();
+    let half_later = |hops: &Vec<usize>| {
+        let pairs = hops.windows(2);
+        pairs.map(|pair| (pair[0] + pair[1]) / 2).collect()
+    };
+    let shifted: Vec<Vec<usize>> = tracked.iter().map(half_later).collect();
+    let mut levels: Vec<Vec<usize>> = Vec::new();
+    for hops in tracked.into_iter().chain(shifted) {
+        if !levels.iter().any(|known| is_same(known, &hops)) {
+            levels.push(hops);
+        }
+    }
+    levels
+}
+
+/// The most likely beats with periods around `center` hops, where an octave from it costs `octave_cost` for each beat.
+fn track(worth: &[f32], center: f32, octave_cost: f32) -> Vec<usize> {
+    let chain = Chain::new(PERIODS, PERIOD_STEP, CHANGE_COSTS.to_vec(), JUMP_COST);
+    let cost = |period: &usize| octave_cost * (*period as f32 / center).log2().powi(2);
+    let periods: Vec<[f32; 2]> = chain.periods().iter().map(|p| [1.0, cost(p)]).collect();
+    chain.most_likely(worth, &periods)
+}
+
+/// The path that gains most onset strength, times the time that a beat covers, with periods around `center` hops.
+fn track_strength(activation: &[f32], center: f32) -> Vec<usize> {
+    let change_cost =
+        |steps| STRENGTH_CHANGE_COST * (steps as f32 * STRENGTH_PERIOD_STEP.ln() as f32).powi(2);
+    let chain = Chain::new(
+        STRENGTH_PERIODS,
+        STRENGTH_PERIOD_STEP,
+        (0..=STRENGTH_MAX_CHANGE).map(change_cost).collect(),
+        STRENGTH_JUMP_COST,
+    );
+    let of_period = |period: &usize| {
+        let weight = *period as f32 / UNIT_HOPS;
+        let widths = (*period as f32 / center).log2() / WIDTH_OCTAVES;
+        [weight, WIDTH_COST * widths * widths * weight]
+    };
+    let periods: Vec<[f32; 2]> = chain.periods().iter().map(of_period).collect();
+    let mean = activation.iter().sum::<f32>() / activation.len().max(1) as f32;
+    let worth: Vec<f32> = activation.iter().map(|level| level - mean).collect();
+    chain.most_likely(&worth, &periods)
+}
+
+/// Whether nine in ten beats of both sequences lie within two hops of each other.
+pub(super) fn is_same(a: &[usize], b: &[usize]) -> bool {
+    let is_shared = |hop: &&usize| {
+        let next = b.partition_point(|other| other + 2 < **hop);
+        b.get(next).is_some_and(|other| *other <= **hop + 2)
+    };
+    a.iter().filter(is_shared).count() * 10 > a.len().max(b.len()) * 9
+}
 
 /// Onset strength relative to what is usual around, smoothed by the jitter of players, 0..=1.
 pub(super) fn activation(strength: &OnsetStrength) -> Vec<f32> {
@@ -57,75 +160,4 @@ pub(super) fn activation(strength: &OnsetStrength) -> Vec<f32> {
                 .sum()
         })
         .collect()
-}
-
-/// The best beats at every metrical level, as hops.
-pub(super) fn candidates(activation: &[f32]) -> Vec<Vec<usize>> {
-    let mut levels: Vec<Vec<usize>> = Vec::new();
-    let at_level = |bpm: &f32| {
-        let prior = PeriodPrior {
-            center: 60.0 / (bpm * HOP_SECS as f32),
-            width_octaves: 0.35,
-            weight: 0.25,
-        };
-        track(activation, prior)
-    };
-    let tracked: Vec<Vec<usize>> = LEVELS_BPM.par_iter().map(at_level).collect();
-    for hops in tracked {
-        if !levels.iter().any(|known| is_same(known, &hops)) {
-            levels.push(hops);
-        }
-    }
-    // Off-beats may be louder than beats: each level is also proposed half a period later.
-    let half_later = |hops: &Vec<usize>| {
-        let pairs = hops.windows(2);
-        pairs.map(|pair| (pair[0] + pair[1]) / 2).collect()
-    };
-    let shifted: Vec<Vec<usize>> = levels.iter().map(half_later).collect();
-    for hops in shifted {
-        if !levels.iter().any(|known| is_same(known, &hops)) {
-            levels.push(hops);
-        }
-    }
-    levels
-}
-
-/// Whether nine in ten beats of both sequences lie within two hops of each other.
-fn is_same(a: &[usize], b: &[usize]) -> bool {
-    let is_shared = |hop: &&usize| {
-        let next = b.partition_point(|other| other + 2 < **hop);
-        b.get(next).is_some_and(|other| *other <= **hop + 2)
-    };
-    a.iter().filter(is_shared).count() * 10 > a.len().max(b.len()) * 9
-}
-
-/// What is wanted of the period.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct PeriodPrior {
-    /// Preferred period in hops.
-    pub center: f32,
-    /// Width in octaves.
-    pub width_octaves: f32,
-    /// Loss at one width from the centre.
-    pub weight: f32,
-}
-
-/// The best sequence of beats over the whole of `activation`, as hop indices in ascending order.
-pub(super) fn track(activation: &[f32], prior: PeriodPrior) -> Vec<usize> {
-    let change_cost = |steps| CHANGE_COST * (steps as f32 * PERIOD_STEP.ln() as f32).powi(2);
-    let chain = Chain::new(
-        PERIODS,
-        PERIOD_STEP,
-        (0..=MAX_CHANGE).map(change_cost).collect(),
-        JUMP_COST,
-    );
-    let of_period = |period: &usize| {
-        let weight = *period as f32 / UNIT_HOPS;
-        let octaves = (*period as f32 / prior.center).log2() / prior.width_octaves;
-        [weight, prior.weight * octaves * octaves * weight]
-    };
-    let periods: Vec<[f32; 2]> = chain.periods().iter().map(of_period).collect();
-    let mean = activation.iter().sum::<f32>() / activation.len().max(1) as f32;
-    let worth: Vec<f32> = activation.iter().map(|level| level - mean).collect();
-    chain.most_likely(&worth, &periods)
 }

@@ -6,9 +6,12 @@
 
 use super::super::features::{Features, HOPS_PER_CHROMA};
 use super::super::onset::OnsetStrength;
+use super::pattern::contrast;
 
 /// Beats in a bar that are tried.
 pub(in super::super) const METERS: [usize; 6] = [2, 3, 4, 5, 6, 7];
+/// Longest distance in beats at which beats are compared.
+const MAX_LAG: usize = 14;
 
 /// What is found at one beat, until the next.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,12 +26,46 @@ pub(in super::super) struct BeatEvidence {
     pub off_onset: [f32; 3],
 }
 
-/// Beats in a bar and how far its downbeats stand out.
+/// How harmony moves over a candidate's beats; each is a number that [`super::judge`] weighs.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Meter {
-    pub beats_per_bar: u32,
-    /// Mean downbeat evidence over that of other beats, in standard deviations.
-    pub contrast: f32,
+pub(super) struct Harmony {
+    /// Mean change of harmony and of the bass at beats.
+    pub harmony: f32,
+    pub bass: f32,
+    /// How far every second, third and fourth beat stands out in the change of harmony, and of the bass.
+    pub harmony_contrasts: [f32; 3],
+    pub bass_contrasts: [f32; 3],
+    /// How far the downbeats of bars of each length in [`METERS`] stand out, over the most that one kind of evidence can reach.
+    pub bars: Vec<f32>,
+    /// Likeness of beats at each distance, from 1.
+    pub repetition: Vec<f32>,
+}
+
+/// Of beats at `hops`.
+pub(super) fn describe(features: &Features, strength: &OnsetStrength, hops: &[usize]) -> Harmony {
+    let evidence = evidence(features, strength, hops);
+    let harmony: Vec<f32> = evidence.iter().map(|e| e.harmony).collect();
+    let bass: Vec<f32> = evidence.iter().map(|e| e.bass).collect();
+    let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len().max(1) as f32;
+    let scores = downbeat_scores(&evidence);
+    Harmony {
+        harmony: mean(&harmony),
+        bass: mean(&bass),
+        harmony_contrasts: [2, 3, 4].map(|n| contrast(&harmony, n)),
+        bass_contrasts: [2, 3, 4].map(|n| contrast(&bass, n)),
+        bars: METERS.iter().map(|n| stand_out(&scores, *n)).collect(),
+        repetition: repetition(&evidence, MAX_LAG),
+    }
+}
+
+/// How far downbeats stand out in the best bars of `n` beats, which may start over.
+fn stand_out(scores: &[f32], n: usize) -> f32 {
+    bars(scores, n) / most_contrast(n)
+}
+
+/// The most that one kind of evidence can let the downbeats of bars of `n` beats stand out, in standard deviations.
+pub(super) fn most_contrast(n: usize) -> f32 {
+    n as f32 / (n as f32 - 1.0).max(1.0).sqrt()
 }
 
 /// Evidence at each beat; `hops` are the beats.
@@ -86,7 +123,7 @@ pub(in super::super) fn evidence(
 }
 
 /// How much each beat sounds like a downbeat, with mean 0 and standard deviation 1 in each of its parts.
-pub(super) fn downbeat_scores(evidence: &[BeatEvidence]) -> Vec<f32> {
+fn downbeat_scores(evidence: &[BeatEvidence]) -> Vec<f32> {
     let part = |f: &dyn Fn(&BeatEvidence) -> f32| standardised(evidence.iter().map(f).collect());
     let parts: Vec<(f32, Vec<f32>)> = vec![
         (1.1, part(&|e| e.harmony)),
@@ -108,8 +145,8 @@ pub(super) fn downbeat_scores(evidence: &[BeatEvidence]) -> Vec<f32> {
         .collect()
 }
 
-/// The best bars of `beats_per_bar` beats each.
-pub(super) fn bars(scores: &[f32], beats_per_bar: usize) -> Meter {
+/// Mean evidence at the downbeats of the best bars of `beats_per_bar` beats each over that of other beats, in standard deviations.
+fn bars(scores: &[f32], beats_per_bar: usize) -> f32 {
     let n = scores.len();
     let n_positions = beats_per_bar.max(1);
     // A bar that is cut short or starts over costs as much as several good downbeats.
@@ -153,14 +190,11 @@ pub(super) fn bars(scores: &[f32], beats_per_bar: usize) -> Meter {
             .collect();
         chosen.iter().sum::<f32>() / chosen.len().max(1) as f32
     };
-    Meter {
-        beats_per_bar: n_positions as u32,
-        contrast: of(true) - of(false),
-    }
+    of(true) - of(false)
 }
 
 /// How alike beats are at each distance from 1 to `max_lag`, 0..=1: cosine similarity of their evidence.
-pub(super) fn repetition(evidence: &[BeatEvidence], max_lag: usize) -> Vec<f32> {
+fn repetition(evidence: &[BeatEvidence], max_lag: usize) -> Vec<f32> {
     let columns: Vec<Vec<f32>> = (0..8)
         .map(|k| {
             standardised(
