@@ -81,12 +81,12 @@ impl SetPrompts {
     }
 }
 
-/// The prompts of a clip: those marked for its section, or else those without a mark, from another one on for each section. Marks
-/// are for whole songs, and a clip has none.
+/// The prompts of a clip: those marked for its section, or else those that are marked for no section, from another one on for each.
+/// Times and bars are for whole songs, and a clip has none.
 pub(super) fn of_clip(script: &Script, part: &Part) -> Script {
     let is_here = |prompt: &&ScriptPrompt| matches!(&prompt.arrival, Arrival::Section { label, .. } if label.eq_ignore_ascii_case(&part.label));
     let here: Vec<&ScriptPrompt> = script.prompts.iter().filter(is_here).collect();
-    let free = |prompt: &&ScriptPrompt| prompt.arrival == Arrival::Auto;
+    let free = |prompt: &&ScriptPrompt| !matches!(prompt.arrival, Arrival::Section { .. });
     let free: Vec<&ScriptPrompt> = script.prompts.iter().filter(free).collect();
     let (from, first) = match (here.is_empty(), free.is_empty()) {
         (false, _) => (here, 0),
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn clips_take_turns_and_marks_choose() {
-        let script = script("red\ngreen\n@section drop fire\nblue\n");
+        let script = script("red\n@bar 9 green\n@section drop fire\nblue\n");
         for (part, expected) in [
             (part("intro", 0, 4), vec!["red"]),
             (part("verse", 1, 16), vec!["green", "blue"]),

@@ -218,7 +218,7 @@ mod tests {
         };
         let range = (header::RANGE, "bytes=0-9");
         let found = |lines: &[(HeaderName, &str)]| wanted(&headers(lines), "\"a\"", 1000).unwrap();
-        assert_eq!(found(&[range.clone()]), Some(0..10));
+        assert_eq!(found(std::slice::from_ref(&range)), Some(0..10));
         assert_eq!(
             found(&[range.clone(), (header::IF_RANGE, "\"a\"")]),
             Some(0..10)

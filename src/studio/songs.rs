@@ -85,7 +85,9 @@ impl Studio {
 
     /// Tells all pages about a song.
     pub fn tell_song(&self, song: &OpenSong) {
-        self.events.send(&Event::Song { song: song.view() });
+        self.events.send(&Event::Song {
+            song: Box::new(song.view()),
+        });
     }
 
     /// Tells all pages about a text.

@@ -91,7 +91,7 @@ async fn events(State(studio): Shared) -> Response {
         let state = async move {
             let state = blocking(move || studio.state()).await;
             Event::State {
-                state: state.unwrap_or_else(|_| shared.empty_state()),
+                state: Box::new(state.unwrap_or_else(|_| shared.empty_state())),
             }
         };
         state.boxed()

@@ -227,9 +227,9 @@ pub struct CommandLine {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum Event {
     /// Everything; the first event, and again where a page missed some.
-    State { state: State },
+    State { state: Box<State> },
     /// A song was opened, or is further.
-    Song { song: Song },
+    Song { song: Box<Song> },
     /// A text was changed.
     Document { song: String, document: Document },
     /// What is heard has changed.

@@ -56,12 +56,13 @@ pub(super) fn best(levels: &[Level], wanted: Option<u32>) -> Option<(usize, f32)
 /// alone.
 pub(super) fn inputs(levels: &[Level], wanted: Option<u32>) -> Vec<[f32; N_INPUTS]> {
     let highest = |of: fn(&Level) -> f32| levels.iter().map(of).fold(f32::MIN, f32::max);
-    let compared: Vec<(fn(&Level) -> f32, f32)> = COMPARED.map(|of| (of, highest(of))).into();
+    let highest_of = COMPARED.map(highest);
     let described: Vec<_> = levels.iter().map(|l| (&l.profile, &l.harmony)).collect();
     let by_strength = strength::scores(&described, wanted);
     let of_level = |(level, by_strength): (&Level, f32)| {
         let mut inputs = [0.0; N_INPUTS];
-        let compared = compared.iter().map(|(of, highest)| of(level) - highest);
+        let compared = COMPARED.iter().zip(highest_of);
+        let compared = compared.map(|(of, highest)| of(level) - highest);
         let own = describe(level)
             .into_iter()
             .chain(compared)

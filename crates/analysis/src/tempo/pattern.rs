@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn a_pattern_stands_out_at_its_length_even_if_it_is_shifted_once() {
-        let of = |i: usize| if i % 3 == 0 { 0.9 } else { 0.3 };
+        let of = |i: usize| if i.is_multiple_of(3) { 0.9 } else { 0.3 };
         let values: Vec<f32> = (0..64).map(of).chain((65..128).map(of)).collect();
         assert!(contrast(&values, 3) > 0.35);
         assert!(contrast(&values, 2) < 0.1);
