@@ -65,7 +65,7 @@ pub struct UNetConfig {
     /// What 3x3 convolutions see around a picture: `zeros` or `reflect`; not in diffusers, which has zeros.
     pub padding_mode: String,
     /// Planes that tell where each place lies, added to what the first convolution makes: 4, see
-    /// [`planes`](super::position::planes), or 0; not in diffusers.
+    /// `planes` (`position.rs`), or 0; not in diffusers.
     pub position_planes: usize,
 }
 
