@@ -13,8 +13,9 @@ import { drag, dropFile, pointOf } from "../timeline.js";
 
 const SONG = "song.flac";
 const PROMPTS = "# as sung\nstyle: dreamy\n\nviolet smoke\n[0:05] teal ocean waves\n[0:07] burning orange flames\n[0:09.5] forest\n";
-/** Start and length of the film in seconds: four chunks of two seconds, of which the first doesn't show the last prompt. */
-const FILM = { start: 4, secs: 8 };
+/** Start and length of the film in seconds: four chunks of two seconds. The first ends before the way to the prompt before the last
+ * begins; ways that meet share their noise, so that a change of the last prompt reaches one way further back. */
+const FILM = { start: 2, secs: 8 };
 
 /** @type {import("playwright-core").Browser} */
 let browser;
