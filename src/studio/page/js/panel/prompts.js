@@ -1,6 +1,6 @@
 // The tab Prompts: the prompts in their order, the chosen one's words and settings, and the file as text.
 
-import { byId, h, iconButton, show } from "../dom.js";
+import { byId, h, iconButton } from "../dom.js";
 import { editPrompt, editPrompts } from "../edits.js";
 import { barBeat } from "../grid.js";
 import { ListBox } from "../listbox.js";
@@ -14,6 +14,7 @@ import { beginPrompt, restingPlace } from "./prompt-draft.js";
 import { promptForm } from "./prompt-form.js";
 import { runsOf } from "./text-marks.js";
 import { textView } from "./text-view.js";
+import { viewSwitch } from "./views.js";
 
 /** Whether the file is shown as text. */
 const isText = signal(false);
@@ -34,7 +35,6 @@ export function start() {
     h("div", { class: "prompt-column" }, style.element, list.element),
     form.element,
   );
-  const views = h("div", { class: "segments", role: "group", "aria-label": "How prompts are shown" });
   const add = h(
     "button",
     {
@@ -48,26 +48,10 @@ export function start() {
   const duplicate = iconButton("copy", "Duplicate at the playhead", duplicateChosen);
   const remove = iconButton("delete", "Remove the chosen prompt (Delete)", removeChosen);
   const actions = h("div", { class: "head-actions" }, duplicate, remove, add);
+  const other = { name: "List", parts: [asList, actions] };
+  const views = viewSwitch("How prompts are shown", isText, text.element, other);
   panel.append(h("div", { class: "panel-head" }, views, actions), problems, asList, text.element);
 
-  whenever([isText], () => {
-    const choices = /** @type {const} */ ([
-      ["List", false],
-      ["Text", true],
-    ]);
-    views.replaceChildren(
-      ...choices.map(([name, value]) =>
-        h(
-          "button",
-          { type: "button", "aria-pressed": String(isText.value === value), onclick: () => (isText.value = value) },
-          name,
-        ),
-      ),
-    );
-    show(asList, !isText.value);
-    show(text.element, isText.value);
-    show(actions, !isText.value);
-  });
   whenever([plan, selection, song, isText, hues], () => {
     const chosen = selection.value?.kind === "prompt" ? selection.value.index : -1;
     list.show(plan.value?.prompts.length ?? 0, chosen);

@@ -12,37 +12,22 @@ import { beatPart } from "./beats.js";
 import { sectionPart } from "./sections.js";
 import { tapPart } from "./tap-pad.js";
 import { textView } from "./text-view.js";
+import { viewSwitch } from "./views.js";
 
 const isText = signal(false);
 
 export function start() {
   const panel = byId("panel-song", HTMLElement);
   const text = textView("beats", "Corrections file", (value) => editBeats({ edit: "text", text: value }));
-  const views = h("div", { class: "segments", role: "group", "aria-label": "How corrections are shown" });
   const parts = h(
     "div",
     { class: "columns" },
     h("div", { class: "column" }, tempoPart(), beatPart()),
     h("div", { class: "column" }, sectionPart(), notesPart()),
   );
+  const other = { name: "Heard", parts: [parts] };
+  const views = viewSwitch("How corrections are shown", isText, text.element, other);
   panel.append(h("div", { class: "panel-head" }, views, lockButton()), parts, text.element);
-  whenever([isText], () => {
-    const choices = /** @type {const} */ ([
-      ["Heard", false],
-      ["Text", true],
-    ]);
-    views.replaceChildren(
-      ...choices.map(([name, value]) =>
-        h(
-          "button",
-          { type: "button", "aria-pressed": String(isText.value === value), onclick: () => (isText.value = value) },
-          name,
-        ),
-      ),
-    );
-    show(parts, !isText.value);
-    show(text.element, isText.value);
-  });
 }
 
 function tempoPart() {
