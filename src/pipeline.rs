@@ -339,12 +339,7 @@ fn draw(
         (n_missing, timeline.frames.len() as u64),
         sound_bytes,
     )?;
-    let words: Vec<_> = timeline
-        .prompts
-        .iter()
-        .map(|prompt| prompt.words.clone())
-        .collect();
-    let mut drawer = session.drawer(&timeline.render, &words, watch)?;
+    let mut drawer = session.drawer(&timeline.render, &timeline.words(), watch)?;
     let work = Work {
         timeline,
         missing,

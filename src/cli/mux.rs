@@ -13,6 +13,7 @@ use super::args::{MuxArgs, OutputArgs};
 use super::inputs::Inputs;
 use super::outputs::Outputs;
 use super::progress::Progress;
+use super::render::refuse_with_sets;
 use super::{songs, stop_on_signal};
 
 pub fn run(args: &MuxArgs, output: OutputArgs) -> Result<()> {
@@ -51,20 +52,13 @@ pub fn run(args: &MuxArgs, output: OutputArgs) -> Result<()> {
 
 /// Makes all clips of a set whose chunks are drawn.
 fn run_set(args: &MuxArgs, output: OutputArgs) -> Result<()> {
-    for (name, is_given) in [
+    let given = [
         ("out", args.out.is_some()),
         ("song", args.song.is_some()),
         ("folder", args.places.folder.is_some()),
-    ] {
-        if is_given {
-            return Err(Error::Config {
-                name,
-                value: "used with a set".to_owned(),
-                allowed: "clips have names and no sound, and go into the set's own folder"
-                    .to_owned(),
-            });
-        }
-    }
+    ];
+    let allowed = "clips have names and no sound, and go into the set's own folder";
+    refuse_with_sets(&given, allowed)?;
     let stop = stop_on_signal()?;
     let mut progress = Progress::new(output);
     let mut watch = Watch {

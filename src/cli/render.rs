@@ -20,10 +20,7 @@ pub fn run(args: &RenderArgs, output: OutputArgs) -> Result<()> {
     if args.places.folder.is_none() {
         check_run_folder(&args.timeline)?;
     }
-    let machine = Machine {
-        path_map: args.places.path_map()?,
-        ..args.machine.to_machine()
-    };
+    let machine = machine(args)?;
     let stop = stop_on_signal()?;
     let mut observe = observer(args.progress, output);
     let mut watch = Watch {
@@ -37,22 +34,13 @@ pub fn run(args: &RenderArgs, output: OutputArgs) -> Result<()> {
 
 /// Draws chunks of a set's clips.
 fn run_set(args: &RenderArgs, output: OutputArgs) -> Result<()> {
-    for (name, is_given) in [
+    let given = [
         ("frames", args.frames.is_some()),
         ("folder", args.places.folder.is_some()),
-    ] {
-        if is_given {
-            return Err(Error::Config {
-                name,
-                value: "used with a set".to_owned(),
-                allowed: "the clips of a set are drawn by `chunks`, into its own folder".to_owned(),
-            });
-        }
-    }
-    let machine = Machine {
-        path_map: args.places.path_map()?,
-        ..args.machine.to_machine()
-    };
+    ];
+    let allowed = "the clips of a set are drawn by `chunks`, into its own folder";
+    refuse_with_sets(&given, allowed)?;
+    let machine = machine(args)?;
     let stop = stop_on_signal()?;
     let mut observe = observer(args.progress, output);
     let mut watch = Watch {
@@ -63,6 +51,25 @@ fn run_set(args: &RenderArgs, output: OutputArgs) -> Result<()> {
     set::render_chunks(&args.timeline, &chunks, &machine, &mut watch)?;
     let folder = set::folder_of_set(&args.timeline);
     super::print_result(output, &folder.display().to_string(), &folder)
+}
+
+/// Refuses flags that are given, each by its name, and have no meaning for a set.
+pub(super) fn refuse_with_sets(flags: &[(&'static str, bool)], allowed: &str) -> Result<()> {
+    match flags.iter().find(|(_, is_given)| *is_given) {
+        None => Ok(()),
+        Some((name, _)) => Err(Error::Config {
+            name,
+            value: "used with a set".to_owned(),
+            allowed: allowed.to_owned(),
+        }),
+    }
+}
+
+fn machine(args: &RenderArgs) -> Result<Machine> {
+    Ok(Machine {
+        path_map: args.places.path_map()?,
+        ..args.machine.to_machine()
+    })
 }
 
 fn observer(format: ProgressFormat, output: OutputArgs) -> Box<dyn FnMut(Event<'_>)> {

@@ -37,7 +37,7 @@ pub(super) fn calibrate(
         return Ok(calibration);
     }
     let mut calibration = Calibration::default();
-    let budget = Budget::new(plan.secs(), plan.segments().len(), plan.n_frames());
+    let budget = budget(plan);
     let missing = plan.segments().iter().zip(&found);
     let missing = missing.filter(|(_, (_, measured))| measured.is_none());
     let n_probes = missing.map(|(segment, _)| budget.of(&segment.span)).sum();
@@ -66,6 +66,11 @@ pub(super) fn calibrate(
     }
     calibration::save(&calibration, folder.path())?;
     result.map(|()| calibration)
+}
+
+/// How many probes a plan's segments may take.
+pub(super) fn budget(plan: &Plan<'_>) -> Budget {
+    Budget::new(plan.secs(), plan.segments().len(), plan.n_frames())
 }
 
 /// The calibration of a plan whose segments the folder all knows; `None` where some have to be drawn first.

@@ -6,12 +6,12 @@ use analysis::Analysis;
 use audio::{SoundtrackFormat, Track};
 use common::Result;
 use diffusion::ModelSource;
-use mapping::calibration::Budget;
 use mapping::{MappingConfig, Plan};
 use picture::perception::Percept;
 use timeline::{FrameInputs, PromptText, RunFolder, Timeline};
 use video::{EncodeConfig, Video, encoded_bytes};
 
+use super::calibrate::budget;
 use super::chunk_set::ChunkSet;
 use super::chunks::coverage;
 use super::session::{Machine, Session};
@@ -67,9 +67,9 @@ pub fn hear(request: &Request, watch: &mut Watch<'_>) -> Result<Analysis> {
 pub fn amount(request: &Request, analysis: &Analysis) -> Result<Amount> {
     let config = settings(request, analysis)?;
     let plan = Plan::new(analysis, &request.script, &config)?;
-    let segments = plan.segments();
-    let budget = Budget::new(plan.secs(), segments.len(), plan.n_frames());
-    let n_probes = segments.iter().map(|segment| budget.of(&segment.span));
+    let budget = budget(&plan);
+    let segments = plan.segments().iter();
+    let n_probes = segments.map(|segment| budget.of(&segment.span));
     Ok(Amount {
         n_frames: plan.n_frames(),
         n_probes: match request.calibrate {

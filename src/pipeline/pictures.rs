@@ -60,12 +60,7 @@ pub fn pictures(
         sink.finish()?;
         return Ok(timeline);
     }
-    let words: Vec<_> = timeline
-        .prompts
-        .iter()
-        .map(|prompt| prompt.words.clone())
-        .collect();
-    let mut drawer = session.drawer(&timeline.render, &words, watch)?;
+    let mut drawer = session.drawer(&timeline.render, &timeline.words(), watch)?;
     let work = Work {
         timeline: &timeline,
         missing,

@@ -224,6 +224,12 @@ impl Timeline {
         self.encoding.play_rate.unwrap_or(self.frame_rate)
     }
 
+    /// The words of all prompts, in their order.
+    pub fn words(&self) -> Vec<PromptText> {
+        let prompts = self.prompts.iter();
+        prompts.map(|prompt| prompt.words.clone()).collect()
+    }
+
     /// A frame with every reference resolved.
     ///
     /// # Errors

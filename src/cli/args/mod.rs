@@ -18,6 +18,7 @@ pub use farm::{
 };
 pub use machine::{MachineOptions, SoundOptions};
 pub use models::{ModelsArgs, ModelsCommand};
+use options::PLANNING;
 pub use options::{ListenOptions, PlanOptions};
 pub use set::SetArgs;
 pub use values::Seed;
@@ -212,16 +213,6 @@ pub struct AnalyzeArgs {
     #[arg(long, help_heading = heading::OUTPUT)]
     pub fix: bool,
 }
-
-/// Everything that a new timeline follows from.
-const PLANNING: [&str; 6] = [
-    "song",
-    "DrawOptions",
-    "MotionOptions",
-    "ListenOptions",
-    "ModelOptions",
-    "EncodingOptions",
-];
 
 /// `visualize plan`.
 #[derive(Debug, Args)]

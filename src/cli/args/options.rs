@@ -55,7 +55,7 @@ impl PlanOptions {
             looping: self.motion.looping(),
             conform: self.motion.conform,
             knobs: self.motion.to_knobs(),
-            calibrate: self.motion.calibrate,
+            calibrate: self.motion.movement.calibrate,
             diffusion: self.model.to_config(),
             encoding: Encoding {
                 codec: self.encoding.codec,
@@ -129,9 +129,20 @@ pub struct DrawOptions {
     pub duration: Option<f64>,
 }
 
-/// How music becomes motion.
+/// Everything that a new timeline follows from.
+pub const PLANNING: [&str; 7] = [
+    "song",
+    "DrawOptions",
+    "MotionOptions",
+    "MovementOptions",
+    "ListenOptions",
+    "ModelOptions",
+    "EncodingOptions",
+];
+
+/// How strongly music moves the picture: what films and clips have in common.
 #[derive(Clone, Debug, Args)]
-pub struct MotionOptions {
+pub struct MovementOptions {
     /// How much faster loud parts move than quiet ones, 0 to 10.
     ///
     /// At 0, all parts drift slowly.
@@ -143,20 +154,6 @@ pub struct MotionOptions {
     /// How slowly motion follows the energy, 0 to 20; 0 = at once.
     #[arg(long, value_name = "X", default_value_t = Knobs::default().smooth, allow_negative_numbers = true, hide_short_help = true)]
     pub smooth: f64,
-    /// Where prompts without a time arrive: `section`, `bar` or `even`.
-    ///
-    /// Prompts without a time are spread evenly, then moved to the nearest section or bar. `bar` moves them to bars only, and
-    /// `even` leaves them where they are.
-    #[arg(
-        long,
-        value_name = "WHERE",
-        default_value = "section",
-        hide_short_help = true
-    )]
-    pub arrive: Arrive,
-    /// How long a prompt stays before it turns into the next, as a share of the time between them, 0 to 0.95.
-    #[arg(long, value_name = "SHARE", default_value_t = Knobs::default().dwell, allow_negative_numbers = true, hide_short_help = true)]
-    pub dwell: f64,
     /// How far the camera zooms, 0 to 1 [default: off].
     ///
     /// 0.1 = comes up to 10 % closer and goes back. In a prompts file, a line such as `map: zoom = downbeats` works
@@ -178,6 +175,40 @@ pub struct MotionOptions {
         hide_short_help = true
     )]
     pub pan: Option<f64>,
+    /// Draw probe frames first, so that equally loud music changes the picture equally.
+    ///
+    /// `on` usually adds less than a tenth of the work. `off` skips this; motion then looks less even.
+    #[arg(
+        long,
+        value_name = "on|off",
+        default_value = "on",
+        action = clap::ArgAction::Set,
+        value_parser = parse_switch,
+        hide_short_help = true
+    )]
+    pub calibrate: bool,
+}
+
+/// How music becomes motion.
+#[derive(Clone, Debug, Args)]
+pub struct MotionOptions {
+    /// How strongly.
+    #[command(flatten)]
+    pub movement: MovementOptions,
+    /// Where prompts without a time arrive: `section`, `bar` or `even`.
+    ///
+    /// Prompts without a time are spread evenly, then moved to the nearest section or bar. `bar` moves them to bars only, and
+    /// `even` leaves them where they are.
+    #[arg(
+        long,
+        value_name = "WHERE",
+        default_value = "section",
+        hide_short_help = true
+    )]
+    pub arrive: Arrive,
+    /// How long a prompt stays before it turns into the next, as a share of the time between them, 0 to 0.95.
+    #[arg(long, value_name = "SHARE", default_value_t = Knobs::default().dwell, allow_negative_numbers = true, hide_short_help = true)]
+    pub dwell: f64,
     /// Make a loop: the end leads back into the start.
     #[arg(long = "loop")]
     pub is_loop: bool,
@@ -198,18 +229,6 @@ pub struct MotionOptions {
         hide_short_help = true
     )]
     pub conform: Option<Conform>,
-    /// Draw probe frames first, so that equally loud music changes the picture equally.
-    ///
-    /// `on` usually adds less than a tenth of the work. `off` skips this; motion then looks less even.
-    #[arg(
-        long,
-        value_name = "on|off",
-        default_value = "on",
-        action = clap::ArgAction::Set,
-        value_parser = parse_switch,
-        hide_short_help = true
-    )]
-    pub calibrate: bool,
     /// `music`, or `classic`: the walk of stable-diffusion-videos, to compare with.
     #[arg(
         long,
@@ -218,6 +237,21 @@ pub struct MotionOptions {
         hide_short_help = true
     )]
     pub mapping: Mapping,
+}
+
+impl MovementOptions {
+    /// The same as the mapping stage names them; all others are the defaults.
+    pub fn to_knobs(&self) -> Knobs {
+        Knobs {
+            energy: self.energy,
+            pulse: self.pulse,
+            smooth: self.smooth,
+            zoom: self.zoom,
+            rotate: self.rotate,
+            pan: self.pan,
+            ..Knobs::default()
+        }
+    }
 }
 
 impl MotionOptions {
@@ -233,14 +267,9 @@ impl MotionOptions {
     /// The same as the mapping stage names them.
     pub fn to_knobs(&self) -> Knobs {
         Knobs {
-            energy: self.energy,
-            pulse: self.pulse,
-            smooth: self.smooth,
             arrive: self.arrive,
             dwell: self.dwell,
-            zoom: self.zoom,
-            rotate: self.rotate,
-            pan: self.pan,
+            ..self.movement.to_knobs()
         }
     }
 }

@@ -4,14 +4,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 use visualize::audio::SoundtrackFormat;
-use visualize::mapping::{Conform, Fps, Knobs};
+use visualize::mapping::{Conform, Fps};
 use visualize::request::Settings;
 use visualize::set::{Per, SetSettings};
 use visualize::timeline::{Encoding, Size, VideoCodec};
 
 use super::heading;
 use super::machine::{MachineOptions, ModelOptions};
-use super::values::{Seed, parse_switch};
+use super::options::MovementOptions;
+use super::values::Seed;
 
 /// `visualize set`.
 #[derive(Debug, Args)]
@@ -55,7 +56,7 @@ pub struct SetArgs {
     pub negative: Option<String>,
     /// How music becomes motion.
     #[command(flatten, next_help_heading = heading::MOVE)]
-    pub motion: SetMotion,
+    pub motion: MovementOptions,
     /// What draws.
     #[command(flatten, next_help_heading = heading::MODEL)]
     pub model: ModelOptions,
@@ -82,44 +83,6 @@ pub struct SetArgs {
     pub machine: MachineOptions,
 }
 
-/// How clips move.
-#[derive(Clone, Debug, Args)]
-pub struct SetMotion {
-    /// How much faster loud parts move than quiet ones, 0 to 10.
-    #[arg(long, value_name = "X", default_value_t = Knobs::default().energy, allow_negative_numbers = true)]
-    pub energy: f64,
-    /// How hard hits shake the picture, 0 to 4; 0 = not at all.
-    #[arg(long, value_name = "X", default_value_t = Knobs::default().pulse, allow_negative_numbers = true)]
-    pub pulse: f64,
-    /// How slowly motion follows the energy, 0 to 20; 0 = at once.
-    #[arg(long, value_name = "X", default_value_t = Knobs::default().smooth, allow_negative_numbers = true, hide_short_help = true)]
-    pub smooth: f64,
-    /// How far the camera zooms, 0 to 1 [default: off].
-    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
-    pub zoom: Option<f64>,
-    /// How far it turns to either side, in degrees, 0 to 45 [default: off].
-    #[arg(long, value_name = "DEGREES", allow_negative_numbers = true)]
-    pub rotate: Option<f64>,
-    /// How far it moves to either side, as a share of the frame, 0 to 0.2 [default: off].
-    #[arg(
-        long,
-        value_name = "SHARE",
-        allow_negative_numbers = true,
-        hide_short_help = true
-    )]
-    pub pan: Option<f64>,
-    /// Draw probe frames first, so that equally loud music changes the picture equally.
-    #[arg(
-        long,
-        value_name = "on|off",
-        default_value = "on",
-        action = clap::ArgAction::Set,
-        value_parser = parse_switch,
-        hide_short_help = true
-    )]
-    pub calibrate: bool,
-}
-
 impl SetArgs {
     /// The same as the library names them.
     pub fn to_settings(&self) -> SetSettings {
@@ -133,15 +96,7 @@ impl SetArgs {
             guidance: self.model.guidance,
             negative: self.negative.clone().unwrap_or_default(),
             conform: Some(self.conform),
-            knobs: Knobs {
-                energy: self.motion.energy,
-                pulse: self.motion.pulse,
-                smooth: self.motion.smooth,
-                zoom: self.motion.zoom,
-                rotate: self.motion.rotate,
-                pan: self.motion.pan,
-                ..Knobs::default()
-            },
+            knobs: self.motion.to_knobs(),
             calibrate: self.motion.calibrate,
             diffusion: self.model.to_config(),
             encoding: Encoding {
