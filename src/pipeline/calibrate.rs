@@ -70,7 +70,8 @@ pub(super) fn calibrate(
 
 /// How many probes a plan's segments may take.
 pub(super) fn budget(plan: &Plan<'_>) -> Budget {
-    Budget::new(plan.secs(), plan.segments().len(), plan.n_frames())
+    let spans = plan.segments().iter().map(|segment| &segment.span);
+    Budget::new(spans, plan.whole_secs(), plan.n_frames())
 }
 
 /// The calibration of a plan whose segments the folder all knows; `None` where some have to be drawn first.
@@ -90,8 +91,9 @@ type Found = Vec<(String, Option<MeasuredSegment>)>;
 
 fn lookup(plan: &Plan<'_>, render: &RenderConfig, folder: &RunFolder) -> Result<Found> {
     let pool = calibration::load_pool(folder.path());
+    let budget = budget(plan);
     let known = |segment: &Segment| -> Result<_> {
-        let key = segment_key(plan, segment, render)?;
+        let key = segment_key(plan, segment, budget.of(&segment.span), render)?;
         let measured = pool.iter().find(|measured| measured.key == key).cloned();
         Ok((key, measured))
     };
@@ -208,12 +210,18 @@ impl Probes<'_, '_> {
     }
 }
 
-/// Hash of everything that determines the pictures of a segment: what it shows, and the model with its settings, but not the
-/// film's size, rate and hits.
-fn segment_key(plan: &Plan<'_>, segment: &Segment, render: &RenderConfig) -> Result<String> {
+/// Hash of everything that determines what is measured of a segment: what it shows, at how many places it is looked at, and the
+/// model with its settings, but not the film's size, rate and hits.
+fn segment_key(
+    plan: &Plan<'_>,
+    segment: &Segment,
+    n_probes: usize,
+    render: &RenderConfig,
+) -> Result<String> {
     let determined_by = (
         calibration::SCHEMA_VERSION,
         plan.signature(segment)?,
+        n_probes,
         &render.weights_sha256,
         render.draw_size,
         render.n_steps,

@@ -1,6 +1,8 @@
 //! What a calibration changes, and what it doesn't.
 
-use super::harness::{Bench, SMALL};
+use timeline::{FrameInputs, Timeline};
+
+use super::harness::{Bench, SMALL, write_song};
 
 /// Names of the calibrations in a run folder.
 fn calibrations(bench: &Bench, folder: &str) -> Vec<String> {
@@ -77,4 +79,46 @@ fn without_a_calibration_nothing_is_probed() {
     let mut args = vec!["plan", "song.wav", "--calibrate", "perhaps"];
     args.extend(SMALL);
     bench.assert_refused(&bench.run(&args), &["--calibrate", "on or off"]);
+}
+
+/// Prompts that change every four seconds.
+const FOUR_SECS_EACH: &str = "teal ocean waves\n[4] burning orange flames\n[8] a dark forest\n";
+
+#[test]
+fn what_was_measured_before_an_edit_makes_the_same_film_as_measuring_all_anew() {
+    let bench = Bench::new();
+    write_song(&bench.path("song.wav"), 22050, 1, 12.0);
+    bench.write("prompts.txt", b"teal ocean waves\n[4] burning orange flames\n");
+    bench.plan("edited.json", &[]);
+    bench.write("prompts.txt", FOUR_SECS_EACH.as_bytes());
+    bench.plan("edited.json", &[]);
+    bench.plan("new.json", &[]);
+    assert_eq!(bench.read("edited.json"), bench.read("new.json"));
+}
+
+#[test]
+fn a_film_of_a_part_of_a_song_is_a_window_of_the_whole_one() {
+    let bench = Bench::new();
+    write_song(&bench.path("song.wav"), 22050, 1, 12.0);
+    bench.write("prompts.txt", FOUR_SECS_EACH.as_bytes());
+    bench.plan("whole.json", &[]);
+    bench.plan("part.json", &["--start", "5", "--duration", "6"]);
+    let [whole, part] = ["whole.json", "part.json"]
+        .map(|name| serde_json::from_slice::<Timeline>(&bench.read(name)).unwrap());
+    assert_eq!(part.frames.len(), 48);
+    for idx in 0..48 {
+        let [there, here] = [whole.inputs(40 + idx), part.inputs(idx)].map(Result::unwrap);
+        assert!(are_near(&there, &here), "frame {idx}: {there:?}, {here:?}");
+    }
+}
+
+/// Whether two frames show the same but for rounding.
+fn are_near(a: &FrameInputs, b: &FrameInputs) -> bool {
+    let near = |a: f64, b: f64| (a - b).abs() < 1e-6;
+    let mut terms = a.noise.terms.iter().zip(&b.noise.terms);
+    a.prompt_from == b.prompt_from
+        && a.prompt_to == b.prompt_to
+        && near(a.prompt_mix, b.prompt_mix)
+        && a.noise.terms.len() == b.noise.terms.len()
+        && terms.all(|(a, b)| a.0 == b.0 && near(a.1, b.1))
 }

@@ -88,15 +88,14 @@ export class Studio {
 }
 
 /**
- * Runs a command line of the studio's in a copy of its folder without films and frames: what was measured of the pictures stays, and all
- * frames are drawn anew.
+ * Runs a command line of the studio's in a copy of its folder without films, and without all that was measured and drawn for them.
  * @param {Studio} studio
  * @param {string} command begins with `visualize`
  * @returns {Promise<Studio>} the copy, not started
  */
 export async function asCommandLine(studio, command) {
   const copy = new Studio();
-  cpSync(studio.folder, copy.folder, { recursive: true, filter: (file) => !/[.](mp4|mov|chunk)$/.test(file) });
+  cpSync(studio.folder, copy.folder, { recursive: true, filter: (file) => !/[.](mp4|mov|visualize)$/.test(file) });
   const words = command.replace(/^visualize\b/, '"$STUDIO_PROGRAM"');
   const child = spawn("sh", ["-c", words], { cwd: copy.folder, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, STUDIO_PROGRAM: program } });
   let said = "";

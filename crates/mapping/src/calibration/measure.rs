@@ -8,21 +8,17 @@ use super::{MeasuredSegment, Scale};
 /// Draws pictures of the course at times in seconds of the song, in the same order.
 pub type Draw<'a> = dyn FnMut(&[f64]) -> Result<Vec<Percept>> + 'a;
 
-/// Probes for a second of the course.
+/// Probes for a second of a segment: a sixth of the frames at 24 a second.
 const PROBES_PER_SEC: f64 = 4.0;
 
-/// Most probes for each frame of a film.
-const MAX_SHARE: f64 = 1.0 / 3.0;
+/// Probes that a short segment takes all the same: each has a way from prompt to prompt.
+const LEAST_PROBES: f64 = 20.0;
 
-/// Share of the probes that segments get alike, however long they are: each has a way from prompt to prompt.
-const SEGMENT_SHARE: f64 = 0.5;
+/// Most probes for a second of a short segment: a third of the frames at 24 a second.
+const MOST_PER_SEC: f64 = 8.0;
 
-/// Probes that a short film may take, unless it has fewer frames.
-const LEAST_PROBES: f64 = 24.0;
-
-/// Probes that a short film may take for each segment, up to [`MAX_SHARE`]: a loop is seen for hours, and a few probes would leave its
-/// jumps in.
-const LEAST_PER_LEG: f64 = 20.0;
+/// Probes that a song or loop of a few seconds takes all the same: a loop is seen for hours, and a few probes would leave its jumps in.
+const LEAST_OF_ALL: f64 = 24.0;
 
 /// Most of the probes that lie evenly, as a share; the rest go where gaps are largest.
 const MAX_EVEN_SHARE: f64 = 0.6;
@@ -52,37 +48,50 @@ const LEAST_SECS: f64 = 1e-3;
 /// Visible length of a second in which nothing moves: a table has to increase.
 const LEAST_SPEED: f64 = 1e-5;
 
-/// How many probes a film can afford.
+/// How many probes the segments of a film take.
+///
+/// A segment takes as many in every film that shows it, whatever the others are: so a prompt that is added measures no other segment
+/// anew, and a film of a part of a song is a window of the whole one. Only films with fewer frames than probes (a few seconds
+/// of long segments, or a few frames a second) halve the number until they have not.
+///
+/// A probe is a sketch, which takes about half of a frame's time: at 24 a second, probes add less than a tenth to a film's.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Budget {
-    per_sec: f64,
-    per_segment: f64,
+    /// Fewest probes for a second.
+    least_per_sec: f64,
+    /// What films with few frames take of it.
+    share: f64,
 }
 
 impl Budget {
-    /// For a course of a length in seconds and a number of segments, and a film of so many frames.
-    ///
-    /// A sixth of the frames at 24 a second, and as many at every rate from 12 a second on, so that films of these rates
-    /// agree; below, and where a film shows a small part of its course, a third of the frames. A probe is a sketch, which
-    /// takes about half of a frame's time: at 24 a second, probes add less than a tenth to a film's. Films of less than six
-    /// seconds may take 24 all the same, and loops and other films with short segments 20 for each, up to a third of their frames.
-    pub fn new(course_secs: f64, n_segments: usize, n_frames: u64) -> Self {
-        let affordable = MAX_SHARE * n_frames as f64;
-        let most = affordable.min(PROBES_PER_SEC * course_secs);
-        // A third of the frames at 24 a second; no more at higher rates.
-        let needed = (LEAST_PER_LEG * n_segments as f64).min(2.0 * PROBES_PER_SEC * course_secs);
-        let needed = needed.min(affordable);
-        let all = most.max(LEAST_PROBES.min(n_frames as f64)).max(needed);
+    /// For a film of so many frames that shows segments with these spans in seconds, of a song or loop of a length in seconds.
+    pub fn new<'a>(
+        spans: impl Iterator<Item = &'a Range<f64>>,
+        whole_secs: f64,
+        n_frames: u64,
+    ) -> Self {
+        let full = Self {
+            least_per_sec: LEAST_OF_ALL / whole_secs.max(1e-9),
+            share: 1.0,
+        };
+        let all: f64 = spans.map(|span| full.probes(span)).sum();
+        let n_halvings = (all / n_frames.max(1) as f64).log2().ceil().max(0.0);
         Self {
-            per_sec: (1.0 - SEGMENT_SHARE) * all / course_secs.max(1e-9),
-            per_segment: SEGMENT_SHARE * all / n_segments.max(1) as f64,
+            share: 0.5f64.powf(n_halvings),
+            ..full
         }
     }
 
-    /// Most probes for a segment of the course, which has a span in seconds.
+    /// Most probes for a segment with a span in seconds; at least 3.
     pub fn of(&self, span: &Range<f64>) -> usize {
-        let n = self.per_segment + self.per_sec * (span.end - span.start);
-        (n as usize).max(3)
+        (self.probes(span) as usize).max(3)
+    }
+
+    fn probes(&self, span: &Range<f64>) -> f64 {
+        let secs = span.end - span.start;
+        let wanted = (PROBES_PER_SEC * secs).max(LEAST_PROBES);
+        let n = wanted.min(MOST_PER_SEC * secs);
+        self.share * n.max(self.least_per_sec * secs)
     }
 }
 

@@ -156,22 +156,40 @@ fn what_was_saved_is_found_again_and_nothing_else() {
 
 proptest! {
     #[test]
-    fn budgets_agree_at_common_rates_and_keep_to_the_share(
-        secs in 1.0f64..600.0,
-        cut in 0.01f64..0.99,
-        num in 1u64..120,
+    fn a_segment_takes_as_many_probes_in_every_film_that_can_afford_them(
+        cuts in prop::collection::vec(0.1f64..40.0, 1..30),
+        shown in any::<prop::sample::Index>(),
+        rate in 24u64..120,
     ) {
-        let n_frames = (num as f64 * secs).ceil() as u64;
-        let spans = [0.0..cut * secs, cut * secs..secs];
-        let of = |n_frames| spans.each_ref().map(|span| Budget::new(secs, 2, n_frames).of(span));
-        let n = of(n_frames).iter().sum::<usize>() as f64;
-        prop_assert!(n <= (n_frames as f64 / 3.0).max(24.0));
-        // Twenty for each of the two segments, or a sixth.
-        prop_assert!(num < 24 || n <= (n_frames as f64 / 6.0).max(40.0));
-        if num >= 24 {
-            prop_assert_eq!(of(n_frames), of(2 * n_frames));
+        let mut spans = vec![];
+        let mut end = 0.0;
+        for secs in cuts {
+            spans.push(end..end + secs);
+            end += secs;
         }
+        let n_frames = |secs: f64| (rate as f64 * secs).ceil() as u64;
+        let whole = Budget::new(spans.iter(), end, n_frames(end));
+        let span = &spans[shown.index(spans.len())];
+        let part = Budget::new([span].into_iter(), end, n_frames(span.end - span.start));
+        prop_assert_eq!(whole.of(span), part.of(span));
+        let added = Budget::new(spans[1..].iter(), end, n_frames(end));
+        prop_assert_eq!(whole.of(span), added.of(span));
     }
+
+    #[test]
+    fn probes_are_never_more_than_frames(secs in 3.0f64..600.0, n_frames in 8u64..9000) {
+        let spans = [0.0..0.3 * secs, 0.3 * secs..secs];
+        let budget = Budget::new(spans.iter(), secs, n_frames);
+        let n: usize = spans.iter().map(|span| budget.of(span)).sum();
+        prop_assert!(n as u64 <= n_frames, "{n}");
+        prop_assert!(2 * (n as u64 + 2) > n_frames.min((4.0 * secs) as u64), "{n}");
+    }
+}
+
+#[test]
+fn short_loops_take_a_probe_for_each_frame() {
+    let budget = Budget::new([0.0..1.0].iter(), 1.0, 24);
+    assert_eq!(budget.of(&(0.0..1.0)), 24);
 }
 
 #[test]
