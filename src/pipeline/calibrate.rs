@@ -71,7 +71,7 @@ pub(super) fn calibrate(
 /// How many probes a plan's segments may take.
 pub(super) fn budget(plan: &Plan<'_>) -> Budget {
     let spans = plan.segments().iter().map(|segment| &segment.span);
-    Budget::new(spans, plan.whole_secs(), plan.n_frames())
+    Budget::new(spans, plan.n_frames())
 }
 
 /// The calibration of a plan whose segments the folder all knows; `None` where some have to be drawn first.

@@ -88,7 +88,10 @@ const FOUR_SECS_EACH: &str = "teal ocean waves\n[4] burning orange flames\n[8] a
 fn what_was_measured_before_an_edit_makes_the_same_film_as_measuring_all_anew() {
     let bench = Bench::new();
     write_song(&bench.path("song.wav"), 22050, 1, 12.0);
-    bench.write("prompts.txt", b"teal ocean waves\n[4] burning orange flames\n");
+    bench.write(
+        "prompts.txt",
+        b"teal ocean waves\n[4] burning orange flames\n",
+    );
     bench.plan("edited.json", &[]);
     bench.write("prompts.txt", FOUR_SECS_EACH.as_bytes());
     bench.plan("edited.json", &[]);

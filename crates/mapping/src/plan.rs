@@ -107,15 +107,6 @@ impl<'a> Plan<'a> {
         self.segments.get(self.shown.clone()).unwrap_or_default()
     }
 
-    /// Length of the song or loop of which the film shows all or a part, in seconds.
-    pub fn whole_secs(&self) -> f64 {
-        let ends = [self.segments.first(), self.segments.last()];
-        let [Some(first), Some(last)] = ends else {
-            return 0.0;
-        };
-        last.span.end - first.span.start
-    }
-
     /// Number of frames of the film.
     pub fn n_frames(&self) -> u64 {
         let rate = self.config.frame_rate;

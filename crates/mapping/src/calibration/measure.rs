@@ -11,14 +11,11 @@ pub type Draw<'a> = dyn FnMut(&[f64]) -> Result<Vec<Percept>> + 'a;
 /// Probes for a second of a segment: a sixth of the frames at 24 a second.
 const PROBES_PER_SEC: f64 = 4.0;
 
-/// Probes that a short segment takes all the same: each has a way from prompt to prompt.
+/// Probes that a short segment takes all the same: each has a way from prompt to prompt, on which the picture may jump.
 const LEAST_PROBES: f64 = 20.0;
 
-/// Most probes for a second of a short segment: a third of the frames at 24 a second.
-const MOST_PER_SEC: f64 = 8.0;
-
-/// Probes that a song or loop of a few seconds takes all the same: a loop is seen for hours, and a few probes would leave its jumps in.
-const LEAST_OF_ALL: f64 = 24.0;
+/// Most probes for a second of a short segment: one for each frame at 24 a second.
+const MOST_PER_SEC: f64 = 24.0;
 
 /// Most of the probes that lie evenly, as a share; the rest go where gaps are largest.
 const MAX_EVEN_SHARE: f64 = 0.6;
@@ -57,42 +54,31 @@ const LEAST_SPEED: f64 = 1e-5;
 /// A probe is a sketch, which takes about half of a frame's time: at 24 a second, probes add less than a tenth to a film's.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Budget {
-    /// Fewest probes for a second.
-    least_per_sec: f64,
-    /// What films with few frames take of it.
+    /// What films with few frames take of the full number: 1, 1/2, 1/4 and so on.
     share: f64,
 }
 
 impl Budget {
-    /// For a film of so many frames that shows segments with these spans in seconds, of a song or loop of a length in seconds.
-    pub fn new<'a>(
-        spans: impl Iterator<Item = &'a Range<f64>>,
-        whole_secs: f64,
-        n_frames: u64,
-    ) -> Self {
-        let full = Self {
-            least_per_sec: LEAST_OF_ALL / whole_secs.max(1e-9),
-            share: 1.0,
-        };
-        let all: f64 = spans.map(|span| full.probes(span)).sum();
+    /// For a film of so many frames that shows segments with these spans in seconds.
+    pub fn new<'a>(spans: impl Iterator<Item = &'a Range<f64>>, n_frames: u64) -> Self {
+        let all: f64 = spans.map(full_budget).sum();
         let n_halvings = (all / n_frames.max(1) as f64).log2().ceil().max(0.0);
         Self {
             share: 0.5f64.powf(n_halvings),
-            ..full
         }
     }
 
     /// Most probes for a segment with a span in seconds; at least 3.
     pub fn of(&self, span: &Range<f64>) -> usize {
-        (self.probes(span) as usize).max(3)
+        ((self.share * full_budget(span)) as usize).max(3)
     }
+}
 
-    fn probes(&self, span: &Range<f64>) -> f64 {
-        let secs = span.end - span.start;
-        let wanted = (PROBES_PER_SEC * secs).max(LEAST_PROBES);
-        let n = wanted.min(MOST_PER_SEC * secs);
-        self.share * n.max(self.least_per_sec * secs)
-    }
+/// Probes for a segment where a film can afford them.
+fn full_budget(span: &Range<f64>) -> f64 {
+    let secs = span.end - span.start;
+    let wanted = (PROBES_PER_SEC * secs).max(LEAST_PROBES);
+    wanted.min(MOST_PER_SEC * secs)
 }
 
 /// Number of pictures that tell a scale.
