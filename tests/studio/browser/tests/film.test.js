@@ -164,7 +164,8 @@ pageTest("a short film is rendered, and plays to its end", () => page, async () 
   await lookAt(page, "rendering");
   const job = await finishedJob("film");
   assert.ok(studio.has(job.file ?? "nothing"), "the film is in the folder");
-  await page.getByText("The film is finished.").waitFor();
+  // A message for some seconds, and the words above the bar.
+  await page.getByText(/^The film is finished/).first().waitFor();
   await page.keyboard.press("Escape");
   const film = page.locator("#film");
   await until(() => film.evaluate((video) => /** @type {HTMLVideoElement} */ (video).readyState >= 3), "the film is loaded");
