@@ -124,6 +124,8 @@ export async function lookAt(page, state) {
   for (const colours of /** @type {const} */ (["light", "dark"])) {
     await page.emulateMedia({ colorScheme: colours });
     await page.waitForTimeout(250);
+    // Colours that still fade would be judged half-way.
+    await page.evaluate(() => Promise.allSettled(document.getAnimations().filter((one) => one instanceof CSSTransition).map((one) => one.finished)));
     await lookForViolations(page, `${state}, ${colours}`);
     if (!shotsFolder) continue;
     mkdirSync(shotsFolder, { recursive: true });
