@@ -41,6 +41,6 @@ pub use call::KERNELS_VERSION;
 pub use class::Class;
 pub use error::{Bytes, Error, Result};
 pub use ops::{
-    ChannelAffine, Epilogue, Gemm, GemmShape, GroupNorm, GroupSums, Input, LayerNorm, Pointwise,
-    attention, pixel_shuffle, resize, to_rgb8,
+    Border, ChannelAffine, Epilogue, Gemm, GemmShape, GroupNorm, GroupSums, Input, LayerNorm,
+    Pointwise, attention, pixel_shuffle, resize, to_rgb8,
 };

@@ -89,6 +89,19 @@ impl Gpu {
         match self.0 {}
     }
 
+    /// Waits until everything is done.
+    ///
+    /// # Errors
+    /// None: there is nothing to do.
+    pub fn finish(&self) -> Result<()> {
+        match self.0 {}
+    }
+
+    /// Gives the device up.
+    pub fn lose(&self) {
+        match self.0 {}
+    }
+
     pub(crate) fn is(&self, _: &Self) -> bool {
         match self.0 {}
     }

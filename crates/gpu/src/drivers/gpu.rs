@@ -150,9 +150,9 @@ impl Gpu {
             return Ok(buffer);
         }
         // What is kept for later goes back to the driver, once it isn't used any more.
-        self.wait()?;
+        self.finish()?;
         pool.clear();
-        self.wait()?;
+        self.finish()?;
         self.create(len)?
             .ok_or(Error::OutOfMemory { wanted: Bytes(len) })
     }
@@ -239,7 +239,7 @@ impl Gpu {
             .map_async(wgpu::MapMode::Read, move |result| {
                 let _ = told.set(result);
             });
-        self.wait()?;
+        self.finish()?;
         let failed = |reason: String| Error::Driver {
             doing: "hand over its results",
             reason,
@@ -278,8 +278,11 @@ impl Gpu {
         self.note(copy, 0.0)
     }
 
-    /// Waits until everything that was submitted is done.
-    pub(crate) fn wait(&self) -> Result<()> {
+    /// Waits until everything that was asked for is done.
+    ///
+    /// # Errors
+    /// When the GPU fails.
+    pub fn finish(&self) -> Result<()> {
         self.submit()?;
         let waited = self.0.device.poll(wgpu::PollType::wait_indefinitely());
         self.check()?;
@@ -289,9 +292,8 @@ impl Gpu {
         })
     }
 
-    /// Gives the device up, as a driver does that was reset.
-    #[cfg(test)]
-    pub(crate) fn lose(&self) {
+    /// Gives the device up, as a driver does that was reset: so that tests see what follows.
+    pub fn lose(&self) {
         self.0.device.destroy();
         let _ = self.0.device.poll(wgpu::PollType::Poll);
     }

@@ -1,5 +1,6 @@
 //! Convolutions and linear layers, with the steps around them fused in.
 
+use super::gemm_shape::{Border, GemmShape};
 use super::tiles::Tile;
 use super::{ChannelAffine, Pointwise, kernel, misfit, names, sizes, to_u32};
 use crate::array::{Array, Element, Shape};
@@ -8,55 +9,7 @@ use crate::call::Call;
 use crate::ops::layer_norm::{LayerNorm, Moments};
 use crate::{Error, Result};
 
-/// What a product is, apart from its weights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GemmShape {
-    /// Channels of the input.
-    pub in_channels: usize,
-    /// Channels of the output.
-    pub out_channels: usize,
-    /// Rows and columns of the kernel; 1 for linear layers.
-    pub kernel: usize,
-    /// Step over the input.
-    pub stride: usize,
-    /// Zeros above the input and left of it.
-    pub padding: usize,
-    /// Zeros below the input and right of it.
-    pub end_padding: usize,
-    /// Whether there are twice as many output channels, of which the first half is multiplied by GELU of the second
-    /// (GEGLU; Shazeer 2020, arXiv 2002.05202).
-    pub gated: bool,
-}
-
-impl GemmShape {
-    /// A convolution that keeps height and width.
-    pub fn conv(in_channels: usize, out_channels: usize, kernel: usize) -> Self {
-        Self {
-            in_channels,
-            out_channels,
-            kernel,
-            stride: 1,
-            padding: kernel / 2,
-            end_padding: kernel / 2,
-            gated: false,
-        }
-    }
-
-    /// An affine map of tokens.
-    pub fn linear(in_channels: usize, out_channels: usize) -> Self {
-        Self::conv(in_channels, out_channels, 1)
-    }
-
-    /// Rows or columns of the output for `n` of the input.
-    fn output(&self, n: usize) -> Result<usize> {
-        match (n + self.padding + self.end_padding).checked_sub(self.kernel) {
-            Some(rest) if self.stride > 0 => Ok(rest / self.stride + 1),
-            _ => misfit(format!("a kernel of {} on {n} pixels", self.kernel)),
-        }
-    }
-}
-
-/// What a product reads: `silu(norm(x))`, each step where it is asked for.
+/// What a product reads: `relu(silu(norm(x)))`, each step where it is asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
     /// The first channels.
@@ -71,6 +24,8 @@ pub struct Input<'a> {
     pub layer: Option<&'a LayerNorm>,
     /// Whether SiLU is applied after it.
     pub silu: bool,
+    /// Whether negative values become zero.
+    pub relu: bool,
 }
 
 impl<'a> Input<'a> {
@@ -83,11 +38,17 @@ impl<'a> Input<'a> {
             affine: None,
             layer: None,
             silu: false,
+            relu: false,
         }
     }
 
     fn has_prologue(&self) -> bool {
-        self.affine.is_some() || self.layer.is_some() || self.silu
+        self.affine.is_some() || self.layer.is_some() || self.silu || self.relu
+    }
+
+    /// Whether it takes long to compute, so that it is better done once than for every tap and tile of channels.
+    fn is_costly(&self) -> bool {
+        self.affine.is_some() || self.silu
     }
 }
 
@@ -137,7 +98,12 @@ impl Gemm {
         {
             return misfit(format!("{} weights for {shape:?}", weight.len()));
         }
-        let columns = 4 * columns(&shape);
+        if shape.border == Border::Reflect && shape.padding.max(shape.end_padding) > 1 {
+            return misfit(format!(
+                "a picture is reflected in one pixel only, not in {shape:?}"
+            ));
+        }
+        let columns = 4 * shape.columns();
         let depth = shape.in_channels.next_multiple_of(4);
         // Tiles reach beyond the last row and column: what is behind them is multiplied by zeros, and must be finite.
         let mut rows = vec![0.0; (n_taps * depth + DEPTH) * columns + 4 * WIDEST];
@@ -146,7 +112,7 @@ impl Gemm {
             .chunks_exact((shape.in_channels * n_taps).max(1))
             .enumerate()
         {
-            let column = column(&shape, out);
+            let column = shape.column(out);
             if let (Some(to), Some(from)) = (biases.get_mut(column), bias.get(out)) {
                 *to = *from;
             }
@@ -191,16 +157,15 @@ impl Gemm {
             channels: self.shape.out_channels,
         };
         check_epilogue(epilogue, shape, self.element)?;
-        let n_out = 4 * columns(&self.shape);
+        let n_out = 4 * self.shape.columns();
         let tile = Tile::of(
             self.gpu.class(),
             self.element,
             (shape.plane(), n_out),
             self.shape.gated,
         );
-        // What is computed again for every tap and tile of channels is better computed once.
         let n_tiles = n_out.div_ceil(16 * tile.channels);
-        if input.has_prologue() && input.layer.is_none() && self.shape.kernel > 1 && n_tiles > 1 {
+        if input.is_costly() && input.layer.is_none() && self.shape.kernel > 1 && n_tiles > 1 {
             let prepared = Pointwise {
                 second: input.second,
                 affine: input.affine,
@@ -210,6 +175,7 @@ impl Gemm {
             .forward(input.first)?;
             let prepared = Input {
                 size: input.size,
+                relu: input.relu,
                 ..Input::plain(&prepared)
             };
             return self.run(&prepared, epilogue, shape, tile);
@@ -288,7 +254,7 @@ impl Gemm {
         buffers.extend(epilogue.residual.map(Array::buffer));
         buffers.push(y.buffer());
 
-        let columns = columns(&self.shape);
+        let columns = self.shape.columns();
         let second = input.second.map_or(0, |second| second.shape().quads());
         let (in_height, in_width) = input.size.unwrap_or((stored.height, stored.width));
         let n_products = shape.plane()
@@ -309,6 +275,8 @@ impl Gemm {
                 .choice("AFFINE", input.affine.is_some())
                 .choice("LAYER", input.layer.is_some())
                 .choice("SILU", input.silu)
+                .choice("RELU_BEFORE", input.relu)
+                .choice("REFLECT", self.shape.border == Border::Reflect)
                 .choice("PROLOGUE", input.has_prologue())
                 .choice("CHANNEL_BIAS", epilogue.channel_bias.is_some())
                 .choice("RESIDUAL", epilogue.residual.is_some())
@@ -361,19 +329,4 @@ fn check_epilogue(epilogue: &Epilogue<'_>, shape: Shape, element: Element) -> Re
             "what is added to an output doesn't have its shape {shape:?}"
         ))),
     }
-}
-
-/// Quads of a row of weights.
-fn columns(shape: &GemmShape) -> usize {
-    let quads = shape.out_channels.div_ceil(4);
-    quads * (1 + usize::from(shape.gated))
-}
-
-/// Where an output channel lies in a row of weights: with gates, quads of values and of gates take turns.
-fn column(shape: &GemmShape, out: usize) -> usize {
-    if !shape.gated {
-        return out;
-    }
-    let (gate, channel) = (out / shape.out_channels, out % shape.out_channels);
-    (channel / 4 * 2 + gate) * 4 + channel % 4
 }

@@ -2,8 +2,8 @@
 //
 // m counts the output's pixels (or tokens), n its channels, k the taps of the kernel and the input's channels in each. The
 // matrix of inputs is never formed: its tiles are gathered from the picture, [image][pixel][channel], as they are needed
-// (implicit GEMM; Chetlur et al. 2014, arXiv 1410.0759). Pixels outside of the picture are zeros. A linear layer is a
-// kernel of one tap.
+// (implicit GEMM; Chetlur et al. 2014, arXiv 1410.0759). Pixels outside of the picture are zeros, or the picture's own behind its
+// outermost ones. A linear layer is a kernel of one tap.
 //
 // 256 threads compute a tile of 16 TM pixels and 16 TN channels, each thread TM x TN values, from 16 channels at a time that
 // lie in shared memory. In f16, the 16 products of a value are summed in f16, and these sums in f32.
@@ -90,11 +90,23 @@ fn input(image: u32, row: u32, quad: u32) -> T4 {
 #if SILU
   wide = silu(wide);
 #end
+#if RELU_BEFORE
+  wide = max(wide, F4(0.0));
+#end
   return T4(wide);
 #else
   return value;
 #end
 }
+
+#if REFLECT
+// The row or column that stands for `at` in a picture with `n` of them: those next to the outermost ones, as PyTorch's
+// `reflect`, and the only one where there is one.
+fn reflected(at: i32, n: u32) -> i32 {
+  let last = i32(n) - 1;
+  return max(last - abs(last - abs(at)), 0);
+}
+#end
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) t: u32) {
@@ -119,9 +131,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let dx = i32(tap % sizes.kernel) - i32(sizes.padding);
 #for r in 4
     let m_{r} = m0 + own_pixels * 4u + {r}u;
+#if REFLECT
+    let y_{r} = reflected(i32(m_{r} / sizes.width * sizes.stride) + dy, sizes.in_height);
+    let x_{r} = reflected(i32(m_{r} % sizes.width * sizes.stride) + dx, sizes.in_width);
+    let inside_{r} = gathers && m_{r} < plane;
+#else
     let y_{r} = i32(m_{r} / sizes.width * sizes.stride) + dy;
     let x_{r} = i32(m_{r} % sizes.width * sizes.stride) + dx;
     let inside_{r} = gathers && m_{r} < plane && y_{r} >= 0 && y_{r} < i32(sizes.in_height) && x_{r} >= 0 && x_{r} < i32(sizes.in_width);
+#end
 #if RESIZED
     let source_{r} = u32(y_{r}) * sizes.stored_height / sizes.in_height * sizes.stored_width + u32(x_{r}) * sizes.stored_width / sizes.in_width;
 #else

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{groups, kernel, misfit, names, sizes, to_u32};
+use super::{Pointwise, groups, kernel, misfit, names, sizes, to_u32};
 use crate::Result;
 use crate::array::{Array, Element, Shape};
 use crate::backend::{Buffer, Gpu};
@@ -126,8 +126,8 @@ impl GroupNorm {
     /// The statistics of pictures, whose channels may come in two parts.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) if the channels aren't those of this normalisation, or the first part has no whole
-    /// number of quads; when memory doesn't suffice or the GPU fails.
+    /// [`Error::Shape`](crate::Error::Shape) if the channels aren't those of this normalisation; when memory doesn't suffice or
+    /// the GPU fails.
     pub fn sums(&self, first: &Array, second: Option<&Array>) -> Result<GroupSums> {
         let shape = first.shape();
         let n_channels = shape.channels + second.map_or(0, |x| x.shape().channels);
@@ -139,7 +139,11 @@ impl GroupNorm {
             ));
         }
         if second.is_some() && !shape.channels.is_multiple_of(4) {
-            return misfit("statistics of two parts, the first of which has no whole quads");
+            let joined = Pointwise {
+                second,
+                ..Pointwise::default()
+            };
+            return self.sums(&joined.forward(first)?, None);
         }
         let all = shape.with_channels(n_channels);
         let n_slabs = shape.plane().div_ceil(SLAB);
@@ -165,6 +169,14 @@ impl GroupNorm {
             n_slabs,
             buffer,
         })
+    }
+
+    /// The normalisation of pictures of which these are the statistics of all parts.
+    ///
+    /// # Errors
+    /// As [`GroupSums::together`].
+    pub fn affine_of_parts(&self, parts: &[GroupSums]) -> Result<ChannelAffine> {
+        self.affine(&GroupSums::together(&self.gpu, parts)?)
     }
 
     /// The normalisation of pictures with these statistics.

@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `gemm` | convolutions and linear layers |
+//! | `gemm`, `gemm_shape` | convolutions and linear layers |
 //! | `attention` | attention in bounded memory |
 //! | `group_norm` (`group_sums`, `group_affine`), `layer_norm` (`layer_moments`) | statistics of normalisations |
 //! | `pointwise`, `join`, `resize`, `pixel_shuffle` | value by value; channels of two inputs; sizes |
@@ -10,6 +10,7 @@
 
 mod attention;
 mod gemm;
+mod gemm_shape;
 mod group_norm;
 mod layer_norm;
 mod pointwise;
@@ -17,7 +18,8 @@ mod rgb8;
 mod tiles;
 
 pub use attention::attention;
-pub use gemm::{Epilogue, Gemm, GemmShape, Input};
+pub use gemm::{Epilogue, Gemm, Input};
+pub use gemm_shape::{Border, GemmShape};
 pub use group_norm::{ChannelAffine, GroupNorm, GroupSums};
 pub use layer_norm::LayerNorm;
 pub use pointwise::{Pointwise, pixel_shuffle, resize};

@@ -1,5 +1,5 @@
 // Channels laid out as squares of pixels: channel side^2 c + side i + j becomes channel c at row i, column j of the square
-// (Shi et al. 2016, arXiv 1609.05158; the order of `torch.nn.PixelShuffle`).
+// (Shi et al. 2016, arXiv 1609.05158; the order of `torch.nn.PixelShuffle`). Something may be added to the result.
 
 struct Sizes {
   first_image: u32,
@@ -8,6 +8,9 @@ struct Sizes {
   side: u32,
 };
 @group(0) @binding({binding}) var<storage, read> x: array<T>; // [image][row][column][channels side^2, filled up to quads]
+#if RESIDUAL
+@group(0) @binding({binding}) var<storage, read> residual: array<T>; // as the output
+#end
 @group(0) @binding({binding}) var<storage, read_write> y: array<T>;
 @group(0) @binding({binding}) var<uniform> sizes: Sizes;
 
@@ -32,5 +35,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let plane_idx = (channel * side + at_y % side) * side + at_x % side;
     value = x[source * filled(sizes.channels * side * side) + plane_idx];
   }
-  y[(image * plane + pixel) * row + channel] = value;
+  let at = (image * plane + pixel) * row + channel;
+#if RESIDUAL
+  value = T(f32(value) + f32(residual[at]));
+#end
+  y[at] = value;
 }

@@ -4,6 +4,7 @@ use super::{ChannelAffine, groups, kernel, misfit, names, sizes, to_u32};
 use crate::Result;
 use crate::array::{Array, Shape};
 use crate::call::Call;
+use crate::template::Names;
 
 /// Threads of a workgroup.
 const THREADS: usize = 256;
@@ -96,7 +97,8 @@ fn join(first: &Array, second: &Array) -> Result<Array> {
     let channels = (first.shape().channels, second.shape().channels);
     let shape = first.shape().with_channels(channels.0 + channels.1);
     let sizes = sizes([0, shape.plane(), channels.0, channels.1])?;
-    moved(kernel!("join"), &[first, second], shape, 4, &sizes)
+    let names = names(first.element());
+    moved((kernel!("join"), names), &[first, second], shape, 4, &sizes)
 }
 
 /// Nearest-neighbour resize, source positions rounded down as PyTorch does.
@@ -114,14 +116,15 @@ pub fn resize(x: &Array, height: usize, width: usize) -> Result<Array> {
         ..from
     };
     let sizes = sizes([0, height, width, from.height, from.width, from.quads()])?;
-    moved(kernel!("resize"), &[x], shape, 1, &sizes)
+    let names = names(x.element());
+    moved((kernel!("resize"), names), &[x], shape, 1, &sizes)
 }
 
-/// Channels laid out as squares of `side * side` pixels.
+/// Channels laid out as squares of `side * side` pixels, plus `residual`, which is as large as the result.
 ///
 /// # Errors
-/// [`Error::Shape`](crate::Error::Shape) if channels don't fill squares; when memory doesn't suffice or the GPU fails.
-pub fn pixel_shuffle(x: &Array, side: usize) -> Result<Array> {
+/// [`Error::Shape`](crate::Error::Shape) if channels don't fill squares, or `residual` doesn't fit; when memory doesn't suffice or the GPU fails.
+pub fn pixel_shuffle(x: &Array, side: usize, residual: Option<&Array>) -> Result<Array> {
     let from = x.shape();
     if side == 0 || !from.channels.is_multiple_of(side * side) {
         return misfit(format!(
@@ -135,13 +138,19 @@ pub fn pixel_shuffle(x: &Array, side: usize) -> Result<Array> {
         channels: from.channels / (side * side),
         ..from
     };
+    if residual.is_some_and(|r| r.shape() != shape || r.element() != x.element()) {
+        return misfit(format!("what is added doesn't have the shape {shape:?}"));
+    }
     let sizes = sizes([0, from.height, from.width, shape.channels, side])?;
-    moved(kernel!("pixel_shuffle"), &[x], shape, 4, &sizes)
+    let mut inputs = vec![x];
+    inputs.extend(residual);
+    let names = names(x.element()).choice("RESIDUAL", residual.is_some());
+    moved((kernel!("pixel_shuffle"), names), &inputs, shape, 4, &sizes)
 }
 
 /// The output of a kernel that moves values, with a thread for each quad, or for each of its `per_quad` numbers.
 fn moved(
-    template: (&'static str, &'static str),
+    (template, names): ((&'static str, &'static str), Names),
     inputs: &[&Array],
     shape: Shape,
     per_quad: usize,
@@ -157,7 +166,7 @@ fn moved(
     buffers.push(y.buffer());
     first.gpu().run(&Call {
         template,
-        names: names(first.element()),
+        names,
         buffers: &buffers,
         n_written: 1,
         sizes,

@@ -1,6 +1,6 @@
 //! Convolutions with all that is fused into them.
 
-use gpu::{Array, Element, Epilogue, Gemm, GemmShape, Gpu, GroupNorm, Input, Shape};
+use gpu::{Array, Border, Element, Epilogue, Gemm, GemmShape, Gpu, GroupNorm, Input, Shape};
 use kernels::{Conv2d, ConvShape, Method};
 
 use super::{assert_near, assert_same_bits, elements, gpu, image, noise, picture, stored_noise};
@@ -16,7 +16,10 @@ struct Case {
     stride: usize,
     upsample: bool,
     size: (usize, usize),
+    reflect: bool,
     norm: bool,
+    /// In place of `norm`.
+    relu_before: bool,
     epilogue: bool,
 }
 
@@ -28,12 +31,14 @@ const PLAIN: Case = Case {
     stride: 1,
     upsample: false,
     size: (5, 7),
+    reflect: false,
     norm: false,
+    relu_before: false,
     epilogue: false,
 };
 
 #[rustfmt::skip]
-const CASES: [Case; 13] = [
+const CASES: [Case; 18] = [
     PLAIN,
     Case { kernel: 1, channels: (3, 0), out_channels: 5, size: (1, 1), ..PLAIN },
     Case { batch: 3, channels: (7, 0), out_channels: 13, epilogue: true, ..PLAIN },
@@ -50,6 +55,11 @@ const CASES: [Case; 13] = [
     // Few output channels: the normalisation is fused into the product.
     Case { channels: (32, 0), out_channels: 3, size: (9, 8), norm: true, batch: 2, ..PLAIN },
     Case { kernel: 1, channels: (36, 0), out_channels: 16, size: (8, 9), epilogue: true, batch: 2, ..PLAIN },
+    Case { reflect: true, batch: 2, channels: (9, 0), relu_before: true, ..PLAIN },
+    Case { reflect: true, size: (1, 2), norm: true, epilogue: true, ..PLAIN },
+    Case { reflect: true, stride: 2, size: (8, 7), ..PLAIN },
+    Case { reflect: true, upsample: true, size: (1, 3), ..PLAIN },
+    Case { channels: (8, 4), out_channels: 68, relu_before: true, epilogue: true, ..PLAIN },
 ];
 
 impl Case {
@@ -100,7 +110,10 @@ fn make(gpu: &Gpu, element: Element, case: Case) -> Made {
         kernel: case.kernel,
         stride: case.stride,
         upsample: case.upsample,
-        border: kernels::Border::Zero,
+        border: match case.reflect {
+            true => kernels::Border::Reflect,
+            false => kernels::Border::Zero,
+        },
     };
     let out = conv.output(kernels::Shape {
         batch: case.batch,
@@ -133,9 +146,10 @@ fn make(gpu: &Gpu, element: Element, case: Case) -> Made {
         first: &first_planes,
         second: second.as_ref().map_or(&[], |(_, planes)| planes),
         affine: None,
-        activation: match case.norm {
-            true => kernels::Activation::Silu,
-            false => kernels::Activation::None,
+        activation: match (case.norm, case.relu_before) {
+            (true, _) => kernels::Activation::Silu,
+            (false, true) => kernels::Activation::Relu,
+            (false, false) => kernels::Activation::None,
         },
     };
     let norm = kernels::GroupNorm {
@@ -160,6 +174,10 @@ fn make(gpu: &Gpu, element: Element, case: Case) -> Made {
     let expected = Conv2d::new(conv, Method::Exact, &weight, &bias).forward(&input, &epilogue);
     let gemm = GemmShape {
         stride: case.stride,
+        border: match case.reflect {
+            true => Border::Reflect,
+            false => Border::Zero,
+        },
         ..GemmShape::conv(case.in_channels(), case.out_channels, case.kernel)
     };
     let weights = (affine_weights.0.as_slice(), affine_weights.1.as_slice());
@@ -187,6 +205,7 @@ impl Made {
             size: case.upsample.then_some((2 * case.size.0, 2 * case.size.1)),
             affine: affine.as_ref(),
             silu: case.norm,
+            relu: case.relu_before,
             ..Input::plain(&self.first)
         };
         let epilogue = Epilogue {
@@ -325,6 +344,11 @@ fn what_does_not_fit_is_refused() {
     let Some(gpu) = gpu() else { return };
     let element = Element::F32;
     assert!(Gemm::new(gpu, GemmShape::linear(4, 4), element, &[0.0; 15], &[]).is_err());
+    let wide = GemmShape {
+        border: Border::Reflect,
+        ..GemmShape::conv(1, 1, 5)
+    };
+    assert!(Gemm::new(gpu, wide, element, &[0.0; 25], &[]).is_err());
     let gemm = Gemm::new(gpu, GemmShape::conv(4, 4, 3), element, &[0.0; 144], &[]).unwrap();
     let shape = Shape {
         batch: 1,

@@ -2,7 +2,7 @@
 
 use gpu::{Array, Element, Shape};
 
-use super::{elements, gpu, picture};
+use super::{assert_near, elements, gpu, picture};
 
 #[test]
 fn pixels_are_shuffled_as_on_the_cpu() {
@@ -16,11 +16,16 @@ fn pixels_are_shuffled_as_on_the_cpu() {
                 channels,
             };
             let (x, planes) = picture(gpu, element, 1, shape);
-            let got = gpu::pixel_shuffle(&x, side).unwrap();
+            let got = gpu::pixel_shuffle(&x, side, None).unwrap();
             assert_eq!(got.shape().channels, channels / (side * side));
             let expected = kernels::pixel_shuffle(side, (3, 5), &planes, None);
             assert_eq!(got.to_planes().unwrap(), expected);
-            assert!(gpu::pixel_shuffle(&x, 7).is_err());
+            let (residual, added) = picture(gpu, element, 2, got.shape());
+            let sum = gpu::pixel_shuffle(&x, side, Some(&residual)).unwrap();
+            let expected = kernels::pixel_shuffle(side, (3, 5), &planes, Some(&added));
+            assert_near(element, &sum.to_planes().unwrap(), &expected, "with a sum");
+            assert!(gpu::pixel_shuffle(&x, side, Some(&x)).is_err() || side == 1);
+            assert!(gpu::pixel_shuffle(&x, 7, None).is_err());
         }
     }
 }
