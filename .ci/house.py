@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "analysis": {"common", "audio", "plot"},
     "picture": {"common", "timeline"},
     "mapping": {"common", "audio", "analysis", "timeline", "picture", "plot"},
-    "diffusion": {"common", "timeline", "kernels", "bundled-model"},
+    "diffusion": {"common", "timeline", "kernels", "gpu", "bundled-model"},
     "video": {"common", "audio", "timeline"},
     "": None,  # the root: all of them
     "candle-transformers-tests": None,

@@ -18,7 +18,8 @@ pub(super) fn arithmetic_of_cpu(kernels: Kernels) -> String {
     }
 }
 
-/// How a GPU computes: the numbers' format, its model and its driver. `name` is what is known without asking the system.
+/// How a GPU computes that candle drives: the numbers' format, its model and its driver. `name` is what is known without asking
+/// the system.
 pub(super) fn arithmetic_of_gpu(dtype: &str, name: &str) -> String {
     let gpu = nvidia(Path::new("/proc/driver/nvidia")).filter(|_| name.starts_with("NVIDIA"));
     format!("{dtype} on {}", gpu.as_deref().unwrap_or(name))

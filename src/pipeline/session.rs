@@ -6,7 +6,8 @@ use std::time::Instant;
 use common::host::host_name;
 use common::{Error, Result};
 use diffusion::{
-    ModelSource, ModelStore, NotFinite, Renderer, StableDiffusion, choose_device, choose_dtype,
+    Device, GpuRoom, ModelSource, ModelStore, NotFinite, Renderer, StableDiffusion, choose_device,
+    choose_dtype,
 };
 use image::RgbImage;
 use picture::camera;
@@ -19,7 +20,7 @@ use super::watch::{Event, Watch};
 /// What rendering depends on, but no pixel does.
 #[derive(Clone, Debug)]
 pub struct Machine {
-    /// `auto`, `cpu`, `cuda`, `cuda:N` or `metal`.
+    /// `auto`, `cpu`, `gpu`, `gpu:N`, `cuda`, `cuda:N` or `metal`.
     pub device: String,
     /// Frames drawn at once, 1 or more.
     pub n_batch: usize,
@@ -287,11 +288,19 @@ fn load(
     let (device, name) = choose_device(&machine.device)?;
     let dtype = choose_dtype(config.diffusion.dtype.as_deref().unwrap_or("auto"), &device)?;
     watch.note(&format!("drawing on {name}, weights in {dtype:?}"));
-    let arithmetic = match device.is_cpu() {
-        true => arithmetic_of_cpu(config.diffusion.kernels),
-        false => arithmetic_of_gpu(&format!("{dtype:?}"), &name),
+    if let Some(gpu) = device.gpu() {
+        GpuRoom::of(gpu).check(model, config, dtype, machine.n_batch)?;
+        if !machine.store.gpu_tests.has_passed(gpu, dtype) {
+            watch.note("testing the GPU with a small picture: once for each driver");
+        }
+        machine.store.gpu_tests.check(gpu, dtype)?;
+    }
+    let arithmetic = match &device {
+        device if device.is_cpu() => arithmetic_of_cpu(config.diffusion.kernels),
+        Device::Gpu(gpu) => format!("{dtype:?} on {}", gpu.identity()),
+        Device::Tensors(_) => arithmetic_of_gpu(&format!("{dtype:?}"), &name),
     };
-    let renderer = StableDiffusion::load(model, config, &device, dtype)?;
+    let renderer = StableDiffusion::load(model, config, device, dtype)?;
     Ok((renderer, arithmetic))
 }
 

@@ -11,8 +11,11 @@
 //! | `file_kind` | what a safetensors file holds |
 //! | `vocabulary` | the words that a model knows |
 //! | [`vae`], `postprocess` | latents to pictures of the film's size |
+//! | `layers`, `device` | layers with weights, on the CPU or a GPU; which of them a model is drawn on |
+//! | `bench` | how long operations and networks take |
 //! | `pipeline`, `sizes` | all of it: [`StableDiffusion`], a [`Renderer`] |
 
+mod bench;
 mod bundled;
 mod checkpoint;
 mod defaults;
@@ -50,15 +53,20 @@ pub mod vae;
 mod vocabulary;
 pub mod weights;
 
+pub use bench::{Timing, time_networks, time_operations};
 pub use bundled::{BUNDLED, BUNDLED_NAME};
 pub use defaults::ModelDefaults;
 pub use describe::{
     Description, EmbeddingDescription, LoraDescription, ModelDescription, PartDescription,
     VaeDescription, describe_file, describe_model, describe_path,
 };
-pub use device::{choose_device, choose_dtype, compute_dtype};
+pub use device::{
+    Device, DeviceDescription, GpuRoom, GpuTests, HAS_GPUS, choose_device, choose_dtype,
+    compute_dtype, devices,
+};
 pub use digests::DigestCache;
 pub use family::Family;
+pub use layers::Activation;
 pub use memory::MemoryNeed;
 pub use model::{EmbeddedFolder, HeadersOnly, ModelFolder};
 pub use not_finite::NotFinite;

@@ -13,10 +13,10 @@ const NUMBER: u64 = 4;
 /// Transformed weights of a convolution in proportion to its plain ones: 36 places instead of 9.
 const WINOGRAD: u64 = 4;
 /// Pixels that are decoded in one piece at most; larger pictures are decoded in tiles.
-const MAX_DECODED: u64 = 1 << 20;
+pub(super) const MAX_DECODED: u64 = 1 << 20;
 /// Pictures of the decoder's finest level that exist at once: a layer's input and output, the residual that is added, and
 /// what is copied on the way.
-const N_DECODED: u64 = 4;
+pub(super) const N_DECODED: u64 = 4;
 /// Layers of a denoiser's level whose outputs exist at once, besides the skip connections.
 const N_DENOISED: u64 = 6;
 
@@ -59,7 +59,7 @@ impl MemoryNeed {
 
 /// Values that exist at once while the denoiser runs over `n_latents` places: the outputs of all layers on the way down, and
 /// those of some layers of the level that takes most.
-fn denoised(unet: &UNetConfig, n_latents: u64) -> u64 {
+pub(super) fn denoised(unet: &UNetConfig, n_latents: u64) -> u64 {
     let levels = unet.block_out_channels.iter().enumerate();
     let level = |(idx, channels): (usize, &usize)| {
         let n_layers = unet.layers_per_block.level(idx).unwrap_or(1) as u64 + 1;
@@ -77,13 +77,17 @@ fn denoised(unet: &UNetConfig, n_latents: u64) -> u64 {
 /// Values that exist at once while a picture of `n_pixels` is decoded: the finest level's, whose input still has the
 /// channels of the level below.
 fn decoded(vae: &VaeConfig, n_pixels: u64) -> u64 {
+    decoded_layer(vae, n_pixels.min(MAX_DECODED)).saturating_mul(N_DECODED)
+}
+
+/// Values of the largest layer while pictures of `n_pixels` together are decoded in one piece.
+pub(super) fn decoded_layer(vae: &VaeConfig, n_pixels: u64) -> u64 {
     let channels = match vae {
         VaeConfig::Kl(config) => config.block_out_channels.iter().take(2).max(),
         VaeConfig::Tiny(config) => config.decoder_block_out_channels.last(),
         // Nothing is as large as the picture itself, with its squares of pixels as channels.
         VaeConfig::Patch(config) => Some(&config.out_channels),
     };
-    let picture = n_pixels.min(MAX_DECODED);
     let channels = channels.copied().unwrap_or_default() as u64;
-    channels.saturating_mul(picture).saturating_mul(N_DECODED)
+    channels.saturating_mul(n_pixels)
 }

@@ -35,6 +35,11 @@ impl NotFinite {
         })
     }
 
+    /// Whether an error is this fault.
+    pub(super) fn is_cause_of(error: &Error) -> bool {
+        matches!(error, Error::Tensor { source, .. } if source.is::<Self>())
+    }
+
     /// The fault as an error for people; `frame` gives the film's number of the frame that was the n-th to be drawn. Other
     /// errors stay as they are.
     pub fn explain(error: Error, frame: impl Fn(usize) -> Option<u64>) -> Error {

@@ -6,29 +6,33 @@ use timeline::{DiffusionConfig, EmbeddingConfig, LoraConfig, RenderConfig};
 
 use super::bundled::BUNDLED_NAME;
 use super::checkpoint::Checkpoint;
+use super::device::GpuTests;
 use super::digests::DigestCache;
 use super::hub::{self, AddOn, HubFile, HubId, HubSettings};
 use super::model::{ConfigFile, ModelFolder};
 use super::schedulers::{Choice, SchedulerConfig};
 use super::source::ModelSource;
 
-/// Where models are on this machine, and where others come from.
+/// Where models are on this machine, where others come from, and what is remembered from run to run.
 #[derive(Clone, Debug)]
 pub struct ModelStore {
     /// The hub and its cache.
     pub hub: HubSettings,
     /// Hashes of large files.
     pub digests: DigestCache,
+    /// GPUs that were found to compute rightly.
+    pub gpu_tests: GpuTests,
 }
 
 impl ModelStore {
-    /// The store of this process's environment: [`HubSettings::from_env`], and hashes in the user's cache folder.
+    /// The store of this process's environment: [`HubSettings::from_env`], and what is remembered in the user's cache folder.
     pub fn from_env() -> Self {
         let caches = user_caches(|name| std::env::var_os(name));
-        let digests = caches.map(|caches| caches.join("visualize").join("sha256"));
+        let cache = |name| Some(caches.as_ref()?.join("visualize").join(name));
         Self {
             hub: HubSettings::from_env(),
-            digests: DigestCache::new(digests),
+            digests: DigestCache::new(cache("sha256")),
+            gpu_tests: GpuTests::new(cache("gpu")),
         }
     }
 

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "gpu/mod.rs"]
+mod test_gpu;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 
@@ -40,9 +43,12 @@ fn decoder(method: Method) -> Decoder {
     Decoder::load(&weights("vae", method), vae_config()).unwrap()
 }
 
+fn unet_config() -> UNetConfig {
+    UNetConfig::read(&folder("unet").config("config.json").unwrap()).unwrap()
+}
+
 fn unet(method: Method) -> UNet {
-    let config = UNetConfig::read(&folder("unet").config("config.json").unwrap()).unwrap();
-    UNet::load(&weights("unet", method), config).unwrap()
+    UNet::load(&weights("unet", method), unet_config()).unwrap()
 }
 
 /// The U-Net of one or several of a case's pictures.
@@ -113,6 +119,30 @@ fn networks_equal_torch() {
             let label = format!("{method:?} unet {case}");
             assert_close(&expected[&format!("unet/{case}/out")], &out, bound, &label);
         }
+    }
+}
+
+#[test]
+fn networks_on_a_gpu_equal_torch() {
+    let Some(gpu) = test_gpu::gpu() else { return };
+    let expected = expected();
+    let on_gpu = |part| weights(part, Method::Exact).with_gpu(gpu);
+    let decoder = Decoder::load(&on_gpu("vae"), vae_config()).unwrap();
+    for case in ["small", "large"] {
+        let latents = &expected[&format!("decode/{case}/latents")];
+        let wanted = &expected[&format!("decode/{case}/picture")];
+        assert_close(
+            wanted,
+            &decoder.decode(latents).unwrap(),
+            2e-5,
+            "decode on a GPU",
+        );
+    }
+    let unet = UNet::load(&on_gpu("unet"), unet_config()).unwrap();
+    for case in ["square", "wide"] {
+        let out = denoise(&unet, &expected, case, &[0, 1]);
+        let wanted = &expected[&format!("unet/{case}/out")];
+        assert_close(wanted, &out, 2e-5, "unet on a GPU");
     }
 }
 

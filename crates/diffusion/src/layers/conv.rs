@@ -2,33 +2,35 @@
 
 use candle_core::{Result as TensorResult, Tensor};
 use common::Result;
+use gpu::{Gemm, GemmShape};
 use kernels::Border;
 
-use super::packed::{PackedConv, run_conv};
-use super::{ChannelAffine, GroupNorm, packing};
+use super::packed::{self, PackedConv};
+use super::{Activation, ChannelAffine, GroupNorm, Place, on_gpu, packing, upsample_nearest};
 use crate::ops;
 use crate::weights::Weights;
 
-/// A batch of pictures, whose channels lie in one tensor or in two: a concatenation that costs no copy.
+/// A batch of pictures, whose channels lie in one place or in two: a concatenation that costs no copy.
 #[derive(Clone, Copy, Debug)]
 pub struct Concat<'a> {
     /// The first channels.
-    pub first: &'a Tensor,
+    pub first: &'a Activation,
     /// The channels after them.
-    pub second: Option<&'a Tensor>,
+    pub second: Option<&'a Activation>,
 }
 
 impl Concat<'_> {
     fn cat(&self) -> TensorResult<Tensor> {
+        let first = self.first.tensor()?;
         match self.second {
-            Some(second) => Tensor::cat(&[self.first, second], 1),
-            None => Ok(self.first.clone()),
+            Some(second) => Tensor::cat(&[first, second.tensor()?], 1),
+            None => Ok(first.clone()),
         }
     }
 }
 
-impl<'a> From<&'a Tensor> for Concat<'a> {
-    fn from(first: &'a Tensor) -> Self {
+impl<'a> From<&'a Activation> for Concat<'a> {
+    fn from(first: &'a Activation) -> Self {
         Self {
             first,
             second: None,
@@ -46,9 +48,9 @@ pub struct Fusion<'a> {
     /// In place of a normalisation: whether ReLU is applied to the input.
     pub relu_before: bool,
     /// Added to every pixel of a channel, `[b, c_out]`.
-    pub channel_bias: Option<&'a Tensor>,
+    pub channel_bias: Option<&'a Activation>,
     /// Added pixel by pixel; as large as the output.
-    pub residual: Option<&'a Tensor>,
+    pub residual: Option<&'a Activation>,
     /// Whether ReLU is applied at the end.
     pub relu: bool,
 }
@@ -57,13 +59,13 @@ pub struct Fusion<'a> {
 #[derive(Debug)]
 pub struct Conv2d {
     weights: ConvWeights,
-    stride: usize,
-    padding: usize,
+    sizes: ConvSizes,
     border: Border,
 }
 
 #[derive(Debug)]
 enum ConvWeights {
+    Gpu(Gemm),
     Packed(PackedConv),
     Plain {
         weight: Tensor,
@@ -82,8 +84,10 @@ pub struct ConvSizes {
     pub kernel: usize,
     /// Step over the input.
     pub stride: usize,
-    /// Zeros around the input.
+    /// Pixels above the input and left of it.
     pub padding: usize,
+    /// Pixels below the input and right of it.
+    pub end_padding: usize,
 }
 
 impl ConvSizes {
@@ -95,7 +99,13 @@ impl ConvSizes {
             kernel,
             stride: 1,
             padding: kernel / 2,
+            end_padding: kernel / 2,
         }
+    }
+
+    /// Whether the padding is that of an output as large as the input, on all sides.
+    fn is_centred(&self) -> bool {
+        [self.padding, self.end_padding] == [self.kernel / 2; 2]
     }
 }
 
@@ -118,79 +128,108 @@ impl Conv2d {
     }
 
     fn new(w: &Weights, sizes: ConvSizes, bias: Option<Tensor>) -> Result<Self> {
-        let ConvSizes {
-            c_in,
-            c_out,
-            kernel,
-            stride,
-            padding,
-        } = sizes;
         let border = w.border();
-        if border == Border::Reflect && (padding != kernel / 2 || kernel > 3) {
+        let kernel = sizes.kernel;
+        if border == Border::Reflect && (!sizes.is_centred() || kernel > 3) {
             return Err(w.misfit(format!(
-                "only 3x3 convolutions can reflect a picture, not {kernel}x{kernel} with a padding of {padding}"
+                "only 3x3 convolutions can reflect a picture, not {kernel}x{kernel} with a padding of {}",
+                sizes.padding
             )));
         }
-        let weight = w.tensor("weight", (c_out, c_in, kernel, kernel))?;
-        let shape = kernels::ConvShape {
-            in_channels: c_in,
-            out_channels: c_out,
-            kernel,
-            stride,
-            upsample: false,
-            border,
-        };
-        let weights = if w.packs() && shape.is_supported() && padding == kernel / 2 {
-            let packed = PackedConv::new((shape, w.method()), &weight, bias.as_ref(), w.half());
-            ConvWeights::Packed(packed.map_err(packing())?)
-        } else {
-            ConvWeights::Plain { weight, bias }
-        };
+        let weight = w.tensor("weight", (sizes.c_out, sizes.c_in, kernel, kernel))?;
+        let weights = ConvWeights::new(w, &sizes, false, weight, bias)?;
         Ok(Self {
             weights,
-            stride,
-            padding,
+            sizes,
             border,
         })
     }
 
     /// `[b, c_in, h, w]` to `[b, c_out, h', w']`.
-    pub fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
+    pub fn forward(&self, x: &Activation) -> TensorResult<Activation> {
         self.forward_fused(x.into(), Fusion::default())
     }
 
     /// The same with other steps fused into it.
-    pub fn forward_fused(&self, x: Concat<'_>, fusion: Fusion<'_>) -> TensorResult<Tensor> {
+    pub fn forward_fused(&self, x: Concat<'_>, fusion: Fusion<'_>) -> TensorResult<Activation> {
         let (weight, bias) = match &self.weights {
-            ConvWeights::Packed(conv) => return run_conv(conv, x, fusion),
+            ConvWeights::Gpu(gemm) => return on_gpu::run_conv(gemm, x, None, fusion),
+            ConvWeights::Packed(conv) => return packed::run_conv(conv, x, fusion),
             ConvWeights::Plain { weight, bias } => (weight, bias.as_ref()),
         };
         let mut x = x.cat()?;
         if let Some(affine) = fusion.affine {
             x = ops::silu(&affine.forward(&x)?)?;
         } else if let Some(norm) = fusion.norm {
-            x = norm.forward_silu(&x)?;
+            x = norm.of_tensor(&x, true)?;
         }
         if fusion.relu_before {
             x = x.relu()?;
         }
-        let (x, padding) = bordered(x, self.border, self.padding)?;
-        let mut y = ops::conv2d(&x, weight, bias, self.stride, padding)?;
+        let (x, padding) = bordered(x, self.border, &self.sizes)?;
+        let mut y = ops::conv2d(&x, weight, bias, self.sizes.stride, padding)?;
         if let Some(shift) = fusion.channel_bias {
-            y = y.broadcast_add(&shift.unsqueeze(2)?.unsqueeze(3)?)?;
+            y = y.broadcast_add(&shift.tensor()?.unsqueeze(2)?.unsqueeze(3)?)?;
         }
         if let Some(residual) = fusion.residual {
-            y = (y + residual)?;
+            y = (y + residual.tensor()?)?;
         }
-        if fusion.relu { y.relu() } else { Ok(y) }
+        if fusion.relu {
+            y = y.relu()?;
+        }
+        Ok(Activation::Tensor(y))
     }
 }
 
-/// The input with its border where that isn't made of zeros, and how many zeros are still to be added around it.
-fn bordered(x: Tensor, border: Border, padding: usize) -> TensorResult<(Tensor, usize)> {
+impl ConvWeights {
+    /// Weights as they are computed with; `upsample` says whether the input is doubled beforehand.
+    fn new(
+        w: &Weights,
+        sizes: &ConvSizes,
+        upsample: bool,
+        weight: Tensor,
+        bias: Option<Tensor>,
+    ) -> Result<Self> {
+        if let Place::Gpu(gpu, element) = w.place() {
+            let shape = GemmShape {
+                stride: sizes.stride,
+                padding: sizes.padding,
+                end_padding: sizes.end_padding,
+                border: on_gpu::border(w.border()),
+                ..GemmShape::conv(sizes.c_in, sizes.c_out, sizes.kernel)
+            };
+            let gemm = on_gpu::gemm((gpu, *element), shape, &weight, bias.as_ref());
+            return gemm.map(Self::Gpu).map_err(packing());
+        }
+        let shape = kernels::ConvShape {
+            in_channels: sizes.c_in,
+            out_channels: sizes.c_out,
+            kernel: sizes.kernel,
+            stride: sizes.stride,
+            upsample,
+            border: w.border(),
+        };
+        if !(w.packs() && shape.is_supported() && sizes.is_centred()) {
+            return Ok(Self::Plain { weight, bias });
+        }
+        let packed = PackedConv::new((shape, w.method()), &weight, bias.as_ref(), w.half());
+        packed.map(Self::Packed).map_err(packing())
+    }
+}
+
+/// The input with its border, as far as that isn't one of as many zeros on all sides: how many of these are still to be added.
+fn bordered(x: Tensor, border: Border, sizes: &ConvSizes) -> TensorResult<(Tensor, usize)> {
+    let padding = sizes.padding;
     match (border, padding) {
         (Border::Reflect, 1) => Ok((ops::reflected(&x)?, 0)),
-        _ => Ok((x, padding)),
+        _ => {
+            let more = sizes.end_padding.saturating_sub(padding);
+            let x = match more {
+                0 => x,
+                _ => x.pad_with_zeros(2, 0, more)?.pad_with_zeros(3, 0, more)?,
+            };
+            Ok((x, padding))
+        }
     }
 }
 
@@ -199,6 +238,7 @@ fn bordered(x: Tensor, border: Border, padding: usize) -> TensorResult<(Tensor, 
 pub struct UpsampleConv {
     /// Packed for a doubled input.
     weights: ConvWeights,
+    sizes: ConvSizes,
     border: Border,
 }
 
@@ -216,41 +256,32 @@ impl UpsampleConv {
 
     fn new(w: &Weights, channels: usize, bias: Option<Tensor>) -> Result<Self> {
         let weight = w.tensor("weight", (channels, channels, 3, 3))?;
-        let shape = kernels::ConvShape {
-            in_channels: channels,
-            out_channels: channels,
-            kernel: 3,
-            stride: 1,
-            upsample: true,
-            border: w.border(),
-        };
-        let weights = if w.packs() {
-            let packed = PackedConv::new((shape, w.method()), &weight, bias.as_ref(), w.half());
-            ConvWeights::Packed(packed.map_err(packing())?)
-        } else {
-            ConvWeights::Plain { weight, bias }
-        };
+        let sizes = ConvSizes::same(channels, channels, 3);
         Ok(Self {
-            weights,
+            weights: ConvWeights::new(w, &sizes, true, weight, bias)?,
+            sizes,
             border: w.border(),
         })
     }
 
     /// `[b, c, h, w]` to `[b, c, height, width]`.
-    pub fn forward(&self, x: &Tensor, height: usize, width: usize) -> TensorResult<Tensor> {
-        let (_, _, h, w) = x.dims4()?;
+    pub fn forward(&self, x: &Activation, height: usize, width: usize) -> TensorResult<Activation> {
+        let (h, w) = x.size()?;
         match &self.weights {
+            ConvWeights::Gpu(gemm) => {
+                on_gpu::run_conv(gemm, x.into(), Some((height, width)), Fusion::default())
+            }
             ConvWeights::Packed(conv) if (2 * h, 2 * w) == (height, width) => {
-                run_conv(conv, x.into(), Fusion::default())
+                packed::run_conv(conv, x.into(), Fusion::default())
             }
             ConvWeights::Packed(conv) => {
-                let x = ops::upsample_nearest(x, height, width)?;
-                run_conv(&conv.undoubled(), (&x).into(), Fusion::default())
+                let x = upsample_nearest(x, height, width)?;
+                packed::run_conv(&conv.undoubled(), (&x).into(), Fusion::default())
             }
             ConvWeights::Plain { weight, bias } => {
-                let x = ops::upsample_nearest(x, height, width)?;
-                let (x, padding) = bordered(x, self.border, 1)?;
-                ops::conv2d(&x, weight, bias.as_ref(), 1, padding)
+                let x = ops::upsample_nearest(x.tensor()?, height, width)?;
+                let (x, padding) = bordered(x, self.border, &self.sizes)?;
+                ops::conv2d(&x, weight, bias.as_ref(), 1, padding).map(Activation::Tensor)
             }
         }
     }

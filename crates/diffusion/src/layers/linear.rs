@@ -2,9 +2,11 @@
 
 use candle_core::{Result as TensorResult, Tensor};
 use common::Result;
+use gpu::{Gemm, GemmShape};
 
+use super::activation::misplaced;
 use super::packed::{PackedLinear, run_linear};
-use super::{LayerNorm, packing};
+use super::{Activation, LayerNorm, Place, on_gpu, packing};
 use crate::ops;
 use crate::weights::Weights;
 
@@ -17,6 +19,7 @@ pub struct Linear {
 
 #[derive(Debug)]
 enum LinearWeights {
+    Gpu(Gemm),
     Packed(PackedLinear),
     Plain {
         weight: Tensor,
@@ -50,7 +53,14 @@ impl Linear {
         is_gated: bool,
     ) -> Result<Self> {
         let weight = w.tensor("weight", (width_out, width_in))?;
-        let weights = if w.packs() {
+        let weights = if let Place::Gpu(gpu, element) = w.place() {
+            let shape = GemmShape {
+                gated: is_gated,
+                ..GemmShape::linear(width_in, width_out / (1 + usize::from(is_gated)))
+            };
+            let gemm = on_gpu::gemm((gpu, *element), shape, &weight, bias.as_ref());
+            LinearWeights::Gpu(gemm.map_err(packing())?)
+        } else if w.packs() {
             let packed =
                 PackedLinear::new(w.method().isa(), &weight, bias.as_ref(), is_gated, w.half());
             LinearWeights::Packed(packed.map_err(packing())?)
@@ -61,23 +71,39 @@ impl Linear {
     }
 
     /// `[..., width_in]` to `[..., width_out]`.
-    pub fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
+    pub fn forward(&self, x: &Activation) -> TensorResult<Activation> {
         self.forward_fused(x, None, None)
     }
 
     /// The same of the normalised `x`, with `residual` added.
     pub fn forward_fused(
         &self,
+        x: &Activation,
+        norm: Option<&LayerNorm>,
+        residual: Option<&Activation>,
+    ) -> TensorResult<Activation> {
+        if let LinearWeights::Gpu(gemm) = &self.weights {
+            return on_gpu::run_linear(gemm, x.array()?, norm, residual);
+        }
+        let residual = residual.map(Activation::tensor).transpose()?;
+        self.of_tensor(x.tensor()?, norm, residual)
+            .map(Activation::Tensor)
+    }
+
+    /// [`Linear::forward_fused`] of a tensor.
+    pub fn of_tensor(
+        &self,
         x: &Tensor,
         norm: Option<&LayerNorm>,
         residual: Option<&Tensor>,
     ) -> TensorResult<Tensor> {
         let (weight, bias) = match &self.weights {
+            LinearWeights::Gpu(_) => return Err(misplaced()),
             LinearWeights::Packed(linear) => return run_linear(linear, x, norm, residual),
             LinearWeights::Plain { weight, bias } => (weight, bias.as_ref()),
         };
         let x = match norm {
-            Some(norm) => norm.forward(x)?,
+            Some(norm) => norm.of_tensor(x)?,
             None => x.clone(),
         };
         let mut y = ops::linear(&x, weight, bias)?;

@@ -2,34 +2,53 @@
 
 use candle_core::{DType, Device, Result as TensorResult, Tensor};
 use common::Result;
-use kernels::{Activation, Isa};
+use gpu::{Array, GroupSums, Pointwise};
+use kernels::Isa;
 
+use super::activation::misplaced;
+use super::on_gpu::{failed, output, values};
 use super::packed::shape_of;
-use super::{Values, packing};
+use super::{Activation, Place, Values, packing};
 use crate::ops;
 use crate::weights::Weights;
 
-/// The map `scale x + shift` of each picture's channel, as a normalisation with known statistics: `[b * c]` pairs.
+/// The map `scale x + shift` of each picture's channel, as a normalisation with known statistics.
 #[derive(Clone, Debug)]
-pub struct ChannelAffine(pub(super) Vec<[f32; 2]>);
+pub enum ChannelAffine {
+    /// `[b * c]` pairs.
+    Pairs(Vec<[f32; 2]>),
+    /// On a GPU.
+    Gpu(gpu::ChannelAffine),
+}
 
 impl ChannelAffine {
     /// `x` is `[b, c, h, w]`.
     pub(super) fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
         let (batch, channels, _, _) = x.dims4()?;
+        let pairs = self.on_cpu()?;
         let part = |idx: usize| {
-            let values: Vec<f32> = self
-                .0
-                .iter()
-                .filter_map(|pair| pair.get(idx))
-                .copied()
-                .collect();
+            let values = pairs.iter().filter_map(|pair| pair.get(idx));
+            let values: Vec<f32> = values.copied().collect();
             Tensor::from_vec(values, (batch, channels, 1, 1), x.device())
         };
         x.to_dtype(DType::F32)?
             .broadcast_mul(&part(0)?)?
             .broadcast_add(&part(1)?)?
             .to_dtype(x.dtype())
+    }
+
+    pub(super) fn on_cpu(&self) -> TensorResult<&[[f32; 2]]> {
+        match self {
+            Self::Pairs(pairs) => Ok(pairs),
+            Self::Gpu(_) => Err(misplaced()),
+        }
+    }
+
+    pub(super) fn on_gpu(&self) -> TensorResult<&gpu::ChannelAffine> {
+        match self {
+            Self::Gpu(affine) => Ok(affine),
+            Self::Pairs(_) => Err(misplaced()),
+        }
     }
 }
 
@@ -41,6 +60,7 @@ pub struct GroupNorm {
     n_groups: usize,
     eps: f64,
     pub(super) kernel: Option<kernels::GroupNorm>,
+    gpu: Option<gpu::GroupNorm>,
 }
 
 impl GroupNorm {
@@ -65,8 +85,17 @@ impl GroupNorm {
             })
         };
         let kernel = w.packs().then(kernel).transpose();
+        let on_gpu = || {
+            let Place::Gpu(gpu, _) = w.place() else {
+                return Ok(None);
+            };
+            let scale_shift = (&*values(&weight)?, &*values(&bias)?);
+            let norm = gpu::GroupNorm::new(gpu, n_groups, eps, scale_shift);
+            norm.map(Some).map_err(failed)
+        };
         Ok(Self {
             kernel: kernel.map_err(packing())?,
+            gpu: on_gpu().map_err(packing())?,
             weight,
             bias,
             n_groups,
@@ -74,14 +103,38 @@ impl GroupNorm {
         })
     }
 
-    /// `[b, c, ...]`, same shape out.
-    pub fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
+    /// `[b, c, h, w]`, same shape out.
+    pub fn forward(&self, x: &Activation) -> TensorResult<Activation> {
         self.run(x, false)
     }
 
     /// The normalised `x`, then SiLU.
-    pub fn forward_silu(&self, x: &Tensor) -> TensorResult<Tensor> {
+    pub fn forward_silu(&self, x: &Activation) -> TensorResult<Activation> {
         self.run(x, true)
+    }
+
+    fn run(&self, x: &Activation, silu: bool) -> TensorResult<Activation> {
+        let x = match x {
+            Activation::Tensor(x) => return self.of_tensor(x, silu).map(Activation::Tensor),
+            Activation::Array(x) => x,
+        };
+        let steps = Pointwise {
+            affine: Some(&self.affine_of(x, None)?),
+            silu,
+            ..Pointwise::default()
+        };
+        output(steps.forward(x))
+    }
+
+    /// The normalisation of pictures on the GPU, whose channels may come in two parts.
+    pub(super) fn affine_of(
+        &self,
+        first: &Array,
+        second: Option<&Array>,
+    ) -> TensorResult<gpu::ChannelAffine> {
+        let norm = self.gpu.as_ref().ok_or_else(misplaced)?;
+        let sums = norm.sums(first, second).map_err(failed)?;
+        norm.affine(&sums).map_err(failed)
     }
 
     /// Sums over parts of a picture, from which [`GroupNorm::affine`] makes the normalisation of the whole. `parts` have
@@ -91,11 +144,16 @@ impl GroupNorm {
     /// When the device or the memory fails.
     pub fn sums(
         &self,
-        parts: impl Iterator<Item = TensorResult<Tensor>>,
+        parts: impl Iterator<Item = TensorResult<Activation>>,
     ) -> TensorResult<PartSums> {
-        let mut total = PartSums::default();
+        if let Some(norm) = &self.gpu {
+            let sums = parts.map(|part| norm.sums(part?.array()?, None).map_err(failed));
+            return sums.collect::<TensorResult<_>>().map(PartSums::Gpu);
+        }
+        let mut all: kernels::ChannelSums = Vec::new();
+        let mut plane = 0;
         for part in parts {
-            let part = part?.contiguous()?;
+            let part = part?.tensor()?.contiguous()?;
             let sums = match &self.kernel {
                 Some(_) => {
                     let values = Values::of(&part)?;
@@ -104,13 +162,13 @@ impl GroupNorm {
                 }
                 None => channel_sums(&part)?,
             };
-            total.plane += part.elem_count() / sums.len().max(1);
-            total.sums.resize(sums.len(), [0.0; 2]);
-            for (total, part) in total.sums.iter_mut().zip(sums) {
+            plane += part.elem_count() / sums.len().max(1);
+            all.resize(sums.len(), [0.0; 2]);
+            for (total, part) in all.iter_mut().zip(sums) {
                 *total = [total[0] + part[0], total[1] + part[1]];
             }
         }
-        Ok(total)
+        Ok(PartSums::Channels { sums: all, plane })
     }
 
     /// The normalisation of a picture with these sums.
@@ -118,20 +176,29 @@ impl GroupNorm {
     /// # Errors
     /// When the device fails.
     pub fn affine(&self, sums: &PartSums) -> TensorResult<ChannelAffine> {
+        let (sums, plane) = match sums {
+            PartSums::Channels { sums, plane } => (sums, *plane),
+            PartSums::Gpu(parts) => {
+                let norm = self.gpu.as_ref().ok_or_else(misplaced)?;
+                let affine = norm.affine_of_parts(parts).map_err(failed)?;
+                return Ok(ChannelAffine::Gpu(affine));
+            }
+        };
         let affine = match &self.kernel {
-            Some(kernel) => kernel.affine(&sums.sums, sums.plane),
+            Some(kernel) => kernel.affine(sums, plane),
             None => kernels::GroupNorm {
                 n_groups: self.n_groups,
                 eps: self.eps,
-                weight: self.weight.to_dtype(DType::F32)?.to_vec1()?,
-                bias: self.bias.to_dtype(DType::F32)?.to_vec1()?,
+                weight: values(&self.weight)?,
+                bias: values(&self.bias)?,
             }
-            .affine(&sums.sums, sums.plane),
+            .affine(sums, plane),
         };
-        Ok(ChannelAffine(affine))
+        Ok(ChannelAffine::Pairs(affine))
     }
 
-    fn run(&self, x: &Tensor, silu: bool) -> TensorResult<Tensor> {
+    /// [`GroupNorm::forward`] of a tensor, then SiLU if that is wanted.
+    pub(super) fn of_tensor(&self, x: &Tensor, silu: bool) -> TensorResult<Tensor> {
         let Some(kernel) = &self.kernel else {
             return match silu {
                 true => ops::group_norm_silu(x, &self.weight, &self.bias, self.n_groups, self.eps),
@@ -148,8 +215,8 @@ impl GroupNorm {
         let input = kernels::Input {
             affine: Some(&affine),
             activation: match silu {
-                true => Activation::Silu,
-                false => Activation::None,
+                true => kernels::Activation::Silu,
+                false => kernels::Activation::None,
             },
             ..input
         };
@@ -158,11 +225,18 @@ impl GroupNorm {
     }
 }
 
-/// Sum and sum of squares of each picture's channel, over a number of pixels.
-#[derive(Clone, Debug, Default)]
-pub struct PartSums {
-    sums: kernels::ChannelSums,
-    plane: usize,
+/// Statistics of the parts of a picture.
+#[derive(Debug)]
+pub enum PartSums {
+    /// Sum and sum of squares of each picture's channel, over a number of pixels.
+    Channels {
+        /// For each channel.
+        sums: kernels::ChannelSums,
+        /// Pixels.
+        plane: usize,
+    },
+    /// On a GPU, one for each part.
+    Gpu(Vec<GroupSums>),
 }
 
 /// [`kernels::channel_sums`] of a tensor on any device.
@@ -181,6 +255,7 @@ pub struct LayerNorm {
     bias: Tensor,
     eps: f64,
     pub(super) kernel: Option<kernels::LayerNorm>,
+    gpu: Option<gpu::LayerNorm>,
 }
 
 impl LayerNorm {
@@ -196,8 +271,17 @@ impl LayerNorm {
             })
         };
         let kernel = w.packs().then(kernel).transpose();
+        let on_gpu = || {
+            let Place::Gpu(gpu, _) = w.place() else {
+                return Ok(None);
+            };
+            let scale_shift = (&*values(&weight)?, &*values(&bias)?);
+            let norm = gpu::LayerNorm::new(gpu, eps as f32, scale_shift);
+            norm.map(Some).map_err(failed)
+        };
         Ok(Self {
             kernel: kernel.map_err(packing())?,
+            gpu: on_gpu().map_err(packing())?,
             weight,
             bias,
             eps,
@@ -205,7 +289,11 @@ impl LayerNorm {
     }
 
     /// `[..., width]`, same shape out.
-    pub fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
+    pub fn of_tensor(&self, x: &Tensor) -> TensorResult<Tensor> {
         ops::layer_norm(x, &self.weight, &self.bias, self.eps)
+    }
+
+    pub(super) fn on_gpu(&self) -> TensorResult<&gpu::LayerNorm> {
+        self.gpu.as_ref().ok_or_else(misplaced)
     }
 }

@@ -3,76 +3,9 @@
 use candle_core::{
     CpuStorage, D, DType, Device, Result as TensorResult, Storage, StorageRef, Tensor,
 };
-use kernels::{Activation, Isa, Method};
+use kernels::{Isa, Method};
 
-use super::{Concat, Fusion, LayerNorm};
-use crate::ops;
-
-/// How an attention is computed.
-#[derive(Clone, Copy, Debug)]
-pub struct Heads {
-    /// How many there are.
-    pub count: usize,
-    /// Whether a token sees those before it only.
-    pub causal: bool,
-    /// On the CPU.
-    pub method: Method,
-}
-
-/// Attention over `[b, n, heads * d]`, see [`ops::attention`].
-pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: Heads) -> TensorResult<Tensor> {
-    let Heads {
-        count: n_heads,
-        causal,
-        method,
-    } = heads;
-    if !(q.device().is_cpu() && q.dtype() == DType::F32) {
-        return ops::attention(q, k, v, n_heads, causal);
-    }
-    let (q, k, v) = (q.contiguous()?, k.contiguous()?, v.contiguous()?);
-    let (batch, n_queries, width) = q.dims3()?;
-    let head_width = width / n_heads.max(1);
-    let shape = kernels::AttentionShape {
-        batch,
-        n_queries,
-        n_keys: k.dim(1)?,
-        n_heads,
-        head_width,
-    };
-    let scale = (head_width as f64).powf(-0.5) as f32;
-    let values = (Values::of(&q)?, Values::of(&k)?, Values::of(&v)?);
-    let qkv: (&[f32], &[f32], &[f32]) = (&values.0, &values.1, &values.2);
-    let out = kernels::attention(method.isa(), shape, qkv, scale, causal);
-    Tensor::from_vec(out, (batch, n_queries, width), &Device::Cpu)
-}
-
-/// `[b, c, h, w]` as tokens `[b, h * w, c]`.
-pub fn to_tokens(x: &Tensor) -> TensorResult<Tensor> {
-    transposed(&x.flatten_from(2)?, None)
-}
-
-/// Tokens `[b, h * w, c]` as a picture, plus `residual` `[b, c, h, w]`.
-pub fn to_picture(tokens: &Tensor, residual: &Tensor) -> TensorResult<Tensor> {
-    let (batch, channels, height, width) = residual.dims4()?;
-    transposed(tokens, Some(&residual.flatten_from(2)?))?.reshape((batch, channels, height, width))
-}
-
-/// `[b, m, n]` as `[b, n, m]`, plus `residual`.
-fn transposed(x: &Tensor, residual: Option<&Tensor>) -> TensorResult<Tensor> {
-    if !(x.device().is_cpu() && x.dtype() == DType::F32) {
-        let turned = x.transpose(1, 2)?.contiguous()?;
-        return match residual {
-            Some(residual) => turned + residual,
-            None => Ok(turned),
-        };
-    }
-    let x = x.contiguous()?;
-    let residual = residual.map(Tensor::contiguous).transpose()?;
-    let (batch, rows, columns) = x.dims3()?;
-    let residual = Values::of_option(residual.as_ref())?;
-    let out = kernels::transpose((rows, columns), &Values::of(&x)?, residual.as_deref());
-    Tensor::from_vec(out, (batch, columns, rows), &Device::Cpu)
-}
+use super::{Activation, Concat, Fusion, LayerNorm};
 
 /// A convolution on the kernels.
 #[derive(Debug)]
@@ -199,7 +132,7 @@ pub(super) fn run_conv(
     conv: &PackedConv,
     x: Concat<'_>,
     fusion: Fusion<'_>,
-) -> TensorResult<Tensor> {
+) -> TensorResult<Activation> {
     let made;
     let conv = match conv {
         PackedConv::Ready(conv) => conv,
@@ -217,10 +150,11 @@ pub(super) fn run_conv(
             &made
         }
     };
-    let first = x.first.contiguous()?;
-    let second = x.second.map(Tensor::contiguous).transpose()?;
-    let channel_bias = fusion.channel_bias.map(Tensor::contiguous).transpose()?;
-    let residual = fusion.residual.map(Tensor::contiguous).transpose()?;
+    let contiguous = |x: &Activation| x.tensor()?.contiguous();
+    let first = contiguous(x.first)?;
+    let second = x.second.map(contiguous).transpose()?;
+    let channel_bias = fusion.channel_bias.map(contiguous).transpose()?;
+    let residual = fusion.residual.map(contiguous).transpose()?;
 
     let mut shape = shape_of(&first)?;
     if let Some(second) = &second {
@@ -238,16 +172,16 @@ pub(super) fn run_conv(
             norm.map(|norm| norm.affine(&kernels::channel_sums(Isa::best(), &input), shape.plane()))
         }
     };
-    let known = fusion.affine.map(|affine| affine.0.as_slice());
+    let known = fusion.affine.map(|affine| affine.on_cpu()).transpose()?;
     let input = kernels::Input {
         affine: known.or(computed.as_deref()),
         activation: match (
             fusion.affine.is_some() || fusion.norm.is_some(),
             fusion.relu_before,
         ) {
-            (true, _) => Activation::Silu,
-            (false, true) => Activation::Relu,
-            (false, false) => Activation::None,
+            (true, _) => kernels::Activation::Silu,
+            (false, true) => kernels::Activation::Relu,
+            (false, false) => kernels::Activation::None,
         },
         ..input
     };
@@ -267,6 +201,7 @@ pub(super) fn run_conv(
         (shape.batch, shape.channels, shape.height, shape.width),
         &Device::Cpu,
     )
+    .map(Activation::Tensor)
 }
 
 pub(super) fn run_linear(

@@ -45,8 +45,10 @@ impl StableDiffusion {
         let mut cond = self.conditioning(frames, pass.n_chunks, Side::Positive)?;
         if let Some(width) = self.unet_config.time_cond_proj_dim {
             let scales: Vec<f64> = frames.iter().map(|frame| frame.guidance_scale).collect();
-            let embedding = guidance_embedding(&scales, width, &self.device)
-                .and_then(|embedding| embedding.to_dtype(compute_dtype(&self.device, self.dtype)))
+            let embedding = guidance_embedding(&scales, width, self.device.tensors())
+                .and_then(|embedding| {
+                    embedding.to_dtype(compute_dtype(self.device.tensors(), self.dtype))
+                })
                 .map_err(Error::tensor("embedding the guidance scale"))?;
             cond.guidance = Some(embedding);
         }

@@ -6,7 +6,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use common::{Error, Result};
 use image::RgbImage;
 use kernels::Method;
@@ -16,7 +16,7 @@ use timeline::{FrameInputs, Kernels, NoiseMix, PromptText, RenderConfig, Size};
 
 use self::conditioning::{MAX_CACHED_PROMPTS, Pass};
 use super::defaults::ModelDefaults;
-use super::device::compute_dtype;
+use super::device::{Device, compute_dtype, decoder_dtype, explained};
 use super::family::Family;
 use super::not_finite::NotFinite;
 use super::part::Part;
@@ -79,7 +79,7 @@ impl StableDiffusion {
     pub fn load(
         model: &ModelSource,
         config: &RenderConfig,
-        device: &Device,
+        device: impl Into<Device>,
         dtype: DType,
     ) -> Result<Self> {
         let index = model.index()?;
@@ -118,7 +118,7 @@ impl StableDiffusion {
             n_steps,
             draw_size: config.draw_size,
             film_size: config.size,
-            device: device.clone(),
+            device: device.into(),
             dtype,
             cache: Vec::new(),
         };
@@ -173,7 +173,7 @@ impl StableDiffusion {
             self.text = Some(TextEncoders::load(
                 &self.model,
                 hidden_state,
-                &self.device,
+                self.device.tensors(),
                 self.dtype,
             )?);
         }
@@ -191,28 +191,26 @@ impl StableDiffusion {
         if self.networks.is_none() {
             let weights = |part, dtype| -> Result<Weights> {
                 let tensors = self.model.tensors(part)?;
-                Ok(Weights::new(tensors, &self.device, dtype).with_method(self.kernels))
+                let weights = Weights::new(tensors, self.device.tensors(), dtype);
+                let weights = weights.with_method(self.kernels);
+                Ok(match self.device.gpu() {
+                    Some(gpu) => weights.with_gpu(gpu),
+                    None => weights,
+                })
             };
             let unet = weights(Part::UNet, self.dtype)?;
             let vae = weights(Part::Vae, self.decoder_dtype())?;
             self.networks = Some(Networks {
-                unet: UNet::load(&unet, self.unet_config.clone())?,
-                decoder: Decoder::load(&vae, self.vae_config.clone())?,
+                unet: UNet::load(&unet, self.unet_config.clone()).map_err(explained)?,
+                decoder: Decoder::load(&vae, self.vae_config.clone()).map_err(explained)?,
             });
         }
         Ok(())
     }
 
-    /// The element type of the decoder's weights: SDXL's autoencoder overflows where it is computed in half precision, and
-    /// diffusers' pipeline, too, widens it unless its configuration knows better.
     fn decoder_dtype(&self) -> DType {
-        let overflows = self.family == Family::StableDiffusionXl
-            && compute_dtype(&self.device, self.dtype) == DType::F16
-            && self.vae_config.force_upcast();
-        match overflows {
-            true => DType::F32,
-            false => self.dtype,
-        }
+        let computes_in_f16 = self.device.computes_in_f16(self.dtype);
+        decoder_dtype(self.family, &self.vae_config, computes_in_f16, self.dtype)
     }
 
     /// Frames that are drawn together, of `n_frames` that could be.
@@ -239,7 +237,7 @@ impl StableDiffusion {
             self.draw_size.width as usize / scale,
         );
         let mixes: Vec<&NoiseMix> = frames.iter().map(|frame| &frame.noise).collect();
-        let noise = |stream| noise::batch(&mixes, stream, shape, &self.device, DType::F32);
+        let noise = |stream| noise::batch(&mixes, stream, shape, self.device.tensors(), DType::F32);
         let mut scheduler = self.scheduler.start(self.n_steps)?;
         sampler::sample(
             &self.networks()?.unet,
@@ -254,7 +252,7 @@ impl StableDiffusion {
     /// Pictures of nominally -1..=1, `[b, 3, h, w]`.
     fn decoded(&self, latents: &Tensor) -> Result<Tensor> {
         let latents = latents
-            .to_dtype(compute_dtype(&self.device, self.decoder_dtype()))
+            .to_dtype(compute_dtype(self.device.tensors(), self.decoder_dtype()))
             .map_err(Error::tensor("decoding the latents"))?;
         self.networks()?.decoder.decode(&latents)
     }
@@ -285,7 +283,7 @@ impl StableDiffusion {
             .into_par_iter()
             .map(|(indices, frames, guidance)| {
                 let pictures = pictures(renderer, &frames, &guidance)
-                    .map_err(|error| NotFinite::named(error, &indices, &frames))?;
+                    .map_err(|error| NotFinite::named(explained(error), &indices, &frames))?;
                 Ok(indices.into_iter().zip(pictures).collect())
             })
             .collect::<Result<_>>()?;

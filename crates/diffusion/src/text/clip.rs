@@ -4,7 +4,7 @@ use candle_core::{Result as TensorResult, Tensor};
 use common::{Error, Result};
 use serde::Deserialize;
 
-use crate::layers::{Heads, LayerNorm, Linear, attention};
+use crate::layers::{Heads, LayerNorm, Linear, attention_of_tensors};
 use crate::model::ConfigFile;
 use crate::ops;
 use crate::weights::{Located, Weights};
@@ -198,7 +198,7 @@ impl ClipTextModel {
     /// When the device or the memory fails.
     pub fn final_layer_norm(&self, x: &Tensor) -> Result<Tensor> {
         self.final_layer_norm
-            .forward(x)
+            .of_tensor(x)
             .map_err(Error::tensor("encoding the prompts"))
     }
 
@@ -226,14 +226,14 @@ impl ClipTextModel {
             x = layer.forward(&x)?;
             hidden_states.push(x.clone());
         }
-        let last_hidden_state = self.final_layer_norm.forward(&x)?;
+        let last_hidden_state = self.final_layer_norm.of_tensor(&x)?;
         let ends = ids
             .iter()
             .enumerate()
             .map(|(row, ids)| last_hidden_state.get(row)?.get(self.end_position(ids)));
         let mut pooled = Tensor::stack(&ends.collect::<TensorResult<Vec<_>>>()?, 0)?; // [b, d]
         if let Some(projection) = &self.text_projection {
-            pooled = projection.forward(&pooled)?;
+            pooled = projection.of_tensor(&pooled, None, None)?;
         }
         Ok(ClipOutput {
             hidden_states,
@@ -295,14 +295,14 @@ impl ClipLayer {
     }
 
     fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
-        let project = |proj: &Linear| proj.forward_fused(x, Some(&self.layer_norm1), None);
+        let project = |proj: &Linear| proj.of_tensor(x, Some(&self.layer_norm1), None);
         let q = project(&self.q_proj)?;
         let k = project(&self.k_proj)?;
         let v = project(&self.v_proj)?;
-        let seen = attention(&q, &k, &v, self.heads)?;
-        let x = self.out_proj.forward_fused(&seen, None, Some(x))?;
-        let inner = self.fc1.forward_fused(&x, Some(&self.layer_norm2), None)?;
+        let seen = attention_of_tensors(&q, &k, &v, self.heads)?;
+        let x = self.out_proj.of_tensor(&seen, None, Some(x))?;
+        let inner = self.fc1.of_tensor(&x, Some(&self.layer_norm2), None)?;
         self.fc2
-            .forward_fused(&(self.activation)(&inner)?, None, Some(&x))
+            .of_tensor(&(self.activation)(&inner)?, None, Some(&x))
     }
 }

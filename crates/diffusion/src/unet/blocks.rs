@@ -1,9 +1,9 @@
-use candle_core::{Result as TensorResult, Tensor};
+use candle_core::Result as TensorResult;
 use common::Result;
 
 use super::resnet::{Downsample, Norm, ResnetBlock};
 use super::transformer::{Transformer, TransformerSizes};
-use crate::layers::{Concat, UpsampleConv};
+use crate::layers::{Activation, Concat, UpsampleConv};
 use crate::weights::Weights;
 
 /// What the blocks of a level have in common.
@@ -80,11 +80,11 @@ impl DownBlock {
     /// The output; every layer's output is pushed on `skips` for the up block of the level.
     pub fn forward(
         &self,
-        x: Tensor,
-        time: &Tensor,
-        context: &Tensor,
-        skips: &mut Vec<Tensor>,
-    ) -> TensorResult<Tensor> {
+        x: Activation,
+        time: &Activation,
+        context: &Activation,
+        skips: &mut Vec<Activation>,
+    ) -> TensorResult<Activation> {
         let mut x = x;
         for (resnet, transformer) in &self.layers {
             x = resnet.forward(&x, Some(time))?;
@@ -124,7 +124,12 @@ impl MidBlock {
     }
 
     /// `[b, c, h, w]`, same shape out.
-    pub fn forward(&self, x: &Tensor, time: &Tensor, context: &Tensor) -> TensorResult<Tensor> {
+    pub fn forward(
+        &self,
+        x: &Activation,
+        time: &Activation,
+        context: &Activation,
+    ) -> TensorResult<Activation> {
         let mut x = self.first.forward(x, Some(time))?;
         for (transformer, resnet) in &self.rest {
             x = resnet.forward(&transformer.forward(&x, context)?, Some(time))?;
@@ -167,11 +172,11 @@ impl UpBlock {
     /// The output; the level's outputs of the down path are popped off `skips`.
     pub fn forward(
         &self,
-        x: Tensor,
-        time: &Tensor,
-        context: &Tensor,
-        skips: &mut Vec<Tensor>,
-    ) -> TensorResult<Tensor> {
+        x: Activation,
+        time: &Activation,
+        context: &Activation,
+        skips: &mut Vec<Activation>,
+    ) -> TensorResult<Activation> {
         let mut x = x;
         for (resnet, transformer) in &self.layers {
             let skip = skips.pop().ok_or_else(|| {
@@ -189,7 +194,7 @@ impl UpBlock {
         match (&self.upsample, skips.last()) {
             // To the size of the next skip, which is not twice the size where that was odd.
             (Some(upsample), Some(skip)) => {
-                let (_, _, height, width) = skip.dims4()?;
+                let (height, width) = skip.size()?;
                 upsample.forward(&x, height, width)
             }
             _ => Ok(x),

@@ -79,11 +79,13 @@ impl TimestepEmbedding {
     /// `x` is `[b, width_in]`, `condition` `[b, cond_width]`.
     pub fn forward(&self, x: &Tensor, condition: Option<&Tensor>) -> TensorResult<Tensor> {
         let x = match (&self.cond_proj, condition) {
-            (Some(cond_proj), Some(condition)) => (x + cond_proj.forward(condition)?)?,
+            (Some(cond_proj), Some(condition)) => {
+                (x + cond_proj.of_tensor(condition, None, None)?)?
+            }
             _ => x.clone(),
         };
-        self.linear_2
-            .forward(&ops::silu(&self.linear_1.forward(&x)?)?)
+        let inner = ops::silu(&self.linear_1.of_tensor(&x, None, None)?)?;
+        self.linear_2.of_tensor(&inner, None, None)
     }
 }
 

@@ -18,7 +18,7 @@ use common::{Error, Result};
 use self::blocks::{DownBlock, LevelSizes, MidBlock, UpBlock};
 use self::embeddings::{TextTimeEmbedding, TimestepEmbedding};
 use self::position::Position;
-use super::layers::{Conv2d, Fusion, GroupNorm};
+use super::layers::{Activation, Conv2d, Fusion, GroupNorm, Place};
 use super::ops;
 use super::weights::Weights;
 
@@ -40,6 +40,7 @@ pub struct Conditioning {
 pub struct UNet {
     /// Its configuration.
     pub config: UNetConfig,
+    place: Place,
     time_embedding: TimestepEmbedding,
     add_embedding: Option<TextTimeEmbedding>,
     conv_in: Conv2d,
@@ -52,7 +53,7 @@ pub struct UNet {
 }
 
 /// Intermediate results by diffusers' module names, for comparison with a reference.
-pub type Probe<'a> = &'a mut dyn FnMut(&str, &Tensor);
+pub type Probe<'a> = &'a mut dyn FnMut(&str, &Activation);
 
 impl UNet {
     /// Builds the network that `config` describes.
@@ -61,6 +62,7 @@ impl UNet {
     /// [`Error::Weights`] if a tensor is missing or doesn't fit, or a block's class isn't supported.
     pub fn load(w: &Weights, config: UNetConfig) -> Result<Self> {
         let w = &w.clone().with_border(config.border());
+        let on_cpu = w.clone().without_gpu();
         let time_width = config.time_embedding_width();
         let levels = levels(&config)?;
         let channels = |idx: usize| levels.get(idx).map_or(0, |level| level.channels);
@@ -114,7 +116,7 @@ impl UNet {
                     )
                 };
                 Some(TextTimeEmbedding::load(
-                    &w.at("add_embedding"),
+                    &on_cpu.at("add_embedding"),
                     config.addition_time_embed_dim.ok_or_else(missing)?,
                     config
                         .projection_class_embeddings_input_dim
@@ -126,8 +128,9 @@ impl UNet {
             }
         };
         Ok(Self {
+            place: w.place().clone(),
             time_embedding: TimestepEmbedding::load(
-                &w.at("time_embedding"),
+                &on_cpu.at("time_embedding"),
                 first,
                 time_width,
                 config.time_cond_proj_dim,
@@ -196,8 +199,9 @@ impl UNet {
         conditioning: &Conditioning,
         probe: Probe<'_>,
     ) -> TensorResult<Tensor> {
-        let time = self.embed_time(latents, timesteps, conditioning, probe)?; // [b, time_width]
-        let context = &conditioning.context;
+        let time = self.embed_time(latents, timesteps, conditioning, probe)?;
+        let time = self.place.bring(&time)?; // [b, time_width]
+        let context = &self.place.bring(&conditioning.context)?;
 
         let (batch, _, height, width) = latents.dims4()?;
         let shift = self.position.as_ref();
@@ -208,7 +212,9 @@ impl UNet {
             residual: shift.as_ref(),
             ..Fusion::default()
         };
-        let mut x = self.conv_in.forward_fused(latents.into(), begin)?;
+        let mut x = self
+            .conv_in
+            .forward_fused((&self.place.bring(latents)?).into(), begin)?;
         probe("conv_in", &x);
         let mut skips = vec![x.clone()];
         for (idx, block) in self.down_blocks.iter().enumerate() {
@@ -228,7 +234,9 @@ impl UNet {
             norm,
             ..Fusion::default()
         };
-        self.conv_out.forward_fused((&x).into(), fusion)
+        self.conv_out
+            .forward_fused((&x).into(), fusion)?
+            .to_tensor()
     }
 
     /// The time embedding after the SiLU that every residual layer begins with.
@@ -253,17 +261,17 @@ impl UNet {
             latents.device(),
         )?
         .to_dtype(latents.dtype())?; // [b, c]
-        probe("time_proj", &projected);
+        probe("time_proj", &projected.clone().into());
         let mut time = self
             .time_embedding
             .forward(&projected, conditioning.guidance.as_ref())?;
-        probe("time_embedding", &time);
+        probe("time_embedding", &time.clone().into());
         if let Some(add_embedding) = &self.add_embedding {
             let pooled = conditioning.pooled.as_ref().ok_or_else(|| {
                 candle_core::Error::msg("this UNet needs a pooled text embedding")
             })?;
             let added = add_embedding.forward(pooled, &conditioning.time_ids)?;
-            probe("add_embedding", &added);
+            probe("add_embedding", &added.clone().into());
             time = (time + added)?;
         }
         ops::silu(&time)

@@ -3,7 +3,7 @@
 use candle_core::{DType, Device, Result as TensorResult, Tensor};
 use common::Result;
 
-use crate::layers::{Conv2d, ConvSizes};
+use crate::layers::{Activation, Conv2d, ConvSizes, Place};
 use crate::weights::Weights;
 
 /// Planes of [`planes`].
@@ -13,6 +13,7 @@ pub const N_PLANES: usize = 4;
 #[derive(Debug)]
 pub struct Position {
     conv: Conv2d,
+    place: Place,
     device: Device,
     dtype: DType,
 }
@@ -20,24 +21,26 @@ pub struct Position {
 impl Position {
     /// Loads the convolution to `channels`.
     pub fn load(w: Weights, channels: usize) -> Result<Self> {
-        let (device, dtype) = (w.device().clone(), w.dtype());
+        let (place, device, dtype) = (w.place().clone(), w.device().clone(), w.dtype());
         let sizes = ConvSizes::same(N_PLANES, channels, 1);
         Ok(Self {
             conv: Conv2d::load_without_bias(w, sizes)?,
+            place,
             device,
             dtype,
         })
     }
 
     /// What is added to each of `batch` pictures: `[batch, channels, height, width]`.
-    pub fn forward(&self, batch: usize, (height, width): (usize, usize)) -> TensorResult<Tensor> {
-        let shape = (1, N_PLANES, height, width);
-        let planes = Tensor::from_vec(planes(height, width), shape, &self.device)?;
-        let shift = self.conv.forward(&planes.to_dtype(self.dtype)?)?;
-        let (_, channels, height, width) = shift.dims4()?;
-        shift
-            .broadcast_as((batch, channels, height, width))?
-            .contiguous()
+    pub fn forward(
+        &self,
+        batch: usize,
+        (height, width): (usize, usize),
+    ) -> TensorResult<Activation> {
+        let planes = planes(height, width).repeat(batch);
+        let planes = Tensor::from_vec(planes, (batch, N_PLANES, height, width), &self.device)?;
+        self.conv
+            .forward(&self.place.bring(&planes.to_dtype(self.dtype)?)?)
     }
 }
 

@@ -1,7 +1,7 @@
-use candle_core::{Result as TensorResult, Tensor};
+use candle_core::Result as TensorResult;
 use common::Result;
 
-use crate::layers::{Concat, Conv2d, ConvSizes, Fusion, GroupNorm, Linear};
+use crate::layers::{Activation, Concat, Conv2d, ConvSizes, Fusion, GroupNorm, Linear};
 use crate::weights::Weights;
 
 /// `ResnetBlock2D`: two convolutions with a shortcut, and the time embedding added between them.
@@ -58,8 +58,8 @@ impl ResnetBlock {
     pub fn forward<'a>(
         &self,
         x: impl Into<Concat<'a>>,
-        time: Option<&Tensor>,
-    ) -> TensorResult<Tensor> {
+        time: Option<&Activation>,
+    ) -> TensorResult<Activation> {
         let x = x.into();
         let shift = match (&self.time_emb_proj, time) {
             (Some(proj), Some(time)) => Some(proj.forward(time)?), // [b, c_out]
@@ -88,30 +88,24 @@ impl ResnetBlock {
 #[derive(Debug)]
 pub struct Downsample {
     conv: Conv2d,
-    padding: usize,
 }
 
 impl Downsample {
-    /// With `padding` 0, the picture grows by one row at the bottom and one column at the right first.
+    /// With `padding` 0, the picture has one row more at the bottom and one column at the right.
     pub fn load(w: &Weights, channels: usize, padding: usize) -> Result<Self> {
         let sizes = ConvSizes {
             stride: 2,
             padding,
+            end_padding: padding.max(1),
             ..ConvSizes::same(channels, channels, 3)
         };
         Ok(Self {
             conv: Conv2d::load_strided(w.at("conv"), sizes)?,
-            padding,
         })
     }
 
     /// `[b, c, h, w]` to about half the height and width.
-    pub fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
-        if self.padding == 0 {
-            let x = x.pad_with_zeros(2, 0, 1)?.pad_with_zeros(3, 0, 1)?;
-            self.conv.forward(&x)
-        } else {
-            self.conv.forward(x)
-        }
+    pub fn forward(&self, x: &Activation) -> TensorResult<Activation> {
+        self.conv.forward(x)
     }
 }

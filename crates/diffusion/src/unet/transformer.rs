@@ -1,7 +1,9 @@
-use candle_core::{Result as TensorResult, Tensor};
+use candle_core::Result as TensorResult;
 use common::Result;
 
-use crate::layers::{GroupNorm, Heads, LayerNorm, Linear, attention, to_picture, to_tokens};
+use crate::layers::{
+    Activation, GroupNorm, Heads, LayerNorm, Linear, attention, to_picture, to_tokens,
+};
 use crate::weights::Weights;
 
 /// Epsilon of the transformer's group normalisation; fixed in diffusers' `Transformer2DModel`.
@@ -49,7 +51,7 @@ impl Transformer {
     }
 
     /// `x` is `[b, c, h, w]`, `context` `[b, tokens, context_width]`.
-    pub fn forward(&self, x: &Tensor, context: &Tensor) -> TensorResult<Tensor> {
+    pub fn forward(&self, x: &Activation, context: &Activation) -> TensorResult<Activation> {
         let tokens = to_tokens(&self.norm.forward(x)?)?; // [b, h * w, c]
         let mut tokens = self.proj_in.forward(&tokens)?;
         for block in &self.blocks {
@@ -84,7 +86,7 @@ impl TransformerBlock {
         })
     }
 
-    fn forward(&self, x: &Tensor, context: &Tensor) -> TensorResult<Tensor> {
+    fn forward(&self, x: &Activation, context: &Activation) -> TensorResult<Activation> {
         let x = self.attn1.forward(x, None, &self.norm1)?;
         let x = self.attn2.forward(&x, Some(context), &self.norm2)?;
         self.feed_forward.forward(&x, &self.norm3)
@@ -124,10 +126,10 @@ impl Attention {
     /// `x` plus the attention of its normalised self to itself, or to `context` `[b, m, context_width]`.
     fn forward(
         &self,
-        x: &Tensor,
-        context: Option<&Tensor>,
+        x: &Activation,
+        context: Option<&Activation>,
         norm: &LayerNorm,
-    ) -> TensorResult<Tensor> {
+    ) -> TensorResult<Activation> {
         let q = self.to_q.forward_fused(x, Some(norm), None)?;
         let (k, v) = match context {
             Some(context) => (self.to_k.forward(context)?, self.to_v.forward(context)?),
@@ -157,7 +159,7 @@ impl FeedForward {
         })
     }
 
-    fn forward(&self, x: &Tensor, norm: &LayerNorm) -> TensorResult<Tensor> {
+    fn forward(&self, x: &Activation, norm: &LayerNorm) -> TensorResult<Activation> {
         let inner = self.proj.forward_fused(x, Some(norm), None)?;
         self.out.forward_fused(&inner, None, Some(x))
     }

@@ -4,9 +4,9 @@
 //! they are added up over all bands before the first band is normalised, and what lies between two normalisations is
 //! computed twice rather than stored.
 
-use candle_core::{Result, Tensor};
+use candle_core::Result;
 
-use crate::layers::{ChannelAffine, Conv2d, Fusion, GroupNorm, UpsampleConv};
+use crate::layers::{Activation, ChannelAffine, Conv2d, Fusion, GroupNorm, UpsampleConv};
 use crate::unet::ResnetBlock;
 
 /// Rows that a 3x3 convolution needs on both sides.
@@ -14,13 +14,13 @@ const HALO: usize = 1;
 
 /// A picture `[b, c, h, w]` whose rows are at hand, or computed when they are asked for.
 pub struct Rows<'a> {
-    stored: Tensor,
+    stored: Activation,
     upsample: Option<&'a UpsampleConv>,
 }
 
 impl<'a> Rows<'a> {
     /// A picture in memory.
-    pub fn stored(picture: Tensor) -> Self {
+    pub fn stored(picture: Activation) -> Self {
         Self {
             stored: picture,
             upsample: None,
@@ -36,7 +36,7 @@ impl<'a> Rows<'a> {
     }
 
     fn height(&self) -> Result<usize> {
-        let height = self.stored.dim(2)?;
+        let (height, _) = self.stored.size()?;
         Ok(if self.upsample.is_some() {
             2 * height
         } else {
@@ -45,7 +45,7 @@ impl<'a> Rows<'a> {
     }
 
     fn width(&self) -> Result<usize> {
-        let width = self.stored.dim(3)?;
+        let (_, width) = self.stored.size()?;
         Ok(if self.upsample.is_some() {
             2 * width
         } else {
@@ -54,19 +54,17 @@ impl<'a> Rows<'a> {
     }
 
     /// Rows `begin..end`.
-    fn get(&self, begin: usize, end: usize) -> Result<Tensor> {
+    fn get(&self, begin: usize, end: usize) -> Result<Activation> {
         let Some(upsample) = self.upsample else {
-            return self.stored.narrow(2, begin, end - begin)?.contiguous();
+            return self.stored.rows(begin, end);
         };
-        let (_, _, height, width) = self.stored.dims4()?;
+        let (height, width) = self.stored.size()?;
         // The rows that the wanted ones are made of, and one more on both sides.
         let first = (begin / 2).saturating_sub(HALO);
         let last = (end.div_ceil(2) + HALO).min(height);
-        let source = self.stored.narrow(2, first, last - first)?.contiguous()?;
+        let source = self.stored.rows(first, last)?;
         let enlarged = upsample.forward(&source, 2 * (last - first), 2 * width)?;
-        enlarged
-            .narrow(2, begin - 2 * first, end - begin)?
-            .contiguous()
+        enlarged.rows(begin - 2 * first, end - 2 * first)
     }
 
     /// The bands, as half-open ranges of rows.
@@ -87,8 +85,8 @@ fn conv_rows(
     affine: &ChannelAffine,
     height: usize,
     (begin, end): (usize, usize),
-    get: &dyn Fn(usize, usize) -> Result<Tensor>,
-) -> Result<Tensor> {
+    get: &dyn Fn(usize, usize) -> Result<Activation>,
+) -> Result<Activation> {
     let first = begin.saturating_sub(HALO);
     let last = (end + HALO).min(height);
     let fusion = Fusion {
@@ -96,11 +94,11 @@ fn conv_rows(
         ..Fusion::default()
     };
     let rows = conv.forward_fused((&get(first, last)?).into(), fusion)?;
-    rows.narrow(2, begin - first, end - begin)?.contiguous()
+    rows.rows(begin - first, end - first)
 }
 
 /// A residual layer without time embedding.
-pub fn resnet(block: &ResnetBlock, x: &Rows<'_>, band_pixels: usize) -> Result<Tensor> {
+pub fn resnet(block: &ResnetBlock, x: &Rows<'_>, band_pixels: usize) -> Result<Activation> {
     let height = x.height()?;
     let bands = x.bands(band_pixels)?;
     let get = |begin: usize, end: usize| x.get(begin, end);
@@ -118,7 +116,7 @@ pub fn resnet(block: &ResnetBlock, x: &Rows<'_>, band_pixels: usize) -> Result<T
             Some(conv) => conv.forward(&x)?,
             None => x,
         };
-        conv_rows(&block.conv2, &norm2, height, band, &inner)? + shortcut
+        conv_rows(&block.conv2, &norm2, height, band, &inner)?.plus(&shortcut)
     })
 }
 
@@ -128,7 +126,7 @@ pub fn norm_conv(
     conv: &Conv2d,
     x: &Rows<'_>,
     band_pixels: usize,
-) -> Result<Tensor> {
+) -> Result<Activation> {
     let height = x.height()?;
     let bands = x.bands(band_pixels)?;
     let sums = bands.iter().map(|&(begin, end)| x.get(begin, end));
@@ -141,13 +139,13 @@ pub fn norm_conv(
 
 /// A network of convolutions alone, which enlarges by `scale` and in which no pixel sees further than `reach` rows of `x`.
 pub fn local(
-    x: &Tensor,
+    x: &Activation,
     scale: usize,
     reach: usize,
     band_pixels: usize,
-    forward: &dyn Fn(&Tensor) -> Result<Tensor>,
-) -> Result<Tensor> {
-    let (_, _, height, width) = x.dims4()?;
+    forward: &dyn Fn(&Activation) -> Result<Activation>,
+) -> Result<Activation> {
+    let (height, width) = x.size()?;
     let rows = (band_pixels / (width * scale * scale).max(1)).max(reach);
     let bands: Vec<(usize, usize)> = (0..height)
         .step_by(rows)
@@ -160,32 +158,15 @@ pub fn local(
     join(height * scale, &enlarged, |(begin, end)| {
         let first = (begin / scale).saturating_sub(reach);
         let last = (end / scale + reach).min(height);
-        let y = forward(&x.narrow(2, first, last - first)?.contiguous()?)?;
-        y.narrow(2, begin - first * scale, end - begin)?
-            .contiguous()
+        forward(&x.rows(first, last)?)?.rows(begin - first * scale, end - first * scale)
     })
 }
 
-/// All bands below each other in one picture, of which there is only one copy.
+/// All bands below each other in one picture.
 fn join(
     height: usize,
     bands: &[(usize, usize)],
-    compute: impl Fn((usize, usize)) -> Result<Tensor>,
-) -> Result<Tensor> {
-    let mut whole: Option<Tensor> = None;
-    for &band in bands {
-        let part = compute(band)?;
-        let (batch, channels, _, width) = part.dims4()?;
-        let target = match whole.take() {
-            Some(target) => target,
-            None => Tensor::zeros(
-                (batch, channels, height, width),
-                part.dtype(),
-                part.device(),
-            )?,
-        };
-        target.slice_set(&part, 2, band.0)?;
-        whole = Some(target);
-    }
-    whole.ok_or_else(|| candle_core::Error::msg("the picture has no rows"))
+    compute: impl Fn((usize, usize)) -> Result<Activation>,
+) -> Result<Activation> {
+    Activation::below_each_other(height, bands.iter().map(|band| compute(*band)))
 }

@@ -4,8 +4,8 @@ use common::Result;
 use super::bands::{self, Rows};
 use super::config::AutoencoderKlConfig;
 use crate::layers::{
-    Conv2d, Fusion, GroupNorm, Heads, Linear, UpsampleConv, attention, pixel_shuffle, to_picture,
-    to_tokens,
+    Activation, Conv2d, Fusion, GroupNorm, Heads, Linear, UpsampleConv, attention, pixel_shuffle,
+    to_picture, to_tokens,
 };
 use crate::unet::{Downsample, Norm, ResnetBlock};
 use crate::weights::Weights;
@@ -70,7 +70,7 @@ impl KlDecoder {
     }
 
     /// `[b, latent_channels, h, w]`, already divided by the scaling factor, to `[b, 3, h * scale, w * scale]`.
-    pub fn forward(&self, latents: &Tensor) -> TensorResult<Tensor> {
+    pub fn forward(&self, latents: &Activation) -> TensorResult<Activation> {
         let mut x = self.middle(latents)?;
         for block in &self.up_blocks {
             x = block.forward(x)?;
@@ -84,7 +84,7 @@ impl KlDecoder {
     }
 
     /// Channels laid out as squares of pixels, where the model has that.
-    fn shuffled(&self, picture: Tensor) -> TensorResult<Tensor> {
+    fn shuffled(&self, picture: Activation) -> TensorResult<Activation> {
         match self.pixel_shuffle {
             1 => Ok(picture),
             side => pixel_shuffle(&picture, side, None),
@@ -94,7 +94,7 @@ impl KlDecoder {
 
 impl KlDecoder {
     /// Everything at the size of the latents: `[b, widest, h, w]`.
-    fn middle(&self, latents: &Tensor) -> TensorResult<Tensor> {
+    fn middle(&self, latents: &Activation) -> TensorResult<Activation> {
         let x = match &self.post_quant_conv {
             Some(conv) => conv.forward(latents)?,
             None => latents.clone(),
@@ -104,7 +104,11 @@ impl KlDecoder {
 
     /// [`KlDecoder::forward`] in bands of about `band_pixels` of the picture, for pictures that are too large for it: the same
     /// result, since normalisations see the whole picture. Takes about one and a half times as long.
-    pub fn forward_in_bands(&self, latents: &Tensor, band_pixels: usize) -> TensorResult<Tensor> {
+    pub fn forward_in_bands(
+        &self,
+        latents: &Activation,
+        band_pixels: usize,
+    ) -> TensorResult<Activation> {
         let mut x = Rows::stored(self.middle(latents)?);
         for block in &self.up_blocks {
             for resnet in &block.resnets {
@@ -177,7 +181,7 @@ impl KlEncoder {
     }
 
     /// A picture in -1..=1, `[b, 3, h, w]`, to the mean and log variance of its latents, not yet scaled.
-    pub fn forward(&self, picture: &Tensor) -> TensorResult<(Tensor, Tensor)> {
+    pub fn forward(&self, picture: &Activation) -> TensorResult<(Tensor, Tensor)> {
         let mut x = self.conv_in.forward(picture)?;
         for (resnets, downsample) in &self.down_blocks {
             for resnet in resnets {
@@ -194,6 +198,7 @@ impl KlEncoder {
         if let Some(conv) = &self.quant_conv {
             moments = conv.forward(&moments)?;
         }
+        let moments = moments.to_tensor()?;
         let n_channels = moments.dim(1)? / 2;
         let mean = moments.narrow(1, 0, n_channels)?;
         let log_variance = moments
@@ -249,7 +254,7 @@ impl MidBlock {
         })
     }
 
-    fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
+    fn forward(&self, x: &Activation) -> TensorResult<Activation> {
         let mut x = self.first.forward(x, None)?;
         if let Some(attention) = &self.attention {
             x = attention.forward(&x)?;
@@ -294,7 +299,7 @@ impl VaeAttention {
         })
     }
 
-    fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
+    fn forward(&self, x: &Activation) -> TensorResult<Activation> {
         let tokens = to_tokens(&self.group_norm.forward(x)?)?; // [b, h * w, c]
         let q = self.to_q.forward(&tokens)?;
         let k = self.to_k.forward(&tokens)?;
@@ -330,14 +335,14 @@ impl UpDecoderBlock {
         })
     }
 
-    fn forward(&self, x: Tensor) -> TensorResult<Tensor> {
+    fn forward(&self, x: Activation) -> TensorResult<Activation> {
         let mut x = x;
         for resnet in &self.resnets {
             x = resnet.forward(&x, None)?;
         }
         match &self.upsample {
             Some(upsample) => {
-                let (_, _, height, width) = x.dims4()?;
+                let (height, width) = x.size()?;
                 upsample.forward(&x, 2 * height, 2 * width)
             }
             None => Ok(x),

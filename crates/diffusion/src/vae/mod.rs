@@ -18,6 +18,7 @@ use common::{Error, Result};
 use self::kl::{KlDecoder, KlEncoder};
 use self::patch::{PatchDecoder, PatchEncoder};
 use self::tiny::TinyNet;
+use super::layers::{Activation, Place};
 use super::model::ConfigFile;
 use super::weights::Weights;
 
@@ -95,6 +96,7 @@ impl VaeConfig {
 #[derive(Debug)]
 pub struct Decoder {
     config: VaeConfig,
+    place: Place,
     net: DecoderNet,
 }
 
@@ -116,7 +118,11 @@ impl Decoder {
             VaeConfig::Tiny(config) => DecoderNet::Tiny(TinyNet::load_decoder(w, config)?),
             VaeConfig::Patch(config) => DecoderNet::Patch(Box::new(PatchDecoder::load(w, config)?)),
         };
-        Ok(Self { config, net })
+        Ok(Self {
+            config,
+            place: w.place().clone(),
+            net,
+        })
     }
 
     /// Decodes scaled latents, `[b, c, h, w]`, to pictures of nominally -1..=1, `[b, 3, h * scale, w * scale]`; not
@@ -145,23 +151,30 @@ impl Decoder {
 
     /// [`Decoder::decode`] in one piece, whatever the size.
     fn decode_whole(&self, latents: &Tensor) -> TensorResult<Tensor> {
-        let latents = self.unscaled(latents)?;
-        match &self.net {
-            DecoderNet::Kl(net) => net.forward(&latents),
-            DecoderNet::Tiny(net) => net.forward(&latents)?.affine(2.0, -1.0),
-            DecoderNet::Patch(net) => net.forward(&latents),
-        }
+        let latents = self.place.bring(&self.unscaled(latents)?)?;
+        self.picture(match &self.net {
+            DecoderNet::Kl(net) => net.forward(&latents)?,
+            DecoderNet::Tiny(net) => net.forward(&latents)?,
+            DecoderNet::Patch(net) => net.forward(&latents)?,
+        })
     }
 
     /// [`Decoder::decode`] in bands of about this many pixels, whatever the size.
     fn decode_in_bands(&self, latents: &Tensor, band_pixels: usize) -> TensorResult<Tensor> {
-        let latents = self.unscaled(latents)?;
+        let latents = self.place.bring(&self.unscaled(latents)?)?;
+        self.picture(match &self.net {
+            DecoderNet::Kl(net) => net.forward_in_bands(&latents, band_pixels)?,
+            DecoderNet::Tiny(net) => net.forward_in_bands(&latents, band_pixels)?,
+            DecoderNet::Patch(net) => net.forward_in_bands(&latents, band_pixels)?,
+        })
+    }
+
+    /// What the network made, nominally in -1..=1.
+    fn picture(&self, made: Activation) -> TensorResult<Tensor> {
+        let picture = made.to_tensor()?;
         match &self.net {
-            DecoderNet::Kl(net) => net.forward_in_bands(&latents, band_pixels),
-            DecoderNet::Tiny(net) => net
-                .forward_in_bands(&latents, band_pixels)?
-                .affine(2.0, -1.0),
-            DecoderNet::Patch(net) => net.forward_in_bands(&latents, band_pixels),
+            DecoderNet::Tiny(_) => picture.affine(2.0, -1.0),
+            DecoderNet::Kl(_) | DecoderNet::Patch(_) => Ok(picture),
         }
     }
 
@@ -215,11 +228,12 @@ pub struct LatentMoments {
 }
 
 impl Encoder {
-    /// Loads the encoder of an autoencoder's weights.
+    /// Loads the encoder of an autoencoder's weights. It stays on the CPU: films need none.
     ///
     /// # Errors
     /// [`Error::Weights`] if a tensor is missing or doesn't fit.
     pub fn load(w: &Weights, config: &VaeConfig) -> Result<Self> {
+        let w = &w.clone().without_gpu();
         let net = match config {
             VaeConfig::Kl(config) => EncoderNet::Kl(Box::new(KlEncoder::load(w, config)?)),
             VaeConfig::Tiny(config) => EncoderNet::Tiny(TinyNet::load_encoder(w, config)?),
@@ -233,22 +247,22 @@ impl Encoder {
     /// # Errors
     /// When the device or the memory fails, or shapes don't fit.
     pub fn encode(&self, pictures: &Tensor) -> Result<LatentMoments> {
-        let encode = || match &self.net {
-            EncoderNet::Kl(net) => {
-                net.forward(pictures)
-                    .map(|(mean, log_variance)| LatentMoments {
-                        mean,
-                        log_variance: Some(log_variance),
-                    })
-            }
-            EncoderNet::Tiny(net) => Ok(LatentMoments {
-                mean: net.forward(&pictures.affine(0.5, 0.5)?)?,
-                log_variance: None,
-            }),
-            EncoderNet::Patch(net) => Ok(LatentMoments {
-                mean: net.forward(pictures)?,
-                log_variance: None,
-            }),
+        let encode = || -> TensorResult<LatentMoments> {
+            let (mean, log_variance) = match &self.net {
+                EncoderNet::Kl(net) => {
+                    let (mean, log_variance) = net.forward(&pictures.clone().into())?;
+                    (mean, Some(log_variance))
+                }
+                EncoderNet::Tiny(net) => {
+                    let pictures = pictures.affine(0.5, 0.5)?.into();
+                    (net.forward(&pictures)?.to_tensor()?, None)
+                }
+                EncoderNet::Patch(net) => {
+                    let latents = net.forward(&pictures.clone().into())?;
+                    (latents.to_tensor()?, None)
+                }
+            };
+            Ok(LatentMoments { mean, log_variance })
         };
         encode().map_err(Error::tensor("encoding pictures"))
     }

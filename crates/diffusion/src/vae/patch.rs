@@ -4,14 +4,14 @@
 
 use std::ops::RangeInclusive;
 
-use candle_core::{Result as TensorResult, Tensor};
+use candle_core::Result as TensorResult;
 use common::{Error, Result};
 use kernels::Border;
 use serde::Deserialize;
 
 use super::bands;
 use super::config::require;
-use crate::layers::{Conv2d, Fusion, pixel_shuffle};
+use crate::layers::{Activation, Conv2d, Fusion, pixel_shuffle};
 use crate::model::ConfigFile;
 use crate::weights::Weights;
 
@@ -115,7 +115,7 @@ impl Residual {
         })
     }
 
-    fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
+    fn forward(&self, x: &Activation) -> TensorResult<Activation> {
         let first = Fusion {
             relu_before: !self.is_picture,
             relu: true,
@@ -137,7 +137,7 @@ fn load_blocks(w: &Weights, count: usize, channels: usize) -> Result<Vec<Residua
         .collect()
 }
 
-fn run_blocks(blocks: &[Residual], x: Tensor) -> TensorResult<Tensor> {
+fn run_blocks(blocks: &[Residual], x: Activation) -> TensorResult<Activation> {
     blocks.iter().try_fold(x, |x, block| block.forward(&x))
 }
 
@@ -183,7 +183,7 @@ impl PatchDecoder {
     }
 
     /// `[b, latent_channels, h, w]` to `[b, 3, h * scale, w * scale]`.
-    pub fn forward(&self, latents: &Tensor) -> TensorResult<Tensor> {
+    pub fn forward(&self, latents: &Activation) -> TensorResult<Activation> {
         let x = run_blocks(&self.deep, self.conv_in.forward(latents)?)?;
         let x = self.up1.forward_fused((&x).into(), rectified())?;
         let x = run_blocks(&self.middle, pixel_shuffle(&x, 2, None)?)?;
@@ -194,7 +194,11 @@ impl PatchDecoder {
     }
 
     /// [`PatchDecoder::forward`] in bands of about `band_pixels` of the picture: the same result.
-    pub fn forward_in_bands(&self, latents: &Tensor, band_pixels: usize) -> TensorResult<Tensor> {
+    pub fn forward_in_bands(
+        &self,
+        latents: &Activation,
+        band_pixels: usize,
+    ) -> TensorResult<Activation> {
         let scale = SHRINK * self.patch;
         bands::local(latents, scale, self.reach(), band_pixels, &|x| {
             self.forward(x)
@@ -243,8 +247,11 @@ impl PatchEncoder {
     }
 
     /// Pictures in -1..=1, `[b, 3, h * scale, w * scale]`, to latents `[b, latent_channels, h, w]`.
-    pub fn forward(&self, pictures: &Tensor) -> TensorResult<Tensor> {
-        let squares = |x: &Tensor, side| candle_nn::ops::pixel_unshuffle(x, side)?.contiguous();
+    pub fn forward(&self, pictures: &Activation) -> TensorResult<Activation> {
+        let squares = |x: &Activation, side| {
+            let squares = candle_nn::ops::pixel_unshuffle(&x.to_tensor()?, side)?;
+            squares.contiguous().map(Activation::Tensor)
+        };
         let line = self
             .linear
             .forward(&squares(pictures, SHRINK * self.patch)?)?;

@@ -1,10 +1,9 @@
-use candle_core::{Result as TensorResult, Tensor};
+use candle_core::Result as TensorResult;
 use common::Result;
 
 use super::bands;
 use super::config::AutoencoderTinyConfig;
-use crate::layers::{Conv2d, ConvSizes, Fusion, UpsampleConv};
-use crate::ops;
+use crate::layers::{Activation, Conv2d, ConvSizes, Fusion, UpsampleConv, upsample_nearest};
 use crate::weights::Weights;
 
 /// Half of an `AutoencoderTiny` (TAESD): convolutions in a row, numbered through in the file.
@@ -87,7 +86,7 @@ impl TinyNet {
     }
 
     /// [`TinyNet::forward`] of a decoder in bands of about `band_pixels` of the picture: the same result.
-    pub fn forward_in_bands(&self, x: &Tensor, band_pixels: usize) -> TensorResult<Tensor> {
+    pub fn forward_in_bands(&self, x: &Activation, band_pixels: usize) -> TensorResult<Activation> {
         let (scale, reach) = self.scale_and_reach();
         bands::local(x, scale, reach, band_pixels, &|x| self.forward(x))
     }
@@ -135,16 +134,16 @@ impl TinyNet {
     }
 
     /// `[b, c, h, w]` through all layers.
-    pub fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
+    pub fn forward(&self, x: &Activation) -> TensorResult<Activation> {
         let mut x = x.clone();
         for layer in &self.layers {
-            let (_, _, height, width) = x.dims4()?;
+            let (height, width) = x.size()?;
             x = match layer {
                 Layer::Conv { conv, relu } => conv.forward_fused((&x).into(), fusion(*relu))?,
                 Layer::Block(block) => block.forward(&x)?,
                 Layer::Doubled(conv) => conv.forward(&x, 2 * height, 2 * width)?,
                 Layer::Enlarged { factor, conv } => {
-                    let x = ops::upsample_nearest(&x, factor * height, factor * width)?;
+                    let x = upsample_nearest(&x, factor * height, factor * width)?;
                     conv.forward(&x)?
                 }
             };
@@ -167,7 +166,7 @@ impl TinyBlock {
         })
     }
 
-    fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
+    fn forward(&self, x: &Activation) -> TensorResult<Activation> {
         let [first, second, third] = &self.convs;
         let h = first.forward_fused(x.into(), fusion(true))?;
         let h = second.forward_fused((&h).into(), fusion(true))?;

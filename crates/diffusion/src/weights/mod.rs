@@ -23,9 +23,12 @@ pub use safetensors::{Entry, SafetensorsFile};
 pub use tensor_map::{Layout, Located, TensorMap};
 
 use common::{Error, Result};
+use gpu::{Element, Gpu};
 use kernels::{Border, Method};
 
 use crate::device::compute_dtype;
+use crate::layers::Place;
+use crate::noise::gaussian;
 
 /// A view of a network's tensors below a prefix, with the device and element type to load them to.
 #[derive(Clone, Debug)]
@@ -37,6 +40,7 @@ pub struct Weights {
     half: Option<DType>,
     method: Method,
     border: Border,
+    place: Place,
     mode: Mode,
 }
 
@@ -46,6 +50,8 @@ enum Mode {
     Load,
     /// Tensors are only checked, and their elements counted.
     Check(Arc<Counts>),
+    /// There are no tensors: each that is asked for is made of noise.
+    Noise,
     /// There are no tensors: names and shapes that are asked for are recorded.
     Record(Arc<Mutex<BTreeMap<String, Vec<usize>>>>),
 }
@@ -70,6 +76,7 @@ impl Weights {
             half: (dtype != compute).then_some(dtype),
             method: Method::Exact,
             border: Border::Zero,
+            place: Place::Tensors,
             mode: Mode::Load,
         }
     }
@@ -96,6 +103,19 @@ impl Weights {
         }
     }
 
+    /// No tensors at all: layers that are built from these have weights of noise, which their input neither grows nor shrinks by.
+    pub fn of_noise(device: &Device, dtype: DType) -> Self {
+        let map = TensorMap {
+            label: PathBuf::new(),
+            tensors: BTreeMap::new(),
+            deltas: BTreeMap::new(),
+        };
+        Self {
+            mode: Mode::Noise,
+            ..Self::new(map, device, dtype)
+        }
+    }
+
     /// Names and shapes that were asked for so far, of [`Weights::recording`].
     pub fn recorded_shapes(&self) -> BTreeMap<String, Vec<usize>> {
         match &self.mode {
@@ -103,14 +123,14 @@ impl Weights {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .clone(),
-            Mode::Load | Mode::Check(_) => BTreeMap::new(),
+            Mode::Load | Mode::Noise | Mode::Check(_) => BTreeMap::new(),
         }
     }
 
     /// Number of elements that were asked for so far, if tensors are only checked.
     pub fn n_checked(&self) -> u64 {
         match &self.mode {
-            Mode::Load | Mode::Record(_) => 0,
+            Mode::Load | Mode::Noise | Mode::Record(_) => 0,
             Mode::Check(counts) => counts.all.load(Ordering::Relaxed),
         }
     }
@@ -118,7 +138,7 @@ impl Weights {
     /// How many of them are weights of convolutions that [`Method::Fast`] keeps transformed as well, at any size.
     pub fn n_winograd(&self) -> u64 {
         match &self.mode {
-            Mode::Load | Mode::Record(_) => 0,
+            Mode::Load | Mode::Noise | Mode::Record(_) => 0,
             Mode::Check(counts) => counts.winograd.load(Ordering::Relaxed),
         }
     }
@@ -143,6 +163,37 @@ impl Weights {
     /// What 3x3 convolutions see around a picture.
     pub fn border(&self) -> Border {
         self.border
+    }
+
+    /// The same for layers that compute on a GPU of [`gpu`], in half precision if that is what weights are kept in.
+    #[must_use]
+    pub fn with_gpu(self, gpu: &Gpu) -> Self {
+        let element = match self.half {
+            Some(DType::F16) => Element::F16,
+            _ => Element::F32,
+        };
+        Self {
+            place: Place::Gpu(gpu.clone(), element),
+            ..self
+        }
+    }
+
+    /// The same for layers that stay on the CPU while others of their network are on a GPU.
+    #[must_use]
+    pub fn without_gpu(self) -> Self {
+        match self.place {
+            Place::Tensors => self,
+            Place::Gpu(..) => Self {
+                place: Place::Tensors,
+                half: None,
+                ..self
+            },
+        }
+    }
+
+    /// Where layers compute.
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     /// The tensors below `name`.
@@ -177,7 +228,8 @@ impl Weights {
 
     /// Whether layers keep their weights as the CPU's kernels want them.
     pub(super) fn packs(&self) -> bool {
-        matches!(self.mode, Mode::Load) && self.device.is_cpu() && self.dtype == DType::F32
+        let on_cpu = self.device.is_cpu() && matches!(self.place, Place::Tensors);
+        matches!(self.mode, Mode::Load | Mode::Noise) && on_cpu && self.dtype == DType::F32
     }
 
     /// Whether there is a tensor of this name.
@@ -198,6 +250,9 @@ impl Weights {
             let mut recorded = recorded.lock().unwrap_or_else(PoisonError::into_inner);
             recorded.insert(full_name, shape.dims().to_vec());
             return self.placeholder(shape);
+        }
+        if matches!(self.mode, Mode::Noise) {
+            return self.noise(shape);
         }
         let located = self.map.tensors.get(&full_name).ok_or_else(|| {
             Error::weights(&self.map.label, format!("tensor `{full_name}` is missing"))
@@ -255,6 +310,17 @@ impl Weights {
             format!("tensor `{name}` has the value {largest}, which f16 can't hold"),
         )
         .with_hint("use `dtype bf16` or f32"))
+    }
+
+    /// Noise whose sums over a layer's input are as large as a value of it.
+    fn noise(&self, shape: Shape) -> Result<Tensor> {
+        let n_summed: usize = shape.dims().iter().skip(1).product();
+        let scale = (n_summed.max(1) as f64).powf(-0.5);
+        let values = gaussian(2, 0, shape.elem_count());
+        let values: Vec<f32> = values.into_iter().map(|x| (x * scale) as f32).collect();
+        Tensor::from_vec(values, shape, &self.device)
+            .and_then(|tensor| tensor.to_dtype(self.dtype))
+            .map_err(Error::tensor("making weights of noise"))
     }
 
     /// A tensor of this shape that takes no memory.

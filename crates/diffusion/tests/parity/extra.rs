@@ -134,7 +134,7 @@ fn compare_single_files(kit: &Path, expected: &mut Expected, report: &mut Report
         if !expected.has(&format!("{name}/unet/out")) {
             continue;
         }
-        let pipeline = Pipeline::of(&model);
+        let pipeline = Pipeline::of(&model, &|weights| weights);
         compare_unet(
             &pipeline.unet,
             &format!("{name}/unet"),
@@ -204,7 +204,7 @@ fn compare_loras(kit: &Path, expected: &mut Expected, report: &mut Report) {
 }
 
 fn compare_dialect(kit: &Path, expected: &mut Expected, report: &mut Report) {
-    let pipeline = Pipeline::of(&model_of(kit, expected));
+    let pipeline = Pipeline::of(&model_of(kit, expected), &|weights| weights);
     let prompts = expected.meta["prompts"].clone();
     compare_texts(&pipeline.text, "", "", &prompts, expected, report);
     compare_unet(&pipeline.unet, "unet", "unet/out", expected, report);

@@ -12,18 +12,26 @@ mod frames;
 mod kernels;
 mod kit;
 mod networks;
+mod on_gpu;
 mod schedules;
+#[path = "../gpu/mod.rs"]
+mod test_gpu;
 mod trajectories;
 
 use std::path::PathBuf;
 
 use kit::{Expected, Report, json_file};
 
+/// The kit that lies beside this file.
+fn small_kit() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/parity/kit")
+}
+
 #[test]
 fn equals_diffusers() {
     let kit = match std::env::var_os("VISUALIZE_PARITY_KIT") {
         Some(folder) => PathBuf::from(folder),
-        None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/parity/kit"),
+        None => small_kit(),
     };
     let manifest = json_file(&kit.join("manifest.json"));
     let mut report = Report::default();
@@ -36,14 +44,14 @@ fn equals_diffusers() {
         let model = kit.join(text("model"));
         let mut expected = Expected::load(&kit.join(text("expected")), family);
         if model.join("model_index.json").is_file() {
-            let pipeline = networks::Pipeline::load(&model);
+            let pipeline = networks::Pipeline::load(&model, &|weights| weights);
             networks::compare_text(&pipeline, &mut expected, &mut report);
             networks::compare_unet(&pipeline, &mut expected, &mut report);
             networks::compare_rounding(&model, &mut expected, &mut report);
             networks::compare_vae(&pipeline.vae, &mut expected, &mut report);
             trajectories::compare(&pipeline, &mut expected, &mut report);
         } else {
-            let vae = networks::Vae::load_bare(&model);
+            let vae = networks::Vae::load_bare(&model, &|weights| weights);
             networks::compare_vae(&vae, &mut expected, &mut report);
             trajectories::compare_redecoded(&vae, &mut expected, &kit, &mut report);
         }

@@ -13,12 +13,15 @@ use kernels::Method;
 
 use crate::kit::{CALL_BOUND, Expected, Report, relative_error, to_f64};
 
-/// All networks of a model folder, in f32 on the CPU.
+/// All networks of a model folder, in f32.
 pub struct Pipeline {
     pub text: Vec<TextEncoder>,
     pub unet: UNet,
     pub vae: Vae,
 }
+
+/// What brings weights to where they are computed with.
+pub type Place<'a> = &'a dyn Fn(Weights) -> Weights;
 
 pub struct Vae {
     pub decoder: Decoder,
@@ -26,20 +29,24 @@ pub struct Vae {
 }
 
 impl Pipeline {
-    pub fn load(folder: &Path) -> Self {
-        Self::of(&ModelSource::new(ModelFolder::Disk(folder.to_owned())))
+    /// `place` says where the UNet and the autoencoder compute.
+    pub fn load(folder: &Path, place: Place<'_>) -> Self {
+        Self::of(
+            &ModelSource::new(ModelFolder::Disk(folder.to_owned())),
+            place,
+        )
     }
 
-    pub fn of(model: &ModelSource) -> Self {
+    pub fn of(model: &ModelSource, place: Place<'_>) -> Self {
         Self {
             text: load_text(model),
             unet: UNet::load(
-                &weights(model, Part::UNet),
+                &place(weights(model, Part::UNet)),
                 UNetConfig::read(&model.config(Part::UNet).unwrap()).unwrap(),
             )
             .unwrap_or_else(|error| panic!("{error}")),
             vae: Vae::load(
-                &weights(model, Part::Vae),
+                &place(weights(model, Part::Vae)),
                 VaeConfig::read(&model.config(Part::Vae).unwrap()).unwrap(),
             ),
         }
@@ -81,10 +88,10 @@ impl Vae {
     }
 
     /// An autoencoder in a folder of its own.
-    pub fn load_bare(folder: &Path) -> Self {
+    pub fn load_bare(folder: &Path, place: Place<'_>) -> Self {
         let folder = ModelFolder::Disk(folder.to_owned());
         let tensors = folder.tensors("", "diffusion_pytorch_model").unwrap();
-        let weights = Weights::new(tensors, &Device::Cpu, DType::F32);
+        let weights = place(Weights::new(tensors, &Device::Cpu, DType::F32));
         Self::load(
             &weights,
             VaeConfig::read(&folder.config("config.json").unwrap()).unwrap(),
@@ -180,12 +187,17 @@ pub fn compare_unet(pipeline: &Pipeline, expected: &mut Expected, report: &mut R
         let mut probed = Vec::new();
         let out = pipeline
             .unet
-            .forward_probed(&latents, &timesteps, &conditioning, &mut |name, tensor| {
-                probed.push((
-                    format!("unet/debug/{name}"),
-                    tensor.narrow(0, 0, 1).unwrap(),
-                ));
-            })
+            .forward_probed(
+                &latents,
+                &timesteps,
+                &conditioning,
+                &mut |name, activation| {
+                    probed.push((
+                        format!("unet/debug/{name}"),
+                        activation.to_tensor().unwrap().narrow(0, 0, 1).unwrap(),
+                    ));
+                },
+            )
             .unwrap();
         report.compare_within(expected, &format!("{case}/out"), &out, CALL_BOUND);
         if case == "unet/square" {

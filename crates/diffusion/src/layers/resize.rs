@@ -1,11 +1,38 @@
-//! Channels to squares of pixels.
+//! Pictures of another size: enlarged, and channels laid out as pixels.
 
 use candle_core::{DType, Device, Result as TensorResult, Tensor};
 
-use super::Values;
+use super::on_gpu::output;
+use super::{Activation, Values};
+use crate::ops;
+
+/// Nearest-neighbour resize, see [`ops::upsample_nearest`].
+pub fn upsample_nearest(x: &Activation, height: usize, width: usize) -> TensorResult<Activation> {
+    match x {
+        Activation::Tensor(x) => ops::upsample_nearest(x, height, width).map(Activation::Tensor),
+        Activation::Array(x) => output(gpu::resize(x, height, width)),
+    }
+}
 
 /// Channels laid out as squares of `side * side` pixels, plus `residual`, which is as large as the result.
-pub fn pixel_shuffle(x: &Tensor, side: usize, residual: Option<&Tensor>) -> TensorResult<Tensor> {
+pub fn pixel_shuffle(
+    x: &Activation,
+    side: usize,
+    residual: Option<&Activation>,
+) -> TensorResult<Activation> {
+    match x {
+        Activation::Tensor(x) => {
+            let residual = residual.map(Activation::tensor).transpose()?;
+            shuffle_tensor(x, side, residual).map(Activation::Tensor)
+        }
+        Activation::Array(x) => {
+            let residual = residual.map(Activation::array).transpose()?;
+            output(gpu::pixel_shuffle(x, side, residual))
+        }
+    }
+}
+
+fn shuffle_tensor(x: &Tensor, side: usize, residual: Option<&Tensor>) -> TensorResult<Tensor> {
     let (batch, channels, height, width) = x.dims4()?;
     if !(x.device().is_cpu() && x.dtype() == DType::F32) {
         let shuffled = candle_nn::ops::pixel_shuffle(x, side)?;
@@ -43,9 +70,9 @@ mod tests {
             let x = Tensor::from_vec(x, shape, &Device::Cpu).unwrap();
             let values = |x: Tensor| x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
             let expected = candle_nn::ops::pixel_shuffle(&x, side).unwrap();
-            let plain = pixel_shuffle(&x, side, None).unwrap();
+            let plain = shuffle_tensor(&x, side, None).unwrap();
             assert_eq!(values(plain), values(expected.clone()));
-            let doubled = pixel_shuffle(&x, side, Some(&expected)).unwrap();
+            let doubled = shuffle_tensor(&x, side, Some(&expected)).unwrap();
             assert_eq!(values(doubled), values((&expected + &expected).unwrap()));
         }
     }
