@@ -27,7 +27,7 @@ const FOREIGN: [(&[&str], &str); 13] = [
     ),
     (
         &["--gpu", "--cuda"],
-        "--device cuda draws on an NVIDIA GPU, where the program is built for it",
+        "--device gpu draws on a GPU, where the program is built for it",
     ),
     (&["--cpu"], "--device cpu draws on the CPU"),
     (

@@ -2,6 +2,8 @@
 
 mod analyze;
 mod args;
+mod bench;
+mod devices;
 mod farm;
 mod film;
 mod help;
@@ -51,6 +53,7 @@ pub fn run(args: &Cli) -> Result<()> {
         Some(Command::Set(args)) => set::run(args, output),
         Some(Command::Mux(args)) => mux::run(args, output),
         Some(Command::Models(args)) => models::run(&args.command, output),
+        Some(Command::Bench(args)) => bench::run(args, output),
         Some(Command::Verify(args)) => verify::run(args, output),
         #[cfg(feature = "studio")]
         Some(Command::Studio(args)) => studio::run(args, output),

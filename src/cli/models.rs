@@ -15,6 +15,7 @@ use visualize::timeline::Size;
 use visualize::{Error, Result};
 
 use super::args::{ModelsCommand, OutputArgs};
+use super::devices;
 use super::progress::{Progress, format_bytes};
 
 pub fn run(command: &ModelsCommand, output: OutputArgs) -> Result<()> {
@@ -23,6 +24,7 @@ pub fn run(command: &ModelsCommand, output: OutputArgs) -> Result<()> {
         ModelsCommand::List => list(&store, output),
         ModelsCommand::Pull { id } => pull(&store, id, output),
         ModelsCommand::Info { what, size } => info(&store, what, *size, output),
+        ModelsCommand::Devices => devices::run(output),
         ModelsCommand::Rm { id, yes } => rm(&store, id, *yes, output),
     }
 }
@@ -305,7 +307,7 @@ fn lines(rows: &[(&str, String)]) -> String {
 }
 
 /// Columns as wide as their widest cell.
-fn table<const N: usize>(rows: &[[String; N]]) -> String {
+pub fn table<const N: usize>(rows: &[[String; N]]) -> String {
     let mut widths = [0; N];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {

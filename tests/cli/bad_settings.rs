@@ -96,11 +96,16 @@ fn an_unknown_device_is_refused_with_what_to_build() {
         &bench.film("song.wav", &["--device", "toaster"]),
         &["toaster"],
     );
-    if !cfg!(feature = "cuda") {
-        bench.assert_refused(
-            &bench.film("song.wav", &["--device", "cuda"]),
-            &["--features cuda"],
-        );
+    for (name, is_built) in [
+        ("cuda", cfg!(feature = "cuda")),
+        ("gpu", cfg!(feature = "gpu")),
+    ] {
+        if !is_built {
+            bench.assert_refused(
+                &bench.film("song.wav", &["--device", name]),
+                &["built without", &format!("--features {name}")],
+            );
+        }
     }
 }
 

@@ -18,6 +18,8 @@ mod farm_jobs;
 mod film;
 mod first_attempts;
 mod frames;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod hap;
 mod harness;
 mod help;

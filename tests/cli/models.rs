@@ -315,3 +315,14 @@ fn the_element_type_is_part_of_the_timeline() {
         &["--dtype", "int8", "bf16"],
     );
 }
+
+#[test]
+fn the_cpu_is_listed_whatever_gpu_is_there() {
+    let bench = Bench::new();
+    let run = bench.run(&["models", "devices"]);
+    run.assert_done();
+    assert!(run.stdout.starts_with("cpu "), "{}", run.stdout);
+    if !cfg!(feature = "gpu") {
+        assert!(run.stderr.contains("--features gpu"), "{}", run.stderr);
+    }
+}

@@ -180,9 +180,11 @@ pub struct SoundOptions {
 /// What rendering depends on, but no pixel does.
 #[derive(Clone, Debug, Args)]
 pub struct MachineOptions {
-    /// What draws: auto, cpu, cuda, cuda:N or metal.
+    /// What draws: auto, cpu, gpu, gpu:N, cuda, cuda:N or metal.
     ///
-    /// `auto` takes a GPU if the program is built for it and finds one, otherwise the CPU.
+    /// `gpu` is any GPU, through Vulkan, Metal or Direct3D 12; `visualize models devices` lists them. `cuda` and `metal` are candle's. The
+    /// program has to be built for each of them. `auto` takes one of candle's if it is built for it and finds one, otherwise the
+    /// CPU.
     #[arg(long, default_value = "auto")]
     pub device: String,
     /// Frames drawn at once, 1 to 64.

@@ -3,6 +3,7 @@
 //! The first line of a flag's comment is its line in `-h`, which shows the flags that most films need; `--help` shows all
 //! flags with all of their text.
 
+mod bench;
 mod farm;
 mod machine;
 mod models;
@@ -12,6 +13,7 @@ mod values;
 
 use std::path::PathBuf;
 
+pub use bench::BenchArgs;
 use clap::{ArgAction, Args, Parser, Subcommand};
 pub use farm::{
     FarmArgs, FarmCommand, FarmJobArgs, FarmStatusArgs, PlaceArgs, ProgressFormat, RenderArgs,
@@ -117,6 +119,8 @@ pub enum Command {
     /// Show, download and remove models: bundled, on disk, on the hub.
     #[command(alias = "model")]
     Models(ModelsArgs),
+    /// Time operations and networks on the CPU and a GPU.
+    Bench(BenchArgs),
     /// Explain a command, or how prompts are written (help prompts).
     Help(HelpArgs),
     /// Print the completions of a shell.

@@ -35,6 +35,9 @@ pub enum ModelsCommand {
         #[arg(long, value_name = "WxH")]
         size: Option<Size>,
     },
+    /// Show what can draw on this machine: the CPU, and the GPUs of --device gpu:N with their memory.
+    #[command(alias = "gpus")]
+    Devices,
     /// Remove a model from the hub's cache, which Python programs share.
     #[command(alias = "remove")]
     Rm {
