@@ -12,6 +12,7 @@ mod evidence;
 mod extent;
 mod features;
 mod given;
+mod grid;
 mod hearing;
 mod hops;
 mod inputs;

@@ -2,7 +2,6 @@
 //! near the tempo that people would tap ([`super::tempo`]).
 
 use common::Result;
-use common::statistics::percentile;
 
 use super::chain::Chain;
 use super::hops::HOP_SECS;
@@ -25,19 +24,6 @@ const USUAL_OCTAVE_COST: f32 = 1.0;
 /// Period in hops where none is likelier: 115 bpm, at which people tap by themselves.
 const USUAL_PERIOD: f32 = 52.0;
 
-/// How far a period may lie from the song's usual one, as a logarithm, to count as the same tempo.
-const STEADY_RANGE: f32 = 0.05;
-/// Share of a song's beats that hold one tempo from which on all of it does.
-const STEADY_SHARE: f32 = 0.7;
-/// Mean log-odds of beats below which there is hardly a beat to be heard, and one tempo would be a guess.
-const MIN_MEAN: f32 = -1.5;
-/// Beats that are no farther apart are the same one, in hops.
-const SAME_HOPS: usize = 7;
-/// Mean log-odds that beats may lose by one tempo.
-const MAX_LOSS: f32 = 0.25;
-/// Fewest beats by which that can be told.
-const MIN_STEADY_BEATS: usize = 24;
-
 /// See the module.
 pub(super) struct NeuralTracker;
 
@@ -55,23 +41,12 @@ impl BeatTracker for NeuralTracker {
     }
 }
 
-/// The beats, from what a beat is worth at each hop: those of the likely level, or the most likely ones near a given tempo; where
-/// they hold one tempo for most of the song, the most likely ones at that tempo, if those say something else and lose little.
+/// The beats, from what a beat is worth at each hop: those of the likely level, or the most likely ones near a given tempo.
 fn beats(worth: &[f32], tempo_bpm: Option<f64>, likely: Option<&[usize]>) -> Vec<usize> {
-    let free = match likely {
+    match likely {
         Some(likely) if tempo_bpm.is_none() => likely.to_vec(),
         _ => track(worth, tempo_bpm),
-    };
-    let steady = steady(worth, &free).filter(|_| tempo_bpm.is_none());
-    match steady {
-        Some(steady) if is_better(&steady, &free, worth) => steady,
-        _ => free,
     }
-}
-
-/// The most likely beats at the tempo that most of `hops` hold, where they do.
-pub(super) fn steady(worth: &[f32], hops: &[usize]) -> Option<Vec<usize>> {
-    steady_tempo(hops).map(|bpm| track(worth, Some(bpm)))
 }
 
 /// The most likely beats, near a given tempo.
@@ -100,49 +75,9 @@ fn track(worth: &[f32], tempo_bpm: Option<f64>) -> Vec<usize> {
     chain.most_likely(worth, &periods)
 }
 
-/// Whether beats of one tempo say something else than those that were found without, and lose little by it. Most of them must be
-/// the same: beats that are meant to lie between louder ones stay there.
-fn is_better(steady: &[usize], free: &[usize], worth: &[f32]) -> bool {
-    let mean =
-        |hops: &[usize]| hops.iter().map(|hop| worth[*hop]).sum::<f32>() / hops.len().max(1) as f32;
-    let is_known = |hop: usize| {
-        let next = steady.partition_point(|other| other + SAME_HOPS < hop);
-        steady
-            .get(next)
-            .is_some_and(|other| *other <= hop + SAME_HOPS)
-    };
-    let n_known = free.iter().filter(|hop| is_known(**hop)).count();
-    let is_unknown = |hop: &usize| worth[*hop] > MIN_MEAN && !is_known(*hop);
-    2 * n_known > free.len()
-        && mean(free) > MIN_MEAN
-        && mean(free) - mean(steady) < MAX_LOSS
-        && free.iter().any(is_unknown)
-}
-
-/// The tempo that most of the song holds, in beats per minute: what leaves it for a while is then taken for a mistake. None where
-/// the tempo changes.
-fn steady_tempo(hops: &[usize]) -> Option<f64> {
-    let periods: Vec<f32> = hops.windows(2).map(|w| (w[1] - w[0]) as f32).collect();
-    let median = percentile(&periods, 0.5);
-    let is_usual = |period: &&f32| (**period / median).ln().abs() < STEADY_RANGE;
-    let n_usual = periods.iter().filter(is_usual).count();
-    let usual: Vec<f64> = periods
-        .iter()
-        .filter(is_usual)
-        .map(|p| f64::from(*p))
-        .collect();
-    let is_steady =
-        periods.len() >= MIN_STEADY_BEATS && n_usual as f32 >= STEADY_SHARE * periods.len() as f32;
-    let mean = usual.iter().sum::<f64>() / usual.len().max(1) as f64;
-    // In steps, so that the same song in another file gets the same periods to choose from.
-    let n_steps = (mean / PERIODS.0).log(PERIOD_STEPS[1]).round();
-    is_steady.then(|| 60.0 / (PERIODS.0 * PERIOD_STEPS[1].powf(n_steps) * HOP_SECS))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::network::odds;
-    use super::*;
 
     /// Worth of a beat at each hop, with beats at these times.
     fn activation(n_steps: usize, beats: &[f64]) -> Vec<f32> {
@@ -188,19 +123,6 @@ mod tests {
         let sounding = [&first[..], &second[..8], &second[14..]].concat();
         let found = tracked(&sounding, None);
         assert!(has_all(&found, &[first, second].concat()));
-    }
-
-    #[test]
-    fn another_tempo_for_a_stretch_of_a_steady_song_is_a_mistake() {
-        // Six seconds in which a figure against the beat is all that sounds, in a long song at 120.
-        let beats = at_tempo(0.5, 120.0, 240);
-        let against = at_tempo(beats[40], 90.0, 9);
-        let sounding = [&beats[..40], &against, &beats[52..]].concat();
-        let n_steps = (beats[239] / 0.02) as usize + 30;
-        let heard = activation(n_steps, &sounding);
-        let free = track(&heard, None);
-        assert!(!has_all(&free, &beats), "the figure leads nobody astray");
-        assert!(has_all(&tracked(&sounding, None), &beats));
     }
 
     #[test]

@@ -87,8 +87,12 @@ fn bar_starts(beats: &[Beat], duration_secs: f64) -> Vec<f64> {
         downbeats.insert(0, first);
     }
     let bar_secs = typical_bar(&downbeats);
-    let last_beat = beats.last().map_or(duration_secs, |b| b.time_secs);
-    downbeats.retain(|secs| *secs > MIN_EDGE_SECS && *secs + 0.9 * bar_secs < last_beat);
+    // The last beat sounds until the next would.
+    let music_end = match beats {
+        [.., before, last] => 2.0 * last.time_secs - before.time_secs,
+        _ => duration_secs,
+    };
+    downbeats.retain(|secs| *secs > MIN_EDGE_SECS && *secs + 0.9 * bar_secs < music_end);
     for secs in downbeats.into_iter().chain([duration_secs]) {
         let last = starts.last().copied().unwrap_or(0.0);
         let n_parts = if secs - last > 4.0 * FREE_BAR_SECS {

@@ -1,7 +1,7 @@
 """Writes scores: a style, a pulse, sections with layers that come and go, and parts for every layer."""
 import math
 
-from grooves import GROOVES
+from families import GROOVES
 from instruments import DRUM_BANDS, DRUM_KEYS, Instrument
 from patterns import BASS, CHORDS, DRUMLESS, PATTERNS
 from score import Note, Score, pulse
@@ -48,6 +48,10 @@ class Arranger:
             self.bpm = rng.uniform(*tempi)
         # How loud each part is against the others.
         self.levels = {voice: rng.uniform(0.6, 1.15) for voice in ("bass", "chords", "lead", "pad", "kick", "snare", "hat")} if self.groove else {}
+        # Chords that sound until the next, how far accents tell the beat, and how far melodies keep to it.
+        self.is_held = bool(self.groove) and (self.groove.is_held or rng.random() < 0.3)
+        self.accent = rng.choice([8, 8, 20, 40]) if self.groove else 8
+        self.plainness = rng.uniform(0, 2) if self.groove else 0.0
         self.is_swung = self.groove.is_swung if self.groove else self.division == 3 and self.n > 2
         if self.division in (2, 4) and rng.random() < 0.12:
             self.swing = rng.uniform(0.53, 0.64)
@@ -195,8 +199,20 @@ class Arranger:
             grid = self.n * groove.division
             # Melodies sing on coarser steps than riffs do.
             step = max(1, groove.division // 2)
-            places = range(0, grid, step)
-            self.motifs = [sorted(rng.sample(places, rng.randint(max(1, len(places) // 4), max(2, len(places) * 2 // 3)))) for _ in range(3)]
+            places = list(range(0, grid, step))
+            self.motifs = [self.motif(places) for _ in range(3)]
+
+    def motif(self, places):
+        """Steps of a melody: figures of one or two beats again and again, or steps of which those on beats are likelier."""
+        rng, per_beat = self.rng, self.figure_division
+        if rng.random() < 0.3:
+            length = per_beat * rng.choice([1, 2])
+            cell = [step for step in places if step < length and (step == 0 or rng.random() < 0.6)]
+            return [step for step in places if step % length in cell and (step < length or rng.random() < 0.9)]
+        weights = {step: (3 if step % per_beat == 0 else 1) ** self.plainness for step in places}
+        wanted = rng.randint(max(1, len(places) // 4), max(2, len(places) * 2 // 3))
+        likeliest = sorted(places, key=lambda step: rng.random() ** (1 / weights[step]))
+        return sorted(likeliest[-wanted:])
 
     def note(self, degree, octave):
         return self.key + self.scale[degree % 7] + 12 * (degree // 7) + 12 * octave
@@ -228,14 +244,16 @@ class Arranger:
         if layers["chords"] or bare or self.is_drumless:
             row = steps(self.chord_rows[layers["figure"]], self.figure_division)
             strum = self.roll_secs or rng.choice([0, 0.004, 0.01])
-            for position, mark in row:
-                accent = 84 if position == 0 else 76 if position % 1 == 0 else 68
+            for i, (position, mark) in enumerate(row):
+                accent = 76 + self.accent * (1 if position == 0 else 0 if position % 1 == 0 else -1)
                 tones = chord if mark == "#" else [(chord + [chord[0] + 12])[int(mark)]]
                 if self.mid_bar_change and position >= n / 2:
                     tones = [t + 5 for t in tones]
                 for k, tone in enumerate(tones):
                     at, length = position + k * strum * self.bpm / 60, 0.45 if mark != "#" else 0.8
-                    if self.groove and self.groove.bass:
+                    if self.is_held:
+                        length = (row[i + 1][0] if i + 1 < len(row) else n) - position
+                    elif self.groove and self.groove.bass:
                         length = min(length, 1.6 / self.figure_division)
                     self.add(bar, at, length, "chords", tone, accent * gain * self.chord_gain)
                     if self.groove and self.groove.echo:

@@ -15,7 +15,7 @@ import numpy as np
 import effects
 import instruments
 from arrange import Arranger, synth
-from grooves import DRAWN
+from families import DRAWN
 from patterns import DRUMLESS, PATTERNS
 from score import Note, Score, annotation
 

@@ -24,6 +24,7 @@ class Groove:
     is_low: bool = False           # chords an octave lower: riffs of guitars
     is_chip: bool = False          # square waves
     is_swung: bool = False
+    is_held: bool = False          # chords sound until the next
     echo: float = 0.0              # beats after which chords sound again
     pulse: list = field(default_factory=lambda: ["steady"] * 12 + ["drift"] * 5 + ["jump", "ramp", "ritardando"])
 
@@ -353,10 +354,3 @@ def hip_hop(rng):
     rows.update(backbeat(rng, n, division, rng.choice(["snare", "clap"]), rng.choice([0, 0.1])))
     rows.update(hats(rng, n, division, rng.choice([1, 2, 2])))
     return Groove(n, rng.uniform(70, 112), division, rows)
-
-
-# How often each family is drawn.
-FAMILIES = {eighth_ostinato: 4, slow_backbeat: 3, busy_backbeat: 4, metal: 4, punk: 3, blast: 2, drum_and_bass: 3, tresillo: 4, no_kick: 3, off_beat: 4, four_floor: 4,
-            orchestra: 5, swing: 3, dub: 2, odd: 2, compound: 3, chiptune: 4, strummed: 3, half_time: 1, hip_hop: 2}
-GROOVES = {family.__name__: family for family in FAMILIES}
-DRAWN = [family.__name__ for family, n in FAMILIES.items() for _ in range(n)]

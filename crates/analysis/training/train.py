@@ -204,6 +204,7 @@ def main():
     parser.add_argument("out", type=Path)
     parser.add_argument("--minutes", type=float, default=30, help="of processor time")
     parser.add_argument("--rate", type=float, default=3e-3, help="of learning, at its highest")
+    parser.add_argument("--start", type=Path, help="weights to go on from, with a fresh optimiser")
     parser.add_argument("--resume", type=Path, help="a checkpoint written beside OUT by an earlier run")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -217,6 +218,10 @@ def main():
     some = torch.cat([example(network, p, rng, False)["inputs"] for p in pieces[::9]], 1)
     network.near.mean.data, network.near.scale.data = some.mean(1), 1 / (some.std(1) + 0.05)
     optimiser = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], arguments.rate, weight_decay=1e-2)
+    if arguments.start:
+        numbers, at = torch.from_numpy(np.fromfile(arguments.start, "<f2").astype(np.float32)), 0
+        for parameter in network.parameters():
+            parameter.data, at = numbers[at:at + parameter.numel()].reshape(parameter.shape).clone(), at + parameter.numel()
     if arguments.resume:
         state = torch.load(arguments.resume)
         network.load_state_dict(state["network"])

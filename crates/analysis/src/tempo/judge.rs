@@ -6,7 +6,8 @@
 
 use std::sync::LazyLock;
 
-use super::levels::is_same;
+use super::levels::share;
+use super::scorer::Scorer;
 use super::{Level, strength};
 
 /// Numbers that describe a candidate.
@@ -18,6 +19,13 @@ const USUAL_TEMPO: (f32, f32) = (118.0, 1.75);
 const FAR: f32 = 3.0;
 /// Where the network hears this many times more between beats than at them, the beats are taken for off-beats.
 const OFF_BEATS: f32 = 1.3;
+
+/// Beats that keep their place may lose this much of their mean log-odds by it.
+const PLACED_ODDS: f32 = 0.5;
+/// How far tempi of one level lie apart, as a logarithm.
+const SAME_TEMPO: f32 = 0.04;
+/// Share of beats from which on two candidates mean the same beat.
+const SAME_SHARE: f32 = 0.75;
 
 /// What is compared with the highest among all levels.
 const COMPARED: [fn(&Level) -> f32; 8] = [
@@ -41,15 +49,34 @@ pub(super) fn best(levels: &[Level], wanted: Option<u32>) -> Option<(usize, f32)
             true => -1e3,
             false => 0.0,
         };
-        WEIGHTS.sum(inputs) - USUAL_TEMPO.1 * octaves * octaves + off_beats
+        JUDGE.score(inputs) - USUAL_TEMPO.1 * octaves * octaves + off_beats
     };
     let scores: Vec<f32> = levels.iter().zip(&inputs).map(score).collect();
-    let best = (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b]))?;
-    let odds: Vec<f32> = scores.iter().map(|s| (s - scores[best]).exp()).collect();
+    let level = (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b]))?;
+    let best = best_path(levels, level);
+    let odds = scores.iter().map(|s| (s - scores[level]).exp());
+    let odds: Vec<f32> = odds.collect();
     let same = levels.iter().zip(&odds);
-    let same = same.filter(|(level, _)| is_same(&level.hops, &levels[best].hops));
+    let same = same.filter(|(level, _)| share(&level.hops, &levels[best].hops) > SAME_SHARE);
     let certainty = same.map(|(_, odds)| odds).sum::<f32>() / odds.iter().sum::<f32>();
     Some((best, certainty))
+}
+
+/// Of all candidates with the tempo of `level`, the index of the one whose beats the network hears best. Some change over to the
+/// off-beats for a while: those that keep their place are worth more.
+fn best_path(levels: &[Level], level: usize) -> usize {
+    let worth = |i: usize| {
+        let kept = if levels[i].is_placed {
+            PLACED_ODDS
+        } else {
+            0.0
+        };
+        levels[i].pulse.odds + kept
+    };
+    let has_tempo = |i: &usize| (levels[*i].bpm / levels[level].bpm).ln().abs() < SAME_TEMPO;
+    let paths = (0..levels.len()).filter(has_tempo);
+    let best = paths.max_by(|a, b| worth(*a).total_cmp(&worth(*b)));
+    best.unwrap_or(level)
 }
 
 /// What is weighed of each level: its own numbers, how it compares with the highest among all levels, and its score by onset strength
@@ -128,24 +155,8 @@ fn describe(level: &Level) -> Vec<f32> {
     numbers
 }
 
-/// Mean, scale and weight of each input, in three rows.
-struct Weights(Vec<f32>);
-
-static WEIGHTS: LazyLock<Weights> = LazyLock::new(|| {
-    let numbers = include_str!("judge.weights").split_whitespace();
-    Weights(numbers.filter_map(|n| n.parse().ok()).collect())
-});
-
-impl Weights {
-    fn sum(&self, inputs: &[f32; N_INPUTS]) -> f32 {
-        let number = |row: usize, i: usize| self.0.get(row * N_INPUTS + i).copied().unwrap_or(0.0);
-        let weighted = inputs.iter().enumerate().map(|(i, input)| {
-            let scaled = (input - number(0, i)) * number(1, i);
-            scaled.clamp(-FAR, FAR) * number(2, i)
-        });
-        weighted.sum()
-    }
-}
+static JUDGE: LazyLock<Scorer> =
+    LazyLock::new(|| Scorer::read(include_str!("judge.weights"), N_INPUTS, FAR));
 
 #[cfg(test)]
 mod tests {
@@ -160,8 +171,7 @@ mod tests {
 
     #[test]
     fn the_weights_are_whole() {
-        assert_eq!(WEIGHTS.0.len(), 3 * N_INPUTS);
-        assert!(WEIGHTS.0.iter().all(|n| n.is_finite()));
+        assert!(JUDGE.is_whole());
     }
 
     /// For each song a `.levels` file: JSON with the beats of each candidate in seconds and the judge's inputs for it.
@@ -199,6 +209,7 @@ mod tests {
                     serde_json::json!({
                         "beats": beats.collect::<Vec<_>>(),
                         "inputs": inputs.to_vec(),
+                        "is_placed": level.is_placed,
                     })
                 })
                 .collect();

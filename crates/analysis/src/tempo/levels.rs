@@ -7,8 +7,8 @@
 use rayon::prelude::*;
 
 use super::super::chain::Chain;
+use super::super::grid;
 use super::super::hops::HOP_SECS;
-use super::super::neural;
 use super::super::onset::OnsetStrength;
 use super::median_period;
 
@@ -45,13 +45,16 @@ const UNIT_HOPS: f32 = 50.0;
 const WIDTH_OCTAVES: f32 = 0.35;
 const WIDTH_COST: f32 = 0.25;
 
+/// Share of beats from which on two candidates are one.
+const SAME_SHARE: f32 = 0.96;
+
 /// What onset strength adds to the log-odds of a beat, where it exceeds its mean by 1: where the network is at a loss, what sounds
 /// is followed.
 const STRENGTH_WEIGHT: f32 = 1.0;
 
 /// The beats of each level, as hops, where `odds` are the log-odds of a beat at each hop. Off-beats may be louder than beats, all
-/// through the song or for a while: each level is also proposed at one tempo throughout, and all of them half a period later.
-pub(super) fn candidates(odds: &[f32], activation: &[f32]) -> Vec<Vec<usize>> {
+/// through the song or for a while: each level is also proposed without slips, and all of them half a period later.
+pub(super) fn candidates(odds: &[f32], activation: &[f32]) -> Vec<Candidate> {
     let mean = activation.iter().sum::<f32>() / activation.len().max(1) as f32;
     let loud = activation.iter().map(|a| STRENGTH_WEIGHT * (a - mean));
     let worth: Vec<f32> = odds
@@ -59,34 +62,64 @@ pub(super) fn candidates(odds: &[f32], activation: &[f32]) -> Vec<Vec<usize>> {
         .zip(loud)
         .map(|(odds, loud)| odds + loud)
         .collect();
-    let of_level = |bpm: &f32| {
-        let hops = track(&worth, 60.0 / (bpm * HOP_SECS as f32), OCTAVE_COST);
-        let steady = neural::steady(&worth, &hops);
-        [Some(hops), steady]
+    let both = |hops: Vec<usize>| {
+        let placed = grid::placed(&worth, &hops);
+        let placed = placed.map(|hops| Candidate {
+            hops,
+            is_placed: true,
+        });
+        let free = Candidate {
+            hops,
+            is_placed: false,
+        };
+        [Some(free), placed]
     };
+    let of_level = |bpm: &f32| both(track(&worth, 60.0 / (bpm * HOP_SECS as f32), OCTAVE_COST));
     let of_strength = |bpm: &f32| {
         let heard = track_strength(activation, 60.0 / (bpm * HOP_SECS as f32));
-        let hops = track(&worth, median_period(&heard).max(1.0), SOFT_OCTAVE_COST);
-        [Some(hops), None]
+        both(track(
+            &worth,
+            median_period(&heard).max(1.0),
+            SOFT_OCTAVE_COST,
+        ))
     };
     let (by_network, by_strength): (Vec<_>, Vec<_>) = rayon::join(
         || LEVELS_BPM.par_iter().map(of_level).collect(),
         || STRENGTH_LEVELS_BPM.par_iter().map(of_strength).collect(),
     );
     let tracked = by_network.into_iter().chain(by_strength);
-    let tracked: Vec<Vec<usize>> = tracked.flatten().flatten().collect();
-    let half_later = |hops: &Vec<usize>| {
-        let pairs = hops.windows(2);
-        pairs.map(|pair| (pair[0] + pair[1]) / 2).collect()
-    };
-    let shifted: Vec<Vec<usize>> = tracked.iter().map(half_later).collect();
-    let mut levels: Vec<Vec<usize>> = Vec::new();
-    for hops in tracked.into_iter().chain(shifted) {
-        if !levels.iter().any(|known| is_same(known, &hops)) {
-            levels.push(hops);
+    let tracked: Vec<Candidate> = tracked.flatten().flatten().collect();
+    let shifted: Vec<Candidate> = tracked.iter().map(Candidate::half_later).collect();
+    let mut levels: Vec<Candidate> = Vec::new();
+    for candidate in tracked.into_iter().chain(shifted) {
+        let is_same = |known: &Candidate| share(&known.hops, &candidate.hops) > SAME_SHARE;
+        match levels.iter().position(is_same) {
+            // The one that keeps its place stands for both.
+            Some(known) if candidate.is_placed && !levels[known].is_placed => {
+                levels[known] = candidate;
+            }
+            Some(_) => {}
+            None => levels.push(candidate),
         }
     }
     levels
+}
+
+/// Beats of one metrical level.
+pub(super) struct Candidate {
+    pub hops: Vec<usize>,
+    /// Whether they keep their place, as [`grid`] has it.
+    pub is_placed: bool,
+}
+
+impl Candidate {
+    fn half_later(&self) -> Self {
+        let pairs = self.hops.windows(2);
+        Self {
+            hops: pairs.map(|pair| (pair[0] + pair[1]) / 2).collect(),
+            ..*self
+        }
+    }
 }
 
 /// The most likely beats with periods around `center` hops, where an octave from it costs `octave_cost` for each beat.
@@ -118,13 +151,14 @@ fn track_strength(activation: &[f32], center: f32) -> Vec<usize> {
     chain.most_likely(&worth, &periods)
 }
 
-/// Whether nine in ten beats of both sequences lie within two hops of each other.
-pub(super) fn is_same(a: &[usize], b: &[usize]) -> bool {
+/// Share of the beats of two sequences that lie within two hops of each other, of the longer one, 0..=1.
+pub(super) fn share(a: &[usize], b: &[usize]) -> f32 {
     let is_shared = |hop: &&usize| {
         let next = b.partition_point(|other| other + 2 < **hop);
         b.get(next).is_some_and(|other| *other <= **hop + 2)
     };
-    a.iter().filter(is_shared).count() * 10 > a.len().max(b.len()) * 9
+    let n_shared = a.iter().filter(is_shared).count();
+    n_shared as f32 / a.len().max(b.len()).max(1) as f32
 }
 
 /// Onset strength relative to what is usual around, smoothed by the jitter of players, 0..=1.

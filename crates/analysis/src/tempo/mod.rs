@@ -11,9 +11,11 @@ mod levels;
 mod meter;
 mod pattern;
 mod pulse;
+mod scorer;
 mod strength;
 
 use self::drums::Drums;
+use self::levels::Candidate;
 use self::meter::Harmony;
 pub(super) use self::meter::{METERS, evidence, standardised};
 use self::pulse::Pulse;
@@ -67,9 +69,10 @@ fn levels(heard: &Heard<'_>) -> Vec<Level> {
     let worth = heard.activations.beat_odds(heard.features.n_hops);
     let music = Extent::of(heard.onsets, heard.features, heard.strength);
     let activation = levels::activation(heard.strength);
-    let describe = |hops: Vec<usize>| {
-        let within = music.trimmed(hops.clone());
-        (within.len() >= MIN_BEATS).then(|| Level::of(heard, &worth, &activation, hops, &within))
+    let describe = |candidate: Candidate| {
+        let within = music.trimmed(candidate.hops.clone());
+        let is_long = within.len() >= MIN_BEATS;
+        is_long.then(|| Level::of(heard, &worth, &activation, candidate, &within))
     };
     let candidates = levels::candidates(&worth, &activation);
     candidates.into_par_iter().filter_map(describe).collect()
@@ -78,6 +81,7 @@ fn levels(heard: &Heard<'_>) -> Vec<Level> {
 /// A candidate for the beat.
 struct Level {
     hops: Vec<usize>,
+    is_placed: bool,
     bpm: f32,
     pulse: Pulse,
     drums: Drums,
@@ -91,7 +95,7 @@ impl Level {
         heard: &Heard<'_>,
         worth: &[f32],
         activation: &[f32],
-        hops: Vec<usize>,
+        candidate: Candidate,
         within: &[usize],
     ) -> Self {
         let bpm = 60.0 / (median_period(within) * HOP_SECS as f32);
@@ -103,12 +107,13 @@ impl Level {
             profile: Profile::of(activation, within, bpm, drums.over_half, harmony.harmony),
             drums,
             harmony,
-            hops,
+            hops: candidate.hops,
+            is_placed: candidate.is_placed,
         }
     }
 }
 
-fn median_period(hops: &[usize]) -> f32 {
+pub(super) fn median_period(hops: &[usize]) -> f32 {
     let periods: Vec<f32> = hops.windows(2).map(|w| (w[1] - w[0]) as f32).collect();
     percentile(&periods, 0.5)
 }

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use super::METERS;
 use super::meter::{Harmony, most_contrast};
+use super::scorer::Scorer;
 
 /// Numbers that describe a candidate with bars of one length.
 const N_INPUTS: usize = 43;
@@ -187,44 +188,8 @@ fn describe(p: &Profile, harmony: &Harmony, meter: usize, highest: &Highest) -> 
     ]
 }
 
-/// One hidden layer of tanh units beside a direct linear path.
-struct Network {
-    n_hidden: usize,
-    /// `[mean, scale, direct weight][input]`, then `[hidden][input weights, bias, output weight]`.
-    numbers: Vec<f32>,
-}
-
-static NETWORK: LazyLock<Network> = LazyLock::new(|| {
-    let numbers: Vec<f32> = include_str!("strength.weights")
-        .split_whitespace()
-        .filter_map(|n| n.parse().ok())
-        .collect();
-    Network {
-        n_hidden: numbers.len().saturating_sub(3 * N_INPUTS) / (N_INPUTS + 2),
-        numbers,
-    }
-});
-
-impl Network {
-    fn score(&self, inputs: &[f32; N_INPUTS]) -> f32 {
-        let (head, hidden) = self
-            .numbers
-            .split_at((3 * N_INPUTS).min(self.numbers.len()));
-        let mut scaled = [0.0f32; N_INPUTS];
-        let mut score = 0.0;
-        for (i, value) in scaled.iter_mut().enumerate() {
-            let number = |row: usize| head.get(row * N_INPUTS + i).copied().unwrap_or(0.0);
-            *value = (inputs[i] - number(0)) * number(1);
-            score += *value * number(2);
-        }
-        for unit in hidden.chunks_exact(N_INPUTS + 2).take(self.n_hidden) {
-            let (weights, ends) = unit.split_at(N_INPUTS);
-            let sum: f32 = weights.iter().zip(&scaled).map(|(w, v)| w * v).sum();
-            score += (sum + ends[0]).tanh() * ends[1];
-        }
-        score
-    }
-}
+static NETWORK: LazyLock<Scorer> =
+    LazyLock::new(|| Scorer::read(include_str!("strength.weights"), N_INPUTS, f32::MAX));
 
 #[cfg(test)]
 mod tests {
@@ -232,11 +197,6 @@ mod tests {
 
     #[test]
     fn the_weights_are_whole() {
-        assert!(NETWORK.n_hidden > 0);
-        assert_eq!(
-            NETWORK.numbers.len(),
-            3 * N_INPUTS + NETWORK.n_hidden * (N_INPUTS + 2)
-        );
-        assert!(NETWORK.numbers.iter().all(|n| n.is_finite()));
+        assert!(NETWORK.is_whole());
     }
 }

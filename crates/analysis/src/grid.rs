@@ -1,0 +1,134 @@
+//! Beats that keep their place: they follow the tempo of a path of beats as it is usual around, drift a little, and never slip.
+//!
+//! A path of most likely beats may change over to the off-beats for a while, or lose half a beat in a break. Its tempo is right all the
+//! same. Laid over the whole song, that tempo leaves one phase to find, by the Viterbi algorithm over small shifts from beat to beat.
+
+use super::tempo::median_period;
+
+/// Beats on each side of one whose periods tell the tempo.
+const AROUND: usize = 48;
+/// Cost of a shift against the tempo by half a beat, hop by hop.
+const SLIP_COST: f32 = 40.0;
+/// Farthest that beats drift from where the tempo alone would have them, in hops to each side.
+const REACH: usize = 60;
+
+/// The beats at the tempo of `hops` that are worth most, where `worth` is what a beat is worth at each hop. None if there are too few.
+pub(super) fn placed(worth: &[f32], hops: &[usize]) -> Option<Vec<usize>> {
+    let nominal = nominal(worth.len(), hops)?;
+    let longest = hops.windows(2).map(|w| w[1] - w[0]).max()?;
+    let shift_cost = SLIP_COST / (0.5 * median_period(hops)).max(1.0);
+    // Every phase, and what it may drift to.
+    let n_shifts = longest + 2 * REACH;
+    let at = |beat: f64, shift: usize| -> f32 {
+        let hop = beat.round() as i64 + shift as i64 - REACH as i64;
+        let hop = usize::try_from(hop).ok();
+        hop.and_then(|hop| worth.get(hop)).copied().unwrap_or(0.0)
+    };
+    let mut gain = vec![0.0f32; n_shifts];
+    let mut origins: Vec<Vec<i8>> = Vec::with_capacity(nominal.len());
+    for beat in &nominal {
+        let before = |shift: Option<usize>| {
+            let gain = shift.and_then(|shift| gain.get(shift));
+            gain.map_or(f32::MIN, |gain| gain - shift_cost)
+        };
+        let step = |shift: usize| {
+            let options = [
+                (gain[shift], 0),
+                (before(shift.checked_sub(1)), -1),
+                (before(Some(shift + 1)), 1),
+            ];
+            let best = options.into_iter().fold((f32::MIN, 0), |best, option| {
+                if option.0 > best.0 { option } else { best }
+            });
+            (best.0 + at(*beat, shift), best.1)
+        };
+        let (gains, from): (Vec<f32>, Vec<i8>) = (0..n_shifts).map(step).unzip();
+        gain = gains;
+        origins.push(from);
+    }
+    let mut shift = (0..n_shifts).fold(0, |b, s| if gain[s] > gain[b] { s } else { b });
+    let mut placed = Vec::with_capacity(nominal.len());
+    for (beat, origin) in nominal.iter().zip(&origins).rev() {
+        let hop = beat.round() as i64 + shift as i64 - REACH as i64;
+        placed.extend(usize::try_from(hop).ok().filter(|hop| *hop < worth.len()));
+        shift = shift.saturating_add_signed(isize::from(origin[shift]));
+    }
+    placed.reverse();
+    placed.dedup();
+    Some(placed)
+}
+
+/// Where beats would be at the tempo of `hops`, from before the start to after the end.
+fn nominal(n_hops: usize, hops: &[usize]) -> Option<Vec<f64>> {
+    let periods: Vec<f64> = hops.windows(2).map(|w| (w[1] - w[0]) as f64).collect();
+    let usual = |i: usize| {
+        let around = i.saturating_sub(AROUND)..(i + AROUND + 1).min(periods.len());
+        let mut around = periods[around].to_vec();
+        around.sort_by(f64::total_cmp);
+        let middle = &around[around.len() / 4..around.len() - around.len() / 4];
+        middle.iter().sum::<f64>() / middle.len() as f64
+    };
+    let usual: Vec<f64> = (0..periods.len()).map(usual).collect();
+    let mut nominal = Vec::new();
+    let (mut beat, mut i) = (-usual.first()?, 0);
+    while beat < (n_hops + REACH) as f64 {
+        nominal.push(beat);
+        while i + 1 < usual.len() && (hops[i + 1] as f64) < beat {
+            i += 1;
+        }
+        beat += usual[i].max(1.0);
+    }
+    Some(nominal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Worth of beats at some hops.
+    fn worth(n_hops: usize, beats: &[usize]) -> Vec<f32> {
+        let mut worth = vec![-3.0; n_hops];
+        beats.iter().for_each(|hop| worth[*hop] = 3.0);
+        worth
+    }
+
+    #[test]
+    fn a_path_that_slips_to_the_off_beats_is_put_right() {
+        let right: Vec<usize> = (0..100).map(|i| 10 + i * 50).collect();
+        let slipped = |i: &usize| if (30..60).contains(i) { 25 } else { 0 };
+        let path: Vec<usize> = (0..100).map(|i| right[i] + slipped(&i)).collect();
+        let found = placed(&worth(5000, &right), &path).unwrap();
+        assert_eq!(found, right);
+    }
+
+    #[test]
+    fn another_tempo_for_a_stretch_of_a_steady_song_is_a_mistake() {
+        let right: Vec<usize> = (0..240).map(|i| 50 + i * 50).collect();
+        let against = (1..9).map(|i| right[40] + i * 67);
+        let path: Vec<usize> = right[..41].iter().copied().chain(against).collect();
+        let path = [&path, &right[52..]].concat();
+        let mut heard = worth(12_100, &right);
+        (right[40] + 1..right[52]).for_each(|hop| heard[hop] = -3.0);
+        path.iter().for_each(|hop| heard[*hop] = 3.0);
+        let found = placed(&heard, &path).unwrap();
+        let is_near = |(found, right): (&usize, &usize)| found.abs_diff(*right) <= 2;
+        assert!(found.iter().zip(&right).all(is_near), "{found:?}");
+    }
+
+    #[test]
+    fn a_tempo_that_drifts_is_followed() {
+        let right: Vec<usize> = (0..100)
+            .map(|i| 10.0 + 45.0 * f64::from(i) + 0.02 * f64::from(i).powi(2))
+            .map(|hop| hop as usize)
+            .collect();
+        let found = placed(&worth(4800, &right), &right).unwrap();
+        let is_found = |hop: &&usize| found.iter().any(|other| other.abs_diff(**hop) <= 1);
+        assert_eq!(right.iter().filter(is_found).count(), right.len());
+    }
+
+    #[test]
+    fn nothing_has_no_tempo() {
+        assert!(placed(&[0.0; 500], &[]).is_none());
+        assert!(placed(&[0.0; 500], &[3]).is_none());
+    }
+}
