@@ -1,158 +1,236 @@
-//! The microkernel, the inner loop of all products of f32: rows of packed weights times shifted rows of pixels.
+//! The microkernel, the inner loop of all products of f32: rows of weights times rows of pixels.
 //!
-//! `out[r][p] = Σ_k weights[k][r] input[offsets[k] + p]` serves the direct convolution (`offsets` walk over the channels
-//! and the taps of the kernel), 1×1 convolutions, Winograd's products and attention (they walk over rows).
+//! `out[r][p] = Σ_k weights[r][k] pixels[k][p]` serves convolutions (`k` walks over the channels, and the taps of the kernel),
+//! Winograd's products, linear layers (tokens take the part of the weights' rows, weights that of the pixels) and attention.
 //! A value is summed over `k` in order, whatever the vector's width: instruction sets with a fused multiply-add agree
 //! to the last bit.
+//!
+//! Sums stay in registers over the whole of `k`: 8 rows by 3 vectors of 32 registers, 6 by 2 of 16. That many sums fill the time that
+//! a multiply-add takes, and loads stay fewer than multiply-adds. Of 16 registers, 4 rows by 3 vectors would take every one, and
+//! compilers then spill one in the loop.
+
+use std::ops::Range;
+use std::slice::Iter;
 
 use super::simd::Simd;
 
-/// Output rows in a block of weights.
+/// Rows in a block of packed weights.
 pub(super) const ROWS: usize = 8;
-/// Output columns in the largest block.
+/// Rows that are whole tiles, whatever the registers.
+pub(super) const GROUP: usize = 24;
+/// Columns in a panel of packed pixels.
 pub(super) const COLUMNS: usize = 48;
 /// Columns are computed in multiples of this many: inputs and outputs must have room for them.
 pub(super) const STEP: usize = 16;
 
-/// Where a block reads and writes.
-pub(super) struct Block<'a> {
-    /// `[k][ROWS]`
-    pub weights: &'a [f32],
-    /// Start of each `k`'s row of pixels in `input`.
-    pub offsets: &'a [usize],
-    /// Rows of pixels.
-    pub input: &'a [f32],
+/// Rows of weights, interleaved in blocks of `N`: `[rows / N][k][N]`. With `N = 1` they lie one after the other.
+#[derive(Clone, Copy)]
+pub(super) struct Weights<'a, const N: usize> {
+    pub values: &'a [f32],
+    /// Values from one block to the next.
+    pub pitch: usize,
 }
 
-impl Block<'_> {
-    /// Computes `n_columns` columns, rounded up to [`STEP`], from column `first` on. Row `r` is written (or added, if
-    /// `add`) to `out[r * pitch + first ..]`; only the first `n_rows` rows need be there.
+impl<'a, const N: usize> Weights<'a, N> {
+    /// The row's values for `n` of `k`, every `N`-th of a slice.
+    #[inline(always)]
+    fn row(&self, row: usize, n: usize) -> &'a [f32] {
+        &self.values[row / N * self.pitch + row % N..][..(n - 1) * N + 1]
+    }
+}
+
+/// Rows of pixels that begin anywhere in a slice; for rows at even distances, take [`slice::chunks_exact`].
+#[derive(Clone)]
+pub(super) struct Shifted<'a> {
+    values: &'a [f32],
+    offsets: Iter<'a, usize>,
+}
+
+impl<'a> Shifted<'a> {
+    /// Rows of `values` that begin at `offsets`.
+    #[inline(always)]
+    pub(super) fn new(values: &'a [f32], offsets: &'a [usize]) -> Self {
+        Self {
+            values,
+            offsets: offsets.iter(),
+        }
+    }
+}
+
+impl<'a> Iterator for Shifted<'a> {
+    type Item = &'a [f32];
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<&'a [f32]> {
+        let offset = *self.offsets.next()?;
+        Some(&self.values[offset..])
+    }
+
+    #[inline(always)]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.offsets.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Shifted<'_> {}
+
+/// Rows of the next tile where `n` are left: as many as registers allow, or half a block where that leaves fewer idle.
+#[inline(always)]
+pub(super) fn tile_rows<S: Simd>(n: usize) -> usize {
+    match (S::MANY_REGISTERS, n) {
+        (true, 5..) => 8,
+        (false, 5 | 6 | 9..) => 6,
+        _ => 4,
+    }
+}
+
+/// Columns of a panel that are computed for all rows before the next ones: of few registers so many that their pixels stay in the
+/// first-level cache.
+#[inline(always)]
+pub(super) fn tile_columns<S: Simd>() -> usize {
+    if S::MANY_REGISTERS { COLUMNS } else { STEP }
+}
+
+/// Weights times pixels.
+pub(super) struct Product<'a, P, const N: usize> {
+    pub weights: Weights<'a, N>,
+    /// The row of pixels of each `k`.
+    pub pixels: P,
+}
+
+impl<'a, P: ExactSizeIterator<Item = &'a [f32]> + Clone, const N: usize> Product<'a, P, N> {
+    /// Computes `n_columns` columns, rounded up to [`STEP`], from column `first` on, of some rows of the weights. The first of these is
+    /// written (or added, if `add`) to `out[first ..]`, the next ones each `pitch` values further.
     #[inline(always)]
     pub(super) fn compute<S: Simd>(
         &self,
         s: S,
-        columns: (usize, usize),
-        out: (&mut [f32], usize, usize),
-        add: bool,
-    ) {
-        self.compute_rows::<S, ROWS>(s, columns, out, add);
-    }
-
-    /// The same of weights `[k][N_ROWS]`, where there are more than [`ROWS`].
-    #[inline(always)]
-    pub(super) fn compute_rows<S: Simd, const N_ROWS: usize>(
-        &self,
-        s: S,
+        rows: Range<usize>,
         (first, n_columns): (usize, usize),
-        (out, pitch, n_rows): (&mut [f32], usize, usize),
+        (out, pitch): (&mut [f32], usize),
         add: bool,
     ) {
         let mut column = first;
         let end = first + n_columns.next_multiple_of(STEP);
         while column < end {
-            let out = (&mut *out, pitch, n_rows);
+            let out = (&mut *out, pitch);
+            let rows = rows.clone();
             let n_vectors = match ((end - column) / S::LANES, S::MANY_REGISTERS) {
-                (1, _) => self.rows::<S, N_ROWS, 1>(s, column, out, add),
-                (2, _) | (4, true) => self.rows::<S, N_ROWS, 2>(s, column, out, add),
-                (_, true) => self.rows::<S, N_ROWS, 3>(s, column, out, add),
-                (3..=5, false) => self.sixes::<S, N_ROWS, 4>(s, column, out, add),
-                (_, false) => self.sixes::<S, N_ROWS, 6>(s, column, out, add),
+                (1, _) => self.columns::<S, 1>(s, rows, column, out, add),
+                (2 | 4, _) | (_, false) => self.columns::<S, 2>(s, rows, column, out, add),
+                (_, true) => self.columns::<S, 3>(s, rows, column, out, add),
             };
             column += n_vectors * S::LANES;
         }
     }
 
-    /// All rows by `N` vectors, in as many tiles as the registers ask for.
+    /// All rows by `V` vectors: `V`.
     #[inline(always)]
-    fn rows<S: Simd, const N_ROWS: usize, const N: usize>(
+    fn columns<S: Simd, const V: usize>(
         &self,
         s: S,
+        rows: Range<usize>,
         column: usize,
-        (out, pitch, n_rows): (&mut [f32], usize, usize),
+        (out, pitch): (&mut [f32], usize),
         add: bool,
     ) -> usize {
-        let n_rows = n_rows.min(N_ROWS);
-        let mut first = 0;
-        while first < n_rows {
-            let at = (first, column);
-            let out = (&mut *out, pitch, n_rows);
-            first += match S::MANY_REGISTERS && n_rows - first > ROWS / 2 {
-                true => self.tile::<S, N_ROWS, ROWS, N>(s, at, out, add),
-                false => self.tile::<S, N_ROWS, { ROWS / 2 }, N>(s, at, out, add),
+        let mut done = 0;
+        while done < rows.len() {
+            let tile = rows.start + done..rows.end;
+            let out = (&mut out[done * pitch..], pitch);
+            done += match (tile_rows::<S>(tile.len()), S::MANY_REGISTERS) {
+                (8, true) => self.tile::<S, 8, V>(s, tile, column, out, add),
+                (6, false) => self.tile::<S, 6, V>(s, tile, column, out, add),
+                _ => self.tile::<S, 4, V>(s, tile, column, out, add),
             };
         }
-        N
+        V
     }
 
-    /// All rows by `N` vectors, an even number, where registers are few: of every [`ROWS`] rows 6 by 2 vectors at a time, then the
-    /// 2 that are left by all `N`. 12 sums fill the time that a multiply-add takes, and loads stay fewer than multiply-adds; 4 rows by 3
-    /// vectors would take all 16 registers, and compilers then spill one in the loop.
+    /// The first `R` of the rows, or all where they are fewer, by `V` vectors: `R`.
     #[inline(always)]
-    fn sixes<S: Simd, const N_ROWS: usize, const N: usize>(
+    fn tile<S: Simd, const R: usize, const V: usize>(
         &self,
         s: S,
+        rows: Range<usize>,
         column: usize,
-        (out, pitch, n_rows): (&mut [f32], usize, usize),
+        (out, pitch): (&mut [f32], usize),
         add: bool,
     ) -> usize {
-        let n_rows = n_rows.min(N_ROWS);
-        let mut first = 0;
-        while first < n_rows {
-            let mut pair = 0;
-            while pair < N {
-                let at = (first, column + pair * S::LANES);
-                let out = (&mut *out, pitch, n_rows);
-                if n_rows - first <= ROWS / 2 {
-                    self.tile::<S, N_ROWS, { ROWS / 2 }, 2>(s, at, out, add);
-                } else {
-                    self.tile::<S, N_ROWS, 6, 2>(s, at, out, add);
-                }
-                pair += 2;
-            }
-            if n_rows - first > 6 {
-                let at = (first + 6, column);
-                self.tile::<S, N_ROWS, 2, N>(s, at, (&mut *out, pitch, n_rows), add);
-            }
-            first += ROWS;
-        }
-        N
-    }
-
-    /// `R` rows from row `first_row` on by `N` vectors, held in registers over the whole sum.
-    #[inline(always)]
-    fn tile<S: Simd, const N_ROWS: usize, const R: usize, const N: usize>(
-        &self,
-        s: S,
-        (first_row, column): (usize, usize),
-        (out, pitch, n_rows): (&mut [f32], usize, usize),
-        add: bool,
-    ) -> usize {
-        let mut sums = [[s.splat(0.0); N]; R];
-        for (weights, &offset) in self.weights.chunks_exact(N_ROWS).zip(self.offsets) {
-            let pixels = &self.input[offset + column..][..N * S::LANES];
-            let mut row = [s.splat(0.0); N];
-            for n in 0..N {
-                row[n] = s.load(&pixels[n * S::LANES..]);
-            }
-            for r in 0..R {
-                let weight = s.splat(weights[first_row + r]);
-                for n in 0..N {
-                    sums[r][n] = s.mul_add(weight, row[n], sums[r][n]);
-                }
-            }
-        }
-        for (r, sums) in sums
-            .iter()
-            .enumerate()
-            .take(n_rows.saturating_sub(first_row))
-        {
-            let row = &mut out[(first_row + r) * pitch + column..][..N * S::LANES];
-            for (n, &sum) in sums.iter().enumerate() {
-                let to = &mut row[n * S::LANES..];
+        let sums = match rows.start % N + R <= N {
+            true => self.of_one_block::<S, R, V>(s, rows.start, column),
+            false => self.of_rows::<S, R, V>(s, &rows, column),
+        };
+        for (r, sums) in sums.iter().enumerate().take(rows.len()) {
+            let row = &mut out[r * pitch + column..][..V * S::LANES];
+            for (v, &sum) in sums.iter().enumerate() {
+                let to = &mut row[v * S::LANES..];
                 let sum = if add { s.add(s.load(to), sum) } else { sum };
                 s.store(sum, to);
             }
         }
         R
+    }
+
+    /// Sums of `R` rows that lie in one block.
+    #[inline(always)]
+    fn of_one_block<S: Simd, const R: usize, const V: usize>(
+        &self,
+        s: S,
+        first: usize,
+        column: usize,
+    ) -> [[S::V; V]; R] {
+        let mut sums = [[s.splat(0.0); V]; R];
+        let block = &self.weights.values[first / N * self.weights.pitch..];
+        // Not zipped: that divides the lengths, which takes as long as some steps of the sum.
+        let mut weights = block.chunks_exact(N);
+        for pixels in self.pixels.clone() {
+            let Some(weights) = weights.next() else {
+                break;
+            };
+            let weights = &weights[first % N..][..R];
+            let pixels = &pixels[column..][..V * S::LANES];
+            let mut row = [s.splat(0.0); V];
+            for v in 0..V {
+                row[v] = s.load(&pixels[v * S::LANES..]);
+            }
+            for r in 0..R {
+                let weight = s.splat(weights[r]);
+                for v in 0..V {
+                    sums[r][v] = s.mul_add(weight, row[v], sums[r][v]);
+                }
+            }
+        }
+        sums
+    }
+
+    /// Sums of the first `R` rows, wherever they lie. Rows after the last one repeat it.
+    #[inline(always)]
+    fn of_rows<S: Simd, const R: usize, const V: usize>(
+        &self,
+        s: S,
+        rows: &Range<usize>,
+        column: usize,
+    ) -> [[S::V; V]; R] {
+        let n = self.pixels.len();
+        let mut weights: [&[f32]; R] = [&[]; R];
+        for (r, weights) in weights.iter_mut().enumerate() {
+            *weights = self.weights.row((rows.start + r).min(rows.end - 1), n);
+        }
+        let mut sums = [[s.splat(0.0); V]; R];
+        for (k, pixels) in self.pixels.clone().enumerate() {
+            let pixels = &pixels[column..][..V * S::LANES];
+            let mut row = [s.splat(0.0); V];
+            for v in 0..V {
+                row[v] = s.load(&pixels[v * S::LANES..]);
+            }
+            for r in 0..R {
+                let weight = s.splat(weights[r][k * N]);
+                for v in 0..V {
+                    sums[r][v] = s.mul_add(weight, row[v], sums[r][v]);
+                }
+            }
+        }
+        sums
     }
 }

@@ -7,15 +7,15 @@ use rayon::prelude::*;
 use super::{AttentionShape, Call, OnlineSoftmax, Tile, tiles};
 use crate::arena::with_scratch;
 use crate::math::exp2;
-use crate::microkernel::{Block, COLUMNS, ROWS, STEP};
+use crate::microkernel::{COLUMNS, Product, ROWS, STEP, Weights};
 use crate::simd::{Isa, Kernel, Simd};
 
 /// Keys of a block.
 const KEYS: usize = 256;
 
-/// Packed keys or values of one head, in values.
+/// Packed values of one head, in values.
 fn packed_len(shape: &AttentionShape) -> usize {
-    shape.n_keys.next_multiple_of(ROWS) * shape.head_width.next_multiple_of(ROWS)
+    shape.n_keys * shape.head_width.next_multiple_of(ROWS)
 }
 
 /// Computes the attention.
@@ -29,26 +29,22 @@ pub(super) fn forward(call: Call, isa: Isa, out: &mut [MaybeUninit<f32>]) {
     } = shape;
     let len = packed_len(&shape);
     let n_all = batch * n_heads;
-    with_scratch([n_all * len, n_all * len], |[keys, values]| {
-        let heads = keys
+    with_scratch([n_all * len], |[values]| {
+        values
             .par_chunks_exact_mut(len)
-            .zip(values.par_chunks_exact_mut(len));
-        heads
             .take(n_all)
             .enumerate()
-            .for_each(|(index, (keys, values))| {
+            .for_each(|(index, values)| {
                 let head = (index / n_heads, index % n_heads);
-                pack_keys(&shape, call.head(call.k, head, 0), keys);
                 pack_values(&shape, call.head(call.v, head, 0), values);
             });
-        let (keys, values) = (&*keys, &*values);
+        let values = &*values;
         let lens = [
             head_width * COLUMNS,
             KEYS * COLUMNS,
             head_width.next_multiple_of(ROWS) * COLUMNS,
             2 * COLUMNS,
         ];
-        let offsets: Vec<usize> = (0..KEYS.max(head_width)).map(|row| row * COLUMNS).collect();
         tiles(&shape, COLUMNS, out)
             .into_par_iter()
             .with_max_len(1)
@@ -57,8 +53,6 @@ pub(super) fn forward(call: Call, isa: Isa, out: &mut [MaybeUninit<f32>]) {
                 with_scratch(lens, |[queries, scores, sums, state]| {
                     isa.run(Attend {
                         call,
-                        offsets: &offsets,
-                        keys: &keys[head..][..len],
                         values: &values[head..][..len],
                         queries,
                         scores,
@@ -69,18 +63,6 @@ pub(super) fn forward(call: Call, isa: Isa, out: &mut [MaybeUninit<f32>]) {
                 });
             });
     });
-}
-
-/// `[n_keys / ROWS][head_width][ROWS]`
-fn pack_keys(shape: &AttentionShape, k: &[f32], to: &mut [f32]) {
-    for (block, to) in to.chunks_exact_mut(ROWS * shape.head_width).enumerate() {
-        for row in 0..ROWS.min(shape.n_keys.saturating_sub(block * ROWS)) {
-            let key = &k[(block * ROWS + row) * shape.width()..][..shape.head_width];
-            for (to, &key) in to[row..].iter_mut().step_by(ROWS).zip(key) {
-                *to = key;
-            }
-        }
-    }
 }
 
 /// `[head_width / ROWS][n_keys][ROWS]`
@@ -95,9 +77,7 @@ fn pack_values(shape: &AttentionShape, v: &[f32], to: &mut [f32]) {
 /// Computes one tile.
 struct Attend<'a, 'b> {
     call: Call<'a>,
-    /// Multiples of [`COLUMNS`].
-    offsets: &'a [usize],
-    keys: &'a [f32],
+    /// `[head_width / ROWS][n_keys][ROWS]`
     values: &'a [f32],
     /// `[head_width][COLUMNS]`: scaled queries.
     queries: &'a mut [f32],
@@ -133,23 +113,15 @@ impl Kernel for Attend<'_, '_> {
         let n_keys = self.tile.n_keys(&shape, self.call.causal);
         for first in (0..n_keys).step_by(KEYS) {
             let n_block = KEYS.min(n_keys - first);
-            for row in (0..n_block).step_by(ROWS) {
-                Block {
-                    weights: &self.keys[(first + row) * width..][..ROWS * width],
-                    offsets: self.offsets,
-                    input: self.queries,
-                }
-                .compute(
-                    s,
-                    (0, n_columns),
-                    (
-                        &mut self.scores[row * COLUMNS..],
-                        COLUMNS,
-                        ROWS.min(n_block - row),
-                    ),
-                    false,
-                );
-            }
+            let keys = Product {
+                weights: Weights::<1> {
+                    values: self.call.head(self.call.k, head, first),
+                    pitch: shape.width(),
+                },
+                pixels: self.queries[..width * COLUMNS].chunks_exact(COLUMNS),
+            };
+            let scores = (&mut *self.scores, COLUMNS);
+            keys.compute(s, 0..n_block, (0, n_columns), scores, false);
             let scores = &mut self.scores[..n_block * COLUMNS];
             if self.call.causal {
                 self.tile.mask(first, COLUMNS, scores);
@@ -165,24 +137,15 @@ impl Kernel for Attend<'_, '_> {
                 }
                 self.softmax.add(s, column, total);
             }
-            for row in (0..width).step_by(ROWS) {
-                let panel = row / ROWS * shape.n_keys + first;
-                Block {
-                    weights: &self.values[panel * ROWS..][..n_block * ROWS],
-                    offsets: self.offsets,
-                    input: self.scores,
-                }
-                .compute(
-                    s,
-                    (0, n_columns),
-                    (
-                        &mut self.sums[row * COLUMNS..],
-                        COLUMNS,
-                        ROWS.min(width - row),
-                    ),
-                    true,
-                );
-            }
+            let values = Product {
+                weights: Weights::<ROWS> {
+                    values: &self.values[first * ROWS..],
+                    pitch: shape.n_keys * ROWS,
+                },
+                pixels: self.scores[..n_block * COLUMNS].chunks_exact(COLUMNS),
+            };
+            let sums = (&mut *self.sums, COLUMNS);
+            values.compute(s, 0..width, (0, n_columns), sums, true);
         }
         self.tile.store(&self.softmax, self.sums);
     }

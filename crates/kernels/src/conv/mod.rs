@@ -2,6 +2,7 @@
 
 mod bf16x3;
 mod direct;
+mod pointwise;
 mod winograd;
 
 use std::mem::MaybeUninit;
@@ -149,7 +150,8 @@ pub struct Conv2d {
     isa: Isa,
     method: Method,
     bias: Vec<f32>,
-    /// `[out_channels / ROWS][in_channels][taps][ROWS]`; where values are split, see [`bf16x3::pack`].
+    /// `[out_channels / ROWS][in_channels][taps][ROWS]`; of a 1×1 kernel `[out_channels][in_channels]`, and where values are split, see
+    /// [`bf16x3::pack`].
     plain: Vec<f32>,
     /// `[out_channels / ROWS][4][in_channels][4][ROWS]`: of a doubled input, see [`direct`]; made when it is first needed.
     folded: OnceLock<Vec<f32>>,
@@ -175,6 +177,7 @@ impl Conv2d {
         bias.resize(shape.out_channels.next_multiple_of(ROWS), 0.0);
         let plain = match isa.uses_bf16x3() && bf16x3::is_faster(&shape) {
             true => bf16x3::pack(&shape, weight),
+            false if shape.kernel == 1 => weight.to_vec(),
             false => direct::pack(&shape, weight),
         };
         Self {
@@ -230,6 +233,7 @@ impl Conv2d {
             return bf16x3::forward(self, (isa, amx), input, epilogue, out);
         }
         match self.method {
+            _ if self.shape.kernel == 1 => pointwise::forward(self, isa, input, epilogue, out),
             Method::Fast if winograd::is_faster(&self.shape, input.shape) => {
                 winograd::forward(self, isa, input, epilogue, out)
             }
@@ -240,11 +244,10 @@ impl Conv2d {
         }
     }
 
-    /// The plain weight of an output channel, input channel and tap, out of the packed ones.
+    /// The plain weight of a 3×3 kernel's output channel, input channel and tap, out of the packed ones.
     fn weight(&self, out_channel: usize, in_channel: usize, tap: usize) -> f32 {
-        let n_taps = self.shape.kernel * self.shape.kernel;
-        let block = out_channel / ROWS * self.shape.in_channels * n_taps;
-        self.plain[(block + in_channel * n_taps + tap) * ROWS + out_channel % ROWS]
+        let block = out_channel / ROWS * self.shape.in_channels * 9;
+        self.plain[(block + in_channel * 9 + tap) * ROWS + out_channel % ROWS]
     }
 
     /// What is added to a channel of an image.

@@ -105,11 +105,9 @@ fn maps_equal_the_definition() {
                 continue;
             }
             let call = |linear, norm, residual| {
-                let offsets = panels::offsets(linear);
                 let call = panels::Call {
                     linear,
                     norm,
-                    offsets: &offsets,
                     x: &x,
                     residual,
                 };

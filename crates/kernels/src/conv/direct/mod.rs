@@ -8,7 +8,6 @@
 //! | 3×3 | the rows with one value of the border on each side | width + 2 |
 //! | 3×3 of stride 2 | the same, split into even and odd rows and columns | output width + 1 |
 //! | 3×3 of the doubled input | as 3×3, of the input as it is | width + 2 |
-//! | 1×1 | panels of [`COLUMNS`] values, each a strip, for the processor to fetch ahead | 1 row |
 //!
 //! A doubled input has equal neighbours, so each of the 4 phases of the output sees only 2×2 distinct values: the 9
 //! weights are added up to 4 for each phase. That saves 5 of 9 products. Reflected, such a picture is its own row or column
@@ -22,7 +21,7 @@ use rayon::prelude::*;
 
 use crate::arena::with_scratch;
 use crate::input::{Input, Shape};
-use crate::microkernel::{Block, COLUMNS, ROWS, STEP};
+use crate::microkernel::{COLUMNS, Product, ROWS, STEP, Shifted, Weights, tile_rows};
 use crate::pieces::{Piece, Size, cut};
 use crate::simd::{Isa, Kernel, Simd};
 use layout::Layout;
@@ -32,10 +31,9 @@ use super::{Border, ChannelEpilogue, Conv2d, ConvShape, Epilogue, for_pieces};
 /// Pieces to cut at least, where there is enough to cut.
 const N_PIECES: usize = 16;
 
-/// `[out_channels / ROWS][in_channels][taps][ROWS]`
+/// `[out_channels / ROWS][in_channels][9][ROWS]`
 pub(super) fn pack(shape: &ConvShape, weight: &[f32]) -> Vec<f32> {
-    let n_taps = shape.kernel * shape.kernel;
-    let k = shape.in_channels * n_taps;
+    let k = shape.in_channels * 9;
     let mut packed = vec![0.0; shape.out_channels.div_ceil(ROWS) * k * ROWS];
     for (out_channel, weight) in weight.chunks_exact(k).enumerate() {
         let block = &mut packed[out_channel / ROWS * k * ROWS..];
@@ -67,8 +65,6 @@ fn fold(shape: &ConvShape, plain: &[f32]) -> Vec<f32> {
     folded
 }
 
-/// Channels to prefetch ahead of the one that is copied.
-const AHEAD: usize = 4;
 /// Values after the last strip that its last block may read.
 const OVERREAD: usize = 2 * COLUMNS;
 
@@ -86,9 +82,9 @@ pub(super) fn forward(
         true => conv.folded.get_or_init(|| fold(&conv.shape, &conv.plain)),
         false => &conv.plain,
     };
-    let n_spans = shape.plane().div_ceil(layout.span());
+    let n_strips = shape.plane().div_ceil(layout.span());
     let n_blocks = conv.shape.out_channels.div_ceil(ROWS);
-    let n_groups = N_PIECES.div_ceil(shape.batch * n_spans).min(n_blocks);
+    let n_groups = N_PIECES.div_ceil(shape.batch * n_strips).min(n_blocks);
     let size = Size {
         images: 1,
         channels: n_blocks.div_ceil(n_groups) * ROWS,
@@ -97,27 +93,27 @@ pub(super) fn forward(
     let pieces = cut(out, (shape.channels, shape.plane()), size);
     let offsets = layout.offsets();
     let n_channels = conv.shape.in_channels;
-    let (n_strips, len) = (layout.n_strips, layout.strip_len());
-    // Fills one channel of a strip of the span `span` of all images.
-    let fill = |span: usize, strip: usize, channel: usize, padded: &mut [f32], to: &mut [f32]| {
+    let len = layout.strip_len();
+    // Fills one channel of the strip `strip` of all images.
+    let fill = |strip: usize, channel: usize, padded: &mut [f32], to: &mut [f32]| {
         isa.run(Fill {
             layout,
             input,
-            image: span / n_spans,
-            first_row: (span % n_spans * n_strips + strip) * layout.n_rows,
+            image: strip / n_strips,
+            first_row: strip % n_strips * layout.n_rows,
             channel,
             padded,
             to,
         });
     };
-    let compute = |strips: &[f32], piece: &mut Piece| {
+    let compute = |strip: &[f32], piece: &mut Piece| {
         with_scratch([layout.sums_len(), 2 * layout.width], |[sums, row]| {
             isa.run(Compute {
                 conv,
                 weights,
                 layout,
                 offsets: &offsets,
-                strips,
+                strip,
                 sums,
                 row,
                 epilogue,
@@ -125,33 +121,20 @@ pub(super) fn forward(
             });
         });
     };
-    let span_of = |piece: &Piece| piece.image * n_spans + piece.start / layout.span();
+    let strip_of = |piece: &Piece| piece.image * n_strips + piece.start / layout.span();
     if n_groups == 1 {
         return for_pieces(pieces, |piece| {
-            with_scratch(
-                [n_strips * len + OVERREAD, 2 * layout.pitch],
-                |[strips, padded]| {
-                    let span = span_of(piece);
-                    // Strip by strip within a channel: the input is read in long runs.
-                    for channel in 0..n_channels {
-                        for strip in 0..n_strips {
-                            let at = strip * len + channel * layout.plane;
-                            fill(
-                                span,
-                                strip,
-                                channel,
-                                padded,
-                                &mut strips[at..][..layout.plane],
-                            );
-                        }
-                    }
-                    compute(strips, piece);
-                },
-            );
+            with_scratch([len + OVERREAD, 2 * layout.pitch], |[strip, padded]| {
+                let planes = strip.chunks_exact_mut(layout.plane);
+                for (channel, plane) in planes.take(n_channels).enumerate() {
+                    fill(strip_of(piece), channel, padded, plane);
+                }
+                compute(strip, piece);
+            });
         });
     }
     // Few pieces: strips are filled first, channels side by side, then shared by groups of output channels.
-    let n_all = shape.batch * n_spans * n_strips;
+    let n_all = shape.batch * n_strips;
     with_scratch([n_all * len + OVERREAD], |[strips]| {
         strips[..n_all * len]
             .par_chunks_exact_mut(layout.plane)
@@ -160,12 +143,12 @@ pub(super) fn forward(
             .for_each(|(index, to)| {
                 let (strip, channel) = (index / n_channels, index % n_channels);
                 with_scratch([2 * layout.pitch], |[padded]| {
-                    fill(strip / n_strips, strip % n_strips, channel, padded, to);
+                    fill(strip, channel, padded, to);
                 });
             });
         let strips = &*strips;
         for_pieces(pieces, |piece| {
-            compute(&strips[span_of(piece) * n_strips * len..], piece);
+            compute(&strips[strip_of(piece) * len..], piece);
         })
     })
 }
@@ -198,18 +181,6 @@ impl Kernel for Fill<'_> {
             to,
         } = self;
         let plane = input.plane(image, channel);
-        if layout.shape.kernel == 1 {
-            // Runs are too short for the processor to see what comes next.
-            if channel + AHEAD < input.shape.channels {
-                let next = input.plane(image, channel + AHEAD);
-                for value in next.iter().skip(first_row).take(COLUMNS).step_by(STEP) {
-                    s.prefetch(value);
-                }
-            }
-            let end = plane.len().min(first_row + layout.n_rows);
-            let from = &plane[first_row.min(end)..end];
-            return input.copy(s, (image, channel), from, &mut to[..from.len()]);
-        }
         let Shape { height, width, .. } = input.shape;
         let border = layout.shape.border;
         // Of the padded input.
@@ -253,14 +224,14 @@ impl Kernel for Fill<'_> {
     }
 }
 
-/// Computes one piece of the output from its strips.
+/// Computes one piece of the output from its strip.
 struct Compute<'a, 'b> {
     conv: &'a Conv2d,
     /// `[out_channels / ROWS][phases][k][ROWS]`; `k` runs over the input's channels, then the taps.
     weights: &'a [f32],
     layout: Layout,
     offsets: &'a [usize],
-    strips: &'a [f32],
+    strip: &'a [f32],
     sums: &'a mut [f32],
     /// Room for one row of a doubled image.
     row: &'a mut [f32],
@@ -281,36 +252,27 @@ impl Kernel for Compute<'_, '_> {
         let n_rows = span / n_phases / layout.width;
         let n_columns = (n_rows - 1) * layout.pitch + layout.width;
         let pitch = n_columns.next_multiple_of(STEP);
-        // 1×1: a strip is a panel; else there is one.
-        let n_strip = if layout.shape.kernel == 1 {
-            COLUMNS
-        } else {
-            n_columns
-        };
         let n_weights = self.offsets.len() * ROWS;
-        let first_channel = self.piece.first_channel;
         let sums = self.sums;
-        for (block, rows) in self.piece.rows.chunks_mut(ROWS).enumerate() {
-            let first_channel = first_channel + block * ROWS;
-            let weights = &self.weights[first_channel / ROWS * n_phases * n_weights..];
+        let n_channels = self.piece.n_channels;
+        let mut begin = 0;
+        while begin < n_channels {
+            let end = n_channels.min(begin + tile_rows::<S>(n_channels - begin));
+            let channels = self.piece.first_channel + begin..self.piece.first_channel + end;
             for phase in 0..n_phases {
-                for (strip, first) in (0..n_columns).step_by(n_strip).enumerate() {
-                    let at = strip * layout.strip_len() + phase / 2 * layout.pitch + phase % 2;
-                    Block {
-                        weights: &weights[phase * n_weights..][..n_weights],
-                        offsets: self.offsets,
-                        input: &self.strips[at..],
-                    }
-                    .compute(
-                        s,
-                        (0, n_strip.min(n_columns - first)),
-                        (&mut sums[phase * ROWS * pitch + first..], pitch, rows.len()),
-                        false,
-                    );
-                }
+                let at = phase / 2 * layout.pitch + phase % 2;
+                let product = Product {
+                    weights: Weights::<ROWS> {
+                        values: &self.weights[phase * n_weights..],
+                        pitch: n_phases * n_weights,
+                    },
+                    pixels: Shifted::new(&self.strip[at..], self.offsets),
+                };
+                let sums = (&mut sums[phase * ROWS * pitch..], pitch);
+                product.compute(s, channels.clone(), (0, n_columns), sums, false);
             }
-            for (row, to) in rows.iter_mut().enumerate() {
-                let channel = first_channel + row;
+            let rows = &mut self.piece.rows[begin..end];
+            for ((row, to), channel) in rows.iter_mut().enumerate().zip(channels) {
                 let image = self.piece.image;
                 let epilogue = ChannelEpilogue::new(s, self.conv, self.epilogue, image, channel);
                 let plane = layout.shape.output(layout.input).plane();
@@ -325,6 +287,7 @@ impl Kernel for Compute<'_, '_> {
                     store(s, &layout, sums(0), epilogue, residual, to);
                 }
             }
+            begin = end;
         }
     }
 }
@@ -339,9 +302,6 @@ fn store<S: Simd>(
     residual: Option<&[f32]>,
     to: &mut [MaybeUninit<f32>],
 ) {
-    if layout.pitch == layout.width {
-        return epilogue.store_row(s, sums, residual, to);
-    }
     let width = layout.width;
     for (i, to) in to.chunks_exact_mut(width).enumerate() {
         let residual = residual.map(|r| &r[i * width..][..width]);

@@ -15,7 +15,7 @@ use super::{Layout, Multiply, PATCH, PLACES, Pad, TILE, TransformInput, n_tiles}
 use crate::arena::with_scratch;
 use crate::conv::{Border, Conv2d, ConvShape, Epilogue, for_pieces};
 use crate::input::{Input, Shape};
-use crate::microkernel::{Block, COLUMNS, ROWS, STEP};
+use crate::microkernel::{COLUMNS, Product, ROWS, STEP, Weights};
 use crate::pieces::{Piece, Size, cut};
 use crate::simd::{Isa, Kernel, Simd};
 
@@ -80,15 +80,10 @@ pub(in super::super) fn forward(
     let n_chunks = conv.shape.in_channels.div_ceil(CHUNK);
     let chunk_len = PLACES * layout.place_pitch(CHUNK);
     let is_wide = layout.n_channels == COLUMNS;
-    let (pitch, n_weights, n_sums) = match is_wide {
-        true => (
-            COLUMNS,
-            WIDE_PLACE_WEIGHTS,
-            PLACES * layout.n_chunk * COLUMNS,
-        ),
-        false => (layout.n_chunk, GROUP / ROWS * PLACE_WEIGHTS, 0),
+    let (n_weights, n_sums) = match is_wide {
+        true => (WIDE_PLACE_WEIGHTS, PLACES * layout.n_chunk * COLUMNS),
+        false => (GROUP / ROWS * PLACE_WEIGHTS, 0),
     };
-    let offsets: Vec<usize> = (0..CHUNK).map(|channel| channel * pitch).collect();
     let lens = [
         PLACES * n_weights,
         n_sums,
@@ -114,7 +109,6 @@ pub(in super::super) fn forward(
                     isa.run(Group {
                         conv,
                         layout,
-                        offsets: &offsets,
                         chunk_len,
                         transformed,
                         weights,
@@ -190,8 +184,6 @@ fn transform_chunk(
 struct Group<'a, 'b> {
     conv: &'a Conv2d,
     layout: Layout,
-    /// Of each channel in one place of a chunk of `transformed`, or of `weights` where tiles are few.
-    offsets: &'a [usize],
     /// Values of a chunk of `transformed`.
     chunk_len: usize,
     /// `[in_channels / CHUNK][PLACES][CHUNK][n_chunk]`, see [`Layout::place_pitch`]
@@ -270,24 +262,15 @@ impl Kernel for Group<'_, '_> {
                     }
                     continue;
                 }
-                for row in (0..n_rows).step_by(ROWS) {
-                    let panel = row / ROWS * PLACES + place;
-                    Block {
-                        weights: &self.weights[panel * PLACE_WEIGHTS..][..n_channels * ROWS],
-                        offsets: self.offsets,
-                        input,
-                    }
-                    .compute(
-                        s,
-                        (0, n_chunk),
-                        (
-                            &mut self.products[place * pitch + row * n_chunk..],
-                            n_chunk,
-                            ROWS,
-                        ),
-                        chunk > 0,
-                    );
-                }
+                let product = Product {
+                    weights: Weights::<ROWS> {
+                        values: &self.weights[place * PLACE_WEIGHTS..],
+                        pitch: PLACES * PLACE_WEIGHTS,
+                    },
+                    pixels: input.chunks_exact(n_chunk),
+                };
+                let products = (&mut self.products[place * pitch..], n_chunk);
+                product.compute(s, 0..n_rows, (0, n_chunk), products, chunk > 0);
             }
         }
         if is_wide {
@@ -298,7 +281,6 @@ impl Kernel for Group<'_, '_> {
             layout: self.layout,
             first: 0,
             weights: &[],
-            offsets: self.offsets,
             transformed: &[],
             products: self.products,
             tiles: self.tiles,
@@ -321,14 +303,17 @@ impl Group<'_, '_> {
         input: &[f32],
         add: bool,
     ) {
-        let block = Block {
-            weights: input,
-            offsets: self.offsets,
-            input: &self.weights[place * WIDE_PLACE_WEIGHTS..],
+        let weights = &self.weights[place * WIDE_PLACE_WEIGHTS..];
+        let product = Product {
+            weights: Weights::<N_ROWS> {
+                values: input,
+                pitch: 0, // there is one block
+            },
+            pixels: weights[..input.len() / N_ROWS * COLUMNS].chunks_exact(COLUMNS),
         };
-        let sums = &mut self.sums[place * N_ROWS * COLUMNS..];
-        let out = (sums, COLUMNS, self.layout.n_tiles());
-        block.compute_rows::<S, N_ROWS>(s, (0, self.piece.n_channels), out, add);
+        let sums = (&mut self.sums[place * N_ROWS * COLUMNS..], COLUMNS);
+        let columns = (0, self.piece.n_channels);
+        product.compute(s, 0..self.layout.n_tiles(), columns, sums, add);
     }
 
     /// Writes the sums of every tile to `products`.

@@ -108,9 +108,6 @@ pub(super) fn forward(
     let pieces = cut(out, (shape.channels, shape.plane()), size);
     let weights = conv.winograd.get_or_init(|| transform_weights(conv));
     let n_channels = conv.shape.in_channels;
-    let offsets: Vec<usize> = (0..n_channels)
-        .map(|channel| channel * layout.n_chunk)
-        .collect();
     let is_one_chunk = layout.n_chunk >= layout.n_tiles();
     let input_lens = [
         // The transforms read up to 2 vectors of each phase after the last row.
@@ -155,7 +152,6 @@ pub(super) fn forward(
                 layout,
                 first,
                 weights,
-                offsets: &offsets,
                 transformed,
                 products,
                 tiles,

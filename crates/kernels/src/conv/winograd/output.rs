@@ -3,7 +3,7 @@
 use super::layout::Layout;
 use super::{GROUP, PATCH, PLACES, TILE};
 use crate::conv::{ChannelEpilogue, Conv2d, Epilogue};
-use crate::microkernel::{Block, ROWS, STEP};
+use crate::microkernel::{Product, ROWS, STEP, Weights};
 use crate::pieces::Piece;
 use crate::simd::{Kernel, Simd};
 
@@ -27,8 +27,6 @@ pub(super) struct Multiply<'a, 'b> {
     /// First tile of the chunk.
     pub first: usize,
     pub weights: &'a [f32],
-    /// Of each channel in one place of `transformed`.
-    pub offsets: &'a [usize],
     /// `[PLACES][in_channels][n_chunk]`, see [`Layout::place_pitch`]
     pub transformed: &'a [f32],
     /// `[PLACES][GROUP][n_chunk]`, likewise
@@ -45,30 +43,26 @@ impl Kernel for Multiply<'_, '_> {
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
         let n_channels = self.piece.n_channels;
-        let n_weights = self.offsets.len() * ROWS;
+        let in_channels = self.conv.shape.in_channels;
+        let n_weights = in_channels * ROWS;
         let n_tiles = self.layout.n_chunk.min(self.layout.n_tiles() - self.first);
-        let in_pitch = self.layout.place_pitch(self.offsets.len());
+        let in_pitch = self.layout.place_pitch(in_channels);
         for first in (0..n_channels).step_by(GROUP) {
             let n_rows = GROUP.min(n_channels - first);
             let place_pitch = self.layout.place_pitch(n_rows.next_multiple_of(ROWS));
             for place in 0..PLACES {
-                for row in (0..n_rows).step_by(ROWS) {
-                    let block = (self.piece.first_channel + first + row) / ROWS;
-                    let panel = block * PLACES + place;
-                    let at = place * place_pitch + row * self.layout.n_chunk;
-                    let products = &mut self.products[at..];
-                    Block {
-                        weights: &self.weights[panel * n_weights..][..n_weights],
-                        offsets: self.offsets,
-                        input: &self.transformed[place * in_pitch..],
-                    }
-                    .compute(
-                        s,
-                        (0, n_tiles),
-                        (products, self.layout.n_chunk, n_rows - row),
-                        false,
-                    );
-                }
+                let first = self.piece.first_channel + first;
+                let n_chunk = self.layout.n_chunk;
+                let pixels = &self.transformed[place * in_pitch..][..in_channels * n_chunk];
+                let product = Product {
+                    weights: Weights::<ROWS> {
+                        values: &self.weights[place * n_weights..],
+                        pitch: PLACES * n_weights,
+                    },
+                    pixels: pixels.chunks_exact(n_chunk),
+                };
+                let products = (&mut self.products[place * place_pitch..], n_chunk);
+                product.compute(s, first..first + n_rows, (0, n_tiles), products, false);
             }
             for row in 0..n_rows {
                 self.transform_channel(s, first + row, row * self.layout.n_chunk, place_pitch);
