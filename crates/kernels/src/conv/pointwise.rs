@@ -45,13 +45,12 @@ pub(super) fn forward(
         values: span,
     };
     let pieces = cut(out, (shape.channels, shape.plane()), size);
-    // Packs one channel of a panel of the span `span` of all images.
-    let pack = |span: usize, panel: usize, channel: usize, to: &mut [f32]| {
+    // Packs some panels of the span `span` of all images, from its panel `panel` on.
+    let pack = |span: usize, panel: usize, to: &mut [f32]| {
         isa.run(Pack {
             input,
             image: span / n_spans,
             first: (span % n_spans * n_panels + panel) * COLUMNS,
-            channel,
             to,
         });
     };
@@ -71,29 +70,18 @@ pub(super) fn forward(
     if n_groups == 1 {
         return for_pieces(pieces, |piece| {
             with_scratch([n_panels * panel_len], |[panels]| {
-                // Panel by panel within a channel: the input is read in long runs.
-                for channel in 0..n_channels {
-                    for panel in 0..n_panels {
-                        let at = panel * panel_len + channel * COLUMNS;
-                        let to = &mut panels[at..][..COLUMNS];
-                        pack(span_of(piece), panel, channel, to);
-                    }
-                }
+                pack(span_of(piece), 0, &mut panels[..n_panels * panel_len]);
                 compute(panels, piece);
             });
         });
     }
-    // Few pieces: panels are packed first, channels side by side, then shared by groups of output channels.
+    // Few pieces: panels are packed first, side by side, then shared by groups of output channels.
     let n_all = shape.batch * n_spans * n_panels;
     with_scratch([n_all * panel_len], |[panels]| {
         panels[..n_all * panel_len]
-            .par_chunks_exact_mut(COLUMNS)
-            .with_min_len(8)
+            .par_chunks_exact_mut(panel_len)
             .enumerate()
-            .for_each(|(index, to)| {
-                let (panel, channel) = (index / n_channels, index % n_channels);
-                pack(panel / n_panels, panel % n_panels, channel, to);
-            });
+            .for_each(|(index, to)| pack(index / n_panels, index % n_panels, to));
         let panels = &*panels;
         for_pieces(pieces, |piece| {
             compute(&panels[span_of(piece) * n_panels * panel_len..], piece);
@@ -101,13 +89,13 @@ pub(super) fn forward(
     })
 }
 
-/// Packs one channel of a panel.
+/// Packs panels that follow one another in an image.
 struct Pack<'a> {
     input: &'a Input<'a>,
     image: usize,
     /// First pixel; may lie behind the last one.
     first: usize,
-    channel: usize,
+    /// `[panels][in_channels][COLUMNS]`
     to: &'a mut [f32],
 }
 
@@ -116,25 +104,27 @@ impl Kernel for Pack<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self {
-            input,
-            image,
-            first,
-            channel,
-            to,
-        } = self;
-        let plane = input.plane(image, channel);
-        let first = first.min(plane.len());
-        let end = plane.len().min(first + to.len());
-        // Runs are too short for the processor to see what comes next.
-        if channel + AHEAD < input.shape.channels {
-            let next = &input.plane(image, channel + AHEAD)[first..end];
-            for value in next.iter().step_by(STEP) {
-                s.prefetch(value);
+        let (input, image) = (self.input, self.image);
+        let n_channels = input.shape.channels;
+        let n_panels = self.to.len() / (n_channels * COLUMNS);
+        let n_pixels = input.shape.plane();
+        let first = self.first.min(n_pixels);
+        let end = n_pixels.min(first + n_panels * COLUMNS);
+        // Panel by panel within a channel: the input is read in long runs.
+        for channel in 0..n_channels {
+            // They are too short for the processor to see what comes next.
+            if channel + AHEAD < n_channels {
+                let next = &input.plane(image, channel + AHEAD)[first..end];
+                for value in next.iter().step_by(STEP) {
+                    s.prefetch(value);
+                }
+            }
+            let pixels = &input.plane(image, channel)[first..end];
+            for (panel, from) in pixels.chunks(COLUMNS).enumerate() {
+                let to = &mut self.to[(panel * n_channels + channel) * COLUMNS..];
+                input.copy(s, (image, channel), from, &mut to[..from.len()]);
             }
         }
-        let from = &plane[first..end];
-        input.copy(s, (image, channel), from, &mut to[..from.len()]);
     }
 }
 
