@@ -81,7 +81,7 @@ pub fn run(args: &AnalyzeArgs, output: OutputArgs) -> Result<()> {
         progress.line(&format!("corrections: {}", fix_path.display()));
     }
     if let Some(path) = &plot {
-        analysis::plot(&heard).save(path)?;
+        analysis::plot(&heard)?.save(path)?;
         progress.line(&format!("plot: {}", path.display()));
     }
     if let Some(path) = &click {
@@ -99,5 +99,6 @@ pub fn run(args: &AnalyzeArgs, output: OutputArgs) -> Result<()> {
         }
         progress.line(&format!("labels: {}", path.display()));
     }
-    super::print_result(output, &analysis::summary(&heard, SUMMARY_WIDTH), &heard)
+    let summary = analysis::summary(&heard, SUMMARY_WIDTH)?;
+    super::print_result(output, &summary, &heard)
 }

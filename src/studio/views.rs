@@ -57,16 +57,19 @@ pub fn analysis(heard: &Heard) -> wire::Analysis {
 
 /// Envelopes of a song for the waveform's colours. Little-endian: `u32` number of hops, `f32` seconds of a hop; then each hop's low,
 /// mid, high, onset strength and loudness, first all of one kind, each 0..=1.
-pub fn hops(heard: &Heard) -> Vec<u8> {
+///
+/// # Errors
+/// As [`Series::read`](analysis::Series::read).
+pub fn hops(heard: &Heard) -> common::Result<Vec<u8>> {
     let hops = &heard.analysis.hops;
-    let band = |band: usize| relative(hops.bands.iter().map(|bands| bands[band]).collect());
-    let loudest = hops.loudness_db.iter().copied().fold(f32::MIN, f32::max);
-    let loudness = hops.loudness_db.iter();
+    let bands = hops.bands.to_vec()?;
+    let band = |band: usize| relative(bands.iter().map(|bands| bands[band]).collect());
+    let loudness_db = hops.loudness_db.to_vec()?;
+    let loudest = loudness_db.iter().copied().fold(f32::MIN, f32::max);
+    let loudness = loudness_db.iter();
     let loudness = loudness.map(|db| (1.0 + (db - loudest) / LOUDNESS_RANGE_DB).clamp(0.0, 1.0));
-    let onsets = hops
-        .onset_strength
-        .iter()
-        .map(|value| value.clamp(0.0, 1.0));
+    let onsets = hops.onset_strength.to_vec()?;
+    let onsets = onsets.iter().map(|value| value.clamp(0.0, 1.0));
     let curves = [
         band(0),
         band(1),
@@ -81,7 +84,7 @@ pub fn hops(heard: &Heard) -> Vec<u8> {
     for value in curves.iter().flatten() {
         bytes.extend(value.to_le_bytes());
     }
-    bytes
+    Ok(bytes)
 }
 
 /// Values as shares of nearly the highest one.

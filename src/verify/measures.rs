@@ -1,4 +1,5 @@
 use analysis::{Analysis, SILENCE_DB, Section};
+use common::Result;
 use common::statistics::{correlation, median, quantile, rank_correlation};
 use serde::{Deserialize, Serialize};
 use video::Probe;
@@ -86,7 +87,10 @@ pub struct Measures {
 }
 
 /// All measures that the evidence allows.
-pub fn measure(evidence: &Evidence, probe: &Probe) -> Measures {
+///
+/// # Errors
+/// As [`Series::read`](analysis::Series::read).
+pub fn measure(evidence: &Evidence, probe: &Probe) -> Result<Measures> {
     let change = &evidence.change;
     let steps = &change.steps;
     let target = evidence.target.as_deref();
@@ -104,7 +108,7 @@ pub fn measure(evidence: &Evidence, probe: &Probe) -> Measures {
         |value: fn(&SectionSpeed) -> f64| sections.iter().map(value).collect::<Vec<_>>();
     let enough = sections.len() >= LEAST_SECTIONS;
     let seam = median(steps).filter(|median| evidence.is_loop && *median > 0.0);
-    Measures {
+    Ok(Measures {
         correlation: target.and_then(|target| correlation(steps, target)),
         n_strong_onsets: lags.len() as u64,
         onset_lag_median_ms: lag_median.map(|secs| 1000.0 * secs),
@@ -118,9 +122,8 @@ pub fn measure(evidence: &Evidence, probe: &Probe) -> Measures {
         n_steady_passages: passages.len() as u64,
         frozen_share: frozen_share(steps, |_| true),
         frozen_share_heard: evidence
-            .analysis
-            .as_ref()
-            .and_then(|_| frozen_share(steps, |step| evidence.is_heard(step))),
+            .heard_steps()?
+            .and_then(|heard| frozen_share(steps, |step| heard.get(step) == Some(&true))),
         section_rank_correlation: enough
             .then(|| rank_correlation(&of_sections(|s| s.energy), &of_sections(|s| s.speed)))
             .flatten(),
@@ -129,7 +132,7 @@ pub fn measure(evidence: &Evidence, probe: &Probe) -> Measures {
         av_offset_end_frames: probe.av_offset_end_secs.map(frames),
         n_lost_samples: evidence.n_lost_samples,
         sections,
-    }
+    })
 }
 
 impl Evidence {
@@ -187,15 +190,19 @@ impl Evidence {
         )
     }
 
-    /// Whether there is sound while a step is seen.
-    fn is_heard(&self, step: usize) -> bool {
-        let (Some(analysis), Some(time)) = (&self.analysis, self.change.times_secs.get(step))
-        else {
-            return false;
+    /// Whether there is sound while each step is seen; `None` without sound.
+    fn heard_steps(&self) -> Result<Option<Vec<bool>>> {
+        let Some(hops) = self.analysis.as_ref().map(|analysis| &analysis.hops) else {
+            return Ok(None);
         };
-        let heard_secs = (time - self.offset_secs) / self.tempo.max(1e-9);
-        let hop = heard_secs / analysis.hops.hop_secs.max(1e-4);
-        let loudness = analysis.hops.loudness_db.get(hop.max(0.0) as usize);
-        loudness.is_some_and(|db| *db > SILENCE_DB)
+        let mut loudness_db = hops.loudness_db.reader();
+        let is_heard = |time: &f64| {
+            let heard_secs = (time - self.offset_secs) / self.tempo.max(1e-9);
+            let hop = (heard_secs / hops.hop_secs.max(1e-4)).max(0.0) as usize;
+            let here = loudness_db.read(hop..hop.saturating_add(1))?;
+            Ok(here.first().is_some_and(|db| *db > SILENCE_DB))
+        };
+        let steps = self.change.times_secs.iter().map(is_heard);
+        steps.collect::<Result<_>>().map(Some)
     }
 }

@@ -144,7 +144,7 @@ pub fn verify_with(
             .zip(track)
             .map(|(timeline, track)| n_lost_samples(&timeline.song, &track)),
     };
-    let measures = measure(&evidence, &probe);
+    let measures = measure(&evidence, &probe)?;
     Ok(Verification {
         verdicts: verdict::verdicts(&measures),
         probe,

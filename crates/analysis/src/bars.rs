@@ -57,7 +57,7 @@ pub(super) fn positions(hops: &[usize], evidence: &Evidence<'_>) -> Result<Vec<u
 /// # Errors
 /// As [`CoarseReader::read`].
 pub(super) fn describe(hops: &[usize], evidence: &Evidence<'_>) -> Result<Vec<[f32; N_SIGNS]>> {
-    let changes = tempo::evidence(evidence.features, evidence.strength, hops);
+    let changes = tempo::evidence(evidence.features, evidence.strength, hops)?;
     let harmony = standardised(changes.iter().map(|e| e.harmony).collect());
     let bass = standardised(changes.iter().map(|e| e.bass).collect());
     let novelty = novelty(evidence.features, hops)?;

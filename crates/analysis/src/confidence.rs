@@ -97,7 +97,7 @@ mod tests {
                 features: &features,
                 strength: &strength,
                 activations: &activations,
-                likely: tempo::likely(&heard, None),
+                likely: tempo::likely(&heard, None).unwrap(),
                 config: &config,
             };
             let tracker = tracker_of(config.tracker, track.sample_rate_hz).unwrap();

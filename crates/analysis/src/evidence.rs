@@ -9,7 +9,7 @@ use super::inputs::Inputs;
 use super::network::{self, Activations};
 use super::onset::OnsetStrength;
 use super::resample::ANALYSIS_RATE_HZ;
-use super::rows::FloatRows;
+use super::series::Series;
 use super::sound::rounded;
 
 /// Onset strength of each hop, and the activations of the networks.
@@ -17,7 +17,7 @@ use super::sound::rounded;
 /// # Errors
 /// As for what [`Inputs`] reads.
 pub(super) fn evidence(features: &Features) -> Result<(OnsetStrength, Activations)> {
-    let inputs = Inputs::of(features);
+    let inputs = Inputs::of(features)?;
     let (strength, activations) = rayon::join(
         || OnsetStrength::of(features, &inputs),
         || network::activations(&inputs),
@@ -26,32 +26,27 @@ pub(super) fn evidence(features: &Features) -> Result<(OnsetStrength, Activation
 }
 
 /// The hops of a song at `sample_rate_hz`, without those of its sound. `bands` are those of its features.
-///
-/// # Errors
-/// As [`FloatRows::for_each`].
 pub(super) fn hops_of(
-    bands: &FloatRows<3>,
+    bands: &Series<[f32; 3]>,
     onset_strength: Vec<f32>,
     loudness_db: Vec<f32>,
     sample_rate_hz: u32,
-) -> Result<Hops> {
+) -> Hops {
     let secs = |n: usize| n as f64 / f64::from(ANALYSIS_RATE_HZ);
     let in_song = |n: usize| (secs(n) * f64::from(sample_rate_hz)).round() as u32;
-    let mut all_bands = Vec::with_capacity(bands.len());
-    bands.for_each(|row| all_bands.push(row))?;
-    Ok(Hops {
+    Hops {
         hop_length: in_song(HOP_LENGTH),
         hop_secs: HOP_SECS,
         n_fft: in_song(N_FFT),
         onset_strength: short(onset_strength, 1e4),
-        bands: all_bands,
+        bands: bands.clone(),
         loudness_db: short(loudness_db, 100.0),
         ..Hops::default()
-    })
+    }
 }
 
 /// Values that are short in JSON.
-fn short(values: Vec<f32>, steps: f32) -> Vec<f32> {
+fn short(values: Vec<f32>, steps: f32) -> Series<f32> {
     let short = values.into_iter().map(|value| rounded(value, steps));
     short.collect()
 }

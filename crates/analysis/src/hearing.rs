@@ -72,8 +72,8 @@ pub fn analyze_kept(
     let hearing = kept.insert(hearing);
     let decided = hearing.decide(config, given, tracker)?;
     let onset_strength = hearing.strength.full.clone();
-    let hops = hearing.hops(onset_strength, hearing.features.loudness_db.clone())?;
-    Ok(hearing.heard.clone().with(decided, hops))
+    let hops = hearing.hops(onset_strength, hearing.features.loudness_db.clone());
+    hearing.heard.clone().with(decided, hops)
 }
 
 impl Hearing {
@@ -96,17 +96,17 @@ impl Hearing {
         self.activations = Activations::default();
         let strength = std::mem::take(&mut self.strength);
         let loudness_db = std::mem::take(&mut self.features.loudness_db);
-        let hops = self.hops(strength.full, loudness_db)?;
-        Ok(self.heard.with(decided, hops))
+        let hops = self.hops(strength.full, loudness_db);
+        self.heard.with(decided, hops)
     }
 
     /// The song's hops, of which the onset strength and the loudness are given.
-    fn hops(&self, onset_strength: Vec<f32>, loudness_db: Vec<f32>) -> Result<Hops> {
+    fn hops(&self, onset_strength: Vec<f32>, loudness_db: Vec<f32>) -> Hops {
         let rate_hz = self.heard.track.sample_rate_hz;
         let bands = &self.features.bands;
-        let mut hops = hops_of(bands, onset_strength, loudness_db, rate_hz)?;
-        self.sound_hops.fill(&mut hops)?;
-        Ok(hops)
+        let mut hops = hops_of(bands, onset_strength, loudness_db, rate_hz);
+        self.sound_hops.fill(&mut hops);
+        hops
     }
 
     /// Hears a track and the stems that `config` names; with the tracker, which took the samples.
@@ -179,7 +179,7 @@ impl Hearing {
             features,
             strength: &self.strength,
             activations: &self.activations,
-            likely: tempo::likely(&heard, given.meter),
+            likely: tempo::likely(&heard, given.meter)?,
             config: &AnalysisConfig {
                 tempo_bpm: given.tempo_bpm,
                 meter: given.meter,
@@ -216,15 +216,15 @@ impl Hearing {
 }
 
 impl Heard {
-    fn with(self, decided: Decided, hops: Hops) -> Analysis {
+    fn with(self, decided: Decided, hops: Hops) -> Result<Analysis> {
         let Self { track, sound, .. } = self;
         let (rhythm, mut sections) = (decided.rhythm, decided.sections);
         if decided.are_found {
             let traits = |section| names::Traits::of(section, &hops, &sound.slow_hops);
-            let traits: Vec<_> = sections.iter().map(traits).collect();
+            let traits: Vec<_> = sections.iter().map(traits).collect::<Result<_>>()?;
             names::name(&mut sections, &traits);
         }
-        Analysis {
+        Ok(Analysis {
             schema_version: SCHEMA_VERSION,
             duration_secs: track.duration_secs,
             sample_rate_hz: track.sample_rate_hz,
@@ -242,6 +242,6 @@ impl Heard {
             slow_hops: sound.slow_hops,
             stems: self.stems,
             corrections: decided.corrections,
-        }
+        })
     }
 }

@@ -26,6 +26,7 @@ mod resample;
 mod rhythm;
 mod rows;
 mod sections;
+mod series;
 mod sound;
 mod stems;
 mod stream;
@@ -46,6 +47,7 @@ pub use given::{
 pub use hearing::{Hearing, analyze_kept};
 pub use labels::labels;
 pub use plot::plot;
+pub use series::{Series, SeriesReader, Value};
 pub use sound::{Key, Mode, pitch_name};
 pub use stems::StemFile;
 pub use summary::summary;
@@ -291,20 +293,20 @@ pub struct Hops {
     /// STFT length in samples.
     pub n_fft: u32,
     /// Onset strength of each hop, 0 or more, 1 at the song's 99th percentile.
-    pub onset_strength: Vec<f32>,
+    pub onset_strength: Series<f32>,
     /// Energy of low, mid and high band of each hop, as an amplitude relative to full scale (RMS).
-    pub bands: Vec<[f32; 3]>,
+    pub bands: Series<[f32; 3]>,
     /// Loudness of each hop in dB relative to full scale (RMS), at least -120.
-    pub loudness_db: Vec<f32>,
+    pub loudness_db: Series<f32>,
     /// Amplitude (RMS relative to full scale) of what lasts: voices, strings, pads. Since version 2.
     #[serde(default)]
-    pub harmonic: Vec<f32>,
+    pub harmonic: Series<f32>,
     /// Amplitude (RMS relative to full scale) of what strikes: drums, attacks. Since version 2.
     #[serde(default)]
-    pub percussive: Vec<f32>,
+    pub percussive: Series<f32>,
     /// Spectral centroid below 12 kHz, weighted by amplitude, in Hz; 0 in silence. Since version 2.
     #[serde(default)]
-    pub brightness_hz: Vec<f32>,
+    pub brightness_hz: Series<f32>,
 }
 
 /// Envelopes at a tenth of a second; slow hop `i` describes the sound around `i * hop_secs` seconds.
@@ -313,14 +315,14 @@ pub struct SlowHops {
     /// Distance between slow hops in seconds.
     pub hop_secs: f64,
     /// Momentary loudness (0.4 s) after ITU-R BS.1770-4 in LUFS, at least -120.
-    pub momentary_lufs: Vec<f32>,
+    pub momentary_lufs: Series<f32>,
     /// Short-term loudness (3 s) after ITU-R BS.1770-4 in LUFS, at least -120.
-    pub short_term_lufs: Vec<f32>,
+    pub short_term_lufs: Series<f32>,
     /// `[slow hop][pitch class from C]`, in the song's own tuning, the strongest 1; 0 in silence.
-    pub chroma: Vec<[f32; 12]>,
+    pub chroma: Series<[f32; 12]>,
     /// Stereo width: the side signal's share of the energy, 0 (mono) ..= 1, 0.5 where left and right are unlike. Empty for
     /// songs with one channel.
-    pub width: Vec<f32>,
+    pub width: Series<f32>,
     /// Correlation of left and right, -1..=1; 1 in silence. Empty for songs with one channel.
-    pub correlation: Vec<f32>,
+    pub correlation: Series<f32>,
 }

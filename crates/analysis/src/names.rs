@@ -4,7 +4,9 @@
 //! goes to all sections of a letter or to none, so sections that are alike go on sharing their label; only an intro that comes
 //! back at the end is called outro there.
 
+use super::series::{Series, Value};
 use super::{Hops, Section, SlowHops};
+use common::Result;
 
 /// How much quieter than the song's loudest section an intro or an outro is at least, in LU.
 const EDGE_LU: f64 = 3.0;
@@ -41,24 +43,34 @@ pub(super) struct Traits {
 
 impl Traits {
     /// The traits of a section.
-    pub fn of(section: &Section, hops: &Hops, slow: &SlowHops) -> Self {
-        let mean = |n: usize, hop_secs: f64, value: &dyn Fn(usize) -> f64| {
-            let first = ((section.start_secs / hop_secs) as usize).min(n);
-            let last = ((section.end_secs / hop_secs) as usize).clamp(first, n);
-            (first..last).map(value).sum::<f64>() / (last - first).max(1) as f64
-        };
-        let power = |i: usize| 10f64.powf(f64::from(slow.momentary_lufs[i]) / 10.0);
-        let power = mean(slow.momentary_lufs.len(), slow.hop_secs, &power);
-        Self {
+    ///
+    /// # Errors
+    /// As [`Series::read`].
+    pub fn of(section: &Section, hops: &Hops, slow: &SlowHops) -> Result<Self> {
+        let power = |lufs: f32| 10f64.powf(f64::from(lufs) / 10.0);
+        let power = mean(section, &slow.momentary_lufs, slow.hop_secs, power)?;
+        Ok(Self {
             loudness_lufs: 10.0 * power.max(1e-12).log10(),
-            percussive: mean(hops.percussive.len(), hops.hop_secs, &|i| {
-                f64::from(hops.percussive[i])
-            }),
-            low: mean(hops.bands.len(), hops.hop_secs, &|i| {
-                f64::from(hops.bands[i][0])
-            }),
-        }
+            percussive: mean(section, &hops.percussive, hops.hop_secs, f64::from)?,
+            low: mean(section, &hops.bands, hops.hop_secs, |bands| {
+                f64::from(bands[0])
+            })?,
+        })
     }
+}
+
+/// Mean over a section of what `of` makes of each value.
+fn mean<T: Value>(
+    section: &Section,
+    values: &Series<T>,
+    hop_secs: f64,
+    of: impl Fn(T) -> f64,
+) -> Result<f64> {
+    let n = values.len();
+    let first = ((section.start_secs / hop_secs) as usize).min(n);
+    let last = ((section.end_secs / hop_secs) as usize).clamp(first, n);
+    let part = values.read(first..last)?;
+    Ok(part.into_iter().map(of).sum::<f64>() / (last - first).max(1) as f64)
 }
 
 /// Replaces letters by names. `traits` has one entry for each section.

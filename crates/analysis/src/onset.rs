@@ -6,10 +6,11 @@
 //! at which the sound's level rises.
 
 use super::features::Features;
-use super::hops::HOP_SECS;
+use super::hops::{HOP_SECS, HOPS_PER_SEC};
 use super::inputs::Inputs;
 use super::network::Activations;
 use super::rows::Reader;
+use super::series::{Series, SeriesWriter};
 use super::{Band, Onset};
 use common::Result;
 use common::statistics::percentile;
@@ -33,7 +34,7 @@ pub(super) struct OnsetStrength {
     /// Over all bands; 1 at the song's 99th percentile.
     pub full: Vec<f32>,
     /// In the low, mid and high band, in the units of `full`.
-    pub bands: Vec<[f32; 3]>,
+    pub bands: Series<[f32; 3]>,
 }
 
 impl OnsetStrength {
@@ -47,10 +48,8 @@ impl OnsetStrength {
             .iter()
             .map(|hz| SPLITS_HZ.iter().filter(|split| hz >= split).count())
             .collect();
-        let mut strength = Self {
-            full: Vec::with_capacity(features.n_hops),
-            bands: Vec::with_capacity(features.n_hops),
-        };
+        let mut full = Vec::with_capacity(features.n_hops);
+        let mut bands = SeriesWriter::new(HOPS_PER_SEC);
         for start in (0..features.n_hops).step_by(CHUNK_HOPS) {
             let hops = start..(start + CHUNK_HOPS).min(features.n_hops);
             let mut rising = inputs.bands(hops.clone())?;
@@ -59,18 +58,21 @@ impl OnsetStrength {
                 for (rise, band) in rising.next_rises().iter().zip(&band_of) {
                     sums[*band] += rise;
                 }
-                strength.full.push(sums.iter().sum());
-                strength.bands.push(sums);
+                full.push(sums.iter().sum());
+                bands.push(sums);
             }
         }
-        let top = percentile(&strength.full, 0.99);
+        let top = percentile(&full, 0.99);
         let scale = 1.0 / top.max(MIN_TOP);
-        strength.full.iter_mut().for_each(|s| *s *= scale);
-        strength
-            .bands
-            .iter_mut()
-            .for_each(|rises| rises.iter_mut().for_each(|s| *s *= scale));
-        Ok(strength)
+        full.iter_mut().for_each(|s| *s *= scale);
+        let mut scaled = SeriesWriter::new(HOPS_PER_SEC);
+        for sums in bands.finish().iter() {
+            scaled.push(sums?.map(|s| s * scale));
+        }
+        Ok(Self {
+            full,
+            bands: scaled.finish(),
+        })
     }
 }
 
@@ -84,6 +86,7 @@ pub(super) fn find(
     activations: &Activations,
 ) -> Result<Vec<Onset>> {
     let mut envelopes = features.envelopes.reader();
+    let mut bands = strength.bands.reader();
     let mut onsets: Vec<Onset> = Vec::new();
     let mut last_probability = 0.0;
     for (hop_idx, probability) in activations.onset.iter().copied().enumerate() {
@@ -102,7 +105,8 @@ pub(super) fn find(
         else {
             continue;
         };
-        let band = dominant(strength.bands[strongest]);
+        let rises = bands.read(strongest..strongest + 1)?;
+        let band = dominant(rises.first().copied().unwrap_or_default());
         let time_secs = attack_secs(&mut envelopes, hop_idx as f64 * HOP_SECS, band)?;
         let onset = Onset {
             time_secs: rounded(time_secs, 1e6),

@@ -11,8 +11,8 @@ use common::{Error, Result};
 const KEPT_SECS: usize = 300;
 /// Bytes that are written at once, about, where a song is longer.
 const BLOCK_BYTES: usize = 1 << 17;
-/// Rows that a [`Reader`] holds beyond those that it was asked for.
-const N_AHEAD: usize = 2000;
+/// Rows that are read at once, where they are read in their order.
+pub(super) const N_AHEAD: usize = 2000;
 
 /// Rows of bytes, each as long as the others.
 #[derive(Default)]
@@ -150,48 +150,6 @@ impl Reader<'_> {
     }
 }
 
-/// Rows of `N` numbers.
-pub(super) struct FloatRows<const N: usize> {
-    rows: Rows,
-}
-
-impl<const N: usize> FloatRows<N> {
-    /// Without rows.
-    pub fn new(rows_per_sec: usize) -> Self {
-        Self {
-            rows: Rows::new(N * size_of::<f32>(), rows_per_sec),
-        }
-    }
-
-    /// Number of rows.
-    pub fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// Adds a row.
-    pub fn push(&mut self, row: [f32; N]) {
-        self.rows.push(row.map(f32::to_le_bytes).as_flattened());
-    }
-
-    /// Hands all rows in their order to `take`.
-    ///
-    /// # Errors
-    /// As [`Rows::read`].
-    pub fn for_each(&self, mut take: impl FnMut([f32; N])) -> Result<()> {
-        for start in (0..self.len()).step_by(N_AHEAD) {
-            let bytes = self.rows.read(start..start + N_AHEAD)?;
-            for row in bytes.chunks_exact(N * size_of::<f32>()) {
-                let mut values = [0.0; N];
-                for (value, bytes) in values.iter_mut().zip(row.as_chunks().0) {
-                    *value = f32::from_le_bytes(*bytes);
-                }
-                take(values);
-            }
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,20 +188,6 @@ mod tests {
             assert_eq!(rows.read(range.clone()).unwrap(), expected, "{range:?}");
             assert_eq!(reader.read(range.clone()).unwrap(), expected, "{range:?}");
         }
-    }
-
-    #[test]
-    fn numbers_stay_what_they_are() {
-        let mut rows = FloatRows::<2>::new(1);
-        let row = |i: u16| [f32::from(i) * 0.1, -1.0 / f32::from(i)];
-        (0..2500).for_each(|i| rows.push(row(i)));
-        let mut next = 0;
-        rows.for_each(|found| {
-            assert_eq!(found.map(f32::to_bits), row(next).map(f32::to_bits));
-            next += 1;
-        })
-        .unwrap();
-        assert_eq!((usize::from(next), rows.len()), (2500, 2500));
     }
 
     #[test]

@@ -8,12 +8,12 @@ use common::units::format_secs;
 use common::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+use super::Stem;
 use super::evidence::{evidence, hops_of};
 use super::features::Features;
 use super::hops::HOP_SECS;
 use super::network::Activations;
 use super::onset;
-use super::{Hops, Stem};
 
 /// The stem that beats are tracked with.
 const DRUMS: &str = "drums";
@@ -127,26 +127,22 @@ pub(super) fn analyze(name: &str, track: &Track, n_hops: usize) -> Result<StemEv
     let (strength, activations) = evidence(&features)?;
     let mut onsets = onset::find(&features, &strength, &activations)?;
     onsets.retain(|onset| onset.time_secs < n_hops as f64 * HOP_SECS);
-    let (bands, loudness_db) = (&features.bands, features.loudness_db);
-    let hops = hops_of(bands, strength.full, loudness_db, track.sample_rate_hz)?;
+    // As many hops as the song has; silent ones where the stem is shorter.
+    let mut bands = features.bands.to_vec()?;
+    bands.resize(n_hops, [0.0; 3]);
+    let (mut strength, mut loudness_db) = (strength.full, features.loudness_db);
+    strength.resize(n_hops, 0.0);
+    loudness_db.resize(n_hops, super::features::FLOOR_DB);
     Ok(StemEvidence {
         stem: Stem {
             name: name.to_owned(),
             path: track.path.clone(),
             source_sha256: track.source_sha256.clone(),
             onsets,
-            hops: fitted(hops, n_hops),
+            hops: hops_of(&bands.into(), strength, loudness_db, track.sample_rate_hz),
         },
         activations,
     })
-}
-
-/// As many hops as the song has; silent ones where the stem is shorter.
-fn fitted(mut hops: Hops, n_hops: usize) -> Hops {
-    hops.onset_strength.resize(n_hops, 0.0);
-    hops.bands.resize(n_hops, [0.0; 3]);
-    hops.loudness_db.resize(n_hops, super::features::FLOOR_DB);
-    hops
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use common::units::format_secs;
 
+use super::series::{Series, Value};
 use super::{Analysis, Band};
+use common::Result;
 
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// Width of the names in front of the rows.
@@ -12,7 +14,10 @@ const N_NAME: usize = 10;
 
 /// An analysis in words and rows of block characters at most `width` characters wide (at least 30), without colour
 /// codes, each line ended.
-pub fn summary(analysis: &Analysis, width: usize) -> String {
+///
+/// # Errors
+/// As [`Series::read`].
+pub fn summary(analysis: &Analysis, width: usize) -> Result<String> {
     let n_columns = width.max(30) - N_NAME;
     let mut text = String::new();
     let mut line = |name: &str, content: &str| {
@@ -41,21 +46,19 @@ pub fn summary(analysis: &Analysis, width: usize) -> String {
     line("key", &key(analysis));
     line("", "");
     line("sections", &sections(analysis, n_columns));
-    let levels: Vec<f32> = analysis.hops.loudness_db.clone();
+    let levels = columns(&analysis.hops.loudness_db, n_columns, |level| level)?;
     let loudest = levels.iter().copied().fold(f32::MIN, f32::max);
-    let relative: Vec<f32> = levels.iter().map(|l| (l - loudest + 40.0) / 40.0).collect();
-    line("loudness", &row(&relative, n_columns));
+    line("loudness", &row(&levels, |l| (l - loudest + 40.0) / 40.0));
     for (band, name) in [(2, "high"), (1, "mid"), (0, "low")] {
-        let values: Vec<f32> = analysis.hops.bands.iter().map(|b| b[band]).collect();
-        let top = values.iter().copied().fold(1e-9, f32::max);
-        let values: Vec<f32> = values.iter().map(|v| (v / top).sqrt()).collect();
-        line(name, &row(&values, n_columns));
+        let levels = columns(&analysis.hops.bands, n_columns, |bands| bands[band])?;
+        let top = levels.iter().copied().fold(1e-9, f32::max);
+        line(name, &row(&levels, |level| (level / top).sqrt()));
     }
     line("bars", &downbeats(analysis, n_columns));
     let end = format_secs(analysis.duration_secs, 0);
     let n_left = n_columns - 4;
     line("", &format!("0:00{end:>n_left$}"));
-    text
+    Ok(text)
 }
 
 fn tempo(analysis: &Analysis) -> String {
@@ -167,15 +170,23 @@ fn downbeats(analysis: &Analysis, n_columns: usize) -> String {
         .collect()
 }
 
-/// `values` (0..=1) as block characters: each column shows the highest value in it.
-fn row(values: &[f32], n_columns: usize) -> String {
-    (0..n_columns)
-        .map(|column| {
-            let start = column * values.len() / n_columns;
-            let end = ((column + 1) * values.len() / n_columns).max(start + 1);
-            let part = values.get(start..end.min(values.len())).unwrap_or_default();
-            let high = part.iter().copied().fold(0.0, f32::max);
-            BLOCKS[((high * 8.0) as usize).min(7)]
-        })
-        .collect()
+/// The highest in each column of what `of` makes of the values.
+fn columns<T: Value>(
+    values: &Series<T>,
+    n_columns: usize,
+    of: impl Fn(T) -> f32,
+) -> Result<Vec<f32>> {
+    let column = |column: usize| {
+        let start = column * values.len() / n_columns;
+        let end = ((column + 1) * values.len() / n_columns).max(start + 1);
+        let part = values.read(start..end)?.into_iter().map(&of);
+        Ok(part.fold(f32::MIN, f32::max))
+    };
+    (0..n_columns).map(column).collect()
+}
+
+/// Block characters for columns, of which `share` makes 0..=1.
+fn row(columns: &[f32], share: impl Fn(f32) -> f32) -> String {
+    let block = |column: &f32| BLOCKS[((share(*column).max(0.0) * 8.0) as usize).min(7)];
+    columns.iter().map(block).collect()
 }

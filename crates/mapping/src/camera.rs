@@ -8,6 +8,7 @@
 use std::f64::consts::TAU;
 
 use analysis::Analysis;
+use common::Result;
 use timeline::{MAX_PAN, MAX_ZOOM, Size, View, overscan};
 
 use super::Knobs;
@@ -49,7 +50,10 @@ pub(super) struct Sway {
 
 impl Camera {
     /// From what the sound has and the knobs and routes ask for; pictures have the given size.
-    pub fn new(analysis: &Analysis, routes: &[Route], knobs: &Knobs, size: Size) -> Self {
+    ///
+    /// # Errors
+    /// As [`Series::read`](analysis::Series::read).
+    pub fn new(analysis: &Analysis, routes: &[Route], knobs: &Knobs, size: Size) -> Result<Self> {
         let sway = |channel: Channel, setting: Option<f64>| {
             let info = channel.info();
             let is_driven = routes.iter().any(|route| route.channel == channel);
@@ -58,14 +62,14 @@ impl Camera {
             Sway::new(analysis, &routes, knobs.smooth, amplitude, info.pace)
         };
         let mut camera = Self {
-            zoom: sway(Channel::Zoom, knobs.zoom),
-            rotate: sway(Channel::Rotate, knobs.rotate).in_radians(),
-            pan: sway(Channel::Pan, knobs.pan),
+            zoom: sway(Channel::Zoom, knobs.zoom)?,
+            rotate: sway(Channel::Rotate, knobs.rotate)?.in_radians(),
+            pan: sway(Channel::Pan, knobs.pan)?,
             overscan: 1.0,
         };
         let pan = (camera.pan.most(1.0, 0.0), camera.pan.most(0.5, 1.0));
         camera.overscan = overscan(size, camera.rotate.most(1.0, 1.0), pan).min(MAX_ZOOM);
-        camera
+        Ok(camera)
     }
 
     /// The view at a time in seconds of the song.
@@ -111,26 +115,34 @@ impl Camera {
 }
 
 impl Sway {
-    fn new(analysis: &Analysis, routes: &[Route], smooth: f64, amplitude: f64, pace: f64) -> Self {
+    fn new(
+        analysis: &Analysis,
+        routes: &[Route],
+        smooth: f64,
+        amplitude: f64,
+        pace: f64,
+    ) -> Result<Self> {
         let (hits, levels): (Vec<Route>, Vec<Route>) = routes
             .iter()
             .cloned()
             .partition(|route| route.feature.is_event());
         let is_on = amplitude > 0.0;
         let hops = &analysis.hops;
-        let turns = (is_on && !levels.is_empty()).then(|| {
-            let energy = sum(analysis, &levels, smooth, ENERGY_POWER);
+        let turns = || {
+            let energy = sum(analysis, &levels, smooth, ENERGY_POWER)?;
             let velocity =
                 |energy: f64| pace * (FLOOR_VELOCITY + ENERGY_VELOCITY * energy.max(0.0));
             let velocities = energy.into_iter().map(velocity).collect();
-            Integral::new(velocities, hops.hop_secs, pace * FLOOR_VELOCITY)
-        });
-        Self {
+            let idle = pace * FLOOR_VELOCITY;
+            Ok(Integral::new(velocities, hops.hop_secs, idle))
+        };
+        let pulse = || Pulse::of(analysis, &hits, 1.0);
+        Ok(Self {
             amplitude,
-            turns,
+            turns: (is_on && !levels.is_empty()).then(turns).transpose()?,
             start_turns: 0.0,
-            hits: (is_on && !hits.is_empty()).then(|| Pulse::of(analysis, &hits, 1.0)),
-        }
+            hits: (is_on && !hits.is_empty()).then(pulse).transpose()?,
+        })
     }
 
     /// The same with an amplitude that was given in degrees.
@@ -199,7 +211,7 @@ mod tests {
 
     #[test]
     fn it_is_off_by_default() {
-        let camera = Camera::new(&song(), &[], &Knobs::default(), SIZE);
+        let camera = Camera::new(&song(), &[], &Knobs::default(), SIZE).unwrap();
         for secs in [0.0, 10.5, 33.3] {
             assert!(camera.at(secs).is_still());
         }
@@ -222,7 +234,7 @@ mod tests {
             })
             .concat();
         for routes in [&[][..], &routes] {
-            let camera = Camera::new(&song(), routes, &knobs, SIZE);
+            let camera = Camera::new(&song(), routes, &knobs, SIZE).unwrap();
             let mut last = camera.at(0.0);
             let mut closest = f64::INFINITY;
             for tick in 1..6000 {
@@ -295,7 +307,7 @@ mod tests {
     #[test]
     fn hits_alone_return() {
         let routes = [route(Channel::Zoom, Feature::Onsets, 1.0)];
-        let camera = Camera::new(&song(), &routes, &Knobs::default(), SIZE);
+        let camera = Camera::new(&song(), &routes, &Knobs::default(), SIZE).unwrap();
         assert!(camera.at(5.0).is_still());
         let hit = camera.at(10.0).zoom;
         assert!(hit > 1.02 && hit > camera.at(10.3).zoom, "{hit}");

@@ -1,4 +1,5 @@
 use analysis::Hops;
+use common::Result;
 use timeline::View;
 
 use super::integral::Integral;
@@ -19,15 +20,18 @@ pub(super) struct Classic {
 }
 
 impl Classic {
-    pub fn new(hops: &Hops, arrivals: &[f64], duration_secs: f64) -> Self {
-        let power = |amplitude: &f32| {
+    /// # Errors
+    /// As [`Series::read`](analysis::Series::read).
+    pub fn new(hops: &Hops, arrivals: &[f64], duration_secs: f64) -> Result<Self> {
+        let power = |amplitude: f32| {
             if amplitude.is_finite() {
-                f64::from(*amplitude).powi(2)
+                f64::from(amplitude).powi(2)
             } else {
                 0.0
             }
         };
-        let mut rates: Vec<f64> = hops.percussive.iter().map(power).collect();
+        let power = hops.percussive.iter().map(|amplitude| amplitude.map(power));
+        let mut rates: Vec<f64> = power.collect::<Result<_>>()?;
         // Relative to the song's peak: what is near nothing doesn't depend on the file's gain.
         let top = rates.iter().copied().fold(0.0, f64::max);
         if top > 0.0 {
@@ -36,10 +40,10 @@ impl Classic {
         let mut borders = vec![0.0];
         borders.extend(arrivals.iter().skip(1));
         borders.push(duration_secs);
-        Self {
+        Ok(Self {
             percussion: Integral::new(rates, hops.hop_secs, 0.0),
             borders,
-        }
+        })
     }
 
     /// Where everything is at a time in seconds of the song.

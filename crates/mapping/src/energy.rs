@@ -4,7 +4,8 @@
 //! Energy is a mix of loudness (in dB between percentiles of the song) and onset strength. Features are followed with a
 //! fast attack and a slow release in seconds, hence independent of hop length and frame rate.
 
-use analysis::{Analysis, Hops, SILENCE_DB, SlowHops};
+use analysis::{Analysis, Hops, SILENCE_DB, Series, SlowHops};
+use common::Result;
 use common::statistics::{quantile, sorted_quantile};
 
 use crate::prompts::{Feature, Route};
@@ -38,9 +39,9 @@ const RELEASE_SECS: f64 = 0.9;
 pub(super) const ENERGY_POWER: f64 = 1.6;
 
 /// A route's feature at each hop, 0..=1 over the song, without its gain. `smooth` is a factor on attack and release; 0 = none.
-fn follow(analysis: &Analysis, route: &Route, smooth: f64) -> Vec<f64> {
+fn follow(analysis: &Analysis, route: &Route, smooth: f64) -> Result<Vec<f64>> {
     let hops = &analysis.hops;
-    let values = feature(analysis, &route.feature);
+    let values = feature(analysis, &route.feature)?;
     let gain = |secs: f64| {
         let secs = secs * smooth;
         if secs > 0.0 {
@@ -66,14 +67,22 @@ fn follow(analysis: &Analysis, route: &Route, smooth: f64) -> Vec<f64> {
             *value = (*value / top).min(1.0);
         }
     }
-    followed
+    Ok(followed)
 }
 
 /// The sum of what routes carry at each hop; empty without routes.
-pub(super) fn sum(analysis: &Analysis, routes: &[Route], smooth: f64, power: f64) -> Vec<f64> {
+///
+/// # Errors
+/// As [`Series::read`].
+pub(super) fn sum(
+    analysis: &Analysis,
+    routes: &[Route],
+    smooth: f64,
+    power: f64,
+) -> Result<Vec<f64>> {
     let mut sum: Vec<f64> = Vec::new();
     for route in routes {
-        let mut carried = follow(analysis, route, smooth);
+        let mut carried = follow(analysis, route, smooth)?;
         for value in &mut carried {
             *value = route.gain * value.powf(power);
         }
@@ -84,79 +93,82 @@ pub(super) fn sum(analysis: &Analysis, routes: &[Route], smooth: f64, power: f64
             *sum += value;
         }
     }
-    sum
+    Ok(sum)
 }
 
 /// A feature at each hop, 0..=1 over the song.
-fn feature(analysis: &Analysis, feature: &Feature) -> Vec<f64> {
+fn feature(analysis: &Analysis, feature: &Feature) -> Result<Vec<f64>> {
     let (hops, slow) = (&analysis.hops, &analysis.slow_hops);
     let band = |idx: usize| {
-        let amplitudes = hops.bands.iter().map(|bands| bands.get(idx).copied());
-        level(amplitudes.map(Option::unwrap_or_default))
+        let amplitude = |bands: [f32; 3]| bands.get(idx).copied().unwrap_or_default();
+        level(hops.bands.iter().map(|bands| bands.map(amplitude)))
     };
     match feature {
         Feature::Energy => energy(hops),
-        Feature::Loudness => loudness(&spread(&slow.momentary_lufs, slow, hops)),
-        Feature::ShortTerm => loudness(&spread(&slow.short_term_lufs, slow, hops)),
+        Feature::Loudness => Ok(loudness(&spread(&slow.momentary_lufs, slow, hops)?)),
+        Feature::ShortTerm => Ok(loudness(&spread(&slow.short_term_lufs, slow, hops)?)),
         Feature::Low => band(0),
         Feature::Mid => band(1),
         Feature::High => band(2),
-        Feature::Harmonic => level(hops.harmonic.iter().copied()),
-        Feature::Percussive => level(hops.percussive.iter().copied()),
+        Feature::Harmonic => level(hops.harmonic.iter()),
+        Feature::Percussive => level(hops.percussive.iter()),
         Feature::Brightness => brightness(hops),
         Feature::Width => {
-            let width = spread(&slow.width, slow, hops);
-            width
-                .iter()
-                .map(|w| finite(*w, 0.0).clamp(0.0, 1.0))
-                .collect()
+            let width = spread(&slow.width, slow, hops)?;
+            let share = |width: &f32| finite(*width, 0.0).clamp(0.0, 1.0);
+            Ok(width.iter().map(share).collect())
         }
         // Beats drive the pulse alone, which takes them as events.
         Feature::Onsets | Feature::Beats | Feature::Downbeats => onset_strength(hops).collect(),
         Feature::Stem { name, .. } => {
             let stem = analysis.stems.iter().find(|stem| stem.name == *name);
-            stem.map_or_else(Vec::new, |stem| energy(&stem.hops))
+            stem.map_or_else(|| Ok(Vec::new()), |stem| energy(&stem.hops))
         }
     }
 }
 
-fn onset_strength(hops: &Hops) -> impl Iterator<Item = f64> {
+fn onset_strength(hops: &Hops) -> impl Iterator<Item = Result<f64>> {
     let strength = hops.onset_strength.iter();
-    strength.map(|s| finite(*s, 0.0).clamp(0.0, 1.0))
+    strength.map(|strength| Ok(finite(strength?, 0.0).clamp(0.0, 1.0)))
 }
 
-fn energy(hops: &Hops) -> Vec<f64> {
-    let onset_strength = onset_strength(hops).chain(std::iter::repeat(0.0));
-    let both = loudness(&hops.loudness_db).into_iter().zip(onset_strength);
-    both.map(|(loudness, onset)| LOUDNESS_SHARE * loudness + (1.0 - LOUDNESS_SHARE) * onset)
-        .collect()
+fn energy(hops: &Hops) -> Result<Vec<f64>> {
+    let mut onset_strength = onset_strength(hops);
+    let mut energy = loudness(&hops.loudness_db.to_vec()?);
+    for value in &mut energy {
+        let onset = onset_strength.next().unwrap_or(Ok(0.0))?;
+        *value = LOUDNESS_SHARE * *value + (1.0 - LOUDNESS_SHARE) * onset;
+    }
+    Ok(energy)
 }
 
 /// Amplitudes as loudness.
-fn level(amplitudes: impl Iterator<Item = f32>) -> Vec<f64> {
-    let db: Vec<f32> = amplitudes.map(|a| 20.0 * a.max(1e-6).log10()).collect();
-    loudness(&db)
+fn level(amplitudes: impl Iterator<Item = Result<f32>>) -> Result<Vec<f64>> {
+    let db = amplitudes.map(|amplitude| Ok(20.0 * amplitude?.max(1e-6).log10()));
+    Ok(loudness(&db.collect::<Result<Vec<f32>>>()?))
 }
 
 /// How bright each hop is between the song's dark and bright percentile, in octaves; 0 in silence.
-fn brightness(hops: &Hops) -> Vec<f64> {
+fn brightness(hops: &Hops) -> Result<Vec<f64>> {
+    let octaves = |hz: f32| Some(finite(hz, 0.0)).filter(|hz| *hz > 1.0).map(f64::log2);
     let octaves: Vec<Option<f64>> = hops
         .brightness_hz
         .iter()
-        .map(|hz| Some(finite(*hz, 0.0)).filter(|hz| *hz > 1.0).map(f64::log2))
-        .collect();
+        .map(|hz| hz.map(octaves))
+        .collect::<Result<_>>()?;
     let audible: Vec<f64> = octaves.iter().flatten().copied().collect();
     let dark = percentile(&audible, QUIET_PERCENTILE);
     let range = (percentile(&audible, LOUD_PERCENTILE) - dark).max(MIN_RANGE_OCTAVES);
     let relative =
         |octaves: Option<f64>| octaves.map_or(0.0, |o| ((o - dark) / range).clamp(0.0, 1.0));
-    octaves.into_iter().map(relative).collect()
+    Ok(octaves.into_iter().map(relative).collect())
 }
 
 /// Values of slow hops at each hop, with straight lines between them; empty without values.
-fn spread(values: &[f32], slow: &SlowHops, hops: &Hops) -> Vec<f32> {
+fn spread(values: &Series<f32>, slow: &SlowHops, hops: &Hops) -> Result<Vec<f32>> {
+    let values = values.to_vec()?;
     let Some(last_idx) = values.len().checked_sub(1) else {
-        return Vec::new();
+        return Ok(Vec::new());
     };
     let ratio = hops.hop_secs / slow.hop_secs.max(1e-3);
     let at = |hop: usize| {
@@ -165,7 +177,7 @@ fn spread(values: &[f32], slow: &SlowHops, hops: &Hops) -> Vec<f32> {
         let after = (before + 1).min(last_idx);
         values[before] * (1.0 - share) + values[after] * share
     };
-    (0..hops.loudness_db.len()).map(at).collect()
+    Ok((0..hops.loudness_db.len()).map(at).collect())
 }
 
 /// Loudness of each hop between the song's quiet and loud percentile, [`AUDIBLE`]`..=1`; 0 in silence.
@@ -231,14 +243,14 @@ mod tests {
     }
 
     fn energy(hops: &Hops, smooth: f64) -> Vec<f64> {
-        follow(&song(hops.clone()), &ENERGY, smooth)
+        follow(&song(hops.clone()), &ENERGY, smooth).unwrap()
     }
 
     fn hops(loudness_db: Vec<f32>, hop_secs: f64) -> Hops {
         Hops {
             hop_secs,
-            onset_strength: vec![0.0; loudness_db.len()],
-            loudness_db,
+            onset_strength: vec![0.0; loudness_db.len()].into(),
+            loudness_db: loudness_db.into(),
             ..Hops::default()
         }
     }
@@ -286,7 +298,9 @@ mod tests {
             })
             .collect();
         let analysis = song(hops);
-        let at = |feature, hop: usize| follow(&analysis, &Route { feature, ..ENERGY }, 1.0)[hop];
+        let at = |feature, hop: usize| {
+            follow(&analysis, &Route { feature, ..ENERGY }, 1.0).unwrap()[hop]
+        };
         assert!(at(Feature::Low, 900) > 0.9 && at(Feature::Low, 1900) < 0.2);
         assert!(at(Feature::High, 900) < 0.2 && at(Feature::High, 1900) > 0.9);
         assert!((at(Feature::Mid, 900) - at(Feature::Mid, 1900)).abs() < 1e-9);
@@ -297,16 +311,16 @@ mod tests {
     fn every_feature_drives() {
         let halves = |low: f32, high: f32, n: usize| [vec![low; n], vec![high; n]].concat();
         let mut analysis = song(Hops {
-            harmonic: halves(0.001, 0.2, 1000),
-            percussive: halves(0.002, 0.3, 1000),
-            brightness_hz: halves(300.0, 3000.0, 1000),
+            harmonic: halves(0.001, 0.2, 1000).into(),
+            percussive: halves(0.002, 0.3, 1000).into(),
+            brightness_hz: halves(300.0, 3000.0, 1000).into(),
             ..hops(halves(-30.0, -10.0, 1000), 0.01)
         });
         analysis.slow_hops = SlowHops {
             hop_secs: 0.1,
-            momentary_lufs: halves(-33.0, -12.0, 100),
-            short_term_lufs: halves(-34.0, -13.0, 100),
-            width: halves(0.0, 0.5, 100),
+            momentary_lufs: halves(-33.0, -12.0, 100).into(),
+            short_term_lufs: halves(-34.0, -13.0, 100).into(),
+            width: halves(0.0, 0.5, 100).into(),
             ..SlowHops::default()
         };
         analysis.stems.push(Stem {
@@ -331,7 +345,7 @@ mod tests {
             stem("drums"),
         ] {
             let route = Route { feature, ..ENERGY };
-            let followed = follow(&analysis, &route, 1.0);
+            let followed = follow(&analysis, &route, 1.0).unwrap();
             assert_eq!(followed.len(), 2000, "{route:?}");
             assert!(followed[900] < 0.2 && followed[1900] > 0.9, "{route:?}");
         }
@@ -339,14 +353,14 @@ mod tests {
             feature: stem("bass"),
             ..ENERGY
         };
-        assert!(follow(&analysis, &lacking, 1.0).is_empty());
+        assert!(follow(&analysis, &lacking, 1.0).unwrap().is_empty());
         analysis.slow_hops = SlowHops::default();
         let width = Route {
             feature: Feature::Width,
             ..ENERGY
         };
         assert!(
-            follow(&analysis, &width, 1.0).is_empty(),
+            follow(&analysis, &width, 1.0).unwrap().is_empty(),
             "a song with one channel"
         );
     }

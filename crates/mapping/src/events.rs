@@ -4,7 +4,8 @@
 //! the sum of the rises of the bands around it, each in proportion to the song's large rises of that band. How strong it is
 //! as an onset counts beside them: a strong one is to be seen whatever band it is in.
 
-use analysis::{Analysis, Beat, Hops, Onset, SILENCE_DB};
+use analysis::{Analysis, Beat, Hops, Onset, SILENCE_DB, SeriesReader};
+use common::Result;
 use common::statistics::{quantile, sorted_quantile};
 
 use crate::prompts::Feature;
@@ -49,7 +50,10 @@ const DOWNBEAT_ACCENT: f64 = 1.4;
 const DOWNBEAT_WINDOW_SECS: f64 = 0.07;
 
 /// The audible events of a feature.
-pub(super) fn events(analysis: &Analysis, feature: &Feature) -> Vec<Event> {
+///
+/// # Errors
+/// As [`Series::read`](analysis::Series::read).
+pub(super) fn events(analysis: &Analysis, feature: &Feature) -> Result<Vec<Event>> {
     let all = &[0, 1, 2];
     let song = |bands| {
         onsets(
@@ -60,24 +64,30 @@ pub(super) fn events(analysis: &Analysis, feature: &Feature) -> Vec<Event> {
         )
     };
     let mut hops = &analysis.hops;
-    let mut events = match feature {
-        Feature::Low => song(&[0]),
-        Feature::Mid => song(&[1]),
-        Feature::High => song(&[2]),
+    let events = match feature {
+        Feature::Low => song(&[0])?,
+        Feature::Mid => song(&[1])?,
+        Feature::High => song(&[2])?,
         Feature::Beats => beats(analysis, |_| true),
         Feature::Downbeats => beats(analysis, |position| position == 1),
         Feature::Stem { name, .. } => match analysis.stems.iter().find(|stem| stem.name == *name) {
             Some(stem) => {
                 hops = &stem.hops;
-                onsets(&stem.onsets, hops, &Accent::new(analysis), all)
+                onsets(&stem.onsets, hops, &Accent::new(analysis), all)?
             }
             None => Vec::new(),
         },
         // The others have no events; the parser sends none here.
-        _ => song(all),
+        _ => song(all)?,
     };
-    events.retain(|event| is_audible(hops, event.time_secs));
-    events
+    let mut loudness_db = hops.loudness_db.reader();
+    let mut audible = Vec::with_capacity(events.len());
+    for event in events {
+        if is_audible(&mut loudness_db, hops, event.time_secs)? {
+            audible.push(event);
+        }
+    }
+    Ok(audible)
 }
 
 fn beats(analysis: &Analysis, is_event: fn(u32) -> bool) -> Vec<Event> {
@@ -94,14 +104,13 @@ fn beats(analysis: &Analysis, is_event: fn(u32) -> bool) -> Vec<Event> {
 }
 
 /// Onsets with the strength that they have in some of the bands. One band alone counts in full.
-fn onsets(onsets: &[Onset], hops: &Hops, accent: &Accent, bands: &[usize]) -> Vec<Event> {
-    let rises = Rises::new(onsets, hops);
-    let event = |onset: &Onset| {
+fn onsets(onsets: &[Onset], hops: &Hops, accent: &Accent, bands: &[usize]) -> Result<Vec<Event>> {
+    let event = |(onset, rises): (&Onset, [f64; 3])| {
         let (mut rise, mut decay) = (0.0, 0.0);
         for &band in bands {
             let (weight, decay_secs) = BANDS[band];
             let weight = if bands.len() == 1 { 1.0 } else { weight };
-            let share = weight * rises.at(onset, band).powf(RISE_POWER);
+            let share = weight * rises[band].powf(RISE_POWER);
             rise += share;
             decay += share * decay_secs;
         }
@@ -121,65 +130,65 @@ fn onsets(onsets: &[Onset], hops: &Hops, accent: &Accent, bands: &[usize]) -> Ve
             },
         }
     };
-    onsets.iter().map(event).collect()
+    let rises = rises(onsets, hops)?;
+    Ok(onsets.iter().zip(rises).map(event).collect())
 }
 
-/// How much each band rises at onsets, 0..=1: 1 = a large rise of this song.
-struct Rises<'a> {
-    hops: &'a Hops,
-    /// A large rise of each band, as an amplitude.
-    large: [f64; 3],
-}
-
-impl<'a> Rises<'a> {
-    fn new(onsets: &[Onset], hops: &'a Hops) -> Self {
-        let large = [0, 1, 2].map(|band| {
-            let rises: Vec<f64> = onsets
-                .iter()
-                .map(|o| rise(hops, o.time_secs, band))
-                .collect();
-            let mut levels: Vec<f32> = hops.bands.iter().map(|bands| bands[band]).collect();
-            levels.sort_unstable_by(f32::total_cmp);
-            let large_rise = quantile(&rises, LARGE_PERCENTILE).unwrap_or_default();
-            let high_level = sorted_quantile(&levels, LARGE_PERCENTILE).unwrap_or_default();
-            large_rise.max(LEAST_LARGE * high_level)
-        });
-        Self { hops, large }
+/// How much each band rises at each onset, 0..=1: 1 = a large rise of this song. Without bands, the onset's own band has all of
+/// its strength.
+fn rises(onsets: &[Onset], hops: &Hops) -> Result<Vec<[f64; 3]>> {
+    if hops.bands.is_empty() {
+        let of = |onset: &Onset| {
+            let mut rises = [0.0; 3];
+            rises[onset.band as usize] = onset.strength.clamp(0.0, 1.0);
+            rises
+        };
+        return Ok(onsets.iter().map(of).collect());
     }
-
-    /// Without bands, the onset's own band has all of its strength.
-    fn at(&self, onset: &Onset, band: usize) -> f64 {
-        if self.hops.bands.is_empty() {
-            return if onset.band as usize == band {
-                onset.strength.clamp(0.0, 1.0)
-            } else {
-                0.0
+    let mut bands = hops.bands.reader();
+    let rise = |onset: &Onset| rise(&mut bands, hops.hop_secs, onset.time_secs);
+    let mut rises: Vec<[f64; 3]> = onsets.iter().map(rise).collect::<Result<_>>()?;
+    for band in 0..3 {
+        let levels = hops
+            .bands
+            .iter()
+            .map(|bands| bands.map(|levels| levels[band]));
+        let mut levels: Vec<f32> = levels.collect::<Result<_>>()?;
+        levels.sort_unstable_by(f32::total_cmp);
+        let in_band: Vec<f64> = rises.iter().map(|rises| rises[band]).collect();
+        let large_rise = quantile(&in_band, LARGE_PERCENTILE).unwrap_or_default();
+        let high_level = sorted_quantile(&levels, LARGE_PERCENTILE).unwrap_or_default();
+        let large = large_rise.max(LEAST_LARGE * high_level);
+        for rises in &mut rises {
+            rises[band] = match large > 1e-6 {
+                true => (rises[band] / large).clamp(0.0, 1.0),
+                false => 0.0,
             };
         }
-        let large = self.large[band];
-        if large > 1e-6 {
-            (rise(self.hops, onset.time_secs, band) / large).clamp(0.0, 1.0)
-        } else {
-            0.0
-        }
     }
+    Ok(rises)
 }
 
-/// How much a band's amplitude rises around a time.
-fn rise(hops: &Hops, secs: f64, band: usize) -> f64 {
-    let hop = |secs: f64| (secs / hops.hop_secs.max(1e-4)).round().max(0.0) as usize;
-    let levels = |from: usize, to: usize| {
-        let hops = hops.bands.iter().take(to + 1).skip(from);
-        hops.map(move |bands| f64::from(bands[band]))
-            .filter(|level| level.is_finite())
-    };
-    let before = levels(hop(secs - BEFORE_SECS), hop(secs)).fold(f64::INFINITY, f64::min);
-    let after = levels(hop(secs), hop(secs + AFTER_SECS)).fold(0.0, f64::max);
-    if before.is_finite() {
-        (after - before).max(0.0)
-    } else {
-        0.0
+/// How much the amplitude of each band rises around a time.
+fn rise(bands: &mut SeriesReader<'_, [f32; 3]>, hop_secs: f64, secs: f64) -> Result<[f64; 3]> {
+    let hop = |secs: f64| (secs / hop_secs.max(1e-4)).round().max(0.0) as usize;
+    let (first, middle) = (hop(secs - BEFORE_SECS), hop(secs));
+    let around = bands.read(first..hop(secs + AFTER_SECS).saturating_add(1))?;
+    let before = around.get(..=middle - first).unwrap_or(around);
+    let after = around.get(middle - first..).unwrap_or_default();
+    let mut rises = [0.0; 3];
+    for (band, rise) in rises.iter_mut().enumerate() {
+        let level = |bands: &[f32; 3]| Some(f64::from(bands[band])).filter(|l| l.is_finite());
+        let before = before
+            .iter()
+            .filter_map(level)
+            .fold(f64::INFINITY, f64::min);
+        let after = after.iter().filter_map(level).fold(0.0, f64::max);
+        if before.is_finite() {
+            *rise = (after - before).max(0.0);
+        }
     }
+    Ok(rises)
 }
 
 /// Makes onsets on downbeats stronger, as far as bars are sure.
@@ -215,14 +224,14 @@ impl Accent {
 }
 
 /// Whether there is sound within a tenth of a second after a time.
-fn is_audible(hops: &Hops, secs: f64) -> bool {
+fn is_audible(loudness_db: &mut SeriesReader<'_, f32>, hops: &Hops, secs: f64) -> Result<bool> {
     if !secs.is_finite() || hops.loudness_db.is_empty() || hops.hop_secs <= 0.0 {
-        return secs.is_finite();
+        return Ok(secs.is_finite());
     }
     let first = (secs.max(0.0) / hops.hop_secs) as usize;
     let n = (0.1 / hops.hop_secs).ceil() as usize + 1;
-    let after = hops.loudness_db.iter().skip(first).take(n);
-    after.into_iter().any(|db| *db > SILENCE_DB)
+    let after = loudness_db.read(first..first.saturating_add(n))?;
+    Ok(after.iter().any(|db| *db > SILENCE_DB))
 }
 
 #[cfg(test)]
@@ -244,15 +253,14 @@ mod tests {
             ..Song::default()
         }
         .analysis();
-        song.hops.bands.fill([0.0; 3]);
+        let mut bands = vec![[0.0; 3]; song.hops.bands.len()];
         for (i, level) in levels.iter().enumerate() {
             let hop = (time(i) * 100.0).round() as usize;
-            song.hops.bands[hop..hop + 20].fill(*level);
+            bands[hop..hop + 20].fill(*level);
         }
-        events(&song, &feature)
-            .iter()
-            .map(|event| event.strength)
-            .collect()
+        song.hops.bands = bands.into();
+        let events = events(&song, &feature).unwrap();
+        events.iter().map(|event| event.strength).collect()
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use analysis::Analysis;
+use common::Result;
 
 use super::classic::Classic;
 use super::looping::Loop;
@@ -17,17 +18,20 @@ pub(super) enum Motion {
 
 impl Motion {
     /// `arrivals` are those of the prompts, in seconds of the song.
+    ///
+    /// # Errors
+    /// As [`Series::read`](analysis::Series::read).
     pub fn new(
         analysis: &Analysis,
         arrivals: Vec<f64>,
         routes: &[Route],
         config: &MappingConfig,
-    ) -> Self {
+    ) -> Result<Self> {
         if config.mapping == Mapping::Classic {
-            let classic = Classic::new(&analysis.hops, &arrivals, analysis.duration_secs);
-            return Self::Classic(classic);
+            let classic = Classic::new(&analysis.hops, &arrivals, analysis.duration_secs)?;
+            return Ok(Self::Classic(classic));
         }
-        Self::Music(Music::new(analysis, arrivals, routes, config))
+        Music::new(analysis, arrivals, routes, config).map(Self::Music)
     }
 
     /// The same motion closed: `start_secs..start_secs + length_secs` of the song is one turn, on which the noise position

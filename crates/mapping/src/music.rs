@@ -1,4 +1,5 @@
 use analysis::Analysis;
+use common::Result;
 
 use super::MappingConfig;
 use super::camera::Camera;
@@ -28,16 +29,18 @@ pub(super) struct Music {
 }
 
 impl Music {
+    /// # Errors
+    /// As [`Series::read`](analysis::Series::read).
     pub fn new(
         analysis: &Analysis,
         arrivals: Vec<f64>,
         routes: &[Route],
         config: &MappingConfig,
-    ) -> Self {
+    ) -> Result<Self> {
         let knobs = &config.knobs;
         let hops = &analysis.hops;
         let noise_routes = Channel::Noise.routes_or_default(routes);
-        let energy = sum(analysis, &noise_routes, knobs.smooth, ENERGY_POWER);
+        let energy = sum(analysis, &noise_routes, knobs.smooth, ENERGY_POWER)?;
         let gain = knobs.energy * ENERGY_VELOCITY;
         let velocities = energy
             .into_iter()
@@ -47,18 +50,18 @@ impl Music {
             &Channel::Guidance.routes_or_default(routes),
             knobs.smooth,
             1.0,
-        );
-        Self {
+        )?;
+        Ok(Self {
             noise: Integral::new(velocities.collect(), hops.hop_secs, FLOOR_VELOCITY),
             prompts: PromptPath::new(arrivals, knobs.dwell),
             pulse: Pulse::new(
                 analysis,
                 &Channel::Pulse.routes_or_default(routes),
                 knobs.pulse,
-            ),
+            )?,
             guidance: Integral::new(guidance, hops.hop_secs, 0.0),
-            camera: Camera::new(analysis, routes, knobs, config.render.size),
-        }
+            camera: Camera::new(analysis, routes, knobs, config.render.size)?,
+        })
     }
 
     /// Where everything is at a time in seconds of the song.

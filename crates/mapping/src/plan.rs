@@ -69,7 +69,7 @@ impl<'a> Plan<'a> {
         };
         script.check_routes(analysis)?;
         let mut arrivals = script.arrivals(analysis, config.knobs.arrive, span.clone())?;
-        let mut motion = Motion::new(analysis, arrivals.clone(), &script.routes, config);
+        let mut motion = Motion::new(analysis, arrivals.clone(), &script.routes, config)?;
         if is_loop {
             let period = (config.noise == NoiseKind::Circle).then_some(NoisePath::CIRCLE_PERIOD);
             motion = motion.closed(start_secs, end_secs - start_secs, period);

@@ -6,6 +6,7 @@
 //! sampled at frame times; events are never moved to a frame.
 
 use analysis::Analysis;
+use common::Result;
 
 use super::events::events;
 use crate::prompts::Route;
@@ -57,10 +58,13 @@ pub(super) struct Pulse {
 
 impl Pulse {
     /// From what `routes` say; `gain` is a factor on every hit. Hits swing.
-    pub fn new(analysis: &Analysis, routes: &[Route], gain: f64) -> Self {
-        let mut pulse = Self::of(analysis, routes, gain);
+    ///
+    /// # Errors
+    /// As [`events`].
+    pub fn new(analysis: &Analysis, routes: &[Route], gain: f64) -> Result<Self> {
+        let mut pulse = Self::of(analysis, routes, gain)?;
         pulse.swing();
-        pulse
+        Ok(pulse)
     }
 
     /// Turns each hit to the side where those before it have not left the pulse.
@@ -82,12 +86,15 @@ impl Pulse {
     }
 
     /// From what `routes` say, all to their own side.
-    pub fn of(analysis: &Analysis, routes: &[Route], gain: f64) -> Self {
+    ///
+    /// # Errors
+    /// As [`events`].
+    pub fn of(analysis: &Analysis, routes: &[Route], gain: f64) -> Result<Self> {
         let mut hits = Vec::new();
         for route in routes {
             let angle = gain * route.gain * HIT_ANGLE;
             hits.extend(
-                events(analysis, &route.feature)
+                events(analysis, &route.feature)?
                     .into_iter()
                     .map(|event| Hit {
                         time_secs: event.time_secs,
@@ -100,11 +107,11 @@ impl Pulse {
         hits.retain(|hit| hit.angle.abs() > 1e-6);
         hits.sort_by(|a, b| a.time_secs.total_cmp(&b.time_secs));
         let longest = |time: fn(&Hit) -> f64| hits.iter().map(time).fold(0.0, f64::max);
-        Self {
+        Ok(Self {
             max_rise_secs: longest(|hit| hit.rise_secs),
             max_decay_secs: longest(|hit| hit.decay_secs) * -CUTOFF.ln(),
             hits,
-        }
+        })
     }
 
     /// The same pulse without the hits that are at most `reach_secs` away from one of `times`.
@@ -160,7 +167,7 @@ mod tests {
             onsets,
             ..Song::default()
         };
-        Pulse::new(&song.analysis(), &onsets_as_hits(), 1.0)
+        Pulse::new(&song.analysis(), &onsets_as_hits(), 1.0).unwrap()
     }
 
     #[test]
@@ -196,7 +203,7 @@ mod tests {
                 attack_secs: None,
                 release_secs: Some(0.1),
             };
-            Pulse::new(&song.analysis(), &[route], 1.0)
+            Pulse::new(&song.analysis(), &[route], 1.0).unwrap()
         };
         let high = pulse(Feature::High, 1.0);
         assert!(high.at(35.2).abs() < 1e-6 && high.at(36.7) > 0.8 * HIT_ANGLE);
@@ -212,7 +219,12 @@ mod tests {
             loudness_db: |_| -120.0,
             ..Song::default()
         };
-        assert!(Pulse::new(&song.analysis(), &onsets_as_hits(), 1.0).at(2.0) <= 0.0);
+        assert!(
+            Pulse::new(&song.analysis(), &onsets_as_hits(), 1.0)
+                .unwrap()
+                .at(2.0)
+                <= 0.0
+        );
     }
 
     proptest! {

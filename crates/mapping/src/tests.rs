@@ -176,13 +176,15 @@ fn words_and_guidance_reach_the_frames() {
 #[test]
 fn routes_drive_speed_and_guidance() {
     let mut song = Song::default().analysis();
-    for (hop, bands) in song.hops.bands.iter_mut().enumerate() {
+    let mut bands = song.hops.bands.to_vec().unwrap();
+    for (hop, bands) in bands.iter_mut().enumerate() {
         bands[2] = if (1000..2000).contains(&hop) {
             0.2
         } else {
             0.001
         };
     }
+    song.hops.bands = bands.into();
     let text = "map: noise = high\nmap: guidance = high {gain=3}\na";
     let film = plan(
         text,

@@ -37,7 +37,7 @@ pub async fn peaks(State(studio): Shared, Path(name): Path<String>) -> Answer<Re
 pub async fn hops(State(studio): Shared, Path(name): Path<String>) -> Answer<Response> {
     let song = blocking(move || studio.open(&name)).await?;
     let heard = song.wait_for(|inner| inner.heard.clone().map(Ok)).await?;
-    blocking(move || Ok(views::hops(&heard))).await.map(bytes)
+    blocking(move || Ok(views::hops(&heard)?)).await.map(bytes)
 }
 
 /// `GET /api/songs/{name}/sound`, also in parts

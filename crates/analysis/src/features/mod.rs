@@ -23,7 +23,7 @@ use sums::sum;
 
 use super::hops::{HOP_SECS, HOPS_PER_SEC, Hops};
 use super::resample::ANALYSIS_RATE_HZ;
-use super::rows::FloatRows;
+use super::series::{Series, SeriesWriter};
 use super::sound::rounded;
 use super::stream::{self, Batch};
 use common::statistics::percentile;
@@ -53,13 +53,13 @@ pub(super) struct Features {
     /// Bands of a semitone, over longer windows: soft notes stand out between those that sound on.
     pub semitones: LogSpectrogram,
     /// RMS of the low, mid and high band around each hop, relative to full scale, in millionths.
-    pub bands: FloatRows<3>,
+    pub bands: Series<[f32; 3]>,
     /// RMS around each hop in dB relative to full scale.
     pub loudness_db: Vec<f32>,
     /// Energy of each pitch class (C = 0) from 200 Hz to 2.1 kHz, each [`HOPS_PER_CHROMA`] hops.
-    pub chroma: Vec<[f32; 12]>,
+    pub chroma: Series<[f32; 12]>,
     /// Energy of each pitch class below 260 Hz, likewise.
-    pub bass_chroma: Vec<[f32; 12]>,
+    pub bass_chroma: Series<[f32; 12]>,
     pub envelopes: Envelopes,
 }
 
@@ -109,7 +109,6 @@ impl FeatureExtractor {
     pub fn new(duration_secs: f64) -> Self {
         let duration_secs = duration_secs.min(MAX_RESERVED_SECS);
         let n_hops = (duration_secs / HOP_SECS) as usize + 2;
-        let n_chroma = n_hops / HOPS_PER_CHROMA + 2;
         let spectra = Spectra::new();
         let spectrogram = LogSpectrogram::new(&spectra.bands);
         Self {
@@ -120,10 +119,10 @@ impl FeatureExtractor {
                 coarse: CoarseSpectrogram::new(spectrogram.n_bands()),
                 spectrogram,
                 semitones: LogSpectrogram::new(&spectra.semitones),
-                bands: FloatRows::new(HOPS_PER_SEC),
+                bands: Series::default(),
                 loudness_db: Vec::with_capacity(n_hops),
-                chroma: Vec::with_capacity(n_chroma),
-                bass_chroma: Vec::with_capacity(n_chroma),
+                chroma: Series::default(),
+                bass_chroma: Series::default(),
                 envelopes: Envelopes::default(),
             },
             spectra,
@@ -144,6 +143,10 @@ impl FeatureExtractor {
         let features = &mut self.features;
         self.hops
             .finish(|idx, window| self.spectra.add(idx, window, features));
+        let written = self.spectra.written;
+        features.bands = written.bands.finish();
+        features.chroma = written.chroma.finish();
+        features.bass_chroma = written.bass_chroma.finish();
         self.features
     }
 }
@@ -158,6 +161,14 @@ struct Spectra {
     /// Bins at which the mid and the high band start.
     splits: [usize; 2],
     pitches: Pitches,
+    written: Written,
+}
+
+/// Those of the [`Features`] that become a [`Series`].
+struct Written {
+    bands: SeriesWriter<[f32; 3]>,
+    chroma: SeriesWriter<[f32; 12]>,
+    bass_chroma: SeriesWriter<[f32; 12]>,
 }
 
 impl Spectra {
@@ -171,6 +182,11 @@ impl Spectra {
             splits: SPLITS_HZ
                 .map(|hz| (hz * N_FFT as f32 / ANALYSIS_RATE_HZ as f32).ceil() as usize),
             pitches: Pitches::new(),
+            written: Written {
+                bands: SeriesWriter::new(HOPS_PER_SEC),
+                chroma: SeriesWriter::new(HOPS_PER_SEC / HOPS_PER_CHROMA),
+                bass_chroma: SeriesWriter::new(HOPS_PER_SEC / HOPS_PER_CHROMA),
+            },
         }
     }
 
@@ -181,7 +197,7 @@ impl Spectra {
         let [mid, high] = self.splits;
         let bands = [&power[..mid], &power[mid..high], &power[high..]].map(sum);
         let amplitudes = bands.map(|power| rounded(power.sqrt(), 1e6));
-        features.bands.push(amplitudes);
+        self.written.bands.push(amplitudes);
         features.loudness_db.push(db(bands.iter().sum()));
         let steps = features.spectrogram.push(&self.bands, power);
         features.coarse.push(hop_idx, steps);
@@ -189,8 +205,8 @@ impl Spectra {
         features.semitones.push(&self.semitones, power);
         if hop_idx.is_multiple_of(HOPS_PER_CHROMA) {
             let (chroma, bass) = self.pitches.chroma_of(self.long.power(window));
-            features.chroma.push(chroma);
-            features.bass_chroma.push(bass);
+            self.written.chroma.push(chroma);
+            self.written.bass_chroma.push(bass);
         }
         features.n_hops = hop_idx + 1;
     }
@@ -218,16 +234,14 @@ mod tests {
         let features = features(&sine(1000.0, 1.0));
         assert_eq!(features.n_hops, 100);
         assert!((features.loudness_db[50] + 3.01).abs() < 0.05);
-        let mut bands = Vec::new();
-        features.bands.for_each(|row| bands.push(row)).unwrap();
-        let [low, mid, high] = bands[50];
+        let [low, mid, high] = features.bands.to_vec().unwrap()[50];
         assert!(mid > 0.7 && low < 0.01 && high < 0.01);
     }
 
     #[test]
     fn chroma_names_the_pitch() {
         let of_a = features(&sine(440.0, 1.0));
-        let chroma = of_a.chroma[10];
+        let chroma = of_a.chroma.to_vec().unwrap()[10];
         assert!(
             chroma
                 .iter()
@@ -235,7 +249,7 @@ mod tests {
                 .all(|(i, c)| i == 9 || *c < 0.01 * chroma[9])
         );
         let of_bass_e = features(&sine(82.4, 1.0));
-        let bass = of_bass_e.bass_chroma[10];
+        let bass = of_bass_e.bass_chroma.to_vec().unwrap()[10];
         assert!(
             bass.iter()
                 .enumerate()

@@ -67,7 +67,7 @@ mod tests {
             let mut extractor = FeatureExtractor::new(1.0);
             extractor.push(&samples);
             let features = extractor.finish();
-            let inputs = Inputs::of(&features);
+            let inputs = Inputs::of(&features).unwrap();
             let attacks = around(&inputs, 40..60).unwrap();
             let strongest = (40..60).max_by(|a, b| {
                 let of = |hop: &usize| attacks[hop - 40][2].max(attacks[hop - 40][3]);

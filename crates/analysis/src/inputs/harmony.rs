@@ -1,5 +1,7 @@
 //! How harmony changes.
 
+use common::Result;
+
 use super::super::features::{Features, HOPS_PER_CHROMA};
 use super::HOPS_PER_STEP;
 
@@ -15,7 +17,9 @@ pub(super) struct Harmony {
 }
 
 impl Harmony {
-    pub fn of(features: &Features) -> Self {
+    /// # Errors
+    /// As [`Series::read`](super::super::series::Series::read).
+    pub fn of(features: &Features) -> Result<Self> {
         let n_reaches = HARMONY_REACHES.len();
         let mut changes = vec![[0.0f32; N_HARMONY]; features.chroma.len()];
         for (part, chroma) in [&features.chroma, &features.bass_chroma]
@@ -24,22 +28,26 @@ impl Harmony {
         {
             for (k, reach) in HARMONY_REACHES.into_iter().enumerate() {
                 let (mut before, mut after) = ([0.0f64; 12], [0.0f64; 12]);
-                let at =
-                    |i: Option<usize>| i.and_then(|i| chroma.get(i)).copied().unwrap_or_default();
-                for ahead in 1..=reach {
-                    add(&mut after, at(ahead.checked_sub(1)), 1.0);
+                let mut chroma = chroma.reader();
+                for ahead in chroma.read(0..reach)? {
+                    add(&mut after, *ahead, 1.0);
                 }
                 for (i, change) in changes.iter_mut().enumerate() {
+                    let first = i.saturating_sub(reach);
+                    let around = chroma.read(first..i + reach + 1)?;
+                    let at = |i: usize| around.get(i - first).copied().unwrap_or_default();
                     // Chroma i is in neither side: it sees both.
-                    add(&mut after, at(Some(i)), -1.0);
-                    add(&mut after, at(Some(i + reach)), 1.0);
+                    add(&mut after, at(i), -1.0);
+                    add(&mut after, at(i + reach), 1.0);
                     change[part * n_reaches + k] = distance(&before, &after);
-                    add(&mut before, at(Some(i)), 1.0);
-                    add(&mut before, at(i.checked_sub(reach)), -1.0);
+                    add(&mut before, at(i), 1.0);
+                    if let Some(last) = i.checked_sub(reach) {
+                        add(&mut before, at(last), -1.0);
+                    }
                 }
             }
         }
-        Self { changes }
+        Ok(Self { changes })
     }
 
     /// The change at a step; between chroma vectors by proportion.

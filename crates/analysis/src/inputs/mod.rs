@@ -32,13 +32,15 @@ pub(super) struct Inputs<'a> {
 }
 
 impl<'a> Inputs<'a> {
-    pub fn of(features: &'a Features) -> Self {
-        Self {
+    /// # Errors
+    /// As [`Harmony::of`].
+    pub fn of(features: &'a Features) -> Result<Self> {
+        Ok(Self {
             features,
             reference_db: reference::levels(features),
-            harmony: Harmony::of(features),
+            harmony: Harmony::of(features)?,
             compression: Compression::new(),
-        }
+        })
     }
 
     pub fn n_hops(&self) -> usize {
@@ -191,7 +193,7 @@ mod tests {
                 continue;
             }
             let features = Features::of(&Track::open(&path).unwrap()).unwrap();
-            let inputs = Inputs::of(&features);
+            let inputs = Inputs::of(&features).unwrap();
             let mut file = std::io::BufWriter::new(std::fs::File::create(output).unwrap());
             let mut write = |bytes: &[u8]| file.write_all(bytes).unwrap();
             let spectrograms = [&features.spectrogram, &features.semitones];

@@ -116,7 +116,7 @@ mod tests {
         features.spectrogram.file_now();
         features.semitones.file_now();
         features.envelopes.file_now();
-        let inputs = Inputs::of(&features);
+        let inputs = Inputs::of(&features).unwrap();
         for (chunk_steps, chunk_hops) in [(100_000, 100_000), (1500, 1777), (701, 333)] {
             let (beat, downbeat) = beat::in_chunks(&inputs, chunk_steps).unwrap();
             let onset = onset::in_chunks(&inputs, chunk_hops).unwrap();

@@ -13,6 +13,7 @@ use common::units::format_secs;
 use plot::{Anchor, Figure, Panel, Text, palette};
 
 use super::Analysis;
+use common::Result;
 
 /// Space for the names in front of the panels, in pixels.
 const LEFT: f64 = 132.0;
@@ -26,10 +27,13 @@ const TOP: f64 = 84.0;
 const BOTTOM: f64 = 34.0;
 
 /// A panel's height in pixels and what it shows.
-type Part = (f64, fn(&mut Figure, &Panel, &Analysis));
+type Part = (f64, fn(&mut Figure, &Panel, &Analysis) -> Result<()>);
 
 /// Draws `analysis`. The sheet grows with the song, up to a limit, so that single beats can be told apart.
-pub fn plot(analysis: &Analysis) -> Figure {
+///
+/// # Errors
+/// As [`Series::read`](super::Series::read).
+pub fn plot(analysis: &Analysis) -> Result<Figure> {
     let mut parts: Vec<Part> = vec![
         (28.0, sections),
         (118.0, waveform),
@@ -54,7 +58,7 @@ pub fn plot(analysis: &Analysis) -> Figure {
     for (height, draw) in parts {
         panel.height = height;
         panel = panel.x(0.0, analysis.duration_secs.max(1e-3));
-        draw(&mut figure, &panel, analysis);
+        draw(&mut figure, &panel, analysis)?;
         panel.top += height + GAP;
     }
     panel.top -= GAP;
@@ -64,7 +68,7 @@ pub fn plot(analysis: &Analysis) -> Figure {
         let x = panel.x_px(section.start_secs);
         figure.line((x, TOP), (x, panel.top), palette::MUTED, 0.6);
     }
-    figure
+    Ok(figure)
 }
 
 fn heading(figure: &mut Figure, analysis: &Analysis) {
@@ -111,7 +115,7 @@ fn heading(figure: &mut Figure, analysis: &Analysis) {
     figure.text(LEFT, 64.0, &facts.join("   ·   "), detail);
 }
 
-fn sections(figure: &mut Figure, panel: &Panel, analysis: &Analysis) {
+fn sections(figure: &mut Figure, panel: &Panel, analysis: &Analysis) -> Result<()> {
     panel.name(figure, "sections", "");
     let mut labels: Vec<&str> = Vec::new();
     for section in &analysis.sections {
@@ -142,18 +146,20 @@ fn sections(figure: &mut Figure, panel: &Panel, analysis: &Analysis) {
             figure.text((start + end) / 2.0, panel.top + 18.5, &section.label, text);
         }
     }
+    Ok(())
 }
 
-fn waveform(figure: &mut Figure, panel: &Panel, analysis: &Analysis) {
+fn waveform(figure: &mut Figure, panel: &Panel, analysis: &Analysis) -> Result<()> {
     let hops = &analysis.hops;
+    let bands = hops.bands.to_vec()?;
     let rms = |bands: &[f32; 3]| f64::from(bands.iter().map(|b| b * b).sum::<f32>().sqrt());
-    let loudest = hops.bands.iter().map(rms).fold(1e-6, f64::max);
+    let loudest = bands.iter().map(rms).fold(1e-6, f64::max);
     let panel = panel.y(-1.05, 1.05);
     panel.background(figure);
     panel.time_grid(figure);
     panel.name(figure, "waveform", "RMS by band");
     let shape = |of: &dyn Fn(&[f32; 3]) -> f64| -> Vec<(f64, f64)> {
-        let points = hops.bands.iter().enumerate();
+        let points = bands.iter().enumerate();
         let both = points.flat_map(|(i, b)| {
             let (secs, value) = (i as f64 * hops.hop_secs, of(b) / loudest);
             [(secs, -value), (secs, value)]
@@ -164,12 +170,14 @@ fn waveform(figure: &mut Figure, panel: &Panel, analysis: &Analysis) {
     let below_high = shape(&|b| f64::from(b[0].hypot(b[1])));
     panel.band(figure, below_high, palette::AMBER, 0.8);
     panel.band(figure, shape(&|b| f64::from(b[0])), palette::CORAL, 0.9);
+    Ok(())
 }
 
 /// Momentary loudness as an area, short-term as a line, integrated as a level.
-fn loudness(figure: &mut Figure, panel: &Panel, analysis: &Analysis) {
+fn loudness(figure: &mut Figure, panel: &Panel, analysis: &Analysis) -> Result<()> {
     let slow = &analysis.slow_hops;
-    let top = slow.momentary_lufs.iter().copied().fold(-40.0f32, f32::max);
+    let momentary_lufs = slow.momentary_lufs.to_vec()?;
+    let top = momentary_lufs.iter().copied().fold(-40.0f32, f32::max);
     let top = f64::from(top / 6.0).ceil() * 6.0;
     let panel = panel.y(top - 30.0, top);
     panel.background(figure);
@@ -182,13 +190,19 @@ fn loudness(figure: &mut Figure, panel: &Panel, analysis: &Analysis) {
             .map(|(i, v)| (i as f64 * slow.hop_secs, f64::from(*v)))
             .collect()
     };
-    panel.area(figure, points(&slow.momentary_lufs), palette::CYAN, 0.3);
-    panel.curve(figure, points(&slow.short_term_lufs), palette::AMBER, 1.8);
+    panel.area(figure, points(&momentary_lufs), palette::CYAN, 0.3);
+    panel.curve(
+        figure,
+        points(&slow.short_term_lufs.to_vec()?),
+        palette::AMBER,
+        1.8,
+    );
     if let Some(lufs) = analysis.loudness_lufs {
         let y = panel.y_px(lufs);
         let ends = ((panel.left, y), (panel.left + panel.width, y));
         figure.line(ends.0, ends.1, palette::MUTED, 0.8);
     }
+    Ok(())
 }
 
 /// The name of a panel whose values stand between them.

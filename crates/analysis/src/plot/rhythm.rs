@@ -4,12 +4,13 @@ use plot::{Anchor, Figure, Panel, Text, palette};
 
 use super::super::{Analysis, Band};
 use super::name;
+use common::Result;
 
 /// Beats over which the tempo is averaged.
 const TEMPO_BEATS: usize = 4;
 
 /// Downbeats with the numbers of their bars, and the beats between where there is room.
-pub(super) fn bars(figure: &mut Figure, panel: &Panel, analysis: &Analysis) {
+pub(super) fn bars(figure: &mut Figure, panel: &Panel, analysis: &Analysis) -> Result<()> {
     panel.background(figure);
     panel.name(figure, "beats", "bars numbered");
     let downbeats = analysis.beats.iter().filter(|b| b.position_in_bar == 1);
@@ -46,35 +47,43 @@ pub(super) fn bars(figure: &mut Figure, panel: &Panel, analysis: &Analysis) {
             );
         }
     }
+    Ok(())
 }
 
 /// Onsets and level above 2.5 kHz.
-pub(super) fn high(figure: &mut Figure, panel: &Panel, analysis: &Analysis) {
+pub(super) fn high(figure: &mut Figure, panel: &Panel, analysis: &Analysis) -> Result<()> {
     panel.name(figure, "high", "above 2.5 kHz");
-    lane(figure, panel, analysis, Band::High, palette::CYAN);
+    lane(figure, panel, analysis, Band::High, palette::CYAN)
 }
 
 /// Onsets and level from 200 Hz to 2.5 kHz.
-pub(super) fn mid(figure: &mut Figure, panel: &Panel, analysis: &Analysis) {
+pub(super) fn mid(figure: &mut Figure, panel: &Panel, analysis: &Analysis) -> Result<()> {
     panel.name(figure, "mid", "200 Hz – 2.5 kHz");
-    lane(figure, panel, analysis, Band::Mid, palette::AMBER);
+    lane(figure, panel, analysis, Band::Mid, palette::AMBER)
 }
 
 /// Onsets and level below 200 Hz.
-pub(super) fn low(figure: &mut Figure, panel: &Panel, analysis: &Analysis) {
+pub(super) fn low(figure: &mut Figure, panel: &Panel, analysis: &Analysis) -> Result<()> {
     panel.name(figure, "low", "below 200 Hz");
-    lane(figure, panel, analysis, Band::Low, palette::CORAL);
+    lane(figure, panel, analysis, Band::Low, palette::CORAL)
 }
 
 /// A band's level, and its onsets as stems whose height is their strength.
-fn lane(figure: &mut Figure, panel: &Panel, analysis: &Analysis, band: Band, color: &str) {
+fn lane(
+    figure: &mut Figure,
+    panel: &Panel,
+    analysis: &Analysis,
+    band: Band,
+    color: &str,
+) -> Result<()> {
     let hops = &analysis.hops;
     let idx = band as usize;
-    let loudest = hops.bands.iter().fold(1e-6f32, |m, b| m.max(b[idx]));
+    let bands = hops.bands.to_vec()?;
+    let loudest = bands.iter().fold(1e-6f32, |m, b| m.max(b[idx]));
     let panel = panel.y(0.0, 1.08);
     panel.background(figure);
     panel.time_grid(figure);
-    let points = hops.bands.iter().enumerate();
+    let points = bands.iter().enumerate();
     let points = points.map(|(i, b)| (i as f64 * hops.hop_secs, f64::from(b[idx] / loudest)));
     panel.area(figure, points, color, 0.32);
     for onset in analysis.onsets.iter().filter(|onset| onset.band == band) {
@@ -83,10 +92,11 @@ fn lane(figure: &mut Figure, panel: &Panel, analysis: &Analysis, band: Band, col
         figure.line((x, panel.bottom()), (x, y), color, 1.2);
         figure.circle(x, y, 1.7, color);
     }
+    Ok(())
 }
 
 /// Tempo from beat to beat, averaged over some of them.
-pub(super) fn tempo(figure: &mut Figure, panel: &Panel, analysis: &Analysis) {
+pub(super) fn tempo(figure: &mut Figure, panel: &Panel, analysis: &Analysis) -> Result<()> {
     let around = analysis.beats.windows(TEMPO_BEATS + 1);
     let points: Vec<(f64, f64)> = around
         .map(|w| {
@@ -108,4 +118,5 @@ pub(super) fn tempo(figure: &mut Figure, panel: &Panel, analysis: &Analysis) {
     panel.value_axis(figure, 3);
     name(figure, &panel, "tempo", "bpm");
     panel.curve(figure, points, palette::GREEN, 1.8);
+    Ok(())
 }

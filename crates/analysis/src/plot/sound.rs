@@ -5,6 +5,7 @@ use plot::{Anchor, Figure, Panel, Text, palette};
 
 use super::super::{Analysis, Mode, pitch_name};
 use super::name;
+use common::Result;
 
 /// Hops over which brightness is averaged: 0.3 s.
 const BRIGHTNESS_HOPS: usize = 30;
@@ -19,12 +20,12 @@ const HEAT: [[f32; 3]; 4] = [
 ];
 
 /// The harmonic part above the middle, the percussive one below.
-pub(super) fn parts(figure: &mut Figure, panel: &Panel, analysis: &Analysis) {
+pub(super) fn parts(figure: &mut Figure, panel: &Panel, analysis: &Analysis) -> Result<()> {
     let hops = &analysis.hops;
-    let loudest = hops
-        .harmonic
+    let (harmonic, percussive) = (hops.harmonic.to_vec()?, hops.percussive.to_vec()?);
+    let loudest = harmonic
         .iter()
-        .chain(&hops.percussive)
+        .chain(&percussive)
         .copied()
         .fold(1e-6f32, f32::max);
     // Roots of amplitudes: quiet parts show, too.
@@ -36,12 +37,12 @@ pub(super) fn parts(figure: &mut Figure, panel: &Panel, analysis: &Analysis) {
     panel.time_grid(figure);
     upper.name(figure, "harmonic", "");
     lower.name(figure, "percussive", "");
-    let points = hops.harmonic.iter().enumerate();
+    let points = harmonic.iter().enumerate();
     let points = points.map(|(i, v)| (i as f64 * hops.hop_secs, level(v)));
     upper
         .y(0.0, 1.05)
         .area(figure, points, palette::VIOLET, 0.85);
-    let points = hops.percussive.iter().enumerate();
+    let points = percussive.iter().enumerate();
     let points = points.flat_map(|(i, v)| {
         let secs = i as f64 * hops.hop_secs;
         [(secs, 0.0), (secs, -level(v))]
@@ -49,10 +50,11 @@ pub(super) fn parts(figure: &mut Figure, panel: &Panel, analysis: &Analysis) {
     lower
         .y(-1.05, 0.0)
         .band(figure, points, palette::GREEN, 0.85);
+    Ok(())
 }
 
 /// The spectral centroid, averaged where there is sound.
-pub(super) fn brightness(figure: &mut Figure, panel: &Panel, analysis: &Analysis) {
+pub(super) fn brightness(figure: &mut Figure, panel: &Panel, analysis: &Analysis) -> Result<()> {
     let hops = &analysis.hops;
     let panel = panel.y(100f64.log2(), 8000f64.log2());
     panel.background(figure);
@@ -61,7 +63,8 @@ pub(super) fn brightness(figure: &mut Figure, panel: &Panel, analysis: &Analysis
         panel.value_line(figure, hz.log2(), text);
     }
     name(figure, &panel, "brightness", "Hz");
-    let averaged = hops.brightness_hz.chunks(BRIGHTNESS_HOPS).enumerate();
+    let brightness_hz = hops.brightness_hz.to_vec()?;
+    let averaged = brightness_hz.chunks(BRIGHTNESS_HOPS).enumerate();
     let points = averaged.filter_map(|(i, chunk)| {
         let audible: Vec<f64> = chunk
             .iter()
@@ -73,34 +76,37 @@ pub(super) fn brightness(figure: &mut Figure, panel: &Panel, analysis: &Analysis
         (!audible.is_empty()).then_some((secs, mean))
     });
     panel.curve(figure, points, palette::CYAN, 1.5);
+    Ok(())
 }
 
 /// The side signal's share.
-pub(super) fn width(figure: &mut Figure, panel: &Panel, analysis: &Analysis) {
+pub(super) fn width(figure: &mut Figure, panel: &Panel, analysis: &Analysis) -> Result<()> {
     let slow = &analysis.slow_hops;
-    let widest = slow.width.iter().copied().fold(0.25f32, f32::max);
+    let width = slow.width.to_vec()?;
+    let widest = width.iter().copied().fold(0.25f32, f32::max);
     let panel = panel.y(0.0, f64::from(widest) * 1.05);
     panel.background(figure);
     panel.time_grid(figure);
     panel.name(figure, "width", "mono – wide");
-    let points = slow.width.iter().enumerate();
+    let points = width.iter().enumerate();
     let points = points.map(|(i, w)| (i as f64 * slow.hop_secs, f64::from(*w)));
     panel.area(figure, points, palette::AMBER, 0.6);
+    Ok(())
 }
 
 /// Pitch classes from C at the bottom to B at the top; those of the key are bright, its tonic is bold.
-pub(super) fn chroma(figure: &mut Figure, panel: &Panel, analysis: &Analysis) {
+pub(super) fn chroma(figure: &mut Figure, panel: &Panel, analysis: &Analysis) -> Result<()> {
     let slow = &analysis.slow_hops;
     panel.background(figure);
+    let chroma = slow.chroma.to_vec()?;
     let (columns, row_px) = (panel.width.max(1.0) as u32, panel.height / 12.0);
     let picture = RgbImage::from_fn(columns, 12 * row_px as u32, |x, y| {
         let row = 11 - (y / row_px.max(1.0) as u32).min(11) as usize;
         let secs = |x: u32| f64::from(x) / f64::from(columns) * analysis.duration_secs;
         let first = (secs(x) / slow.hop_secs.max(1e-3)) as usize;
         let last = ((secs(x + 1) / slow.hop_secs.max(1e-3)) as usize).max(first + 1);
-        let part = slow
-            .chroma
-            .get(first..last.min(slow.chroma.len()))
+        let part = chroma
+            .get(first..last.min(chroma.len()))
             .unwrap_or_default();
         heat(part.iter().map(|chroma| chroma[row]).sum::<f32>() / part.len().max(1) as f32)
     });
@@ -135,6 +141,7 @@ pub(super) fn chroma(figure: &mut Figure, panel: &Panel, analysis: &Analysis) {
         .map(ToString::to_string)
         .unwrap_or_default();
     name(figure, panel, "chroma", &detail);
+    Ok(())
 }
 
 /// A colour for a value of 0..=1.

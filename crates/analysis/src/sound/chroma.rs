@@ -3,7 +3,7 @@
 use common::Result;
 
 use super::super::resample::ANALYSIS_RATE_HZ;
-use super::super::rows::FloatRows;
+use super::super::series::SeriesWriter;
 use super::SLOW_HOPS_PER_SEC;
 
 /// STFT length in samples at the analysis rate: 171 ms, bins of 5.9 Hz.
@@ -23,7 +23,7 @@ const N_CELLS: usize = 50;
 /// Collects pitches from power spectra of [`N_FFT_CHROMA`] samples.
 pub(super) struct ChromaMeter {
     /// Amplitude in each third of a semitone, from C, of each spectrum.
-    fine: FloatRows<N_PARTS>,
+    fine: SeriesWriter<[f32; N_PARTS]>,
     /// Amplitude at each deviation from the tempered scale at 440 Hz, as a fraction of a semitone.
     deviations: [f64; N_CELLS],
 }
@@ -31,7 +31,7 @@ pub(super) struct ChromaMeter {
 impl ChromaMeter {
     pub fn new() -> Self {
         Self {
-            fine: FloatRows::new(SLOW_HOPS_PER_SEC as usize),
+            fine: SeriesWriter::new(SLOW_HOPS_PER_SEC as usize),
             deviations: [0.0; N_CELLS],
         }
     }
@@ -66,28 +66,18 @@ impl ChromaMeter {
         self.fine.push(fine);
     }
 
-    /// Chroma of each spectrum, and the tuning.
+    /// Hands the chroma of each spectrum to `take`: the amplitude of each pitch class, from C. Returns the tuning: how far the
+    /// song's A4 lies above 440 Hz in cents, -50..50.
     ///
     /// # Errors
-    /// As [`FloatRows::for_each`].
-    pub fn finish(self) -> Result<Chroma> {
+    /// As [`Series::read`](super::super::series::Series::read).
+    pub fn finish(self, mut take: impl FnMut([f32; 12])) -> Result<f64> {
         let tuning = tuning(&self.deviations);
-        let mut chroma = Vec::with_capacity(self.fine.len());
-        self.fine
-            .for_each(|fine| chroma.push(folded(&fine, tuning)))?;
-        Ok(Chroma {
-            chroma,
-            tuning_cents: f64::from(tuning) * 100.0,
-        })
+        for fine in self.fine.finish().iter() {
+            take(folded(&fine?, tuning));
+        }
+        Ok(f64::from(tuning) * 100.0)
     }
-}
-
-/// What was found.
-pub(super) struct Chroma {
-    /// Amplitude of each pitch class, from C.
-    pub chroma: Vec<[f32; 12]>,
-    /// How far the song's A4 lies above 440 Hz, -50..50.
-    pub tuning_cents: f64,
 }
 
 /// Where the parabola through three levels in dB has its vertex, in bins from the middle one.
@@ -135,8 +125,8 @@ mod tests {
     use super::super::super::features::Spectrum;
     use super::*;
 
-    /// Chroma of tones with some partials.
-    fn chroma(hz: &[f32]) -> Chroma {
+    /// Chroma of tones with some partials and of silence, and the tuning in cents.
+    fn chroma(hz: &[f32]) -> (Vec<[f32; 12]>, f64) {
         let mut spectrum = Spectrum::new(N_FFT_CHROMA);
         let samples: Vec<f32> = (0..N_FFT_CHROMA)
             .map(|i| {
@@ -149,7 +139,9 @@ mod tests {
         let mut meter = ChromaMeter::new();
         meter.push(spectrum.power(&samples));
         meter.push(&[0.0; N_FFT_CHROMA / 2 + 1]);
-        meter.finish().unwrap()
+        let mut rows = Vec::new();
+        let tuning_cents = meter.finish(|row| rows.push(row)).unwrap();
+        (rows, tuning_cents)
     }
 
     #[test]
@@ -157,13 +149,12 @@ mod tests {
         for cents in [-40.0f32, -15.0, 0.0, 25.0, 45.0] {
             let tuned = |semitones: f32| 440.0 * ((semitones + cents / 100.0) / 12.0).exp2();
             // C, E and G below A4.
-            let found = chroma(&[tuned(-9.0), tuned(-5.0), tuned(-2.0)]);
+            let (rows, tuning_cents) = chroma(&[tuned(-9.0), tuned(-5.0), tuned(-2.0)]);
             assert!(
-                (found.tuning_cents - f64::from(cents)).abs() < 5.0,
-                "{cents}: {}",
-                found.tuning_cents
+                (tuning_cents - f64::from(cents)).abs() < 5.0,
+                "{cents}: {tuning_cents}"
             );
-            let chord = found.chroma[0];
+            let chord = rows[0];
             let least = chord[0].min(chord[4]).min(chord[7]);
             for (pitch_class, amplitude) in chord.into_iter().enumerate() {
                 assert!(
@@ -171,13 +162,13 @@ mod tests {
                     "{cents}: {chord:?}"
                 );
             }
-            assert_eq!(found.chroma[1], [0.0; 12]);
+            assert_eq!(rows[1], [0.0; 12]);
         }
     }
 
     #[test]
     fn silence_is_in_tune() {
-        let found = ChromaMeter::new().finish().unwrap();
-        assert!(found.chroma.is_empty() && found.tuning_cents.abs() < 1e-9);
+        let tuning_cents = ChromaMeter::new().finish(|_| panic!("no spectrum"));
+        assert!(tuning_cents.unwrap().abs() < 1e-9);
     }
 }

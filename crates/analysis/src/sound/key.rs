@@ -63,10 +63,16 @@ pub fn pitch_name(pitch_class: u8) -> &'static str {
     NAMES[usize::from(pitch_class) % 12]
 }
 
-/// The key of a song with this chroma; `None` where it has no pitches, or all alike.
-pub(super) fn find(chroma: &[[f32; 12]]) -> Option<Key> {
-    let mut mean = [0.0f64; 12];
-    for row in chroma {
+/// Finds the key of a song from its chroma.
+#[derive(Default)]
+pub(super) struct KeyFinder {
+    /// Sum of all rows, each evened out.
+    sum: [f64; 12],
+}
+
+impl KeyFinder {
+    /// Takes the amplitude of each pitch class at the next moment.
+    pub fn push(&mut self, row: &[f32; 12]) {
         // Quiet chords tell as much as loud ones, as long as they sound: the square root evens them out.
         let total: f32 = row.iter().sum();
         let scale = if total > 0.0 {
@@ -74,10 +80,18 @@ pub(super) fn find(chroma: &[[f32; 12]]) -> Option<Key> {
         } else {
             0.0
         };
-        mean.iter_mut()
-            .zip(row)
-            .for_each(|(m, c)| *m += f64::from(*c) * scale);
+        let sums = self.sum.iter_mut().zip(row);
+        sums.for_each(|(sum, c)| *sum += f64::from(*c) * scale);
     }
+
+    /// The key; `None` where there are no pitches, or all alike.
+    pub fn finish(self) -> Option<Key> {
+        of_mean(&self.sum)
+    }
+}
+
+/// The key of a song with this mean chroma, by any factor.
+fn of_mean(mean: &[f64; 12]) -> Option<Key> {
     let level = mean.iter().sum::<f64>() / 12.0;
     let spread = (mean.iter().map(|m| (m - level).powi(2)).sum::<f64>() / 12.0).sqrt();
     if level <= 0.0 || spread < MIN_SPREAD * level {
@@ -87,7 +101,7 @@ pub(super) fn find(chroma: &[[f32; 12]]) -> Option<Key> {
         let profile: [f64; 12] = std::array::from_fn(|pitch_class| {
             PROFILES[usize::from(i / 12)][(pitch_class + 12 - usize::from(i % 12)) % 12]
         });
-        (i, correlation(&mean, &profile))
+        (i, correlation(mean, &profile))
     });
     let keys: Vec<(u8, f64)> = keys.collect();
     let (best, top) = keys.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1))?;
@@ -139,6 +153,12 @@ mod tests {
             row
         };
         chords.iter().map(chord).collect()
+    }
+
+    fn find(rows: &[[f32; 12]]) -> Option<Key> {
+        let mut finder = KeyFinder::default();
+        rows.iter().for_each(|row| finder.push(row));
+        finder.finish()
     }
 
     #[test]

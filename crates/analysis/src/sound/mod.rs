@@ -22,6 +22,7 @@ pub use key::{Key, Mode, pitch_name};
 use chroma::{ChromaMeter, N_FFT_CHROMA};
 use common::Result;
 use hpss::{Parts, Separator};
+use key::KeyFinder;
 use loudness::LoudnessMeter;
 use stereo::StereoMeter;
 
@@ -29,7 +30,7 @@ use super::SlowHops;
 use super::features::{N_FFT, Spectrum};
 use super::hops::{HOPS_PER_SEC, Hops};
 use super::resample::ANALYSIS_RATE_HZ;
-use super::rows::FloatRows;
+use super::series::{Series, SeriesWriter};
 
 /// Slow hops in a second.
 const SLOW_HOPS_PER_SEC: u64 = 10;
@@ -47,29 +48,20 @@ pub(super) struct Sound {
 
 /// What the sound is like in each hop.
 pub(super) struct SoundHops {
-    /// Amplitude (RMS) of the harmonic part, and of the percussive one.
-    parts: FloatRows<2>,
+    /// Amplitude (RMS) of the harmonic part.
+    harmonic: Series<f32>,
+    /// Amplitude (RMS) of the percussive part.
+    percussive: Series<f32>,
     /// Spectral centroid in Hz; 0 in silence.
-    brightness_hz: FloatRows<1>,
+    brightness_hz: Series<f32>,
 }
 
 impl SoundHops {
     /// Adds what the sound is like to a song's hops.
-    ///
-    /// # Errors
-    /// As [`FloatRows::for_each`].
-    pub fn fill(&self, hops: &mut super::Hops) -> Result<()> {
-        let n_hops = self.parts.len();
-        hops.harmonic.reserve_exact(n_hops);
-        hops.percussive.reserve_exact(n_hops);
-        hops.brightness_hz.reserve_exact(n_hops);
-        self.parts.for_each(|[harmonic, percussive]| {
-            hops.harmonic.push(harmonic);
-            hops.percussive.push(percussive);
-        })?;
-        let brightness_hz = &mut hops.brightness_hz;
-        self.brightness_hz
-            .for_each(|[brightness]| brightness_hz.push(brightness))
+    pub fn fill(&self, hops: &mut super::Hops) {
+        hops.harmonic = self.harmonic.clone();
+        hops.percussive = self.percussive.clone();
+        hops.brightness_hz = self.brightness_hz.clone();
     }
 }
 
@@ -102,18 +94,23 @@ impl SoundMeter {
     /// Ends the stream.
     ///
     /// # Errors
-    /// As [`FloatRows::for_each`].
+    /// As [`ChromaMeter::finish`].
     pub fn finish(mut self) -> Result<(Sound, SoundHops)> {
         self.hops
             .finish(|idx, window| self.spectra.add(idx, window));
         let loudness = self.loudness.finish();
         let (width, correlation) = self.stereo.finish();
-        let (parts, brightness_hz, chroma) = self.spectra.finish();
-        let chroma = chroma?;
-        let key = key::find(&chroma.chroma);
+        let (hops, chroma) = self.spectra.finish();
+        let mut key = KeyFinder::default();
         let n_slow = loudness.momentary_lufs.len();
-        let mut rows: Vec<[f32; 12]> = chroma.chroma.into_iter().map(normalised).collect();
-        rows.resize(n_slow, [0.0; 12]);
+        let mut rows = SeriesWriter::new(SLOW_HOPS_PER_SEC as usize);
+        let tuning_cents = chroma.finish(|row| {
+            key.push(&row);
+            if rows.len() < n_slow {
+                rows.push(normalised(row));
+            }
+        })?;
+        (rows.len()..n_slow).for_each(|_| rows.push([0.0; 12]));
         let short =
             |values: Vec<f32>, steps: f32| values.into_iter().map(|v| rounded(v, steps)).collect();
         let sound = Sound {
@@ -121,19 +118,15 @@ impl SoundMeter {
                 hop_secs: 1.0 / SLOW_HOPS_PER_SEC as f64,
                 momentary_lufs: short(loudness.momentary_lufs, 100.0),
                 short_term_lufs: short(loudness.short_term_lufs, 100.0),
-                chroma: rows,
+                chroma: rows.finish(),
                 width: short(width, 1e3),
                 correlation: short(correlation, 1e3),
             },
             loudness_lufs: loudness
                 .integrated_lufs
                 .map(|lufs| super::onset::rounded(lufs, 100.0)),
-            key,
-            tuning_cents: super::onset::rounded(chroma.tuning_cents, 10.0),
-        };
-        let hops = SoundHops {
-            parts,
-            brightness_hz,
+            key: key.finish(),
+            tuning_cents: super::onset::rounded(tuning_cents, 10.0),
         };
         Ok((sound, hops))
     }
@@ -156,14 +149,31 @@ struct Spectra {
     short: Spectrum,
     long: Spectrum,
     separator: Separator,
-    parts: FloatRows<2>,
-    brightness_hz: FloatRows<1>,
+    written: Written,
     chroma: ChromaMeter,
 }
 
-/// Amplitudes (RMS) of a hop's parts.
-fn amplitudes(parts: Parts) -> [f32; 2] {
-    [parts.harmonic, parts.percussive].map(|power| rounded(power.sqrt(), 1e6))
+/// [`SoundHops`] that are being written.
+struct Written {
+    harmonic: SeriesWriter<f32>,
+    percussive: SeriesWriter<f32>,
+    brightness_hz: SeriesWriter<f32>,
+}
+
+impl Written {
+    fn add_parts(&mut self, parts: Parts) {
+        let amplitude = |power: f32| rounded(power.sqrt(), 1e6);
+        self.harmonic.push(amplitude(parts.harmonic));
+        self.percussive.push(amplitude(parts.percussive));
+    }
+
+    fn finish(self) -> SoundHops {
+        SoundHops {
+            harmonic: self.harmonic.finish(),
+            percussive: self.percussive.finish(),
+            brightness_hz: self.brightness_hz.finish(),
+        }
+    }
 }
 
 impl Spectra {
@@ -172,8 +182,11 @@ impl Spectra {
             short: Spectrum::new(N_FFT),
             long: Spectrum::new(N_FFT_CHROMA),
             separator: Separator::new(N_FFT / 2 + 1),
-            parts: FloatRows::new(HOPS_PER_SEC),
-            brightness_hz: FloatRows::new(HOPS_PER_SEC),
+            written: Written {
+                harmonic: SeriesWriter::new(HOPS_PER_SEC),
+                percussive: SeriesWriter::new(HOPS_PER_SEC),
+                brightness_hz: SeriesWriter::new(HOPS_PER_SEC),
+            },
             chroma: ChromaMeter::new(),
         }
     }
@@ -182,20 +195,21 @@ impl Spectra {
     fn add(&mut self, hop_idx: usize, window: &[f32]) {
         let offset = (N_FFT_CHROMA - N_FFT) / 2;
         let power = self.short.power(&window[offset..offset + N_FFT]);
-        self.brightness_hz.push([rounded(centroid_hz(power), 1.0)]);
+        let brightness_hz = rounded(centroid_hz(power), 1.0);
+        self.written.brightness_hz.push(brightness_hz);
         if let Some(parts) = self.separator.push(power) {
-            self.parts.push(amplitudes(parts));
+            self.written.add_parts(parts);
         }
         if hop_idx.is_multiple_of(HOPS_PER_SLOW) {
             self.chroma.push(self.long.power(window));
         }
     }
 
-    fn finish(mut self) -> (FloatRows<2>, FloatRows<1>, Result<chroma::Chroma>) {
+    fn finish(mut self) -> (SoundHops, ChromaMeter) {
         for parts in self.separator.finish() {
-            self.parts.push(amplitudes(parts));
+            self.written.add_parts(parts);
         }
-        (self.parts, self.brightness_hz, self.chroma.finish())
+        (self.written.finish(), self.chroma)
     }
 }
 
@@ -226,7 +240,7 @@ mod tests {
         samples.chunks(1000).for_each(|part| meter.push(part, part));
         let (sound, sound_hops) = meter.finish().unwrap();
         let mut hops = super::super::Hops::default();
-        sound_hops.fill(&mut hops).unwrap();
+        sound_hops.fill(&mut hops);
         (sound, hops)
     }
 
@@ -261,23 +275,17 @@ mod tests {
             };
             0.2 * sine(t, 440.0) + click
         });
+        let (harmonic, percussive) = (sound.harmonic.to_vec(), sound.percussive.to_vec());
+        let (harmonic, percussive) = (harmonic.unwrap(), percussive.unwrap());
         let rms = 0.2 / 2f32.sqrt();
+        assert!((harmonic[50] - rms).abs() < 0.01, "{}", harmonic[50]);
+        assert!(percussive[50] < 0.02, "{}", percussive[50]);
         assert!(
-            (sound.harmonic[50] - rms).abs() < 0.01,
+            percussive[150] > 3.0 * percussive[130],
             "{}",
-            sound.harmonic[50]
+            percussive[150]
         );
-        assert!(sound.percussive[50] < 0.02, "{}", sound.percussive[50]);
-        assert!(
-            sound.percussive[150] > 3.0 * sound.percussive[130],
-            "{}",
-            sound.percussive[150]
-        );
-        assert!(
-            (sound.harmonic[150] - rms).abs() < 0.03,
-            "{}",
-            sound.harmonic[150]
-        );
+        assert!((harmonic[150] - rms).abs() < 0.03, "{}", harmonic[150]);
     }
 
     #[test]
@@ -289,22 +297,23 @@ mod tests {
                 sine(t, 6000.0)
             }
         });
+        let brightness_hz = sound.brightness_hz.to_vec().unwrap();
         assert!(
-            (sound.brightness_hz[50] - 1000.0).abs() < 120.0,
+            (brightness_hz[50] - 1000.0).abs() < 120.0,
             "{}",
-            sound.brightness_hz[50]
+            brightness_hz[50]
         );
         assert!(
-            (sound.brightness_hz[150] - 6000.0).abs() < 120.0,
+            (brightness_hz[150] - 6000.0).abs() < 120.0,
             "{}",
-            sound.brightness_hz[150]
+            brightness_hz[150]
         );
         assert!(
             analyzed(1.0, |_| 0.0)
                 .1
                 .brightness_hz
                 .iter()
-                .all(|hz| *hz < 1.0)
+                .all(|hz| hz.unwrap() < 1.0)
         );
     }
 
@@ -331,7 +340,7 @@ mod tests {
             "{}",
             sound.tuning_cents
         );
-        let chroma = sound.slow_hops.chroma[5];
+        let chroma = sound.slow_hops.chroma.to_vec().unwrap()[5];
         assert!(chroma[4] > 0.6 && chroma[6] < 0.2, "C, E and G: {chroma:?}");
     }
 }

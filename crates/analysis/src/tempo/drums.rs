@@ -3,7 +3,9 @@
 use super::super::Onset;
 use super::super::hops::HOP_SECS;
 use super::super::onset::OnsetStrength;
+use super::super::series::SeriesReader;
 use super::pattern::{alternation, contrast};
+use common::Result;
 
 /// Hops around a beat in which the strongest onset counts; strength is seen a hop late.
 const REACH: (usize, usize) = (2, 4);
@@ -37,21 +39,30 @@ pub(super) struct Drums {
 }
 
 /// Of beats at `hops`.
-pub(super) fn describe(strength: &OnsetStrength, onsets: &[Onset], hops: &[usize]) -> Drums {
-    let peaks = |share: f32| -> [Vec<f32>; 3] {
+///
+/// # Errors
+/// As [`Series::read`](super::super::series::Series::read).
+pub(super) fn describe(
+    strength: &OnsetStrength,
+    onsets: &[Onset],
+    hops: &[usize],
+) -> Result<Drums> {
+    let peaks = |share: f32| -> Result<[Vec<f32>; 3]> {
+        let mut bands = strength.bands.reader();
         let places = hops
             .windows(2)
             .map(|w| w[0] + ((w[1] - w[0]) as f32 * share).round() as usize);
-        let values: Vec<[f32; 3]> = places.map(|hop| peak(strength, hop)).collect();
-        [0, 1, 2].map(|k| values.iter().map(|v| v[k]).collect())
+        let values = places.map(|hop| peak(&mut bands, hop));
+        let values: Vec<[f32; 3]> = values.collect::<Result<_>>()?;
+        Ok([0, 1, 2].map(|k| values.iter().map(|v| v[k]).collect()))
     };
     let joined =
         |a: [Vec<f32>; 3], b: [Vec<f32>; 3]| [0, 1, 2].map(|k| (mean(&a[k]) + mean(&b[k])) / 2.0);
-    let (on, half) = (peaks(0.0), peaks(0.5));
+    let (on, half) = (peaks(0.0)?, peaks(0.5)?);
     let at_on = [0, 1, 2].map(|k| mean(&on[k]));
     let at_half = [0, 1, 2].map(|k| mean(&half[k]));
-    let thirds = joined(peaks(0.333), peaks(0.667));
-    let quarters = joined(peaks(0.25), peaks(0.75));
+    let thirds = joined(peaks(0.333)?, peaks(0.667)?);
+    let quarters = joined(peaks(0.25)?, peaks(0.75)?);
     let over = |other: [f32; 3]| [0, 1, 2].map(|k| difference(at_on[k], other[k]));
     let total = at_on.iter().sum::<f32>().max(1e-6);
     let doubled = |k: usize| -> Vec<f32> {
@@ -59,7 +70,7 @@ pub(super) fn describe(strength: &OnsetStrength, onsets: &[Onset], hops: &[usize
         pairs.flat_map(|(on, half)| [*on, *half]).collect()
     };
     let between: Vec<usize> = hops.windows(2).map(|w| (w[0] + w[1]) / 2).collect();
-    Drums {
+    Ok(Drums {
         over_half: over(at_half),
         over_thirds: over(thirds),
         over_quarters: over(quarters),
@@ -73,7 +84,7 @@ pub(super) fn describe(strength: &OnsetStrength, onsets: &[Onset], hops: &[usize
         density: density(onsets, hops),
         struck: struck(onsets, hops),
         off_struck: struck(onsets, &between),
-    }
+    })
 }
 
 fn mean(values: &[f32]) -> f32 {
@@ -84,12 +95,11 @@ fn difference(a: f32, b: f32) -> f32 {
     (a - b) / (a + b).max(1e-6)
 }
 
-fn peak(strength: &OnsetStrength, hop: usize) -> [f32; 3] {
-    let around = hop.saturating_sub(REACH.0)..(hop + REACH.1 + 1).min(strength.bands.len());
-    let around = strength.bands.get(around).unwrap_or_default();
-    around.iter().fold([0.0f32; 3], |most, bands| {
+fn peak(bands: &mut SeriesReader<'_, [f32; 3]>, hop: usize) -> Result<[f32; 3]> {
+    let around = bands.read(hop.saturating_sub(REACH.0)..hop + REACH.1 + 1)?;
+    Ok(around.iter().fold([0.0f32; 3], |most, bands| {
         [0, 1, 2].map(|k| most[k].max(bands[k]))
-    })
+    }))
 }
 
 fn density(onsets: &[Onset], hops: &[usize]) -> f32 {

@@ -200,7 +200,7 @@ mod tests {
                 activations: &activations,
                 onsets: &onsets,
             };
-            let levels = levels(&heard);
+            let levels = levels(&heard).unwrap();
             let rows: Vec<_> = levels
                 .iter()
                 .zip(inputs(&levels, None))

@@ -11,6 +11,7 @@ use super::super::grid;
 use super::super::hops::HOP_SECS;
 use super::super::onset::OnsetStrength;
 use super::median_period;
+use common::Result;
 
 /// Tempi around which beats are sought, in beats per minute: half an octave apart.
 const LEVELS_BPM: [f32; 6] = [45.0, 64.0, 90.0, 127.0, 180.0, 255.0];
@@ -162,7 +163,10 @@ pub(super) fn share(a: &[usize], b: &[usize]) -> f32 {
 }
 
 /// Onset strength relative to what is usual around, smoothed by the jitter of players, 0..=1.
-pub(super) fn activation(strength: &OnsetStrength) -> Vec<f32> {
+///
+/// # Errors
+/// As [`Series::read`](super::super::series::Series::read).
+pub(super) fn activation(strength: &OnsetStrength) -> Result<Vec<f32>> {
     let n = strength.full.len();
     let tops: Vec<f32> = strength
         .full
@@ -175,15 +179,18 @@ pub(super) fn activation(strength: &OnsetStrength) -> Vec<f32> {
             around.iter().sum::<f32>() / around.len() as f32
         })
         .collect();
-    let scaled: Vec<f32> = (0..n)
-        .map(|hop| {
+    let scaled: Vec<f32> = strength
+        .bands
+        .iter()
+        .enumerate()
+        .map(|(hop, bands)| {
             let usual = local[hop / 100].max(0.15);
-            let [low, mid, high] = strength.bands[hop];
-            ((low * 1.6 + mid + 0.7 * high) / usual).min(1.2)
+            let [low, mid, high] = bands?;
+            Ok(((low * 1.6 + mid + 0.7 * high) / usual).min(1.2))
         })
-        .collect();
+        .collect::<Result<_>>()?;
     let kernel = [0.06, 0.24, 0.4, 0.24, 0.06];
-    (0..n)
+    let smoothed = (0..n)
         .map(|hop| {
             (0..5)
                 .map(|k| {
@@ -193,5 +200,6 @@ pub(super) fn activation(strength: &OnsetStrength) -> Vec<f32> {
                 })
                 .sum()
         })
-        .collect()
+        .collect();
+    Ok(smoothed)
 }

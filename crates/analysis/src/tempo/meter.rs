@@ -6,7 +6,9 @@
 
 use super::super::features::{Features, HOPS_PER_CHROMA};
 use super::super::onset::OnsetStrength;
+use super::super::series::SeriesReader;
 use super::pattern::contrast;
+use common::Result;
 
 /// Beats in a bar that are tried.
 pub(in super::super) const METERS: [usize; 6] = [2, 3, 4, 5, 6, 7];
@@ -42,20 +44,27 @@ pub(super) struct Harmony {
 }
 
 /// Of beats at `hops`.
-pub(super) fn describe(features: &Features, strength: &OnsetStrength, hops: &[usize]) -> Harmony {
-    let evidence = evidence(features, strength, hops);
+///
+/// # Errors
+/// As [`Series::read`](super::super::series::Series::read).
+pub(super) fn describe(
+    features: &Features,
+    strength: &OnsetStrength,
+    hops: &[usize],
+) -> Result<Harmony> {
+    let evidence = evidence(features, strength, hops)?;
     let harmony: Vec<f32> = evidence.iter().map(|e| e.harmony).collect();
     let bass: Vec<f32> = evidence.iter().map(|e| e.bass).collect();
     let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len().max(1) as f32;
     let scores = downbeat_scores(&evidence);
-    Harmony {
+    Ok(Harmony {
         harmony: mean(&harmony),
         bass: mean(&bass),
         harmony_contrasts: [2, 3, 4].map(|n| contrast(&harmony, n)),
         bass_contrasts: [2, 3, 4].map(|n| contrast(&bass, n)),
         bars: METERS.iter().map(|n| stand_out(&scores, *n)).collect(),
         repetition: repetition(&evidence, MAX_LAG),
-    }
+    })
 }
 
 /// How far downbeats stand out in the best bars of `n` beats, which may start over.
@@ -69,11 +78,14 @@ pub(super) fn most_contrast(n: usize) -> f32 {
 }
 
 /// Evidence at each beat; `hops` are the beats.
+///
+/// # Errors
+/// As [`Series::read`](super::super::series::Series::read).
 pub(in super::super) fn evidence(
     features: &Features,
     strength: &OnsetStrength,
     hops: &[usize],
-) -> Vec<BeatEvidence> {
+) -> Result<Vec<BeatEvidence>> {
     let n = hops.len();
     let last_period = if n >= 2 {
         hops[n - 1] - hops[n - 2]
@@ -81,20 +93,16 @@ pub(in super::super) fn evidence(
         50
     };
     let next = |i: usize| hops.get(i + 1).copied().unwrap_or(hops[i] + last_period);
-    let chroma: Vec<[f32; 12]> = (0..n)
-        .map(|i| mean_chroma(&features.chroma, hops[i], next(i)))
-        .collect();
-    let bass: Vec<[f32; 12]> = (0..n)
-        .map(|i| mean_chroma(&features.bass_chroma, hops[i], next(i)))
-        .collect();
-    let peak = |center: usize| {
-        let around = center.saturating_sub(3)..(center + 4).min(strength.bands.len());
-        strength
-            .bands
-            .get(around)
-            .unwrap_or_default()
-            .iter()
-            .fold([0.0f32; 3], |m, b| [0, 1, 2].map(|k| m[k].max(b[k])))
+    let of_beats = |mut chroma: SeriesReader<'_, [f32; 12]>| -> Result<Vec<[f32; 12]>> {
+        let of_beat = |i: usize| mean_chroma(&mut chroma, hops[i], next(i));
+        (0..n).map(of_beat).collect()
+    };
+    let chroma = of_beats(features.chroma.reader())?;
+    let bass = of_beats(features.bass_chroma.reader())?;
+    let mut onsets = strength.bands.reader();
+    let mut peak = |center: usize| -> Result<[f32; 3]> {
+        let around = onsets.read(center.saturating_sub(3)..center + 4)?.iter();
+        Ok(around.fold([0.0f32; 3], |m, b| [0, 1, 2].map(|k| m[k].max(b[k]))))
     };
     (0..n)
         .map(|i| {
@@ -112,12 +120,12 @@ pub(in super::super) fn evidence(
                 };
                 0.5 * near + 0.5 * before(values)
             };
-            BeatEvidence {
+            Ok(BeatEvidence {
                 harmony: change(&chroma),
                 bass: change(&bass),
-                onset: peak(hops[i] + 1),
-                off_onset: peak((hops[i] + next(i)) / 2 + 1),
-            }
+                onset: peak(hops[i] + 1)?,
+                off_onset: peak((hops[i] + next(i)) / 2 + 1)?,
+            })
         })
         .collect()
 }
@@ -242,18 +250,21 @@ pub(in super::super) fn standardised(values: Vec<f32>) -> Vec<f32> {
         .collect()
 }
 
-fn mean_chroma(chroma: &[[f32; 12]], start_hop: usize, end_hop: usize) -> [f32; 12] {
+fn mean_chroma(
+    chroma: &mut SeriesReader<'_, [f32; 12]>,
+    start_hop: usize,
+    end_hop: usize,
+) -> Result<[f32; 12]> {
     // The harmony window is long: leave out the borders, where both neighbours sound.
     let margin = ((end_hop - start_hop) / 5).min(8);
     let first = (start_hop + margin).div_ceil(HOPS_PER_CHROMA);
     let last = ((end_hop.saturating_sub(margin)) / HOPS_PER_CHROMA).max(first);
-    let range = first.min(chroma.len())..(last + 1).min(chroma.len());
-    let mut total = sum(&chroma[range]);
+    let mut total = sum(chroma.read(first..last + 1)?);
     let norm = total.iter().map(|c| c * c).sum::<f32>().sqrt();
     if norm > 1e-9 {
         total.iter_mut().for_each(|c| *c /= norm);
     }
-    total
+    Ok(total)
 }
 
 fn sum(values: &[[f32; 12]]) -> [f32; 12] {

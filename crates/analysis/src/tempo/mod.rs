@@ -26,6 +26,7 @@ use super::features::Features;
 use super::hops::HOP_SECS;
 use super::network::Activations;
 use super::onset::OnsetStrength;
+use common::Result;
 use common::statistics::percentile;
 
 /// Fewest beats that make a level.
@@ -52,23 +53,31 @@ pub(super) struct Likely {
 }
 
 /// The level that people would most likely tap, in bars of `meter` beats where that is given. None without beats.
-pub(super) fn likely(heard: &Heard<'_>, meter: Option<u32>) -> Option<Likely> {
-    let levels = levels(heard);
-    let (best, certainty) = judge::best(&levels, meter)?;
-    let hops = levels.into_iter().nth(best)?.hops;
-    Some(Likely {
-        period: median_period(&hops),
-        hops,
+///
+/// # Errors
+/// As [`meter::describe`].
+pub(super) fn likely(heard: &Heard<'_>, meter: Option<u32>) -> Result<Option<Likely>> {
+    let levels = levels(heard)?;
+    let Some((best, certainty)) = judge::best(&levels, meter) else {
+        return Ok(None);
+    };
+    let best = levels.into_iter().nth(best);
+    Ok(best.map(|level| Likely {
+        period: median_period(&level.hops),
+        hops: level.hops,
         certainty,
-    })
+    }))
 }
 
 /// All candidates, described.
-fn levels(heard: &Heard<'_>) -> Vec<Level> {
+///
+/// # Errors
+/// As [`meter::describe`].
+fn levels(heard: &Heard<'_>) -> Result<Vec<Level>> {
     use rayon::prelude::*;
     let worth = heard.activations.beat_odds(heard.features.n_hops);
     let music = Extent::of(heard.onsets, heard.features, heard.strength);
-    let activation = levels::activation(heard.strength);
+    let activation = levels::activation(heard.strength)?;
     let describe = |candidate: Candidate| {
         let within = music.trimmed(candidate.hops.clone());
         let is_long = within.len() >= MIN_BEATS;
@@ -97,11 +106,11 @@ impl Level {
         activation: &[f32],
         candidate: Candidate,
         within: &[usize],
-    ) -> Self {
+    ) -> Result<Self> {
         let bpm = 60.0 / (median_period(within) * HOP_SECS as f32);
-        let drums = drums::describe(heard.strength, heard.onsets, within);
-        let harmony = meter::describe(heard.features, heard.strength, within);
-        Self {
+        let drums = drums::describe(heard.strength, heard.onsets, within)?;
+        let harmony = meter::describe(heard.features, heard.strength, within)?;
+        Ok(Self {
             bpm,
             pulse: pulse::describe(heard.activations, worth, within),
             profile: Profile::of(activation, within, bpm, drums.over_half, harmony.harmony),
@@ -109,7 +118,7 @@ impl Level {
             harmony,
             hops: candidate.hops,
             is_placed: candidate.is_placed,
-        }
+        })
     }
 }
 

@@ -215,6 +215,7 @@ fn pictures_labels_and_clicks_are_made() {
     let heard =
         analysis::analyze(&Track::open(&path).unwrap(), &AnalysisConfig::default()).unwrap();
     analysis::plot(&heard)
+        .unwrap()
         .save(folder.path().join("song.png"))
         .unwrap();
     analysis::write_clicks(&heard, folder.path().join("clicks.wav")).unwrap();
@@ -226,6 +227,6 @@ fn pictures_labels_and_clicks_are_made() {
         heard.beats.len() + heard.sections.len()
     );
     assert!(labels.lines().all(|line| line.split('\t').count() == 3));
-    let summary = analysis::summary(&heard, 80);
+    let summary = analysis::summary(&heard, 80).unwrap();
     assert!(summary.contains("bpm") && summary.lines().all(|line| line.chars().count() <= 80));
 }
