@@ -8,6 +8,8 @@ import { durationSecs, isPlaying, loop, plan, playheadSecs, song, stageSource } 
 
 const sound = () => byId("sound", HTMLAudioElement);
 const video = () => byId("film", HTMLVideoElement);
+/** File name of the film whose clock counts; empty while the song's sound does. */
+let shownFile = "";
 let frame = 0;
 
 export function start() {
@@ -15,45 +17,58 @@ export function start() {
   song.watch((current) => {
     const name = current?.phase === "ready" ? current.name : "";
     if (name === shownSong) return;
+    pause();
     shownSong = name;
     if (name) sound().src = api.soundAddress(name);
-    else sound().removeAttribute("src");
+    else unload(sound());
   });
   whenever([song, stageSource], showFilm);
   for (const media of [sound(), video()]) {
-    media.addEventListener("ended", stop);
-    media.addEventListener("pause", () => media === playing() && stop());
+    media.addEventListener("ended", () => rest(media));
+    media.addEventListener("pause", () => rest(media));
+    // In a tab that isn't shown, no pictures of the screen are drawn that could keep the loop.
+    media.addEventListener("timeupdate", loopBack);
   }
   sound().addEventListener("error", () => {
     if (sound().hasAttribute("src")) tell("The song's sound can't be played by this browser. Everything else works.");
   });
 }
 
-/** File name of the film that the stage shows; none while it shows pictures. */
-function filmFile() {
-  if (stageSource.value === "film") return song.value?.film;
-  return stageSource.value === "preview" ? song.value?.preview : undefined;
+/** File name of the film that the stage wants; empty while it wants pictures. */
+function wantedFile() {
+  if (stageSource.value === "film") return song.value?.film ?? "";
+  return stageSource.value === "preview" ? (song.value?.preview ?? "") : "";
 }
 
 function showFilm() {
-  const file = filmFile();
-  const address = file ? api.filmAddress(file) : null;
-  if (video().getAttribute("src") === address) return;
+  const file = wantedFile();
+  if (file === shownFile) return;
   pause();
-  if (!address) {
-    video().removeAttribute("src");
-    video().load();
-    if (stageSource.value !== "picture") stageSource.value = "picture";
-    return;
+  shownFile = file;
+  if (file) load(api.filmAddress(file));
+  else {
+    unload(video());
+    stageSource.value = "picture";
   }
-  video().src = address;
-  video().currentTime = Math.max(playheadSecs.value - filmStart(), 0);
 }
 
 /** Loads the film anew, as after it was made again. */
 export function reloadFilm() {
-  const file = filmFile();
-  if (file) video().src = `${api.filmAddress(file)}?made=${Date.now()}`;
+  if (!shownFile) return;
+  pause();
+  load(`${api.filmAddress(shownFile)}?made=${Date.now()}`);
+}
+
+/** Loads a film and leads it to the playhead. @param {string} address */
+function load(address) {
+  video().src = address;
+  setClock(video(), playheadSecs.value);
+}
+
+/** Ends what an element plays: without `load`, it would play on. @param {HTMLMediaElement} media */
+function unload(media) {
+  media.removeAttribute("src");
+  media.load();
 }
 
 /** Where in the song the element's zero is. */
@@ -63,7 +78,7 @@ function filmStart() {
 
 /** The element whose clock counts. @returns {HTMLMediaElement} */
 function playing() {
-  return filmFile() ? video() : sound();
+  return shownFile ? video() : sound();
 }
 
 export function toggle() {
@@ -78,6 +93,7 @@ export async function play() {
   if (region && (playheadSecs.value < region[0] || playheadSecs.value >= region[1])) seek(region[0]);
   else if (isAtEnd) seek(0);
   const media = playing();
+  if (media.error) media.load(); // what broke off is fetched anew
   setClock(media, playheadSecs.value);
   try {
     isPlaying.value = true;
@@ -105,6 +121,21 @@ function stop() {
   cancelAnimationFrame(frame);
 }
 
+/** When an element has come to rest: at its end a loop begins anew, else the page rests, too. @param {HTMLMediaElement} media */
+function rest(media) {
+  if (media !== playing() || !media.paused) return;
+  if (media.ended && isPlaying.value && loop.value) {
+    setClock(media, loop.value[0]);
+    media.play().catch(stop);
+  } else stop();
+}
+
+/** Leads what plays back to the start of the loop once it has passed its end. */
+function loopBack() {
+  const media = playing();
+  if (isPlaying.value && loop.value && clockOf(media) >= loop.value[1]) setClock(media, loop.value[0]);
+}
+
 /** Moves the playhead; what plays goes on from there. @param {number} secs */
 export function seek(secs) {
   const wanted = Math.min(Math.max(secs, 0), durationSecs());
@@ -127,9 +158,7 @@ function setClock(media, secs) {
 function tick() {
   if (!isPlaying.value) return;
   const media = playing();
-  const now = clockOf(media);
-  const region = loop.value;
-  if (region && now >= region[1]) setClock(media, region[0]);
+  loopBack();
   if (!media.seeking) playheadSecs.value = clockOf(media);
   frame = requestAnimationFrame(tick);
 }

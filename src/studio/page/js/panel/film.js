@@ -4,7 +4,7 @@ import { api } from "../api.js";
 import { byId, h, show } from "../dom.js";
 import { tell, tellError } from "../notices.js";
 import { signal, whenever } from "../signal.js";
-import { isUnderWay, jobs, plan, song, songJobs, stageSource, tab } from "../store.js";
+import { isPlaying, isUnderWay, jobs, plan, song, songJobs, stageSource, tab } from "../store.js";
 import { duration, fileSize } from "../time.js";
 import { jobCard } from "./job.js";
 import { proof } from "./proof.js";
@@ -32,13 +32,12 @@ export function start() {
   const panel = byId("panel-film", HTMLElement);
   const column = (/** @type {Node[]} */ ...parts) => h("div", { class: "column" }, parts);
   panel.append(h("div", { class: "columns" }, column(costPart(), filesPart()), column(queuePart(), proof())));
+  whenever([plan, song], () => askIn(PAUSE_MS));
   let nDone = 0;
-  whenever([plan, song, jobs], () => {
+  whenever([jobs], () => {
     const finished = jobs.value.filter((job) => !isUnderWay(job)).length;
-    const isNew = finished !== nDone;
+    if (finished !== nDone) askIn(0);
     nDone = finished;
-    clearTimeout(timer);
-    timer = window.setTimeout(() => void ask(), isNew ? 0 : PAUSE_MS);
   });
   watchForResults();
 }
@@ -63,14 +62,20 @@ function watchForResults() {
   });
 }
 
-/** @param {string} name @param {"film" | "preview"} kind */
+/** Shows a result, unless somebody is listening. @param {string} name @param {"film" | "preview"} kind */
 async function refresh(name, kind) {
   const { reloadFilm } = await import("../player.js");
   const fresh = await api.song(name).catch(() => null);
   if (!fresh || song.value?.name !== name) return;
   song.value = fresh;
   if (stageSource.value === kind) reloadFilm();
-  else stageSource.value = kind;
+  else if (!isPlaying.value) stageSource.value = kind;
+}
+
+/** Asks for the cost soon; several changes in a row are one. @param {number} ms */
+function askIn(ms) {
+  clearTimeout(timer);
+  timer = window.setTimeout(() => void ask(), ms);
 }
 
 async function ask() {
