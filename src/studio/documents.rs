@@ -5,13 +5,15 @@
 //! whole texts, which no edit can get wrong.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use common::hex::hex;
 use common::partial_file::write_whole;
-use common::{Error, Result, text_file};
+use common::text_file::{self, MAX_FILE_BYTES};
+use common::{Error, Result};
 use sha2::{Digest, Sha256};
 
+use super::project::{Stamp, stamp_of};
 use super::wire::DocumentKind;
 
 /// Most changes that can be taken back.
@@ -22,8 +24,8 @@ const TYPING: Duration = Duration::from_secs(2);
 /// A text on disk; absent where there is no file.
 type Content = Option<String>;
 
-/// Length of a file and when it was written; none where it isn't there.
-type Stamp = Option<(u64, Option<SystemTime>)>;
+/// A text to go back to, and when it gave way to another.
+type Step = (Content, Instant);
 
 /// A text beside a song.
 #[derive(Debug)]
@@ -34,12 +36,12 @@ pub struct Document {
     substitute: String,
     content: Content,
     hash: String,
-    undo: Vec<Content>,
-    redo: Vec<Content>,
-    /// Length and time of the file when it was read or written last.
-    stamp: Stamp,
-    /// When it was changed last; none since the program began.
-    changed: Option<Instant>,
+    undo: Vec<Step>,
+    redo: Vec<Step>,
+    /// The file when it was read or written last; none where it wasn't there.
+    stamp: Option<Stamp>,
+    /// Whether the file couldn't be read then.
+    is_unreadable: bool,
     typed: Option<Instant>,
 }
 
@@ -49,6 +51,7 @@ impl Document {
     /// # Errors
     /// Those of reading.
     pub fn open(kind: DocumentKind, path: PathBuf, substitute: String) -> Result<Self> {
+        let stamp = stamp_of(&path);
         let content = read(&path)?;
         let mut document = Self {
             kind,
@@ -59,10 +62,10 @@ impl Document {
             undo: Vec::new(),
             redo: Vec::new(),
             stamp: None,
-            changed: None,
+            is_unreadable: false,
             typed: None,
         };
-        document.set(content);
+        document.set(content, stamp);
         Ok(document)
     }
 
@@ -91,11 +94,6 @@ impl Document {
         &self.hash
     }
 
-    /// When it was changed last.
-    pub fn changed(&self) -> Option<Instant> {
-        self.changed
-    }
-
     /// Whether a change can be taken back.
     pub fn can_undo(&self) -> bool {
         !self.undo.is_empty()
@@ -106,9 +104,11 @@ impl Document {
         !self.redo.is_empty()
     }
 
-    /// When a change that was taken back was taken back; for the newest of several documents.
-    pub fn undone(&self) -> Option<Instant> {
-        self.changed.filter(|_| self.can_redo())
+    /// When the change was made that undo takes back, or was taken back that redo makes again; to find the newest of several
+    /// texts.
+    pub fn newest_step(&self, is_redo: bool) -> Option<Instant> {
+        let steps = if is_redo { &self.redo } else { &self.undo };
+        steps.last().map(|(_, when)| *when)
     }
 
     /// Whether the file looks as if others had written it since.
@@ -116,39 +116,45 @@ impl Document {
         stamp_of(&self.path) != self.stamp
     }
 
-    /// Takes over what others have written; whether they have.
+    /// Takes over what others have written; whether there is anything new to understand.
     ///
     /// # Errors
-    /// Those of reading.
+    /// Those of reading; the text stays as it was then.
     pub fn refresh(&mut self) -> Result<bool> {
+        let stamp = stamp_of(&self.path); // before it is read: what is written meanwhile is found by the next look
+        let was_unreadable = std::mem::replace(&mut self.is_unreadable, true);
+        self.stamp = stamp;
         let found = read(&self.path)?;
+        self.is_unreadable = false;
         let is_new = found != self.content;
-        match is_new {
-            true => {
-                self.remember();
-                self.set(found);
-            }
-            false => self.stamp = stamp_of(&self.path),
+        if is_new {
+            self.remember();
+            self.typed = None;
+            self.set(found, stamp);
         }
-        Ok(is_new)
+        Ok(is_new || was_unreadable)
     }
 
     /// Writes another text. `is_typing` where it is one of many small changes of the same text by hand.
     ///
     /// # Errors
-    /// Those of writing; the text stays as it was then.
+    /// Those of writing, and [`Error::Input`] for one that is too long to be read again; the text stays as it was then.
     pub fn change(&mut self, text: String, is_typing: bool) -> Result<()> {
         if self.is_there() && text == self.text() {
             return Ok(());
         }
+        check_length(&self.path, text.len())?;
         write_whole(&self.path, text.as_bytes())?;
         let goes_on = is_typing && self.typed.is_some_and(|last| last.elapsed() < TYPING);
-        match goes_on && self.can_undo() {
-            true => self.redo.clear(),
-            false => self.remember(),
+        match self.undo.last_mut().filter(|_| goes_on) {
+            Some((_, when)) => {
+                *when = Instant::now();
+                self.redo.clear();
+            }
+            None => self.remember(),
         }
         self.typed = is_typing.then(Instant::now);
-        self.set(Some(text));
+        self.set(Some(text), stamp_of(&self.path));
         Ok(())
     }
 
@@ -157,13 +163,13 @@ impl Document {
     /// # Errors
     /// Those of writing.
     pub fn undo(&mut self) -> Result<bool> {
-        let Some(content) = self.undo.last().cloned() else {
+        let Some((content, _)) = self.undo.last().cloned() else {
             return Ok(false);
         };
         self.put(&content)?;
         self.undo.pop();
-        self.redo.push(self.content.clone());
-        self.set(content);
+        self.redo.push((self.content.clone(), Instant::now()));
+        self.set(content, stamp_of(&self.path));
         Ok(true)
     }
 
@@ -172,32 +178,28 @@ impl Document {
     /// # Errors
     /// Those of writing.
     pub fn redo(&mut self) -> Result<bool> {
-        let Some(content) = self.redo.last().cloned() else {
+        let Some((content, _)) = self.redo.last().cloned() else {
             return Ok(false);
         };
         self.put(&content)?;
         self.redo.pop();
-        self.undo.push(self.content.clone());
-        self.set(content);
+        self.undo.push((self.content.clone(), Instant::now()));
+        self.set(content, stamp_of(&self.path));
         Ok(true)
     }
 
     /// Keeps the text as it is for undo.
     fn remember(&mut self) {
-        self.undo.push(self.content.clone());
+        self.undo.push((self.content.clone(), Instant::now()));
         self.redo.clear();
         if self.undo.len() > MAX_UNDO {
             self.undo.remove(0);
         }
-        self.changed = Some(Instant::now());
     }
 
-    fn set(&mut self, content: Content) {
-        if self.can_undo() || self.can_redo() {
-            self.changed = Some(Instant::now());
-        }
+    fn set(&mut self, content: Content, stamp: Option<Stamp>) {
         self.content = content;
-        self.stamp = stamp_of(&self.path);
+        self.stamp = stamp;
         self.hash = hex(&Sha256::digest(self.text().as_bytes()));
     }
 
@@ -216,20 +218,29 @@ impl Document {
     }
 }
 
-fn stamp_of(path: &Path) -> Stamp {
-    let metadata = path.metadata().ok()?;
-    Some((metadata.len(), metadata.modified().ok()))
+/// The text of a file that people write.
+fn read(path: &Path) -> Result<Content> {
+    let bytes = match text_file::read(path) {
+        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(None);
+        }
+        bytes => bytes?,
+    };
+    check_length(path, bytes.len())?;
+    String::from_utf8(bytes).map(Some).map_err(|_| {
+        Error::input(path, "is not UTF-8 text")
+            .with_hint("save it as UTF-8 in your editor, or remove it")
+    })
 }
 
-/// The text of a file that people write, at most a byte more than readers of such files take.
-fn read(path: &Path) -> Result<Content> {
-    match text_file::read(path) {
-        Ok(bytes) => String::from_utf8(bytes).map(Some).map_err(|_| {
-            Error::input(path, "is not UTF-8 text")
-                .with_hint("save it as UTF-8 in your editor, or remove it")
-        }),
-        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+/// Refuses what the readers of such files don't read to its end.
+fn check_length(path: &Path, n_bytes: usize) -> Result<()> {
+    match n_bytes > MAX_FILE_BYTES {
+        true => {
+            let reason = format!("is larger than {} MiB", MAX_FILE_BYTES >> 20);
+            Err(Error::input(path, reason).with_hint("is it the right text?"))
+        }
+        false => Ok(()),
     }
 }
 
@@ -295,6 +306,34 @@ mod tests {
         }
         text.undo().unwrap();
         assert_eq!(text.text(), "start");
+    }
+
+    #[test]
+    fn typing_does_not_go_on_over_what_others_wrote() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut text = document(folder.path());
+        text.change("mine".to_owned(), true).unwrap();
+        std::fs::write(text.path(), "theirs").unwrap();
+        assert!(text.refresh().unwrap());
+        text.change("theirs and mine".to_owned(), true).unwrap();
+        text.undo().unwrap();
+        assert_eq!(text.text(), "theirs");
+    }
+
+    #[test]
+    fn what_readers_would_cut_is_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut text = document(folder.path());
+        text.change("one".to_owned(), false).unwrap();
+        assert!(text.change("x".repeat(MAX_FILE_BYTES + 1), true).is_err());
+        assert_eq!(std::fs::read(text.path()).unwrap(), b"one");
+        std::fs::write(text.path(), "x".repeat(MAX_FILE_BYTES + 1)).unwrap();
+        assert!(text.refresh().is_err());
+        assert!(!text.may_have_changed(), "it is not read again and again");
+        assert_eq!(text.text(), "one");
+        std::fs::write(text.path(), "one").unwrap();
+        assert!(text.refresh().unwrap(), "it can be read again");
+        assert!(!text.refresh().unwrap());
     }
 
     #[test]

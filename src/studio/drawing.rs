@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::{Error, Result};
 use diffusion::BUNDLED_NAME;
+use image::RgbImage;
 use timeline::{RunFolder, Timeline};
 
 use super::Studio;
@@ -41,7 +42,7 @@ pub struct Drawing {
 pub struct State {
     pub waiting: Waiting,
     pub kept: Kept,
-    /// How long the last single picture took, in milliseconds, and with which model.
+    /// How long a picture took last, in milliseconds, and with which model.
     frame_ms: Option<(String, f64)>,
 }
 
@@ -156,7 +157,7 @@ fn draw_pictures(studio: &Studio, session: &mut Session, batch: Vec<Wanted>) {
     };
     let started = Instant::now();
     let drawn = session.pictures(&model, &render, &inputs, &mut watch);
-    studio.took(&render.model, started.elapsed(), drawn.is_ok());
+    studio.took(&render.model, started.elapsed(), &drawn);
     reply(batch, drawn);
 }
 
@@ -178,7 +179,7 @@ impl Guests for Pages {
             let started = Instant::now();
             match draw(&render, &inputs) {
                 Some(drawn) => {
-                    studio.took(&render.model, started.elapsed(), drawn.is_ok());
+                    studio.took(&render.model, started.elapsed(), &drawn);
                     reply(batch, drawn);
                 }
                 None => {
@@ -239,12 +240,12 @@ impl Studio {
         n_threads.min(self.machine.n_batch).max(1)
     }
 
-    /// Notes how long a picture took, and tells the pages where that is new.
-    fn took(&self, model: &str, time: Duration, is_drawn: bool) {
-        if !is_drawn {
+    /// Notes how long each of some pictures took that were drawn at once, and tells the pages where that is new.
+    fn took(&self, model: &str, time: Duration, drawn: &Result<Vec<RgbImage>>) {
+        let Ok(pictures) = drawn else {
             return;
-        }
-        let frame_ms = time.as_secs_f64() * 1000.0;
+        };
+        let frame_ms = time.as_secs_f64() * 1000.0 / pictures.len().max(1) as f64;
         let before = self.drawing.frame_ms(model);
         self.drawing.lock().frame_ms = Some((model.to_owned(), frame_ms));
         let is_new = before.is_none_or(|before| !(0.5..2.0).contains(&(frame_ms / before)));

@@ -1,6 +1,7 @@
 //! Changes of a song's texts, and what follows from them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use audio::Track;
 use common::Result;
@@ -8,11 +9,40 @@ use mapping::prompts::Script;
 
 use super::answer::{Answer, Refused, fault};
 use super::documents::Document;
+use super::project::{self, Name, Stamp, stamp_of};
 use super::song::Inner;
-use super::wire::{self, DocumentKind, SongPhase};
+use super::wire::{self, DocumentKind, Fault, SongPhase};
 use super::{settings, views};
 
+/// All texts of a song.
+const TEXTS: [DocumentKind; 3] = [
+    DocumentKind::Beats,
+    DocumentKind::Prompts,
+    DocumentKind::Settings,
+];
+/// A file that was written just now may be written on.
+const REST: Duration = Duration::from_secs(1);
+
 impl Inner {
+    /// Forgets what is known of the song's sound, before the file is opened; its texts and their undo stay.
+    pub fn forget_sound(&mut self, file: Option<Stamp>) {
+        self.file = file;
+        self.phase = SongPhase::Analyzing;
+        (self.progress, self.error) = (None, None);
+        (self.track, self.media, self.heard) = (None, None, None);
+        (self.plan, self.plan_error, self.fit_error) = (None, None, None);
+        (self.todo.hear, self.todo.plan) = (true, true);
+    }
+
+    /// Whether another file has taken the place of the song's, and is written to its end as far as can be told.
+    pub fn is_replaced(&self, song: &Name) -> bool {
+        let is_whole = |(_, written): &Stamp| {
+            let age = written.and_then(|written| written.elapsed().ok());
+            age.is_none_or(|age| age >= REST)
+        };
+        stamp_of(song.path()).is_some_and(|now| self.file != Some(now) && is_whole(&now))
+    }
+
     /// A number for the next analysis or plan.
     pub fn next_revision(&mut self) -> u64 {
         self.n_revisions += 1;
@@ -64,16 +94,57 @@ impl Inner {
         self.is_heard() || has_error || self.phase == SongPhase::Failed
     }
 
-    /// Takes over texts that others have written since the last look. One that can't be read now is read by the next change.
+    /// Takes over texts that others have written since the last look. Of one that can't be read, it is told why.
     pub fn look_outside(&mut self) {
-        for kind in [
-            DocumentKind::Beats,
-            DocumentKind::Prompts,
-            DocumentKind::Settings,
-        ] {
-            if self.text(kind).may_have_changed() && self.refresh(kind).unwrap_or(false) {
-                self.todo.changed_outside.push(kind);
+        for kind in TEXTS {
+            if !self.text(kind).may_have_changed() {
+                continue;
             }
+            match self.refresh(kind) {
+                Ok(false) => continue,
+                Ok(true) => {}
+                Err(error) => *self.error_of(kind) = Some(fault(&error)),
+            }
+            self.todo.changed_outside.push(kind);
+        }
+    }
+
+    /// Takes over what others have written into any text.
+    ///
+    /// # Errors
+    /// Those of reading, and of a text that can't be understood.
+    pub fn understood(&mut self) -> Answer<()> {
+        for kind in TEXTS {
+            self.refresh(kind)?;
+        }
+        for kind in TEXTS {
+            self.check(kind)?;
+        }
+        Ok(())
+    }
+
+    /// Refuses to go on from a text that can't be understood.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self, kind: DocumentKind) -> Answer<()> {
+        let error = self.error(kind).cloned();
+        error.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    fn error(&self, kind: DocumentKind) -> Option<&Fault> {
+        match kind {
+            DocumentKind::Beats => self.beats_error.as_ref(),
+            DocumentKind::Prompts => self.prompts_error.as_ref(),
+            DocumentKind::Settings => self.settings_error.as_ref(),
+        }
+    }
+
+    fn error_of(&mut self, kind: DocumentKind) -> &mut Option<Fault> {
+        match kind {
+            DocumentKind::Beats => &mut self.beats_error,
+            DocumentKind::Prompts => &mut self.prompts_error,
+            DocumentKind::Settings => &mut self.settings_error,
         }
     }
 
@@ -126,12 +197,8 @@ impl Inner {
 
     fn changed_last(&self, is_redo: bool) -> Option<DocumentKind> {
         let texts = [&self.beats, &self.prompts, &self.settings].into_iter();
-        let when = |text: &&Document| match is_redo {
-            true => text.undone(),
-            false => text.changed().filter(|_| text.can_undo()),
-        };
-        let newest = texts.filter(|text| when(text).is_some()).max_by_key(when);
-        newest.map(Document::kind)
+        let steps = texts.filter_map(|text| Some((text.newest_step(is_redo)?, text.kind())));
+        steps.max_by_key(|(when, _)| *when).map(|(_, kind)| kind)
     }
 
     /// Reads a text anew and says what has to be done for it.
@@ -163,6 +230,7 @@ impl Inner {
         self.prompts_error = script.as_ref().err().map(fault);
         if let Ok(script) = script {
             self.script = Some(Arc::new(script));
+            self.script_hash = self.prompts.hash().to_owned();
         }
     }
 
@@ -185,12 +253,32 @@ impl Inner {
         self.beats_error = found.as_ref().err().map(fault);
     }
 
+    /// What a page sees of the song.
+    pub fn view(&self, song: &Name) -> wire::Song {
+        wire::Song {
+            name: song.as_str().to_owned(),
+            phase: self.phase,
+            progress: self.progress,
+            error: self.error.clone(),
+            duration_secs: self.track.as_ref().map_or(0.0, |track| track.duration_secs),
+            notes: self.notes(),
+            beats: self.document(DocumentKind::Beats),
+            prompts: self.document(DocumentKind::Prompts),
+            settings: self.document(DocumentKind::Settings),
+            analysis: self.heard.as_deref().map(views::analysis),
+            plan_revision: self.plan.as_ref().map_or(0, |plan| plan.revision),
+            plan_error: self.plan_error.clone(),
+            film: project::film_of(song),
+            preview: project::preview_of(song),
+        }
+    }
+
     /// What a page sees of a text.
     pub fn document(&self, kind: DocumentKind) -> wire::Document {
-        let (text, error) = match kind {
-            DocumentKind::Beats => (&self.beats, &self.beats_error),
-            DocumentKind::Prompts => (&self.prompts, &self.prompts_error),
-            DocumentKind::Settings => (&self.settings, &self.settings_error),
+        let text = match kind {
+            DocumentKind::Beats => &self.beats,
+            DocumentKind::Prompts => &self.prompts,
+            DocumentKind::Settings => &self.settings,
         };
         let is_prompts = kind == DocumentKind::Prompts;
         let script = self.script.as_ref().filter(|_| is_prompts);
@@ -202,9 +290,10 @@ impl Inner {
             hash: text.hash().to_owned(),
             can_undo: text.can_undo(),
             can_redo: text.can_redo(),
-            error: error
-                .clone()
-                .or_else(|| self.fit_error.clone().filter(|_| is_prompts)),
+            error: self
+                .error(kind)
+                .or(self.fit_error.as_ref().filter(|_| is_prompts))
+                .cloned(),
             notes: script
                 .map(|script| script.notes.clone())
                 .unwrap_or_default(),

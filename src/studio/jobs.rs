@@ -24,7 +24,11 @@ const SCHEMA_VERSION: u32 = 1;
 const MAX_OVER: usize = 50;
 
 /// The queue.
-pub struct Jobs(Mutex<Vec<Entry>>);
+pub struct Jobs {
+    entries: Mutex<Vec<Entry>>,
+    /// Held while the file is written, so that no older state comes behind a newer one.
+    saving: Mutex<()>,
+}
 
 /// What somebody wants of a job that is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,11 +94,14 @@ impl Jobs {
                 job.phase = JobPhase::Queued;
             }
         }
-        Self(Mutex::new(jobs.into_iter().map(Entry::new).collect()))
+        Self {
+            entries: Mutex::new(jobs.into_iter().map(Entry::new).collect()),
+            saving: Mutex::new(()),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All jobs, oldest first.
@@ -109,8 +116,42 @@ impl Jobs {
         }
     }
 
+    /// The job of this kind that isn't over, or a new one; whether it was there.
+    fn find_or_add(&self, new: &NewJob) -> (Job, bool) {
+        let mut jobs = self.lock();
+        let is_same =
+            |job: &&Job| job.song == new.song && job.kind == new.kind && !job.phase.is_over();
+        if let Some(known) = jobs.iter().map(|entry| &entry.job).find(is_same) {
+            return (known.clone(), true);
+        }
+        let id = jobs.iter().map(|entry| entry.job.id).max().unwrap_or(0) + 1;
+        let job = Job {
+            id,
+            song: new.song.clone(),
+            kind: new.kind,
+            phase: JobPhase::Queued,
+            n_frames: 0,
+            n_done: 0,
+            frames_per_second: None,
+            secs_left: None,
+            file: None,
+            error: None,
+            newest_secs: None,
+            notes: Vec::new(),
+        };
+        jobs.push(Entry::new(job.clone()));
+        let is_over = |entry: &Entry| entry.job.phase.is_over();
+        if jobs.iter().filter(|entry| is_over(entry)).count() > MAX_OVER
+            && let Some(oldest) = jobs.iter().position(is_over)
+        {
+            jobs.remove(oldest);
+        }
+        (job, false)
+    }
+
     /// Writes the file.
     fn save(&self) -> Result<()> {
+        let _turn = self.saving.lock();
         let saved = Saved {
             schema_version: SCHEMA_VERSION,
             jobs: self.all(),
@@ -122,61 +163,17 @@ impl Jobs {
 }
 
 impl Studio {
-    /// Puts a job into the queue; the same one that waits or is under way already is that one.
+    /// Puts a job into the queue. The same one that waits, rests or is under way goes on instead, also where it was about to end.
     ///
     /// # Errors
     /// 404 for a song that isn't there; those of writing the queue's file.
     pub fn add_job(self: &Arc<Self>, new: &NewJob) -> Answer<Job> {
         let song = project::find_song(&new.song)?;
         self.open(song.as_str())?;
-        let is_same =
-            |job: &Job| job.song == new.song && job.kind == new.kind && !job.phase.is_over();
-        let known = self
-            .jobs
-            .lock()
-            .iter()
-            .map(|entry| entry.job.clone())
-            .find(is_same);
-        if let Some(job) = known {
-            return match job.phase {
-                JobPhase::Paused => self.steer_job(job.id, Steer::Continue),
-                _ => Ok(job),
-            };
+        let (job, is_known) = self.jobs.find_or_add(new);
+        if is_known {
+            return self.steer_job(job.id, Steer::Continue);
         }
-        let job = {
-            let mut jobs = self.jobs.lock();
-            let id = jobs
-                .iter()
-                .map(|entry| entry.job.id)
-                .max()
-                .unwrap_or_default()
-                + 1;
-            let job = Job {
-                id,
-                song: new.song.clone(),
-                kind: new.kind,
-                phase: JobPhase::Queued,
-                n_frames: 0,
-                n_done: 0,
-                frames_per_second: None,
-                secs_left: None,
-                file: None,
-                error: None,
-                newest_secs: None,
-                notes: Vec::new(),
-            };
-            jobs.push(Entry::new(job.clone()));
-            let n_over = jobs
-                .iter()
-                .filter(|entry| entry.job.phase.is_over())
-                .count();
-            if n_over > MAX_OVER
-                && let Some(oldest) = jobs.iter().position(|entry| entry.job.phase.is_over())
-            {
-                jobs.remove(oldest);
-            }
-            job
-        };
         self.begin(&job)?;
         Ok(job)
     }
@@ -184,7 +181,7 @@ impl Studio {
     /// Has a job carried out that waits.
     fn begin(self: &Arc<Self>, job: &Job) -> Answer<()> {
         self.jobs.save()?;
-        self.events.send(&Event::Job { job: job.clone() });
+        self.tell_job(job.id);
         match job.kind {
             JobKind::Verify => measuring::start(Arc::clone(self), job.id)?,
             JobKind::Preview => {
@@ -198,6 +195,20 @@ impl Studio {
             self.drawing.wake();
         }
         Ok(())
+    }
+
+    /// Tells all pages about a job. The queue stays locked until they are told, so that no older state comes behind a newer one.
+    fn tell_job(&self, id: u64) {
+        let jobs = self.jobs.lock();
+        if let Some(entry) = jobs.iter().find(|entry| entry.job.id == id) {
+            let job = entry.job.clone();
+            self.events.send(&Event::Job { job });
+        }
+    }
+
+    /// Ends the work at hand for a song's films, which are made anew of what the song is by then.
+    pub fn stop_films_of(&self, song: &str) {
+        self.stop_work(|job| job.song == song && job.kind != JobKind::Verify);
     }
 
     /// Ends work at hand, which waits again then.
@@ -257,9 +268,8 @@ impl Studio {
             kind: next.job.kind,
             stop: Arc::clone(&next.stop),
         };
-        let job = next.job.clone();
         drop(jobs);
-        self.events.send(&Event::Job { job });
+        self.tell_job(order.id);
         Some(order)
     }
 
@@ -272,20 +282,20 @@ impl Studio {
 
     /// Changes what is shown of a job and tells the pages.
     pub fn update_job(&self, id: u64, change: impl FnOnce(&mut Job)) {
-        let (job, is_new_phase) = {
+        let is_new_phase = {
             let mut jobs = self.jobs.lock();
             let Some(entry) = jobs.iter_mut().find(|entry| entry.job.id == id) else {
                 return;
             };
             let before = entry.job.phase;
             change(&mut entry.job);
-            (entry.job.clone(), entry.job.phase != before)
+            entry.job.phase != before
         };
         if is_new_phase {
             // A queue that can't be saved is one that a restart doesn't know; the work itself goes on.
             let _ = self.jobs.save();
         }
-        self.events.send(&Event::Job { job });
+        self.tell_job(id);
     }
 
     /// Says how the work on a job ended: done, failed, or interrupted by whoever wanted that.
@@ -361,7 +371,7 @@ impl Studio {
             self.begin(&job)?;
         } else {
             self.jobs.save()?;
-            self.events.send(&Event::Job { job: job.clone() });
+            self.tell_job(id);
         }
         Ok(job)
     }

@@ -10,6 +10,7 @@ use timeline::RunFolder;
 
 use super::Studio;
 use super::answer::fault;
+use super::project::stamp_of;
 use super::song::{Heard, Inner, Media, OpenSong, Planned};
 use super::sound;
 use super::views;
@@ -26,21 +27,32 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 /// [`Error::Limit`] where the system has no more threads.
 pub fn start(studio: Arc<Studio>, song: Arc<OpenSong>) -> Result<()> {
     let thread = std::thread::Builder::new().name(format!("hear {}", song.name.as_str()));
-    let started = thread.spawn(move || {
-        if let Err(error) = listen(&studio, &song) {
-            song.update(|inner| {
-                inner.phase = SongPhase::Failed;
-                inner.error = Some(fault(&error));
-            });
-            studio.tell_song(&song);
-        }
-    });
+    let started = thread.spawn(move || attend(&studio, &song));
     started.map(|_| ()).map_err(|error| Error::Limit {
         reason: format!("can't start a thread for the song: {error}"),
         hint: None,
     })
 }
 
+/// Listens to a song, and anew whenever its file is replaced.
+fn attend(studio: &Arc<Studio>, song: &Arc<OpenSong>) {
+    while !studio.is_over() {
+        let file = stamp_of(song.name.path());
+        song.update(|inner| inner.forget_sound(file));
+        studio.tell_song(song);
+        if let Err(error) = listen(studio, song) {
+            song.update(|inner| {
+                inner.phase = SongPhase::Failed;
+                inner.error = Some(fault(&error));
+            });
+            studio.tell_song(song);
+        }
+        song.wait_for_another_file(|| studio.is_over());
+        studio.stop_films_of(song.name.as_str());
+    }
+}
+
+/// Opens the song's file, hears it and plans its film, and again after each change, until the file is replaced.
 fn listen(studio: &Arc<Studio>, song: &Arc<OpenSong>) -> Result<()> {
     let track = Track::open(song.name.path())?;
     song.update(|inner| {
@@ -74,19 +86,22 @@ fn decode(studio: &Studio, song: &OpenSong, track: &Track) {
     });
     let media = decoded.map(|(sound, peaks)| Media {
         sound: Arc::new(sound),
-        peaks: Arc::new(peaks.to_bytes()),
+        peaks: Arc::new(peaks.to_bytes(track.sample_rate_hz)),
     });
     song.update(|inner| inner.media = Some(media.map_err(|error| fault(&error))));
 }
 
-/// Hears the song with its corrections. Corrections that can't be understood leave what was heard before.
+/// Hears the song with its corrections. Corrections that can't be understood leave what was heard before; where nothing was, the
+/// song is heard without them.
 fn hear(studio: &Studio, song: &OpenSong, track: &Track, kept: &mut Option<Hearing>) -> Result<()> {
-    let (config, beats_hash) = {
+    let (config, beats_hash, is_first) = {
         let inner = song.lock();
-        (
-            inner.film.analysis_of(&track.path),
-            inner.beats.hash().to_owned(),
-        )
+        let mut config = inner.film.analysis_of(&track.path);
+        let is_first = inner.heard.is_none();
+        if is_first && inner.beats_error.is_some() {
+            config.fix_path = None;
+        }
+        (config, inner.beats.hash().to_owned(), is_first)
     };
     let mut told = Instant::now();
     let found = analyze_kept(track, &config, kept, &mut |share| {
@@ -100,10 +115,9 @@ fn hear(studio: &Studio, song: &OpenSong, track: &Track, kept: &mut Option<Heari
         }
         Ok(())
     });
-    let is_first = song.lock().heard.is_none();
     let analysis = match found {
         Ok(analysis) => analysis,
-        Err(error) if is_first && song.lock().beats_error.is_none() => return Err(error),
+        Err(error) if is_first => return Err(error),
         Err(error) => {
             song.update(|inner| inner.beats_error = Some(fault(&error)));
             studio.tell_song(song);
@@ -181,10 +195,11 @@ fn put_error(inner: &mut Inner, error: &Error) {
 }
 
 fn compose(studio: &Studio, song: &OpenSong, track: &Track) -> Result<Planned> {
-    let (script, settings, heard) = {
+    let (script, script_hash, settings, heard) = {
         let inner = song.lock();
         (
             inner.script.clone(),
+            inner.script_hash.clone(),
             inner.film.clone(),
             inner.heard.clone(),
         )
@@ -209,5 +224,12 @@ fn compose(studio: &Studio, song: &OpenSong, track: &Track) -> Result<Planned> {
     };
     let planned = pipeline::plan_undrawn(&heard.analysis, &request, &folder, &mut watch)?;
     let arrivals = views::arrivals(&script, &heard, &request, &planned.0)?;
-    Ok(Planned::new(heard, request, planned, arrivals, notes))
+    Ok(Planned::new(
+        heard,
+        request,
+        planned,
+        script_hash,
+        arrivals,
+        notes,
+    ))
 }

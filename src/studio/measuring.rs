@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use common::{Error, Result};
 
 use super::Studio;
 use super::answer::Refused;
-use super::project::{self, Name};
+use super::project::{self, Name, Stamp, stamp_of};
 use super::wire::{JobKind, JobPhase};
 use crate::verify::{Verification, plot, verify};
 use crate::{contact_sheet, provenance};
@@ -25,9 +25,6 @@ pub struct Measured {
     /// One measurement at a time.
     turn: Mutex<()>,
 }
-
-/// Tells a film from the one that takes its place.
-type Stamp = (u64, Option<SystemTime>);
 
 /// What was found in a film.
 pub struct Findings {
@@ -51,11 +48,6 @@ impl Measured {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         found.insert(film.to_owned(), (stamp, Arc::new(findings)));
     }
-}
-
-fn stamp_of(film: &Path) -> Option<Stamp> {
-    let metadata = film.metadata().ok()?;
-    Some((metadata.len(), metadata.modified().ok()))
 }
 
 /// Starts a measurement on a thread of its own.

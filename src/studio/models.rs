@@ -11,7 +11,7 @@ use timeline::DiffusionConfig;
 use super::Studio;
 use super::answer::{Answer, Refused};
 use super::song::{Heard, OpenSong};
-use super::wire::{DocumentKind, Model};
+use super::wire::Model;
 use crate::pipeline::{Event, Watch};
 use crate::request::{OpenModel, Request, Settings};
 
@@ -92,20 +92,8 @@ impl Studio {
     pub fn request(&self, song: &OpenSong, is_preview: bool) -> Answer<(Request, Arc<Heard>)> {
         let (track, script, settings, heard) = {
             let mut inner = song.lock();
-            for kind in [
-                DocumentKind::Beats,
-                DocumentKind::Prompts,
-                DocumentKind::Settings,
-            ] {
-                inner.refresh(kind)?;
-            }
-            let errors = [
-                &inner.beats_error,
-                &inner.prompts_error,
-                &inner.settings_error,
-                &inner.error,
-            ];
-            if let Some(error) = errors.into_iter().flatten().next() {
+            inner.understood()?;
+            if let Some(error) = &inner.error {
                 return Err(error.clone().into());
             }
             let parts = (

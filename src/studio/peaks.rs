@@ -59,12 +59,13 @@ impl Peaks {
         }
     }
 
-    /// Little-endian: `u32` samples in a bin of the first level, `u32` number of levels, `u32` number of bins of each level; then of
-    /// each level the bins, two `i8` each.
-    pub fn to_bytes(&self) -> Vec<u8> {
+    /// Little-endian: `u32` samples a second, `u32` samples in a bin of the first level, `u32` number of levels, `u32` number of bins
+    /// of each level; then of each level the bins, two `i8` each.
+    pub fn to_bytes(&self, sample_rate_hz: u32) -> Vec<u8> {
         let numbers = [SAMPLES_PER_BIN, self.levels.len()].into_iter();
         let numbers = numbers.chain(self.levels.iter().map(Vec::len));
-        let mut bytes: Vec<u8> = numbers.flat_map(|n| (n as u32).to_le_bytes()).collect();
+        let numbers = std::iter::once(sample_rate_hz).chain(numbers.map(|n| n as u32));
+        let mut bytes: Vec<u8> = numbers.flat_map(u32::to_le_bytes).collect();
         for level in &self.levels {
             bytes.extend(level.iter().flatten().map(|value| value.cast_unsigned()));
         }
@@ -110,9 +111,9 @@ mod tests {
                 );
             }
         }
-        let bytes = peaks.to_bytes();
-        assert_eq!(bytes.len(), 4 * 5 + 2 * (5001 + 1251 + 313));
-        assert_eq!(bytes[..8], [0, 1, 0, 0, 3, 0, 0, 0]);
+        let bytes = peaks.to_bytes(0xAC44);
+        assert_eq!(bytes.len(), 4 * 6 + 2 * (5001 + 1251 + 313));
+        assert_eq!(bytes[..12], [0x44, 0xAC, 0, 0, 0, 1, 0, 0, 3, 0, 0, 0]);
     }
 
     #[test]

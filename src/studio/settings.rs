@@ -31,7 +31,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Settings> {
             path: path.to_owned(),
             place,
             reason: format!("these settings can't be read: {error}"),
-            hint: None,
+            hint: Some("mend the file in an editor, or remove it for the defaults".to_owned()),
         }))
     })?;
     settings.preview = false; // what a job makes isn't a setting of the song

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use analysis::{Analysis, AnalysisConfig};
 use audio::Track;
@@ -17,9 +17,8 @@ use tokio::sync::watch;
 
 use super::answer::Answer;
 use super::documents::Document;
-use super::project::{self, Name};
+use super::project::{Name, Stamp};
 use super::sound::Sound;
-use super::views;
 use super::wire::{self, DocumentKind, Fault, SongPhase};
 use crate::request::{Request, Settings};
 
@@ -39,6 +38,8 @@ pub struct OpenSong {
 
 /// What is known of a song. Texts that can't be understood leave the last good values in place.
 pub struct Inner {
+    /// The song's file when it was opened last.
+    pub file: Option<Stamp>,
     pub phase: SongPhase,
     pub progress: Option<f64>,
     pub error: Option<Fault>,
@@ -55,6 +56,8 @@ pub struct Inner {
     pub fit_error: Option<Fault>,
     pub settings_error: Option<Fault>,
     pub script: Option<Arc<Script>>,
+    /// Hash of the prompts' text that the script was read from.
+    pub script_hash: String,
     pub film: Settings,
     /// What is said of the model's download, while there is one.
     pub download: Option<String>,
@@ -63,6 +66,8 @@ pub struct Inner {
     pub plan: Option<Arc<Planned>>,
     pub plan_error: Option<Fault>,
     pub todo: Todo,
+    /// The newest revision. Revisions count on from the time at which the song was opened, so that a page and its browser never take
+    /// what an earlier run of the program told or drew for the same.
     pub n_revisions: u64,
 }
 
@@ -100,6 +105,8 @@ pub struct Planned {
     pub timeline: Arc<Timeline>,
     /// Whether its pictures are the film's.
     pub is_calibrated: bool,
+    /// Hash of the prompts' text that it is of.
+    pub script_hash: String,
     /// When each prompt of the script arrives, in seconds of the song.
     pub arrivals: Vec<f64>,
     pub notes: Vec<String>,
@@ -114,6 +121,7 @@ impl Planned {
         heard: Arc<Heard>,
         request: Request,
         (timeline, is_calibrated): (Timeline, bool),
+        script_hash: String,
         arrivals: Vec<f64>,
         notes: Vec<String>,
     ) -> Self {
@@ -123,6 +131,7 @@ impl Planned {
             request: Arc::new(request),
             timeline: Arc::new(timeline),
             is_calibrated,
+            script_hash,
             arrivals,
             notes,
             made: Instant::now(),
@@ -145,6 +154,7 @@ impl Planned {
             request: Arc::clone(&self.request),
             timeline: Arc::new(timeline),
             is_calibrated: true,
+            script_hash: self.script_hash.clone(),
             arrivals: self.arrivals.clone(),
             notes: self.notes.clone(),
             made: Instant::now(),
@@ -163,6 +173,13 @@ impl Planned {
     }
 }
 
+/// Time since 1970; none on a machine whose clock is before that.
+fn since_1970() -> Duration {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+}
+
 impl OpenSong {
     /// Opens the texts of a song; its sound is opened by the listener.
     ///
@@ -172,6 +189,7 @@ impl OpenSong {
         let substitute = Script::BUILT_IN.to_owned();
         let open = |kind, path, substitute| Document::open(kind, path, substitute);
         let mut inner = Inner {
+            file: None,
             phase: SongPhase::Analyzing,
             progress: None,
             error: None,
@@ -186,17 +204,14 @@ impl OpenSong {
             fit_error: None,
             settings_error: None,
             script: None,
+            script_hash: String::new(),
             film: Settings::default(),
             download: None,
             vocabulary: None,
             plan: None,
             plan_error: None,
-            todo: Todo {
-                hear: true,
-                plan: true,
-                changed_outside: Vec::new(),
-            },
-            n_revisions: 0,
+            todo: Todo::default(),
+            n_revisions: since_1970().as_millis() as u64,
         };
         inner.read_settings();
         inner.read_prompts();
@@ -221,11 +236,12 @@ impl OpenSong {
         changed
     }
 
-    /// Waits until there is something to do, or `is_over`; takes it. Meanwhile it looks for texts that others write.
+    /// Waits until there is something to do; takes it. None when the song's file was replaced, or `is_over`. Meanwhile it looks for
+    /// texts that others write.
     pub fn next_todo(&self, is_over: impl Fn() -> bool) -> Option<Todo> {
         let mut inner = self.lock();
         loop {
-            if is_over() {
+            if is_over() || inner.is_replaced(&self.name) {
                 return None;
             }
             let todo = &inner.todo;
@@ -235,6 +251,13 @@ impl OpenSong {
             let waited = self.wake.wait_timeout(inner, LOOK);
             inner = waited.unwrap_or_else(PoisonError::into_inner).0;
             inner.look_outside();
+        }
+    }
+
+    /// Waits until the song's file is replaced, or `is_over`.
+    pub fn wait_for_another_file(&self, is_over: impl Fn() -> bool) {
+        while !is_over() && !self.lock().is_replaced(&self.name) {
+            std::thread::sleep(LOOK);
         }
     }
 
@@ -268,25 +291,6 @@ impl OpenSong {
 
     /// What a page sees of it.
     pub fn view(&self) -> wire::Song {
-        let inner = self.lock();
-        wire::Song {
-            name: self.name.as_str().to_owned(),
-            phase: inner.phase,
-            progress: inner.progress,
-            error: inner.error.clone(),
-            duration_secs: inner
-                .track
-                .as_ref()
-                .map_or(0.0, |track| track.duration_secs),
-            notes: inner.notes(),
-            beats: inner.document(DocumentKind::Beats),
-            prompts: inner.document(DocumentKind::Prompts),
-            settings: inner.document(DocumentKind::Settings),
-            analysis: inner.heard.as_deref().map(views::analysis),
-            plan_revision: inner.plan.as_ref().map_or(0, |plan| plan.revision),
-            plan_error: inner.plan_error.clone(),
-            film: project::film_of(&self.name),
-            preview: project::preview_of(&self.name),
-        }
+        self.lock().view(&self.name)
     }
 }

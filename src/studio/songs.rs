@@ -83,19 +83,20 @@ impl Studio {
         }
     }
 
-    /// Tells all pages about a song.
+    /// Tells all pages about a song. It stays locked until they are told, so that no older state comes behind a newer one.
     pub fn tell_song(&self, song: &OpenSong) {
+        let inner = song.lock();
         self.events.send(&Event::Song {
-            song: Box::new(song.view()),
+            song: Box::new(inner.view(&song.name)),
         });
     }
 
-    /// Tells all pages about a text.
+    /// Tells all pages about a text, as [`tell_song`](Self::tell_song) does.
     pub fn tell_document(&self, song: &OpenSong, kind: DocumentKind) {
-        let document = song.lock().document(kind);
+        let inner = song.lock();
         self.events.send(&Event::Document {
             song: song.name.as_str().to_owned(),
-            document,
+            document: inner.document(kind),
         });
     }
 

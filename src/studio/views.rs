@@ -134,6 +134,7 @@ pub fn plan(planned: &Planned) -> wire::Plan {
         duration_secs: timeline.duration_secs,
         n_frames: timeline.frames.len() as u64,
         size: [size.width, size.height],
+        prompts_hash: planned.script_hash.clone(),
         prompts: prompts(planned),
         curve_step_secs: step as f64 * rate.frame_secs(),
         speed: curve(&mean),

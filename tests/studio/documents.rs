@@ -1,14 +1,8 @@
-//! Texts: edits, undo, edits of others, errors.
+//! Texts: edits, undo, edits of others.
 
 use serde_json::{Value, json};
 
-use super::harness::Bench;
-
-const PROMPTS: &str = "# ours\nteal ocean waves\nburning orange flames\n";
-
-fn text(bench: &Bench, name: &str) -> String {
-    String::from_utf8(bench.read(name)).unwrap()
-}
+use super::harness::{Bench, PROMPTS, text};
 
 #[test]
 fn prompts_are_edited_in_the_file_and_taken_back() {
@@ -101,6 +95,37 @@ fn undo_goes_back_through_all_texts() {
     assert_eq!(settings["seed"], 7);
 }
 
+/// Also where changes of several texts alternate.
+#[test]
+fn undo_takes_the_newest_change_of_all_texts() {
+    let bench = Bench::new();
+    bench.heard();
+    let style = |text: &str| {
+        let edit = json!({"edit": "style", "text": text});
+        bench.edit("prompts", edit).assert(200);
+    };
+    let rename = |label: &str| {
+        let edit = json!({"edit": "rename_section", "index": 0, "label": label});
+        bench.edit("beats", edit).assert(200);
+    };
+    style("soft light");
+    rename("opening");
+    style("hard light");
+    rename("prelude");
+    let step = |step: &str| {
+        let answer = bench.post(&format!("/api/songs/song.wav/{step}"), json!({}));
+        answer.assert(200).json()["kind"].clone()
+    };
+    let undone: Vec<Value> = (0..3).map(|_| step("undo")).collect();
+    assert_eq!(undone, ["beats", "prompts", "beats"]);
+    assert!(text(&bench, "prompts.txt").contains("soft light"));
+    let redone: Vec<Value> = (0..3).map(|_| step("redo")).collect();
+    assert_eq!(redone, ["beats", "prompts", "beats"]);
+    assert!(text(&bench, "song.wav.fix.txt").contains("prelude"));
+    assert_eq!(step("undo"), "beats");
+    assert!(text(&bench, "song.wav.fix.txt").contains("opening"));
+}
+
 #[test]
 fn beats_are_corrected_as_the_command_line_reads_them() {
     let bench = Bench::new();
@@ -177,58 +202,6 @@ fn edits_of_others_are_noticed_and_never_overwritten() {
         let plan = bench.get_json("/api/songs/song.wav/plan");
         (plan["prompts"][0]["text"] == "once more in the editor").then_some(())
     });
-}
-
-#[test]
-fn a_text_with_an_error_is_kept_and_the_last_good_one_plays() {
-    let bench = Bench::new();
-    bench.calibrated();
-    let typed = "teal ocean waves\n@bar x a fire\n";
-    let draft = bench.edit("prompts", json!({"edit": "text", "text": typed}));
-    let draft = draft.assert(200).json();
-    assert_eq!(draft["text"], typed);
-    assert_eq!(draft["error"]["place"]["line"], 2);
-    assert!(
-        draft["error"]["place"]["excerpt"]
-            .as_str()
-            .unwrap()
-            .contains('^')
-    );
-    assert_eq!(text(&bench, "prompts.txt"), typed);
-    assert_eq!(
-        bench.get_json("/api/songs/song.wav/plan")["prompts"][1]["text"],
-        "burning orange flames"
-    );
-    let picture = bench.get("/api/songs/song.wav/picture?at=1");
-    picture.assert(200);
-    let job = bench.job("film");
-    let failed = bench.job_in(job, "failed");
-    assert_eq!(failed["error"]["place"]["line"], 2);
-    // A bar that the song doesn't have is found when the film is planned.
-    bench
-        .edit(
-            "prompts",
-            json!({"edit": "text", "text": "teal ocean waves\n@bar 999 a fire\n"}),
-        )
-        .assert(200);
-    let song = bench.wait("the error of the plan", || {
-        let song = bench.get_json("/api/songs/song.wav");
-        song["prompts"]["error"].is_object().then_some(song)
-    });
-    assert_eq!(song["prompts"]["error"]["place"]["line"], 2);
-    bench
-        .edit("prompts", json!({"edit": "text", "text": PROMPTS}))
-        .assert(200);
-    bench.wait("no error any more", || {
-        bench.get_json("/api/songs/song.wav")["prompts"]["error"]
-            .is_null()
-            .then_some(())
-    });
-    let broken = bench.edit("beats", json!({"edit": "text", "text": "beats:\n1 x\n"}));
-    assert_eq!(broken.assert(200).json()["error"]["place"]["line"], 2);
-    bench
-        .post("/api/songs/song.wav/undo", json!({"document": "beats"}))
-        .assert(200);
 }
 
 #[test]

@@ -18,6 +18,14 @@ pub const SMALL: &str =
 /// The same as flags.
 pub const SMALL_FLAGS: [&str; 6] = ["--size", "64x64", "--draw-size", "128x128", "--fps", "8"];
 
+/// The prompts of the bench's song.
+pub const PROMPTS: &str = "# ours\nteal ocean waves\nburning orange flames\n";
+
+/// A file of the bench's folder as text.
+pub fn text(bench: &Bench, name: &str) -> String {
+    String::from_utf8(bench.read(name)).unwrap()
+}
+
 /// A folder with a song, and the studio that runs in it.
 pub struct Bench {
     folder: TempDir,
@@ -47,10 +55,7 @@ impl Bench {
             token: String::new(),
         };
         write_song(&bench.path("song.wav"), duration_secs);
-        bench.write(
-            "prompts.txt",
-            "# ours\nteal ocean waves\nburning orange flames\n",
-        );
+        bench.write("prompts.txt", PROMPTS);
         bench.write("song.settings.json", SMALL);
         bench.start();
         bench

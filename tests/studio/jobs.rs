@@ -103,7 +103,7 @@ fn an_edit_redraws_only_what_it_touches() {
 #[test]
 fn a_killed_program_goes_on_where_it_stopped() {
     let mut bench = Bench::with_song(24.0);
-    bench.calibrated();
+    let plan = bench.calibrated();
     let job = bench.job("film");
     bench.wait("a finished chunk", || (chunks(&bench) >= 1).then_some(()));
     bench.kill();
@@ -127,6 +127,8 @@ fn a_killed_program_goes_on_where_it_stopped() {
         command_line_film(&bench, "alone.mp4"),
         bench.read("song.mp4")
     );
+    // A page that stayed open, and its browser, don't take a new plan for one of the earlier run.
+    assert!(bench.calibrated()["revision"].as_u64() > plan["revision"].as_u64());
 }
 
 #[test]
@@ -217,7 +219,7 @@ fn a_film_is_measured() {
 
 #[test]
 fn no_file_of_others_is_replaced() {
-    let bench = Bench::new();
+    let mut bench = Bench::new();
     bench.heard();
     bench.write("song.mp4", "somebody's own");
     let job = bench.job("film");
@@ -230,6 +232,10 @@ fn no_file_of_others_is_replaced() {
         "{failed}"
     );
     assert_eq!(bench.read("song.mp4"), b"somebody's own");
+    // Why it failed is still known to the next run.
+    bench.kill();
+    bench.start();
+    assert_eq!(bench.job_now(job)["error"], failed["error"]);
 }
 
 #[cfg(unix)]

@@ -8,6 +8,7 @@
 mod documents;
 mod harness;
 mod jobs;
+mod mistakes;
 mod pictures;
 mod security;
 mod songs;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::harness::{Bench, write_song};
 
 #[test]
@@ -83,10 +85,10 @@ fn waveform_and_envelopes_are_those_of_the_song() {
     };
     let peaks = bench.get("/api/songs/song.wav/peaks").body;
     assert_eq!(
-        (number(&peaks, 0), number(&peaks, 4), number(&peaks, 8)),
-        (256, 1, 66150_usize.div_ceil(256))
+        [0, 4, 8, 12].map(|at| number(&peaks, at)),
+        [22050, 256, 1, 66150_usize.div_ceil(256)]
     );
-    let bins = &peaks[12..];
+    let bins = &peaks[16..];
     assert_eq!(bins.len(), 2 * 66150_usize.div_ceil(256));
     let lowest = bins
         .chunks(2)
@@ -236,6 +238,57 @@ fn songs_that_come_into_the_folder_are_seen() {
     write_song(&bench.path("new.wav"), 1.0);
     let told = events.find(|event| event["kind"] == "songs").unwrap();
     assert_eq!(told["songs"][0]["name"], "new.wav");
+}
+
+#[test]
+fn a_song_that_is_replaced_is_heard_anew_and_keeps_its_texts() {
+    let bench = Bench::new();
+    bench.heard();
+    let edit = json!({"edit": "style", "text": "soft light"});
+    bench.edit("prompts", edit).assert(200);
+    let plan = bench.get_json("/api/songs/song.wav")["plan_revision"].clone();
+    write_song(&bench.path("song.wav"), 5.0);
+    let song = bench.wait("the new song", || {
+        let song = bench.get_json("/api/songs/song.wav");
+        let is_new = song["duration_secs"].as_f64().unwrap() > 4.9;
+        (is_new && song["phase"] == "ready" && song["plan_revision"] != 0).then_some(song)
+    });
+    assert!(song["plan_revision"].as_u64() > plan.as_u64());
+    assert_eq!(song["prompts"]["can_undo"], true);
+    let sound = bench.get("/api/songs/song.wav/sound");
+    assert_eq!(sound.body.len(), 44 + 2 * 5 * 22050);
+}
+
+#[test]
+fn a_file_that_was_not_copied_to_its_end_is_opened_when_it_is() {
+    let bench = Bench::new();
+    let whole = bench.read("song.wav");
+    std::fs::write(bench.path("late.wav"), &whole[..20]).unwrap();
+    bench.wait("the song fails", || {
+        let song = bench.get_json("/api/songs/late.wav");
+        (song["phase"] == "failed").then_some(())
+    });
+    std::fs::write(bench.path("late.wav"), &whole).unwrap();
+    bench.wait("the song is heard", || {
+        let song = bench.get_json("/api/songs/late.wav");
+        (song["phase"] == "ready").then_some(())
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn songs_may_be_called_what_the_system_allows() {
+    let bench = Bench::new();
+    write_song(&bench.path("What's \"up\"? *1:2*.wav"), 2.0);
+    let songs = bench.get_json("/api/state")["songs"].clone();
+    assert_eq!(songs[0]["name"], "What's \"up\"? *1:2*.wav");
+    let path = "/api/songs/What's%20%22up%22%3F%20*1%3A2*.wav";
+    bench.wait("the song is heard", || {
+        (bench.get_json(path)["phase"] == "ready").then_some(())
+    });
+    let command = bench.get_json(&format!("{path}/command"));
+    let expected = r#"visualize 'What'\''s "up"? *1:2*.wav' --prompts prompts.txt"#;
+    assert_eq!(command["command"], expected);
 }
 
 #[test]

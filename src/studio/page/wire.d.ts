@@ -358,6 +358,10 @@ n_frames: number,
  */
 size: [number, number], 
 /**
+ * Hash of the prompts' text that the plan is of, in which its prompts have their lines.
+ */
+prompts_hash: string, 
+/**
  * The prompts in the order of their arrival.
  */
 prompts: Array<PlannedPrompt>, 

@@ -62,6 +62,8 @@ pub async fn film(
 ) -> Answer<Response> {
     let change: ChangeSettings = read_json(&body)?;
     let edit = move |inner: &Inner| {
+        // What somebody wrote by hand isn't replaced by what was understood before it.
+        inner.check(DocumentKind::Settings)?;
         let changed = settings::change(&inner.film, change.settings)?;
         Ok(settings::to_text(&changed))
     };
@@ -110,6 +112,7 @@ fn edit_beats(inner: &Inner, edit: &BeatsEdit) -> Answer<String> {
     if let BeatsEdit::Text { text } = edit {
         return Ok(text.clone());
     }
+    inner.check(DocumentKind::Beats)?;
     let heard = inner
         .heard
         .as_ref()

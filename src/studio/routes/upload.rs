@@ -70,7 +70,7 @@ pub async fn song(
 
 fn taken(name: &Name) -> Refused {
     Refused::conflict(format!("there is a file {:?} already", name.as_str()))
-        .with_hint("use that one, or give the new one another name")
+        .with_hint("open that one, or give the new one another name; a copy over it in the folder is noticed, too")
 }
 
 /// Bytes that may come; refused at once where the sender says that there are more.

@@ -70,7 +70,7 @@ pub struct Job {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// Why it failed.
-    #[serde(default, skip_serializing_if = "Option::is_none", skip_deserializing)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Fault>,
     /// Time of the newest frame.
     #[serde(default, skip_serializing_if = "Option::is_none")]

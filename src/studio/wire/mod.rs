@@ -175,7 +175,7 @@ pub struct UnknownWord {
 }
 
 /// Something that went wrong, with its place where that is known.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct Fault {
     /// What is wrong.
@@ -189,7 +189,7 @@ pub struct Fault {
 }
 
 /// A place in a text.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Place {
     /// Line number, from 1.

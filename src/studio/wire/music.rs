@@ -69,6 +69,8 @@ pub struct Plan {
     pub n_frames: u64,
     /// Width and height of the film in pixels.
     pub size: [u32; 2],
+    /// Hash of the prompts' text that the plan is of, in which its prompts have their lines.
+    pub prompts_hash: String,
     /// The prompts in the order of their arrival.
     pub prompts: Vec<PlannedPrompt>,
     /// Seconds between two values of the curves, the first of which is at `start_secs`.

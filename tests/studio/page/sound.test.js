@@ -4,12 +4,12 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { CURVES, fillCurve, parseHops, pyramid, sample } from "../../../src/studio/page/js/hops.js";
-import { fillExtents, levelFor, parsePeaks, sampleRateOf } from "../../../src/studio/page/js/peaks.js";
+import { fillExtents, levelFor, parsePeaks } from "../../../src/studio/page/js/peaks.js";
 import { nthOf, WavePainter } from "../../../src/studio/page/js/timeline/wave.js";
 
 /** Peaks as the server writes them. */
 function peakBytes(samplesPerBin, levels) {
-  const head = new Uint32Array([samplesPerBin, levels.length, ...levels.map((bins) => bins.length / 2)]);
+  const head = new Uint32Array([44100, samplesPerBin, levels.length, ...levels.map((bins) => bins.length / 2)]);
   const bytes = new Uint8Array(head.byteLength + levels.reduce((sum, bins) => sum + bins.length, 0));
   bytes.set(new Uint8Array(head.buffer));
   let at = head.byteLength;
@@ -35,7 +35,7 @@ const COARSE = [-127, 127, -64, 2];
 
 test("peaks are read level by level", () => {
   const peaks = parsePeaks(peakBytes(256, [FINE, COARSE]));
-  assert.equal(peaks.samplesPerBin, 256);
+  assert.deepEqual([peaks.sampleRate, peaks.samplesPerBin], [44100, 256]);
   assert.deepEqual([...peaks.levels[1]], COARSE);
   assert.equal(levelFor(peaks, 300), 0);
   assert.equal(levelFor(peaks, 1024), 1);
@@ -74,11 +74,6 @@ test("no peak is lost at any zoom", () => {
     fillExtents(peaks, 0, (4096 * 256) / width, width, out);
     assert.equal(Math.round(Math.max(...out) * 127), 100, `${width} pixels`);
   }
-});
-
-test("the sample rate follows from bins and length", () => {
-  const peaks = parsePeaks(peakBytes(256, [new Array(2 * Math.ceil((48000 * 7.3) / 256)).fill(0)]));
-  assert.equal(sampleRateOf(peaks, 7.3), 48000);
 });
 
 test("hops are read curve by curve, and coarse levels are means", () => {
@@ -129,7 +124,7 @@ test("the loudest band is painted outside", () => {
     levels: { low: level(1), mid: level(0.5), high: level(0.1), onset: level(0), loudness: level(0) },
   };
   const pixels = new Uint32Array(10 * 42);
-  new WavePainter().paint(pixels, 10, 42, peaks, hops, 44100, 0, 0.01, { background, low, mid, high });
+  new WavePainter().paint(pixels, 10, 42, peaks, hops, 0, 0.01, { background, low, mid, high });
   const column = Array.from({ length: 42 }, (_, y) => pixels[y * 10 + 3]);
   assert.equal(column[0], background);
   assert.equal(column[3], low);

@@ -4,6 +4,7 @@ import { valueAt } from "./search.js";
 
 /**
  * @typedef {object} Peaks
+ * @property {number} sampleRate in Hz
  * @property {number} samplesPerBin of level 0
  * @property {Int8Array[]} levels lowest and highest of each bin, one after the other
  */
@@ -16,15 +17,15 @@ const FACTOR = 4;
  */
 export function parsePeaks(buffer) {
   const data = new DataView(buffer);
-  const nLevels = data.getUint32(4, true);
-  let offset = 8 + 4 * nLevels;
+  const nLevels = data.getUint32(8, true);
+  let offset = 12 + 4 * nLevels;
   const levels = [];
   for (let level = 0; level < nLevels; level++) {
-    const nBins = data.getUint32(8 + 4 * level, true);
+    const nBins = data.getUint32(12 + 4 * level, true);
     levels.push(new Int8Array(buffer, offset, 2 * nBins));
     offset += 2 * nBins;
   }
-  return { samplesPerBin: data.getUint32(0, true), levels };
+  return { sampleRate: data.getUint32(0, true), samplesPerBin: data.getUint32(4, true), levels };
 }
 
 /**
@@ -97,17 +98,4 @@ function fillBetween(bins, nBins, first, binsPerPx, width, out) {
       out[2 * x + end] = isInside ? (from + (valueAt(bins, 2 * b + end) - from) * share) / 127 : 0;
     }
   }
-}
-
-const RATES_HZ = [8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000, 176400, 192000];
-
-/**
- * The song's sample rate: the usual one with which the bins fit its length, or else what the bins say.
- * @param {Peaks} peaks
- * @param {number} durationSecs
- */
-export function sampleRateOf(peaks, durationSecs) {
-  const nSamples = ((peaks.levels[0]?.length ?? 0) / 2) * peaks.samplesPerBin;
-  const measured = nSamples / Math.max(durationSecs, 0.001);
-  return RATES_HZ.find((rate) => Math.abs(rate * durationSecs - nSamples) <= 2 * peaks.samplesPerBin) ?? measured;
 }

@@ -33,7 +33,6 @@ import { valueAt } from "../search.js";
  * @property {number[]} hues of the planned prompts, in degrees
  * @property {import("../peaks.js").Peaks | null} peaks
  * @property {import("../hops.js").Hops | null} hops
- * @property {number} sampleRate
  * @property {import("../store.js").Selection | null} selection
  * @property {readonly [number, number] | null} loop
  * @property {Pending | null} pending
@@ -63,7 +62,6 @@ export function emptyScene() {
     hues: [],
     peaks: null,
     hops: null,
-    sampleRate: 44100,
     selection: null,
     loop: null,
     pending: null,

@@ -4,7 +4,6 @@
 import { byId } from "../dom.js";
 import { accentHue, hueOf, hueOfPicture } from "../hues.js";
 import { lockedParts } from "../locked.js";
-import { sampleRateOf } from "../peaks.js";
 import { Filmstrip } from "../pictures.js";
 import { lowerBound } from "../search.js";
 import { signal, whenever } from "../signal.js";
@@ -106,7 +105,6 @@ export function start() {
     }
     scene.peaks = peaks.value;
     scene.hops = hops.value;
-    if (peaks.value) scene.sampleRate = sampleRateOf(peaks.value, durationSecs());
     invalidate("back", "marks", "top");
   });
   whenever([plan], takePlan);
@@ -262,7 +260,6 @@ function drawWave(ctx) {
     height,
     scene.peaks,
     scene.hops,
-    scene.sampleRate,
     shown.startSecs,
     1 / (shown.pxPerSec * dpr),
     paint,

@@ -44,15 +44,14 @@ export class WavePainter {
    * @param {number} height
    * @param {import("../peaks.js").Peaks} peaks
    * @param {import("../hops.js").Hops} hops
-   * @param {number} sampleRate
    * @param {number} startSecs at the left edge
    * @param {number} secsPerPx
    * @param {WavePaint} paint
    */
-  paint(pixels, width, height, peaks, hops, sampleRate, startSecs, secsPerPx, paint) {
+  paint(pixels, width, height, peaks, hops, startSecs, secsPerPx, paint) {
     this.resize(width);
     const { extents, low, mid, high } = this;
-    fillExtents(peaks, startSecs * sampleRate, secsPerPx * sampleRate, width, extents);
+    fillExtents(peaks, startSecs * peaks.sampleRate, secsPerPx * peaks.sampleRate, width, extents);
     fillCurve(hops, "low", startSecs, secsPerPx, width, low);
     fillCurve(hops, "mid", startSecs, secsPerPx, width, mid);
     fillCurve(hops, "high", startSecs, secsPerPx, width, high);
