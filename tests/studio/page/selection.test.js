@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { lineNow } from "../../../src/studio/page/js/prompt-line.js";
-import { samePrompt, sameTime } from "../../../src/studio/page/js/keep-selection.js";
+import { promptNow, samePrompt, sameTime, start } from "../../../src/studio/page/js/keep-selection.js";
+import { plan } from "../../../src/studio/page/js/store.js";
 
 const prompt = (line, text, arrival_secs) => ({ line, text, arrival_secs, mark: "bar" });
 
@@ -26,6 +27,19 @@ test("of two with the same words, the one at the same time is meant", () => {
 test("a prompt that is gone is not found", () => {
   assert.equal(samePrompt(prompt(2, "flames", 4), [prompt(1, "smoke", 0), prompt(2, "waves", 8)]), -1);
   assert.equal(samePrompt(undefined, []), -1);
+});
+
+test("a prompt is followed from plan to plan, also past one with its words", () => {
+  const [first, twin] = [prompt(1, "nebula", 0), prompt(3, "nebula", 8)];
+  start();
+  plan.value = { prompts: [first, prompt(2, "smoke", 4), twin] };
+  plan.value = { prompts: [prompt(1, "nebul", 0), prompt(2, "smoke", 4), prompt(3, "nebula", 8)] };
+  plan.value = { prompts: [prompt(1, "smoke", 4), prompt(2, "nebul", 6), prompt(3, "nebula", 8)] };
+  assert.deepEqual(promptNow(first), prompt(2, "nebul", 6));
+  assert.deepEqual(promptNow(twin), prompt(3, "nebula", 8));
+  plan.value = { prompts: [prompt(1, "smoke", 4), prompt(2, "nebula", 8)] };
+  assert.equal(promptNow(first), undefined);
+  assert.deepEqual(promptNow(twin), prompt(2, "nebula", 8));
 });
 
 test("beats keep their index while there are as many, else their time", () => {

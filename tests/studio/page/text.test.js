@@ -5,7 +5,7 @@ import test from "node:test";
 
 import { hueOf, hueOfPixels } from "../../../src/studio/page/js/hues.js";
 import { lockedParts } from "../../../src/studio/page/js/locked.js";
-import { marksOf, placeIn, runsOf } from "../../../src/studio/page/js/panel/text-marks.js";
+import { marksOf, placeIn, runsOf, shownText, unknownMarks, wordPattern } from "../../../src/studio/page/js/panel/text-marks.js";
 import { seriesOf } from "../../../src/studio/page/js/timeline/series.js";
 import { laneAt, layOut } from "../../../src/studio/page/js/timeline/lanes.js";
 
@@ -32,6 +32,26 @@ test("an error and unknown words are marked, the error on top", () => {
     ],
   );
   assert.equal(runs.map(({ text }) => text).join(""), document.text);
+});
+
+test("marks lie right in a text with the line ends of Windows", () => {
+  const document = {
+    text: "smoke\r\nteal wavez\r\n",
+    notes: [],
+    unknown_words: [{ word: "wavez", near: [], spans: [[2, 6, 5]] }],
+  };
+  const unknown = runsOf(shownText(document), marksOf(document)).filter(({ kind }) => kind === "unknown");
+  assert.deepEqual(
+    unknown.map(({ text }) => text),
+    ["wavez"],
+  );
+});
+
+test("an unknown word is marked and replaced wherever it stands, but not within others", () => {
+  const text = "Nebul, a nebula, and (nebul)";
+  const marked = unknownMarks(text, ["nebul"]).map(({ start, end }) => text.slice(start, end));
+  assert.deepEqual(marked, ["Nebul", "nebul"]);
+  assert.equal(text.replace(wordPattern("nebul"), () => "nebula"), "nebula, a nebula, and (nebula)");
 });
 
 test("an error behind the last character still has a place", () => {

@@ -2,43 +2,73 @@
 
 import { api, ApiError } from "./api.js";
 import { takeDocument } from "./events.js";
+import { promptNow } from "./keep-selection.js";
 import { tell, tellError } from "./notices.js";
 import { lineNow } from "./prompt-line.js";
 import { nextChange } from "./signal.js";
-import { grid, song } from "./store.js";
+import { grid, plan, song } from "./store.js";
 
 /** @typedef {import("../wire").Document} Document */
 /** @typedef {import("../wire").BeatsEdit} BeatsEdit */
 /** @typedef {import("../wire").PromptsEdit} PromptsEdit */
 /** @typedef {import("../wire").PlannedPrompt} PlannedPrompt */
+/** @typedef {{ isMade: boolean, error?: unknown }} Outcome without an error where the song was closed before */
 
 /** The end of the queue of changes. @type {Promise<unknown>} */
 let last = Promise.resolve();
 
+/** Waits until all changes are made that were asked for. */
+export async function changesMade() {
+  await last;
+}
+
 /**
- * Carries out a change when those before it are done. The promise says whether it was made; why not, was then told.
+ * Carries out a change when those before it are done.
  * @param {(name: string) => Promise<Document>} change
- * @returns {Promise<boolean>}
+ * @returns {Promise<Outcome>}
  */
-function queued(change) {
+function inTurn(change) {
   const name = song.value?.name;
   const done = last.then(async () => {
-    if (!name || song.value?.name !== name) return false;
+    if (!name || song.value?.name !== name) return { isMade: false };
     try {
       takeDocument(await change(name));
-      return true;
+      return { isMade: true };
     } catch (error) {
-      if (error instanceof ApiError && error.status === 409 && error.body?.document) {
-        takeDocument(error.body.document);
-        tell("The file was changed elsewhere meanwhile. Here is how it is now; your last change was not made.");
-      } else {
-        tellError(error);
-      }
-      return false;
+      const newer = newerDocument(error);
+      if (newer) takeDocument(newer);
+      return { isMade: false, error };
     }
   });
   last = done;
   return done;
+}
+
+/** The document as it is by now, where a change began from another one. @param {unknown} error @returns {Document | null} */
+export function newerDocument(error) {
+  return error instanceof ApiError && error.status === 409 ? (error.body?.document ?? null) : null;
+}
+
+/**
+ * As {@link inTurn}; why a change wasn't made, is told. The promise says whether it was.
+ * @param {(name: string) => Promise<Document>} change
+ */
+async function queued(change) {
+  const { isMade, error } = await inTurn(change);
+  if (newerDocument(error))
+    tell("The file was changed elsewhere meanwhile. Here is how it is now; your last change was not made.");
+  else if (error) tellError(error);
+  return isMade;
+}
+
+/**
+ * Puts a whole text in the place of the one with the hash `base`, which is asked for when it is the change's turn.
+ * @param {"beats" | "prompts"} kind
+ * @param {string} text
+ * @param {() => string} base
+ */
+export function editText(kind, text, base) {
+  return inTurn((name) => api.edit(name, kind, base(), { edit: "text", text }));
 }
 
 /** Edits after which beats have other numbers or places. */
@@ -57,6 +87,8 @@ const MOVES_BEATS = [
 ];
 /** How long the next change waits for the beats that the last one made. */
 const BEATS_MS = 2000;
+/** How long it waits for the plan of the prompts that the last one made. */
+const PLAN_MS = 3000;
 
 /** @param {BeatsEdit | (() => BeatsEdit)} edit a function is asked when it is the change's turn */
 export function editBeats(edit) {
@@ -81,12 +113,27 @@ export function editPrompts(edit) {
  * @param {(line: number) => PromptsEdit} edit is told the prompt's line
  */
 export function editPrompt(prompt, edit) {
-  const { line, text } = prompt ?? {};
-  if (line === undefined || text === undefined) return Promise.resolve(false);
-  return queued((name) => {
-    const document = song.value?.prompts;
-    return api.edit(name, "prompts", document?.hash ?? "", edit(lineNow(document?.text ?? "", { line, text })));
+  if (prompt?.line === undefined) return Promise.resolve(false);
+  return queued(async (name) => {
+    await planOfNewest();
+    const { text, hash } = song.value?.prompts ?? { text: "", hash: "" };
+    const now = promptNow(prompt);
+    if (now?.line === undefined) throw new Error("This prompt was taken out meanwhile. Choose another one.");
+    const line = isPlanBehind() ? lineNow(text, { line: now.line, text: now.text }) : now.line;
+    return api.edit(name, "prompts", hash, edit(line));
   });
+}
+
+/** Whether the plan is of older prompts than the file has, and a newer one will come. */
+function isPlanBehind() {
+  const { prompts } = song.value ?? {};
+  return Boolean(prompts && !prompts.error && plan.value && plan.value.prompts_hash !== prompts.hash);
+}
+
+/** Waits for the plan of the newest prompts: its lines are those of the file. */
+async function planOfNewest() {
+  const end = performance.now() + PLAN_MS;
+  for (let left = PLAN_MS; isPlanBehind() && left > 0; left = end - performance.now()) await nextChange(plan, left);
 }
 
 /**

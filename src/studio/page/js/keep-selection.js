@@ -5,10 +5,14 @@ import { grid, plan, sections, selection } from "./store.js";
 
 /** @typedef {import("../wire").PlannedPrompt} PlannedPrompt */
 
+/** What prompts of older plans are in the next one; none where they are gone. @type {WeakMap<PlannedPrompt, PlannedPrompt | undefined>} */
+const next = new WeakMap();
+
 export function start() {
   let before = { prompts: plan.value?.prompts ?? [], beats: grid.value.beats, starts: startsOf(sections.value) };
   plan.watch((current) => {
     const prompts = current?.prompts ?? [];
+    for (const prompt of before.prompts) next.set(prompt, prompts[samePrompt(prompt, prompts)]);
     move("prompt", (index) => samePrompt(before.prompts[index], prompts));
     before = { ...before, prompts };
   });
@@ -23,6 +27,18 @@ export function start() {
     move("section", (index) => sameTime(old, starts, index));
     before = { ...before, starts };
   });
+}
+
+/**
+ * What a prompt of an older plan is in the newest one.
+ * @param {PlannedPrompt} prompt
+ * @returns {PlannedPrompt | undefined} none if it was taken out
+ */
+export function promptNow(prompt) {
+  /** @type {PlannedPrompt | undefined} */
+  let now = prompt;
+  while (now && next.has(now)) now = next.get(now);
+  return now;
 }
 
 /** @param {readonly { start: number }[]} all */
@@ -50,8 +66,9 @@ export function samePrompt(prompt, among) {
   among.forEach((other, index) => {
     if (!prompt) return;
     const isNear = Math.abs(other.arrival_secs - prompt.arrival_secs) < 0.01;
-    const score = (other.text === prompt.text ? 4 : 0) + (isNear ? 2 : 0) + (other.line === prompt.line ? 1 : 0);
-    if (score > most && score >= 3) {
+    // Place and line together say more than words, which another prompt may have as well.
+    const score = (other.text === prompt.text ? 4 : 0) + (isNear ? 3 : 0) + (other.line === prompt.line ? 2 : 0);
+    if (score > most && score >= 4) {
       most = score;
       best = index;
     }

@@ -53,7 +53,7 @@ function ask(secs) {
   const shown = plan.value;
   if (!current || current.phase !== "ready") return;
   if (!shown) {
-    note(current.plan_error ? "No picture yet: the prompts need a correction." : "Planning the film …");
+    note(current.plan_error ? `No picture yet: ${current.plan_error.message}` : "Planning the film …");
     return;
   }
   const end = shown.start_secs + shown.duration_secs;

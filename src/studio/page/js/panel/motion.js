@@ -1,11 +1,12 @@
 // The tab Motion: how music becomes motion, and what the film is: size, rate, seed. The curves follow while a knob is turned.
 
-import { byId, h, iconButton } from "../dom.js";
+import { byId, h, iconButton, show } from "../dom.js";
 import { editSettings } from "../edits.js";
 import { tell } from "../notices.js";
 import { whenever } from "../signal.js";
 import { loop, song, state } from "../store.js";
 import { clock } from "../time.js";
+import { faultBox } from "./fault.js";
 import { checkField, selectField, slider, textField } from "./fields.js";
 import { routePart } from "./routes.js";
 
@@ -82,7 +83,21 @@ const KNOBS = [
 export function start() {
   const panel = byId("panel-motion", HTMLElement);
   const column = (/** @type {Node[]} */ ...parts) => h("div", { class: "column" }, parts);
-  panel.append(h("div", { class: "columns" }, column(knobPart(), routePart()), column(filmPart(), modelPart())));
+  panel.append(
+    problems(),
+    h("div", { class: "columns" }, column(knobPart(), routePart()), column(filmPart(), modelPart())),
+  );
+}
+
+/** What is wrong with the file of settings, where somebody wrote in it by hand. */
+function problems() {
+  const element = h("div", { class: "problems" });
+  whenever([song], () => {
+    const error = song.value?.settings.error;
+    element.replaceChildren(...(error ? [faultBox(error)] : []));
+    show(element, Boolean(error));
+  });
+  return element;
 }
 
 function knobPart() {
@@ -154,10 +169,7 @@ function filmPart() {
     (value) => keep({ fps: value }),
   );
   const dice = iconButton("dice", "Another seed", () => keep({ seed: Math.floor(Math.random() * 1e6) }));
-  const seed = textField("Seed", (value) => keep({ seed: Number(value) || 0 }), {
-    inputmode: "numeric",
-    beside: [dice],
-  });
+  const seed = textField("Seed", keepSeed, { inputmode: "numeric", beside: [dice] });
   const looping = selectField(
     "End",
     [
@@ -207,6 +219,13 @@ function filmPart() {
     part,
     h("div", { class: "form-actions" }, fromLoop, whole),
   );
+}
+
+/** @param {string} text */
+function keepSeed(text) {
+  const seed = Number(text);
+  if (Number.isSafeInteger(seed) && seed >= 0) keep({ seed });
+  else tell(`“${text}” is no seed. Give a whole number from 0.`);
 }
 
 /** Has the film show the part that is marked in the timeline. */

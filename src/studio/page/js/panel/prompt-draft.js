@@ -43,6 +43,8 @@ export function draftForm() {
     h("div", { class: "form-actions" }, add, cancel),
   );
 
+  let isAdding = false;
+
   function drop() {
     words.value = "";
     draft.value = null;
@@ -55,8 +57,12 @@ export function draftForm() {
       words.focus();
       return;
     }
+    if (isAdding) return; // a second Enter adds no second prompt
+    isAdding = true;
     const followed = nextChange(plan, FOLLOW_MS);
-    if (!(await editPrompts({ edit: "add", secs: begun.secs, mark: begun.mark, text }))) return;
+    const isAdded = await editPrompts({ edit: "add", secs: begun.secs, mark: begun.mark, text });
+    isAdding = false;
+    if (!isAdded) return;
     drop();
     await followed;
     const index =

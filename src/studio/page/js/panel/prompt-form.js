@@ -9,6 +9,7 @@ import { nearest } from "../search.js";
 import { clock, parseClock } from "../time.js";
 import { draftForm } from "./prompt-draft.js";
 import { selectField, textField } from "./fields.js";
+import { wordPattern } from "./text-marks.js";
 
 /** @typedef {import("../../wire").PlannedPrompt} PlannedPrompt */
 /** @typedef {import("../../wire").Mark} Mark */
@@ -179,6 +180,6 @@ function nearWords(prompt) {
 
 /** @param {PlannedPrompt} prompt @param {string} word @param {string} other */
 function replaceWord(prompt, word, other) {
-  const text = prompt.text.replace(new RegExp(word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), "gi"), other);
+  const text = prompt.text.replace(wordPattern(word), () => other);
   void editPrompt(prompt, (line) => ({ edit: "set_text", line, text }));
 }

@@ -12,7 +12,7 @@ import { faultBox, foldedNotes } from "./fault.js";
 import { textField } from "./fields.js";
 import { beginPrompt, restingPlace } from "./prompt-draft.js";
 import { promptForm } from "./prompt-form.js";
-import { runsOf } from "./text-marks.js";
+import { runsOf, unknownMarks } from "./text-marks.js";
 import { textView } from "./text-view.js";
 import { viewSwitch } from "./views.js";
 
@@ -21,7 +21,7 @@ const isText = signal(false);
 
 export function start() {
   const panel = byId("panel-prompts", HTMLElement);
-  const text = textView("prompts", "Prompts file", (value) => editPrompts({ edit: "text", text: value }));
+  const text = textView("prompts", "Prompts file");
   const style = textField("Style of all prompts", (value) => void editPrompts({ edit: "style", text: value }), {
     hint: "such as: dreamy, glowing",
     isLive: true,
@@ -103,11 +103,10 @@ function promptRow(index) {
  */
 function withUnknown({ text, line }) {
   const unknown = (song.value?.prompts.unknown_words ?? []).filter(({ spans }) => spans.some(([at]) => at === line));
-  const lower = text.toLowerCase();
-  const marks = unknown.flatMap(({ word }) => {
-    const start = lower.indexOf(word);
-    return start < 0 ? [] : [{ start, end: start + word.length, kind: /** @type {const} */ ("unknown") }];
-  });
+  const marks = unknownMarks(
+    text,
+    unknown.map(({ word }) => word),
+  );
   return runsOf(text, marks).map(({ text: run, kind }) =>
     kind === "plain" ? run : h("span", { class: "is-unknown" }, run),
   );

@@ -1,6 +1,6 @@
 // The proof of a film: what `visualize verify` measured in it, and the plot.
 
-import { api, ApiError } from "../api.js";
+import { api } from "../api.js";
 import { h, icon, show } from "../dom.js";
 import { signal, whenever } from "../signal.js";
 import { jobs, song } from "../store.js";
@@ -60,13 +60,9 @@ export function proof() {
 
 /** @param {string} film @param {() => boolean} isStill */
 async function fetchVerdicts(film, isStill) {
-  try {
-    const answer = await api.verdicts(film);
-    if (isStill()) verdicts.value = answer?.verdicts ?? null;
-  } catch (error) {
-    // Not measured yet is no fault; anything else is told where somebody looks for it.
-    if (isStill() && !(error instanceof ApiError && error.status === 404)) verdicts.value = null;
-  }
+  // A film that was taken away isn't measured, either.
+  const answer = await api.verdicts(film).catch(() => null);
+  if (isStill()) verdicts.value = answer?.verdicts ?? null;
 }
 
 /** @param {Verdict} verdict */

@@ -9,6 +9,7 @@ import { tell } from "../notices.js";
 import { clock } from "../time.js";
 import { scene } from "../timeline/timeline.js";
 import { beatPart } from "./beats.js";
+import { faultBox } from "./fault.js";
 import { sectionPart } from "./sections.js";
 import { tapPart } from "./tap-pad.js";
 import { textView } from "./text-view.js";
@@ -18,7 +19,7 @@ const isText = signal(false);
 
 export function start() {
   const panel = byId("panel-song", HTMLElement);
-  const text = textView("beats", "Corrections file", (value) => editBeats({ edit: "text", text: value }));
+  const text = textView("beats", "Corrections file");
   const parts = h(
     "div",
     { class: "columns" },
@@ -27,7 +28,16 @@ export function start() {
   );
   const other = { name: "Heard", parts: [parts] };
   const views = viewSwitch("How corrections are shown", isText, text.element, other);
-  panel.append(h("div", { class: "panel-head" }, views, lockButton()), parts, text.element);
+  const problems = h("div", { class: "problems" });
+  panel.append(h("div", { class: "panel-head" }, views, lockButton()), problems, parts, text.element);
+  whenever([song, isText], () => {
+    const error = song.value?.beats.error;
+    const showText = () => {
+      isText.value = true;
+      text.goTo(error?.place?.line ?? 1);
+    };
+    problems.replaceChildren(...(error && !isText.value ? [faultBox(error, showText)] : []));
+  });
 }
 
 function tempoPart() {

@@ -22,13 +22,18 @@ export function placeIn(lines, line, column, nChars) {
   return [start, end];
 }
 
+/** A document's text as a text field holds it: with plain line ends. @param {{ text: string }} document */
+export function shownText({ text }) {
+  return text.replaceAll("\r\n", "\n");
+}
+
 /**
- * Marks of a document: its error and its unknown words.
+ * Marks of a document: its error and its unknown words, in its text as it is shown.
  * @param {import("../../wire").Document} document
  * @returns {TextMark[]}
  */
 export function marksOf(document) {
-  const lines = document.text.split("\n");
+  const lines = shownText(document).split("\n");
   /** @type {TextMark[]} */
   const marks = [];
   for (const { spans } of document.unknown_words ?? []) {
@@ -43,6 +48,27 @@ export function marksOf(document) {
     marks.push({ start, end: Math.max(end, start + 1), kind: "error" });
   }
   return marks;
+}
+
+/** A word where it isn't a part of another one. @param {string} word */
+export function wordPattern(word) {
+  return new RegExp(`(?<![\\p{L}\\p{N}])${word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(?![\\p{L}\\p{N}])`, "giu");
+}
+
+/**
+ * Marks of words that the model doesn't know.
+ * @param {string} text
+ * @param {readonly string[]} words
+ * @returns {TextMark[]}
+ */
+export function unknownMarks(text, words) {
+  return words.flatMap((word) =>
+    Array.from(text.matchAll(wordPattern(word)), (found) => ({
+      start: found.index,
+      end: found.index + found[0].length,
+      kind: /** @type {const} */ ("unknown"),
+    })),
+  );
 }
 
 /**
