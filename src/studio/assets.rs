@@ -65,6 +65,7 @@ const ASSETS: &[Asset] = assets![
     "js/snap.js",
     "js/stage.js",
     "js/store.js",
+    "js/stream.js",
     "js/strip-times.js",
     "js/tap.js",
     "js/time.js",

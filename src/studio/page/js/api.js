@@ -56,6 +56,9 @@ async function request(path, options) {
   throw new ApiError(answer.status, told?.message ?? `the studio answered ${answer.status}`, told?.hint ?? null, body);
 }
 
+/** Longest text that is sent to its end while the page is left; browsers hold 64 kB in all. */
+const MAX_LAST_WORDS = 20_000;
+
 /** @param {string} song */
 const songPath = (song) => `/api/songs/${encodeURIComponent(song)}`;
 
@@ -67,7 +70,9 @@ const songPath = (song) => `/api/songs/${encodeURIComponent(song)}`;
  */
 async function send(method, path, body) {
   const headers = { "content-type": "application/json" };
-  const answer = await request(path, { method, headers, body: JSON.stringify(body ?? {}) });
+  const text = JSON.stringify(body ?? {});
+  const keepalive = text.length < MAX_LAST_WORDS;
+  const answer = await request(path, { method, headers, body: text, keepalive });
   return answer.status === 204 ? null : answer.json();
 }
 

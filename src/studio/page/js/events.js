@@ -1,32 +1,26 @@
 // What the server tells: the whole state on connecting, then changes. A reload shows the same at once, and all tabs the same.
 
-import { connection, jobs, song, state } from "./store.js";
+import { connection, jobs, opening, song, state } from "./store.js";
 
 /** @typedef {import("../wire").Event} StudioEvent */
 /** @typedef {import("../wire").Song} Song */
 /** @typedef {import("../wire").Document} Document */
 
-const RETRY_MS = 2000;
-
-/** Listens until the page is closed; the browser connects again by itself. */
-export function listen() {
-  const source = new EventSource("/api/events");
-  source.addEventListener("message", (message) => take(JSON.parse(message.data)));
-  source.addEventListener("open", () => (connection.value = "open"));
-  source.addEventListener("error", () => {
-    if (connection.value === "open") connection.value = "lost";
-    // A refused connection is not tried again by the browser.
-    if (source.readyState === EventSource.CLOSED) setTimeout(() => void listenAgain(), RETRY_MS);
-  });
-  addEventListener("pagehide", () => source.close());
+/** Listens while the page is shown; one that the browser kept and shows again begins with the whole state, as a new one does. */
+export function start() {
+  const { port } = new SharedWorker("/assets/js/stream.js", { type: "module", name: "events" });
+  port.addEventListener("message", ({ data }) => hear(data));
+  port.start();
+  port.postMessage("join");
+  addEventListener("pagehide", () => port.postMessage("leave"));
+  addEventListener("pageshow", (event) => event.persisted && port.postMessage("join"));
 }
 
-/** Listens again once the server answers; a new one lets only those in who come by its link. */
-async function listenAgain() {
-  const answer = await fetch("/api/state").catch(() => null);
-  if (answer?.status === 401) connection.value = "stranger";
-  if (answer?.ok) listen();
-  else setTimeout(() => void listenAgain(), RETRY_MS);
+/** @param {import("./stream.js").Message} message */
+function hear(message) {
+  if ("json" in message) take(JSON.parse(message.json));
+  // Who isn't let in stays outside until the stream is open again.
+  else if (message.connection !== "lost" || connection.value === "open") connection.value = message.connection;
 }
 
 /** @param {StudioEvent} event */
@@ -44,7 +38,7 @@ function take(event) {
       if (state.value) state.value = { ...state.value, model: event.model };
       break;
     case "song":
-      if (event.song.name === song.value?.name) song.value = event.song;
+      if (event.song.name === (song.value?.name ?? opening.value)) song.value = event.song;
       break;
     case "document":
       if (event.song === song.value?.name) takeDocument(event.document);

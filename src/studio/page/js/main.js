@@ -38,4 +38,4 @@ for (const part of [
 ])
   part.start();
 pointer.start({ words: prompts.addPrompt, prompt: prompts.editChosen, section: renameChosen });
-events.listen();
+events.start();

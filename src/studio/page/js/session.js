@@ -2,6 +2,7 @@
 // so that a reload shows the same again.
 
 import { api, isReplaced } from "./api.js";
+import { changesMade } from "./edits.js";
 import { tellError } from "./notices.js";
 import { parseHops } from "./hops.js";
 import { parsePeaks } from "./peaks.js";
@@ -10,6 +11,7 @@ import {
   hops,
   laneWidth,
   loop,
+  opening,
   peaks,
   plan,
   playheadSecs,
@@ -23,28 +25,44 @@ import {
 import { whenever } from "./signal.js";
 import { clamped, wholeSong } from "./view.js";
 
+/** @typedef {import("../wire").Song} Song */
+
 let soundOf = "";
 let shownRevision = 0;
 /** @type {AbortController | null} */
 let planRequest = null;
+/** What the server had open when the page connected last. @type {readonly Song[] | null} */
+let openThen = null;
 
 /** Opens the song that the address names, or else the only one that the server has open. */
 export function start() {
   addEventListener("hashchange", () => open(named()));
-  addEventListener("pagehide", remember);
+  addEventListener("pagehide", () => {
+    endTyping();
+    remember();
+  });
   addEventListener("visibilitychange", remember);
   song.watch(fetchWhatIsNew);
   whenever([state], () => {
-    if (!state.value) return;
-    if (song.value) {
-      const isOpen = state.value.open.some((one) => one.name === song.value?.name);
-      if (!isOpen) void reopen(song.value.name);
-      return;
-    }
-    const only = state.value.open.length === 1 ? state.value.open[0]?.name : undefined;
-    const wanted = named() || only;
-    if (wanted) open(wanted);
+    const now = state.value?.open ?? null;
+    if (now === openThen) return;
+    openThen = now;
+    if (now) connected(now);
   });
+}
+
+/** The page has connected, for the first time or anew, perhaps to a program that was started anew. @param {readonly Song[]} all */
+function connected(all) {
+  const current = song.value?.name;
+  if (current !== undefined) {
+    shownRevision = 0; // plans that came meanwhile were missed
+    if (all.some((one) => one.name === current)) fetchWhatIsNew();
+    else void reopen(current);
+    return;
+  }
+  const only = all.length === 1 ? all[0]?.name : undefined;
+  const wanted = named() || only;
+  if (wanted) void open(wanted);
 }
 
 /** Closes the song; the list of songs is shown. */
@@ -54,32 +72,36 @@ export function close() {
 
 /** Opens a song of the folder. @param {string} name empty = none */
 export async function open(name) {
-  if (name === (song.value?.name ?? "")) return;
+  if (name === (opening.value ?? song.value?.name ?? "")) return;
+  opening.value = name;
   remember();
+  endTyping();
+  await changesMade();
+  if (opening.value !== name) return;
   forget();
   if (named() !== name) location.hash = name ? encodeURIComponent(name) : "";
-  if (!name) return;
-  const known = state.value?.open.find((one) => one.name === name);
-  if (known) {
-    song.value = known;
-    return;
-  }
   try {
-    const opened = await api.song(name);
-    if (named() === name) song.value = opened;
+    const opened = name ? await api.song(name) : null;
+    // What the server has told of it meanwhile is newer.
+    if (opening.value === name) song.value ??= opened;
   } catch (error) {
-    if (named() === name) location.hash = "";
+    if (opening.value === name) location.hash = "";
     tellError(error);
+  } finally {
+    if (opening.value === name) opening.value = null;
   }
+}
+
+/** A field sends what is typed in it when it is left. */
+function endTyping() {
+  if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
 }
 
 /** Opens the song again in a program that was started anew; the page stays where it is. @param {string} name */
 async function reopen(name) {
   try {
     const fresh = await api.song(name);
-    if (song.value?.name !== name) return;
-    shownRevision = 0; // a new program counts from the start
-    song.value = fresh;
+    if (song.value?.name === name) song.value = fresh;
   } catch (error) {
     tellError(error);
   }
@@ -105,7 +127,10 @@ function forget() {
 
 function fetchWhatIsNew() {
   const current = song.value;
-  if (current?.phase !== "ready") return;
+  if (current?.phase !== "ready") {
+    soundOf = ""; // its file may be another one when it has been heard
+    return;
+  }
   if (soundOf !== current.name) {
     soundOf = current.name;
     recall(current.name);
@@ -156,6 +181,6 @@ function recall(name) {
   view.value = clamped(kept?.view ?? wholeSong(durationSecs(), laneWidth.value), durationSecs(), laneWidth.value);
   if (!kept) return;
   playheadSecs.value = Math.min(kept.playhead, durationSecs());
-  loop.value = kept.loop;
+  loop.value = kept.loop && kept.loop[1] <= durationSecs() ? kept.loop : null;
   tab.value = kept.tab;
 }

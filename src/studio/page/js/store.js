@@ -22,6 +22,8 @@ export const state = signal(/** @type {State | null} */ (null));
 export const connection = signal(/** @type {"open" | "lost" | "stranger"} */ ("open"));
 /** The song that is open here; none while one is picked. */
 export const song = signal(/** @type {Song | null} */ (null));
+/** Name of the song that is being opened; none otherwise. */
+export const opening = signal(/** @type {string | null} */ (null));
 export const grid = signal(NO_GRID);
 export const sections = signal(/** @type {readonly Section[]} */ ([]));
 export const plan = signal(/** @type {Plan | null} */ (null));

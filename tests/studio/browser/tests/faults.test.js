@@ -87,6 +87,57 @@ pageTest("changes from outside and from another tab are seen, and don't get lost
   watch.check();
 });
 
+pageTest("who types while the file is changed elsewhere chooses whose text counts", () => page, async () => {
+  await page.getByRole("button", { name: "Text", exact: true }).click();
+  const area = page.getByRole("textbox", { name: "Prompts file" });
+  const question = page.getByRole("tabpanel", { name: "Prompts" }).getByText("This file was changed elsewhere while you were typing.");
+  for (const [choice, kept, gone] of /** @type {const} */ ([["Take theirs", "an editor", "typed"], ["Keep mine", "typed", "another editor"]])) {
+    await area.press("Control+End");
+    // Faster than what is typed is kept, longer than the page takes to hear of the other change.
+    const typing = area.pressSequentially("typed typed typed", { delay: 120 });
+    appendFileSync(studio.path("prompts.txt"), `waves of ${choice === "Take theirs" ? "an" : "another"} editor\n`);
+    await typing;
+    await question.waitFor();
+    assert.match(studio.text("prompts.txt"), /editor/, "nothing is overwritten unasked");
+    await page.getByRole("button", { name: choice }).click();
+    await until(async () => studio.text("prompts.txt").includes(kept) && (await area.inputValue()).includes(kept), choice);
+    assert.ok(!(await area.inputValue()).includes(gone), choice);
+  }
+  await page.getByRole("button", { name: "Undo (Ctrl Z)" }).click();
+  await until(async () => studio.text("prompts.txt").includes("another editor"), "the other text is still there for undo");
+  await page.getByRole("button", { name: "List", exact: true }).click();
+  watch.check(/409/);
+});
+
+pageTest("what was typed last is kept when the page is left", () => page, async () => {
+  await page.getByRole("button", { name: "Text", exact: true }).click();
+  const area = page.getByRole("textbox", { name: "Prompts file" });
+  await area.press("Control+End");
+  await area.pressSequentially("lake");
+  await page.reload();
+  await until(async () => studio.text("prompts.txt").endsWith("lake"), "the last words are in the file");
+  await page.getByRole("slider", { name: "Playhead" }).waitFor();
+  watch.check();
+});
+
+pageTest("many tabs are answered, and all show the same", () => page, async () => {
+  const tabs = await Promise.all(Array.from({ length: 7 }, () => page.context().newPage()));
+  for (const tab of tabs) {
+    await tab.goto(`${studio.origin}/#${SONG}`);
+    await tab.getByRole("slider", { name: "Playhead" }).waitFor();
+  }
+  await page.getByRole("tab", { name: "Motion" }).click();
+  await page.getByRole("textbox", { name: "Seed" }).fill("77");
+  await page.getByRole("textbox", { name: "Seed" }).press("Enter");
+  for (const tab of tabs) {
+    await tab.getByRole("tab", { name: "Motion" }).click();
+    await until(async () => (await tab.getByRole("textbox", { name: "Seed" }).inputValue()) === "77", "the seed is everywhere");
+    await tab.close();
+  }
+  await page.getByRole("tab", { name: "Prompts" }).click();
+  watch.check();
+});
+
 pageTest("a reload in the middle of a film shows the same progress within a second", () => page, async () => {
   await page.keyboard.press("Escape");
   await page.getByRole("tab", { name: "Film" }).click();
