@@ -18,11 +18,11 @@ const N_POSITIONS: usize = 27;
 /// Share of downbeats among beats that the network expects without evidence.
 const DOWNBEAT_SHARE: f32 = 0.28;
 /// Cost of a bar that ends early or late, and of another meter.
-const SLIP_COST: f32 = 12.0;
+const SLIP_COST: f32 = 20.0;
 /// Weight of the evidence: neighbouring downbeats often err alike.
 const WEIGHT: f32 = 0.5;
 /// Log-odds of a downbeat: bias, then the weight of each of [`describe`]'s numbers; see `training/README.md`.
-const ODDS: [f32; N_SIGNS + 1] = [-1.85, 1.2, 0.77, -0.4, 0.91];
+const ODDS: [f32; N_SIGNS + 1] = [-0.97, 0.86, 0.10, 0.31, 2.04];
 /// Values that describe a beat.
 const N_SIGNS: usize = 4;
 /// Beats on each side of one between which the sound is compared.

