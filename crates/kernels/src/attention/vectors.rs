@@ -7,11 +7,23 @@ use rayon::prelude::*;
 use super::{AttentionShape, Call, OnlineSoftmax, Tile, tiles};
 use crate::arena::with_scratch;
 use crate::math::exp2;
-use crate::microkernel::{COLUMNS, Product, ROWS, STEP, Weights};
+use crate::microkernel::{Product, ROWS, STEP, Weights, tile_columns};
 use crate::simd::{Isa, Kernel, Simd};
 
 /// Keys of a block.
 const KEYS: usize = 256;
+
+/// Queries of a tile: so many that the scores of a block stay in the first-level cache, or of many registers are few for the second.
+struct TileQueries;
+
+impl Kernel for TileQueries {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) -> usize {
+        tile_columns::<S>()
+    }
+}
 
 /// Packed values of one head, in values.
 fn packed_len(shape: &AttentionShape) -> usize {
@@ -29,6 +41,7 @@ pub(super) fn forward(call: Call, isa: Isa, out: &mut [MaybeUninit<f32>]) {
     } = shape;
     let len = packed_len(&shape);
     let n_all = batch * n_heads;
+    let n_queries = isa.run(TileQueries);
     with_scratch([n_all * len], |[values]| {
         values
             .par_chunks_exact_mut(len)
@@ -40,12 +53,12 @@ pub(super) fn forward(call: Call, isa: Isa, out: &mut [MaybeUninit<f32>]) {
             });
         let values = &*values;
         let lens = [
-            head_width * COLUMNS,
-            KEYS * COLUMNS,
-            head_width.next_multiple_of(ROWS) * COLUMNS,
-            2 * COLUMNS,
+            head_width * n_queries,
+            KEYS * n_queries,
+            head_width * n_queries,
+            2 * n_queries,
         ];
-        tiles(&shape, COLUMNS, out)
+        tiles(&shape, n_queries, out)
             .into_par_iter()
             .with_max_len(1)
             .for_each(|tile| {
@@ -56,8 +69,8 @@ pub(super) fn forward(call: Call, isa: Isa, out: &mut [MaybeUninit<f32>]) {
                         values: &values[head..][..len],
                         queries,
                         scores,
-                        sums: &mut sums[..head_width.next_multiple_of(ROWS) * COLUMNS],
-                        softmax: OnlineSoftmax::new(&mut state[..2 * COLUMNS]),
+                        sums: &mut sums[..head_width * n_queries],
+                        softmax: OnlineSoftmax::new(&mut state[..2 * n_queries]),
                         tile,
                     });
                 });
@@ -79,11 +92,11 @@ struct Attend<'a, 'b> {
     call: Call<'a>,
     /// `[head_width / ROWS][n_keys][ROWS]`
     values: &'a [f32],
-    /// `[head_width][COLUMNS]`: scaled queries.
+    /// `[head_width][queries of a tile]`, scaled.
     queries: &'a mut [f32],
-    /// `[KEYS][COLUMNS]`: scores of a block, then their exponentials.
+    /// `[KEYS][queries of a tile]`: scores of a block, then their exponentials.
     scores: &'a mut [f32],
-    /// `[head_width][COLUMNS]`: sums over the values.
+    /// `[head_width][queries of a tile]`: sums over the values.
     sums: &'a mut [f32],
     softmax: OnlineSoftmax<'a>,
     tile: Tile<'b>,
@@ -97,6 +110,7 @@ impl Kernel for Attend<'_, '_> {
         let shape = self.call.shape;
         let n_columns = self.tile.out.len().next_multiple_of(STEP);
         let width = shape.head_width;
+        let pitch = self.softmax.totals.len();
         let head = (self.tile.image, self.tile.head);
         let q = self.call.head(self.call.q, head, self.tile.first);
         for (column, query) in q
@@ -104,7 +118,7 @@ impl Kernel for Attend<'_, '_> {
             .take(self.tile.out.len())
             .enumerate()
         {
-            let to = self.queries[column..].iter_mut().step_by(COLUMNS);
+            let to = self.queries[column..].iter_mut().step_by(pitch);
             for (to, &q) in to.zip(&query[..width]) {
                 *to = q * self.call.scale;
             }
@@ -118,18 +132,18 @@ impl Kernel for Attend<'_, '_> {
                     values: self.call.head(self.call.k, head, first),
                     pitch: shape.width(),
                 },
-                pixels: self.queries[..width * COLUMNS].chunks_exact(COLUMNS),
+                pixels: self.queries[..width * pitch].chunks_exact(pitch),
             };
-            let scores = (&mut *self.scores, COLUMNS);
+            let scores = (&mut *self.scores, pitch);
             keys.compute(s, 0..n_block, (0, n_columns), scores, false);
-            let scores = &mut self.scores[..n_block * COLUMNS];
+            let scores = &mut self.scores[..n_block * pitch];
             if self.call.causal {
-                self.tile.mask(first, COLUMNS, scores);
+                self.tile.mask(first, pitch, scores);
             }
             for column in (0..n_columns).step_by(S::LANES) {
                 let max = self.softmax.update(s, column, scores, self.sums);
                 let mut total = s.splat(0.0);
-                for scores in scores.chunks_exact_mut(COLUMNS) {
+                for scores in scores.chunks_exact_mut(pitch) {
                     let to = &mut scores[column..];
                     let e = exp2(s, s.sub(s.load(to), max));
                     s.store(e, to);
@@ -142,9 +156,9 @@ impl Kernel for Attend<'_, '_> {
                     values: &self.values[first * ROWS..],
                     pitch: shape.n_keys * ROWS,
                 },
-                pixels: self.scores[..n_block * COLUMNS].chunks_exact(COLUMNS),
+                pixels: self.scores[..n_block * pitch].chunks_exact(pitch),
             };
-            let sums = (&mut *self.sums, COLUMNS);
+            let sums = (&mut *self.sums, pitch);
             values.compute(s, 0..width, (0, n_columns), sums, true);
         }
         self.tile.store(&self.softmax, self.sums);
