@@ -4,6 +4,7 @@
     python benches/speed/compare.py --json speed.json                  # everything; the largest models need 24 GB
     python benches/speed/compare.py --only kernels --threads 2         # groups: see GROUPS
     python benches/speed/compare.py --film song.wav                    # the whole program, with a song of yours
+    python benches/speed/compare.py --vectors avx2 --threads 1 --processor-time    # as on a lesser processor, on a busy machine
 
 Every side of a comparison is a process that holds one case ready and runs it when told to. Sides take turns, so that whatever
 else the machine does disturbs all of them alike. A sample is the fastest of the runs that fit into 0.3 s, and at least one;
@@ -26,6 +27,8 @@ import models
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 SAMPLE_SECS = 0.3
+# What caps the vectors of each side at AVX2. onnxruntime has no such variable, nor have OpenVINO's linear layers.
+AVX2 = {"VISUALIZE_VECTORS": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
 KERNEL_PEERS = ["torch", "torch-last", "openvino", "onnxruntime"]
 NETWORK_PEERS = ["torch", "torch-last", "openvino", "openvino-bf16"]
 
@@ -64,8 +67,9 @@ GROUPS = {
 class Side:
     """A process that runs one case when told to."""
 
-    def __init__(self, label, command, threads):
+    def __init__(self, label, command, threads, by_processor):
         self.label = label
+        self.by_processor = by_processor
         self.samples = []
         env = dict(os.environ, RAYON_NUM_THREADS=str(threads), OMP_NUM_THREADS=str(threads))
         self.process = subprocess.Popen(
@@ -82,11 +86,20 @@ class Side:
         self.process.stdin.flush()
         return float(self.line())
 
+    def processor_secs(self):
+        """Seconds for which the process's threads have run; of Linux, which counts them when a thread stops."""
+        threads = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
+        return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
+
     def sample(self):
         runs = []
+        before = self.processor_secs() if self.by_processor else 0
         while sum(runs) < SAMPLE_SECS:
             runs.append(self.run())
-        self.samples.append(min(runs))
+        if self.by_processor:
+            self.samples.append((self.processor_secs() - before) / len(runs))
+        else:
+            self.samples.append(min(runs))
 
     def finish(self):
         """Seconds and peak bytes."""
@@ -96,12 +109,12 @@ class Side:
         return {"secs": statistics.median(self.samples), "samples": self.samples, "peak_bytes": peak}
 
 
-def measure(case, peers, threads, rounds, worker, together):
+def measure(case, peers, threads, rounds, worker, together, by_processor):
     """All sides of a case; one after the other where they don't fit the memory together."""
     commands = [("ours", [worker, case])] + [(peer, [sys.executable, HERE / "peers.py", peer, case]) for peer in peers]
     results = {}
     for group in [commands] if together else [[command] for command in commands]:
-        sides = [Side(label, command, threads) for label, command in group]
+        sides = [Side(label, command, threads, by_processor) for label, command in group]
         ready = []
         for side in sides:
             try:
@@ -169,9 +182,14 @@ def main():
     parser.add_argument("--rounds", type=int, default=5, help="samples of each side")
     parser.add_argument("--models", default=str(ROOT / "target" / "speed-models"), help="where random weights are kept")
     parser.add_argument("--one-by-one", action="store_true", help="sides in turn, for models that fill the memory")
+    parser.add_argument("--vectors", choices=["avx2"], help="cap the instructions of all sides that can be capped")
+    parser.add_argument("--processor-time", action="store_true",
+                        help="measure processor time: for one thread, where other work would disturb the clock")
     parser.add_argument("--film", metavar="SONG", help="measure whole films of this song instead")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
+    if args.vectors:
+        os.environ.update(AVX2)
     report = {"machine": machine(), "rows": []}
     if args.film:
         report["film"] = film.measure(build("bin", "visualize"), build("bench", "worker"), args.film, args.threads)
@@ -183,7 +201,7 @@ def main():
                 for threads in args.threads if args.match in label else []:
                     wanted = [peer for peer in peers if args.peers is None or peer in args.peers]
                     together = not args.one_by_one and not group.startswith("sd")
-                    results = measure(case, wanted, threads, args.rounds, worker, together)
+                    results = measure(case, wanted, threads, args.rounds, worker, together, args.processor_time)
                     print(row(label, threads, results), flush=True)
                     report["rows"].append({"what": label, "case": case, "threads": threads, "sides": results})
     if args.json:
