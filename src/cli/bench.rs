@@ -13,6 +13,9 @@ use super::args::{BenchArgs, OutputArgs};
 use super::models::table;
 use super::progress::Progress;
 
+/// Sides below this make layers of a few pixels.
+const MIN_SIDE: u32 = 64;
+
 /// What was measured with one device and number format.
 #[derive(Serialize)]
 struct Column {
@@ -22,6 +25,13 @@ struct Column {
 }
 
 pub fn run(args: &BenchArgs, output: OutputArgs) -> Result<()> {
+    if args.draw_size.width.min(args.draw_size.height) < MIN_SIDE {
+        return Err(Error::Config {
+            name: "draw_size",
+            value: args.draw_size.to_string(),
+            allowed: format!("operations are timed from {MIN_SIDE}x{MIN_SIDE} on"),
+        });
+    }
     let mut progress = Progress::new(output);
     let model = ModelStore::from_env().open(&args.model, &mut |download| {
         progress.event(Event::Download(download));
@@ -35,9 +45,13 @@ pub fn run(args: &BenchArgs, output: OutputArgs) -> Result<()> {
             .map(|device| device.device)
             .find(|name| name.starts_with("gpu")),
     };
+    // A device that isn't there is said before anything is timed.
+    let names = std::iter::once("cpu".to_owned()).chain(other);
+    let chosen: Vec<_> = names
+        .map(|name| choose_device(&name))
+        .collect::<Result<_>>()?;
     let mut columns = Vec::new();
-    for name in std::iter::once("cpu".to_owned()).chain(other) {
-        let (device, description) = choose_device(&name)?;
+    for (device, description) in chosen {
         for dtype in dtypes(&device) {
             progress.line(&format!("timing {description}, {dtype}"));
             columns.push(column(args, &model, &device, (&description, dtype))?);
@@ -77,13 +91,6 @@ fn column(
         GpuRoom::of(gpu).check(model, &config, dtype, n_batch)?;
     }
     let side = args.draw_size.width.min(args.draw_size.height) as usize;
-    if side < 64 {
-        return Err(Error::Config {
-            name: "draw_size",
-            value: args.draw_size.to_string(),
-            allowed: "operations are timed from 64x64 on".to_owned(),
-        });
-    }
     let mut timings = time_operations(device, dtype, side)?;
     timings.extend(time_networks(
         model,

@@ -111,3 +111,25 @@ fn is_lavapipe(bench: &Bench) -> bool {
     let devices = bench.run(&["models", "devices"]).stdout;
     devices.contains("llvmpipe")
 }
+
+#[test]
+fn a_gpu_is_timed_beside_the_cpu() {
+    let bench = Bench::new();
+    if !has_gpu(&bench) {
+        return;
+    }
+    let args = ["bench", "--draw-size", "64x64", "--batch", "1", "--json"];
+    let columns = bench.run(&args).assert_done().json();
+    let columns = columns.as_array().unwrap();
+    let dtypes: Vec<&str> = columns
+        .iter()
+        .map(|column| column["dtype"].as_str().unwrap())
+        .collect();
+    assert!(
+        matches!(dtypes[..], ["f32", "f32"] | ["f32", "f32", "f16"]),
+        "{dtypes:?}"
+    );
+    for column in columns {
+        assert_eq!(column["timings"].as_array().unwrap().len(), 9);
+    }
+}

@@ -9,6 +9,7 @@ mod bad_audio;
 mod bad_model;
 mod bad_prompts;
 mod bad_settings;
+mod bench;
 mod calibration;
 mod corrections;
 mod cues;

@@ -128,3 +128,18 @@ fn a_lost_gpu_is_an_error_that_can_be_got_over() {
     let gpu = open().unwrap();
     assert!(on(&gpu).render(&frames()[..1]).is_ok());
 }
+
+#[test]
+fn a_gpu_is_tested_once() {
+    let Some(gpu) = gpu() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let f32 = candle_core::DType::F32;
+    let tests = || diffusion::GpuTests::new(Some(folder.path().join("gpu")));
+    assert!(!tests().has_passed(gpu, f32));
+    tests().check(gpu, f32).unwrap();
+    assert!(tests().has_passed(gpu, f32));
+    if gpu.has_f16() {
+        assert!(!tests().has_passed(gpu, candle_core::DType::F16));
+    }
+    assert!(!diffusion::GpuTests::new(None).has_passed(gpu, f32));
+}
