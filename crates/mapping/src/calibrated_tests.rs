@@ -271,3 +271,41 @@ fn a_calibrated_loop_closes() {
         assert_eq!(film.noise.kind, NoiseKind::Loop);
     }
 }
+
+#[test]
+fn hits_of_a_short_loop_grow_as_much_as_it_has_to_hurry() {
+    let song = Song::default().analysis();
+    let hurry = |secs: f64| {
+        let config = MappingConfig {
+            looping: Looping::Whole,
+            start_secs: 34.0,
+            duration_secs: Some(secs),
+            ..config(24)
+        };
+        let script = script("a");
+        let plan = Plan::new(&song, &script, &config).unwrap();
+        let (plain, film) = (
+            plan.timeline(None),
+            plan.timeline(Some(&calibrated(&plan, |_| 0.0))),
+        );
+        let grown = plain
+            .frames
+            .iter()
+            .zip(&film.frames)
+            .filter_map(|(plain, film)| {
+                // Where the turn isn't at its limit, and the hit isn't all rounding.
+                let grown = film.hit? / plain.pulse.max(1e-9);
+                (film.pulse < 0.89 && plain.pulse > 1e-3).then_some(grown)
+            });
+        grown.fold(0.0, f64::max)
+    };
+    let (long, short) = (hurry(24.0), hurry(1.0));
+    assert!((long - LENGTH_OF_HIT).abs() < 0.3 * LENGTH_OF_HIT, "{long}");
+    assert!(
+        short > 1.5 * long && short < 4.01 * LENGTH_OF_HIT,
+        "{short} {long}"
+    );
+}
+
+/// How far a pulse of a radian moves the picture in a film that isn't a loop.
+const LENGTH_OF_HIT: f64 = 0.066;

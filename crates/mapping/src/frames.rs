@@ -2,6 +2,7 @@
 
 use timeline::{Frame, MAX_GUIDANCE_SCALE, Prompt, PromptText, View};
 
+use super::course::LENGTH_PER_SEED;
 use super::moment::Moment;
 use super::plan::Plan;
 use super::walk::Walk;
@@ -13,6 +14,9 @@ const LENGTH_PER_RADIAN: f64 = 0.066;
 
 /// Most that the noise is turned by a pulse, in radians: pictures that hardly move have smaller hits.
 const MAX_TURN: f64 = 0.9;
+
+/// Most that hits of short loops grow by.
+const MOST_HURRY: f64 = 4.0;
 
 impl Plan<'_> {
     pub(super) fn frame(&self, frame_idx: u64, walk: Option<&Walk>) -> Frame {
@@ -27,7 +31,8 @@ impl Plan<'_> {
         let hit_length = walk
             .zip(step)
             .and_then(|(walk, step)| walk.hit_length(step.segment, place.prompts.mix));
-        let pulse = hit_length.map_or(now.pulse, |length| turn(now.pulse, length));
+        let hurry = step.map_or(1.0, |step| self.hurry(step.pace));
+        let pulse = hit_length.map_or(now.pulse, |length| turn(hurry * now.pulse, length));
         Frame {
             frame_idx,
             pts: frame_idx,
@@ -48,6 +53,15 @@ impl Plan<'_> {
                 pan_x: round_nano(now.camera.pan_x),
                 pan_y: round_nano(now.camera.pan_y),
             },
+        }
+    }
+
+    /// How much larger hits are at a pace than the music says. A short loop has to hurry around its ring of seeds, and its hits grow
+    /// as much: they would be lost in its drift.
+    fn hurry(&self, pace: f64) -> f64 {
+        match self.is_loop() {
+            true => (pace / LENGTH_PER_SEED).clamp(1.0, MOST_HURRY),
+            false => 1.0,
         }
     }
 

@@ -171,7 +171,7 @@ impl<'a> Plan<'a> {
         self.config.mapping == Mapping::Music && self.config.noise == NoiseKind::Spline
     }
 
-    fn is_loop(&self) -> bool {
+    pub(super) fn is_loop(&self) -> bool {
         self.config.looping != Looping::Off
     }
 
