@@ -9,6 +9,7 @@ mod estimate;
 mod origin;
 mod path_map;
 mod pictures;
+mod queue;
 mod session;
 mod watch;
 

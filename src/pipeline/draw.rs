@@ -11,8 +11,8 @@ use picture::camera;
 use timeline::{FrameInputs, RunFolder, Timeline};
 use video::{ChunkWriter, EncodeConfig, Origin, grid_pieces};
 
-use super::chunks::chunk_id;
 use super::pictures::PictureSink;
+use super::queue::{Queue, Turn};
 use super::session::Drawer;
 use super::watch::{Event, Watch};
 
@@ -28,7 +28,7 @@ pub(super) struct Work<'a> {
 
 /// From the drawing to the encoding thread.
 enum Message {
-    Begin { id: String, first_frame: u64 },
+    Begin(Turn),
     Picture(RgbImage),
     Finish(Origin),
 }
@@ -42,7 +42,7 @@ pub(super) fn draw_and_encode(
     drawer: &mut Drawer<'_>,
     watch: &mut Watch<'_>,
 ) -> Result<()> {
-    draw_into(work, drawer, watch, |messages| {
+    draw_into(work, Some(folder), drawer, watch, |messages| {
         encode(&messages, folder, encoding)
     })
 }
@@ -54,11 +54,11 @@ pub(super) fn draw_to(
     sink: &mut dyn PictureSink,
     watch: &mut Watch<'_>,
 ) -> Result<()> {
-    draw_into(work, drawer, watch, |messages| {
+    draw_into(work, None, drawer, watch, |messages| {
         let mut frame = 0;
         for message in &messages {
             match message {
-                Message::Begin { first_frame, .. } => frame = first_frame,
+                Message::Begin(turn) => frame = turn.frames.start,
                 Message::Picture(picture) => {
                     sink.put(frame, &picture)?;
                     frame += 1;
@@ -71,8 +71,10 @@ pub(super) fn draw_to(
     sink.finish()
 }
 
+/// `folder`: where the chunks lie that others may be drawing, too.
 fn draw_into(
     work: &Work<'_>,
+    folder: Option<&RunFolder>,
     drawer: &mut Drawer<'_>,
     watch: &mut Watch<'_>,
     take: impl FnOnce(Receiver<Message>) -> Result<()> + Send,
@@ -80,7 +82,9 @@ fn draw_into(
     std::thread::scope(|scope| {
         let (send, receive) = sync_channel(2 * drawer.n_batch);
         let encoder = scope.spawn(move || take(receive));
-        let drawn = draw(work, drawer, watch, |message| send.send(message).is_ok());
+        let drawn = draw(work, folder, drawer, watch, |message| {
+            send.send(message).is_ok()
+        });
         drop(send);
         let encoded = encoder
             .join()
@@ -92,20 +96,30 @@ fn draw_into(
 
 fn draw(
     work: &Work<'_>,
+    folder: Option<&RunFolder>,
     drawer: &mut Drawer<'_>,
     watch: &mut Watch<'_>,
     send: impl Fn(Message) -> bool,
 ) -> Result<()> {
-    let mut n_done = work.n_done;
+    let mut n_drawn = 0;
     let mut is_first = true;
     let mut last = None;
-    for piece in &work.missing {
+    let mut queue = Queue::new(work.timeline, &work.missing, folder);
+    loop {
+        let n_found = queue.n_found;
+        let turn = queue.next()?;
+        if queue.n_found > n_found {
+            (watch.observe)(Event::Rendering {
+                n_frames: work.n_frames,
+                n_done: work.n_done + queue.n_found + n_drawn,
+            });
+        }
+        let Some(turn) = turn else {
+            return Ok(());
+        };
         let begun = Instant::now();
-        let id = chunk_id(work.timeline, piece.clone())?;
-        if !send(Message::Begin {
-            id,
-            first_frame: piece.start,
-        }) {
+        let piece = turn.frames.clone();
+        if !send(Message::Begin(turn)) {
             return Ok(());
         }
         for batch in grid_pieces(0..piece.end - piece.start, drawer.n_batch as u64) {
@@ -121,7 +135,8 @@ fn draw(
                     return Ok(());
                 }
             }
-            n_done += batch.len() as u64;
+            n_drawn += batch.len() as u64;
+            let n_done = work.n_done + queue.n_found + n_drawn;
             if std::mem::take(&mut is_first) {
                 let frames_per_second =
                     batch.len() as f64 / started.elapsed().as_secs_f64().max(1e-9);
@@ -148,7 +163,6 @@ fn draw(
             return Ok(());
         }
     }
-    Ok(())
 }
 
 /// Draws a batch, as it is before the camera looks at it. A frame whose inputs are those of the one before repeats it; `first`
@@ -189,8 +203,13 @@ fn encode(messages: &Receiver<Message>, folder: &RunFolder, encoding: &EncodeCon
     let mut chunk = None;
     for message in messages {
         match (message, &mut chunk) {
-            (Message::Begin { id, first_frame }, _) => {
-                chunk = Some(ChunkWriter::new(folder.path(), &id, first_frame, encoding)?);
+            (Message::Begin(turn), _) => {
+                let (id, first_frame) = (&turn.id, turn.frames.start);
+                let mut begun = ChunkWriter::new(folder.path(), id, first_frame, encoding)?;
+                if let Some(file) = turn.file {
+                    begun.set_claim(file);
+                }
+                chunk = Some(begun);
             }
             (Message::Picture(picture), Some(chunk)) => chunk.push(&picture)?,
             (Message::Finish(origin), Some(_)) => {

@@ -284,6 +284,25 @@ fn two_processes_draw_one_film_at_once() {
     assert_eq!(names.len(), 7, "six chunks and the calibration: {names:?}");
 }
 
+/// A claim keeps nothing from being drawn: its machine may have died.
+#[test]
+fn a_chunk_that_another_machine_draws_comes_last() {
+    let bench = planned();
+    bench.run(&["render", "film.json"]).assert_done();
+    let files = chunk_files(&bench.path("film.visualize"));
+    for file in &files {
+        std::fs::remove_file(file).unwrap();
+    }
+    let name = files[0].file_name().unwrap().to_str().unwrap();
+    let claim = format!("film.visualize/.{name}.00000000.x.partial");
+    bench.write(&claim, b"");
+    bench.run(&["render", "film.json"]).assert_done();
+    assert_eq!(missing(&bench, "film.json"), "");
+    let time = |file: &PathBuf| file.metadata().unwrap().modified().unwrap();
+    let last = files.iter().max_by_key(|file| time(file));
+    assert_eq!(last, Some(&files[0]));
+}
+
 #[test]
 fn machines_without_a_shared_folder_copy_their_chunks() {
     let bench = planned();

@@ -1,17 +1,21 @@
 //! Files that appear whole or not at all.
 
+mod writers;
+
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs::{DirEntry, File};
+use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::SystemTime;
 
 use tempfile::{NamedTempFile, PersistError};
 
-use crate::host::host_name;
 use crate::{Error, Result};
+use writers::{machine, prefix, remove_abandoned};
+
+pub use writers::{PULSE, is_being_written};
 
 const SUFFIX: &str = ".partial";
 
@@ -63,9 +67,7 @@ impl PartialFile {
     /// [`Error::Io`] when the folder is missing or can't be written.
     pub fn create(path: &Path) -> Result<Self> {
         let folder = folder_of(path);
-        let mut prefix = OsString::from(".");
-        prefix.push(path.file_name().unwrap_or_default());
-        prefix.push(".");
+        let prefix = prefix(path);
         remove_abandoned(folder, &prefix);
         loop {
             let mut name = prefix.clone();
@@ -88,6 +90,29 @@ impl PartialFile {
     /// The file to write to.
     pub fn file(&self) -> &File {
         self.file.as_file()
+    }
+
+    /// Where the whole file will be.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Shows machines that see no locks that the file is still being written. Whoever is long about it calls this now and then,
+    /// several times in [`PULSE`].
+    pub fn keep_alive(&self) {
+        // Where it fails, the file may be taken for abandoned, and is written by another as well.
+        let _ = self.file().set_modified(SystemTime::now());
+    }
+
+    /// Writes all bytes of the file and puts it under its name.
+    ///
+    /// # Errors
+    /// As [`PartialFile::commit`].
+    pub fn write_whole(self, bytes: &[u8]) -> Result<()> {
+        self.file()
+            .write_all(bytes)
+            .map_err(write_error(&self.path, Some(bytes.len() as u64)))?;
+        self.commit()
     }
 
     /// Puts the whole file under its name, in place of an older one.
@@ -158,12 +183,7 @@ fn persist_new(file: NamedTempFile, path: PathBuf) -> Result<File, PersistError>
 
 /// Writes a small file whole.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let partial = PartialFile::create(path)?;
-    partial
-        .file()
-        .write_all(bytes)
-        .map_err(write_error(path, Some(bytes.len() as u64)))?;
-    partial.commit()
+    PartialFile::create(path)?.write_whole(bytes)
 }
 
 /// The error for a failed write of a file that needs `n_bytes`; a full disk is told apart. For use in `map_err`.
@@ -212,57 +232,6 @@ fn temporary_in(folder: &Path, prefix: &OsString) -> Result<NamedTempFile> {
         .map_err(Error::io("create a file in", folder))
 }
 
-/// A word for this machine in names: eight hexadecimal digits of its name's hash (FNV-1a, 32 bits).
-fn machine() -> String {
-    let hash = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
-    let hash = host_name().bytes().fold(0x811c_9dc5, hash);
-    format!("{hash:08x}")
-}
-
-/// Removes partial files that no living process holds. Each is locked until it is gone, so that one who begins to write
-/// it just now sees that it went.
-///
-/// Network file systems may keep no locks between machines, so that a file of another machine counts as abandoned by its age
-/// alone.
-fn remove_abandoned(folder: &Path, prefix: &OsString) {
-    let Ok(entries) = folder.read_dir() else {
-        return;
-    };
-    let own = machine();
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let name = name.as_encoded_bytes();
-        let inner = name
-            .strip_prefix(prefix.as_encoded_bytes())
-            .and_then(|name| name.strip_suffix(SUFFIX.as_bytes()));
-        let Some(inner) = inner else {
-            continue;
-        };
-        let mut parts = inner.split(|b| *b == b'.');
-        let is_foreign = parts
-            .next()
-            .is_some_and(|machine| machine != own.as_bytes());
-        if is_foreign && parts.next().is_some() {
-            if is_old(&entry) {
-                let _ = std::fs::remove_file(entry.path());
-            }
-            continue;
-        }
-        if let Ok(file) = File::open(entry.path())
-            && file.try_lock().is_ok()
-        {
-            let _ = std::fs::remove_file(entry.path());
-        }
-    }
-}
-
-/// Whether nothing was written to a file for a day.
-fn is_old(entry: &DirEntry) -> bool {
-    const DAY: Duration = Duration::from_secs(24 * 3600);
-    let written = entry.metadata().and_then(|metadata| metadata.modified());
-    written.is_ok_and(|written| written.elapsed().is_ok_and(|age| age > DAY))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -308,41 +277,6 @@ mod tests {
         let (partial, unfinished) = begin();
         drop(partial);
         assert!(!unfinished.exists() && !is_listed(&unfinished));
-    }
-
-    #[test]
-    fn leftovers_of_the_dead_go_and_files_of_the_living_stay() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.bin");
-        std::fs::write(folder.path().join(".a.bin.dead.partial"), b"x").unwrap();
-        std::fs::write(folder.path().join(".b.bin.other.partial"), b"x").unwrap();
-        let first = PartialFile::create(&path).unwrap();
-        first.file().write_all(b"first").unwrap();
-        write_whole(&path, b"second").unwrap();
-        first.commit().unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"first");
-        let mut left = names(folder.path());
-        left.sort();
-        assert_eq!(left, [".b.bin.other.partial", "a.bin"]);
-    }
-
-    /// No lock of another machine may be seen here: only the age tells.
-    #[test]
-    fn files_of_other_machines_go_after_a_day() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.bin");
-        let partial = |name: &str| folder.path().join(format!(".a.bin.{name}.partial"));
-        let own = machine();
-        for name in ["00000000.new", "00000001.old", &format!("{own}.new")] {
-            std::fs::write(partial(name), b"x").unwrap();
-        }
-        let old = File::options().write(true).open(partial("00000001.old"));
-        let yesterday = std::time::SystemTime::now() - Duration::from_secs(25 * 3600);
-        old.unwrap().set_modified(yesterday).unwrap();
-        write_whole(&path, b"whole").unwrap();
-        let mut left = names(folder.path());
-        left.sort();
-        assert_eq!(left, [".a.bin.00000000.new.partial", "a.bin"]);
     }
 
     #[test]

@@ -12,13 +12,15 @@
 //!
 //! Its name is `FIRST-END-ID.chunk`. A file that was torn or has rotted fails its checksum and counts as missing.
 
+mod hash;
+
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use common::hex::hex;
-use common::partial_file::write_whole;
+use common::partial_file::PartialFile;
 use common::{Error, Result};
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
@@ -27,6 +29,7 @@ use timeline::VideoCodec;
 
 use super::codec::{CodecHeader, Encoder, Sample, encoder_name};
 use super::config::EncodeConfig;
+use hash::{HashReader, HashWriter};
 
 const MAGIC: &[u8; 8] = b"VISCHUNK";
 const SCHEMA_VERSION: u32 = 2;
@@ -132,6 +135,7 @@ pub struct ChunkWriter {
     samples: Vec<SampleInfo>,
     data: Vec<u8>,
     origin: Option<Origin>,
+    file: Option<PartialFile>,
 }
 
 impl ChunkWriter {
@@ -160,12 +164,23 @@ impl ChunkWriter {
             samples: Vec::new(),
             data: Vec::new(),
             origin: None,
+            file: None,
         })
+    }
+
+    /// The frames encoded so far, in order.
+    pub fn samples(&self) -> &[SampleInfo] {
+        &self.samples
     }
 
     /// Says where the frames were drawn.
     pub fn set_origin(&mut self, origin: Origin) {
         self.origin = Some(origin);
+    }
+
+    /// Takes the file that was begun to claim the chunk, see [`claim`](super::claim).
+    pub fn set_claim(&mut self, file: PartialFile) {
+        self.file = Some(file);
     }
 
     /// Encodes the next frame. Encoded frames are kept in memory until [`ChunkWriter::finish`].
@@ -182,13 +197,16 @@ impl ChunkWriter {
             is_keyframe,
         });
         self.data.extend_from_slice(&data);
+        if let Some(file) = &self.file {
+            file.keep_alive();
+        }
         Ok(())
     }
 
     /// Writes the chunk: whole and synced, or not at all.
     ///
     /// # Errors
-    /// [`Error::Video`] without frames, [`Error::Later`] when the disk is full, [`Error::Io`] for other failed writes.
+    /// [`Error::Video`] without frames or with a claim for others, [`Error::Later`] when the disk is full, [`Error::Io`] for other failed writes.
     pub fn finish(self) -> Result<ChunkInfo> {
         let Some(codec_header) = self.encoder.header() else {
             return Err(Error::Video {
@@ -219,7 +237,16 @@ impl ChunkWriter {
         let path = self
             .folder
             .join(file_name(&(header.first_frame..end), &header.id));
-        write_whole(&path, &bytes)?;
+        let file = match self.file {
+            Some(file) => file,
+            None => PartialFile::create(&path)?,
+        };
+        if file.path() != path {
+            return Err(Error::Video {
+                reason: format!("{} isn't what was claimed", path.display()),
+            });
+        }
+        file.write_whole(&bytes)?;
         Ok(info(path, header))
     }
 }
@@ -360,32 +387,6 @@ fn info(path: PathBuf, header: Header) -> ChunkInfo {
 fn damaged(path: &Path, reason: &str) -> Error {
     Error::input(path, format!("the chunk is damaged: {reason}"))
         .with_hint("render its frames again; a good chunk takes its place")
-}
-
-struct HashWriter(Sha256);
-
-impl Write for HashWriter {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-struct HashReader<R> {
-    inner: R,
-    hasher: Sha256,
-}
-
-impl<R: Read> Read for HashReader<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let n_read = self.inner.read(buffer)?;
-        self.hasher.update(buffer.get(..n_read).unwrap_or_default());
-        Ok(n_read)
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::Path;
 
+use common::partial_file::{PartialFile, is_being_written};
 use common::{Error, Result};
 
 use super::chunk::{ChunkInfo, ChunkReader, file_name, parse_file_name};
@@ -88,6 +89,24 @@ pub fn find(folder: impl AsRef<Path>, frames: &Range<u64>, id: &str) -> Found {
 /// Whether there is a file of the chunk's name. It isn't opened: where it turns out to be damaged, the chunk is drawn again.
 pub fn is_there(folder: impl AsRef<Path>, frames: &Range<u64>, id: &str) -> bool {
     folder.as_ref().join(file_name(frames, id)).is_file()
+}
+
+/// Begins the file of the chunk of `frames`, which tells others that it is being drawn; `None` if another process has done so.
+///
+/// This keeps nobody from drawing a chunk: it lets machines that share a folder begin with different ones.
+///
+/// # Errors
+/// [`Error::Io`] when the folder is missing or can't be written.
+pub fn claim(
+    folder: impl AsRef<Path>,
+    frames: &Range<u64>,
+    id: &str,
+) -> Result<Option<PartialFile>> {
+    let path = folder.as_ref().join(file_name(frames, id));
+    match is_being_written(&path) {
+        true => Ok(None),
+        false => PartialFile::create(&path).map(Some),
+    }
 }
 
 /// A chunk, if it is whole and what its name says.

@@ -62,20 +62,37 @@ impl FilmReader {
     /// # Errors
     /// When the file can't be opened any more.
     pub fn frames(&self) -> Result<impl Iterator<Item = Result<DecodedFrame>> + '_> {
+        self.frames_from(0)
+    }
+
+    /// As [`FilmReader::frames`], from frame `first` on. What is decoded before it are the frames from its keyframe on; all of them,
+    /// where frames are shown in another order than they are coded.
+    ///
+    /// # Errors
+    /// As [`FilmReader::frames`], and for a film whose tables are damaged before that frame.
+    pub fn frames_from(
+        &self,
+        first: u64,
+    ) -> Result<impl Iterator<Item = Result<DecodedFrame>> + '_> {
         let (trak, picture) = self.track()?;
         let path = &self.film.path;
         let is_reordered = is_reordered(trak);
+        let begin = match is_reordered {
+            true => 0,
+            false => self.keyframe(trak, first)?,
+        };
         let mut source = SampleDecoder::open(path, picture.size, picture.avcc, is_reordered)?;
         let timescale = f64::from(trak.mdia.mdhd.timescale.max(1));
         let start = start_ticks(trak);
-        let mut offsets = composition_offsets(trak);
-        let mut table = (0u64..).zip(samples(&trak.mdia.minf.stbl, self.film.n_bytes));
+        let mut offsets = composition_offsets(trak).skip(begin);
+        let table = (0u64..).zip(samples(&trak.mdia.minf.stbl, self.film.n_bytes));
+        let mut table = table.skip(begin);
         // Pictures come in the order of their times, so each has the earliest time that is left.
         let mut times = BTreeSet::new();
         let mut pictures = VecDeque::new();
-        let mut shown = 0u64..;
+        let mut shown = begin as u64..;
         let mut is_over = false;
-        Ok(std::iter::from_fn(move || {
+        let decoded = std::iter::from_fn(move || {
             let mut next = || loop {
                 if let Some(picture) = pictures.pop_front() {
                     let (ticks, _) = times.pop_first().unwrap_or((0, 0));
@@ -114,7 +131,23 @@ impl FilmReader {
                 pictures.clear();
             }
             frame.transpose()
-        }))
+        });
+        let is_before = move |frame: &Result<DecodedFrame>| {
+            frame.as_ref().is_ok_and(|frame| frame.frame_idx < first)
+        };
+        Ok(decoded.skip_while(is_before))
+    }
+
+    /// Index of the last keyframe up to frame `idx`.
+    fn keyframe(&self, trak: &Trak, idx: u64) -> Result<usize> {
+        let mut keyframe = 0;
+        let table = samples(&trak.mdia.minf.stbl, self.film.n_bytes).enumerate();
+        for (at, sample) in table.take_while(|(at, _)| *at as u64 <= idx) {
+            if sample.map_err(|e| bad(&self.film.path, &e))?.is_keyframe {
+                keyframe = at;
+            }
+        }
+        Ok(keyframe)
     }
 
     fn track(&self) -> Result<(&Trak, Picture<'_>)> {
@@ -234,6 +267,32 @@ mod tests {
                 next += 1;
             }
             assert_eq!(next, n_frames);
+        }
+    }
+
+    #[test]
+    fn decoding_begins_at_any_frame() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = EncodeConfig {
+            gop_len: 4,
+            ..config(64, 48)
+        };
+        let chunks = [0..6, 6..11].map(|f| testing::chunk(folder.path(), "aa", f, &config));
+        let path = folder.path().join("film.mp4");
+        mux(&chunks, None, &Tags::default(), None, &path).unwrap();
+        let b_frames = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/video/b_frames.mp4");
+        for path in [&*path, Path::new(b_frames)] {
+            let reader = FilmReader::open(path).unwrap();
+            let row = |frame: Result<DecodedFrame>| {
+                let frame = frame.unwrap();
+                let luma = frame.picture.luma().to_vec();
+                (frame.frame_idx, frame.time_secs.to_bits(), luma)
+            };
+            let all: Vec<_> = reader.frames().unwrap().map(row).collect();
+            for first in 0..=all.len() {
+                let rest: Vec<_> = reader.frames_from(first as u64).unwrap().map(row).collect();
+                assert!(rest == all[first..], "from frame {first}");
+            }
         }
     }
 

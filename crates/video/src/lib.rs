@@ -28,7 +28,7 @@ pub use chunk::{ChunkInfo, ChunkReader, ChunkWriter, Origin, SampleInfo, chunk_i
 pub use codec::{CodecHeader, encoded_bytes};
 pub use colour::Yuv420;
 pub use config::{EncodeConfig, MAX_QP, MAX_SIDES, MIN_QP, MIN_SIDE};
-pub use cover::{Coverage, Found, cover, find, grid_pieces, is_there};
+pub use cover::{Coverage, Found, claim, cover, find, grid_pieces, is_there};
 pub use decode::{DecodedFrame, FilmReader};
 pub use mux::{mux, mux_new};
 pub use probe::{AudioStream, Probe, VideoStream, probe};

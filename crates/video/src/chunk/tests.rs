@@ -61,6 +61,26 @@ fn where_a_chunk_was_drawn_comes_back() {
 }
 
 #[test]
+fn a_claim_is_seen_until_its_chunk_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let claim = || crate::claim(folder.path(), &(48..49), "aa").unwrap();
+    let file = claim().unwrap();
+    assert!(claim().is_none());
+    let mut writer = ChunkWriter::new(folder.path(), "aa", 48, &config(64, 64)).unwrap();
+    writer.set_claim(file);
+    writer.push(&picture(config(64, 64).size, 0)).unwrap();
+    let written = writer.finish().unwrap();
+    assert_eq!(written.frames(), 48..49);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+
+    let file = claim().unwrap();
+    let mut other = ChunkWriter::new(folder.path(), "bb", 48, &config(64, 64)).unwrap();
+    other.set_claim(file);
+    other.push(&picture(config(64, 64).size, 0)).unwrap();
+    assert!(other.finish().is_err());
+}
+
+#[test]
 fn the_same_pictures_give_the_same_bytes() {
     let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let config = config(96, 64);
