@@ -11,6 +11,7 @@ mod path_map;
 mod pictures;
 mod queue;
 mod session;
+mod trial;
 mod watch;
 
 use std::borrow::Cow;
@@ -34,11 +35,12 @@ use crate::request::Request;
 
 pub use chunk_set::{ChunkSet, Piece};
 pub use chunks::{DRAWING_VERSION, find_chunks, list_chunks, mixed, needed_bytes};
-pub use clips::{Amount, Clips, Trial, amount, finish_clip, hear};
+pub use clips::{Amount, Clips, amount, finish_clip, hear, remove_chunks};
 pub use common::host::host_name;
 pub use path_map::PathMap;
 pub use pictures::{PictureSink, pictures};
 pub use session::{DrawNow, Guests, Machine, Session};
+pub use trial::{TRY_BATCHES, Trial, Try};
 pub use watch::{Event, Watch};
 
 /// The whole film: song and script in, MP4 out.
@@ -177,7 +179,11 @@ fn mux_to(
         )
         .with_hint("run the same plan command again, or bring the old file back"));
     }
-    if let Some(note) = mixed(&coverage.chunks) {
+    let origins = coverage
+        .chunks
+        .iter()
+        .filter_map(|chunk| chunk.origin.as_ref());
+    if let Some(note) = mixed(origins.map(|origin| origin.arithmetic.as_str())) {
         watch.note(&note);
     }
     (watch.observe)(Event::Muxing);

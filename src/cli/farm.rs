@@ -1,18 +1,18 @@
-//! `visualize farm`: a job for a render farm, and how far a film is.
+//! `visualize farm`: a job for a render farm.
 
 use std::path::{Path, PathBuf, absolute};
 
 use serde_json::json;
 use visualize::diffusion::{ModelStore, describe_model};
-use visualize::farm::{ChunkState, Engine, Job, JobFile, JobFilm, Status, version};
+use visualize::farm::{Engine, Job, JobFile, JobFilm, SetStatus, Status, version};
 use visualize::partial_file::write_whole;
 use visualize::pipeline::{ChunkSet, PathMap};
 use visualize::set::{self, SetRecord};
 use visualize::timeline::RunFolder;
-use visualize::units::format_secs;
 use visualize::{Error, Result, Timeline};
 
-use super::args::{FarmArgs, FarmCommand, FarmJobArgs, FarmStatusArgs, OutputArgs};
+use super::args::{FarmArgs, FarmCommand, FarmJobArgs, OutputArgs};
+use super::farm_status;
 use super::mux::songs_of;
 use super::progress::Progress;
 use super::typed::quote_path;
@@ -20,63 +20,16 @@ use super::typed::quote_path;
 /// Tasks of a job whose size nobody chose: enough for most farms, few enough for models that take a while to load.
 const MAX_TASKS: u64 = 100;
 
+/// Shortest time of such a task in seconds, where it is known how long chunks take. What a task takes before it draws is then a
+/// hundredth of it with the bundled model, which takes a twentieth of a second.
+const LEAST_TASK_SECS: f64 = 5.0;
+
 pub fn run(args: &FarmArgs, output: OutputArgs) -> Result<()> {
     match (&args.command, &args.job) {
-        (Some(FarmCommand::Status(args)), _) => status(args, output),
+        (Some(FarmCommand::Status(args)), _) => farm_status::run(args, output),
         (None, Some(job)) => write_job(job, output),
         (None, None) => Err(Error::internal("neither a job nor a command was given")),
     }
-}
-
-fn status(args: &FarmStatusArgs, output: OutputArgs) -> Result<()> {
-    let timeline = Timeline::load(&args.timeline)?;
-    let folder = match &args.folder {
-        Some(folder) => RunFolder::at(folder),
-        None => RunFolder::beside(&args.timeline),
-    };
-    let status = Status::of(&timeline, &folder)?;
-    let text = match args.missing {
-        true => status.missing.clone(),
-        false => table(&status),
-    };
-    if args.missing && text.is_empty() {
-        return Ok(());
-    }
-    super::print_result(output, &text, &status)
-}
-
-/// A line for each chunk, and what they add up to.
-fn table(status: &Status) -> String {
-    let mut lines = Vec::new();
-    for chunk in &status.chunks {
-        let state = match chunk.state {
-            ChunkState::Done => "done",
-            ChunkState::Missing => "missing",
-            ChunkState::Damaged => "damaged",
-        };
-        let mut line = format!(
-            "{:>5}  frames {}..{}  {state}",
-            chunk.chunk, chunk.first_frame, chunk.end_frame
-        );
-        if let (Some(host), Some(arithmetic), Some(secs)) =
-            (&chunk.host, &chunk.arithmetic, chunk.secs)
-        {
-            line += &format!("  {host}  {arithmetic}  {}", format_secs(secs, 1));
-        }
-        if let Some(fault) = &chunk.fault {
-            line += &format!("  {fault}");
-        }
-        lines.push(line);
-    }
-    lines.push(format!(
-        "{} of {} chunks are done",
-        status.n_done, status.n_chunks
-    ));
-    if !status.missing.is_empty() {
-        lines.push(format!("to draw: --chunks {}", status.missing));
-    }
-    lines.extend(status.mixed.iter().cloned());
-    lines.join("\n")
 }
 
 fn write_job(args: &FarmJobArgs, output: OutputArgs) -> Result<()> {
@@ -85,31 +38,29 @@ fn write_job(args: &FarmJobArgs, output: OutputArgs) -> Result<()> {
     let (given, n_chunks) = (source.timeline, source.n_chunks);
     let timeline = for_farm(&given, args);
     let folder = absolute(&args.out).map_err(Error::io("find", &args.out))?;
+    let chunk_secs = chunk_secs(args, &given, source.film.is_some())?;
+    let chunks_per_task = match args.chunks_per_task {
+        Some(n) => u64::from(n),
+        None => chunks_per_task(n_chunks, chunk_secs),
+    };
     let job = Job {
         folder: folder.clone(),
         timeline: source.file,
         film: source.film,
         n_chunks,
-        chunks_per_task: match args.chunks_per_task {
-            Some(n) => u64::from(n),
-            None => n_chunks.div_ceil(MAX_TASKS),
-        },
+        chunks_per_task,
         n_cores: args.cores,
         n_gpus: args.gpus,
         memory_mb: match args.memory {
             Some(gb) => u64::from(gb) * 1000,
             None => memory_mb(&timeline, &progress)?,
         },
-        minutes: None,
+        minutes: args
+            .minutes
+            .or(chunk_secs.map(|secs| minutes(secs, chunks_per_task))),
         version: version(),
         name: source.name,
     };
-    let minutes = match (args.minutes, &job.film) {
-        (Some(n), _) => Some(n),
-        (None, Some(_)) => minutes(args, &given, &job)?,
-        (None, None) => None, // of a set no chunk is drawn yet
-    };
-    let job = Job { minutes, ..job };
     let engine_files = job.files(args.engine);
     let path = folder.join(&job.timeline);
     let mut paths: Vec<PathBuf> = vec![path.clone()];
@@ -267,13 +218,25 @@ fn memory_mb(timeline: &Timeline, progress: &Progress) -> Result<u64> {
     }
 }
 
-/// Four times what a task took so far, where a chunk was drawn: farms have slower machines.
-fn minutes(args: &FarmJobArgs, timeline: &Timeline, job: &Job) -> Result<Option<u32>> {
-    let status = Status::of(timeline, &RunFolder::beside(&args.timeline))?;
-    Ok(status.slowest_secs().map(|secs| {
-        let minutes = 4.0 * secs * job.chunks_per_task as f64 / 60.0;
-        (minutes.ceil() as u32).saturating_add(10) // for loading the model
-    }))
+/// How long a chunk takes, in seconds: the longest of those that are drawn; `None` where none is.
+fn chunk_secs(args: &FarmJobArgs, timeline: &Timeline, is_film: bool) -> Result<Option<f64>> {
+    let status = match is_film {
+        true => Status::of(timeline, &RunFolder::beside(&args.timeline))?,
+        false => SetStatus::of(&args.timeline)?.chunks,
+    };
+    Ok(status.slowest_secs())
+}
+
+/// So many that there are few tasks, and none is short.
+fn chunks_per_task(n_chunks: u64, chunk_secs: Option<f64>) -> u64 {
+    let by_time = chunk_secs.map_or(1, |secs| (LEAST_TASK_SECS / secs.max(1e-3)).ceil() as u64);
+    n_chunks.div_ceil(MAX_TASKS).max(by_time).min(n_chunks)
+}
+
+/// The longest time of a task: four times what its chunks took here, as farms have slower machines.
+fn minutes(chunk_secs: f64, chunks_per_task: u64) -> u32 {
+    let minutes = 4.0 * chunk_secs * chunks_per_task as f64 / 60.0;
+    (minutes.ceil() as u32).saturating_add(10) // for loading the model
 }
 
 /// Refuses to write over files that are there, and over the timeline that was given.
@@ -322,10 +285,25 @@ fn note(args: &FarmJobArgs, given: &Timeline, timeline: &Timeline, job: &Job, pr
     if job.n_gpus > 0 && timeline.render.diffusion.dtype.is_none() {
         progress.line("GPUs draw in f16; plan with --dtype if CPUs shall draw some of it, too");
     }
-    if job.minutes.is_none() && job.film.is_some() {
+    if job.minutes.is_none() {
         progress.line(&format!(
             "no time limit: draw one chunk (visualize render {} --chunks 0) and write the job again, or give --minutes",
             quote_path(&args.timeline)
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_are_few_and_not_short() {
+        assert_eq!(chunks_per_task(6, None), 1);
+        assert_eq!(chunks_per_task(250, None), 3);
+        assert_eq!(chunks_per_task(250, Some(60.0)), 3);
+        assert_eq!(chunks_per_task(250, Some(0.9)), 6);
+        assert_eq!(chunks_per_task(6, Some(0.5)), 6);
+        assert_eq!(minutes(30.0, 4), 18);
     }
 }

@@ -5,6 +5,7 @@ mod args;
 mod bench;
 mod devices;
 mod farm;
+mod farm_status;
 mod film;
 mod help;
 mod hints;

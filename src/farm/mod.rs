@@ -5,7 +5,8 @@
 //!
 //! | file | task |
 //! |---|---|
-//! | `status.rs` | which chunks are done, missing, damaged, and who drew them |
+//! | `status.rs` | which chunks of a film are done, missing, damaged, and who drew them |
+//! | `set_status.rs` | the same of a set, by clip |
 //! | `job.rs` | what every engine must know of a job |
 //! | `fill.rs` | values in templates, quoted for the language of each |
 //! | `slurm.rs`, `openjd.rs`, `kubernetes.rs`, `flamenco.rs` | the files of one engine |
@@ -15,6 +16,7 @@ mod flamenco;
 mod job;
 mod kubernetes;
 mod openjd;
+mod set_status;
 mod slurm;
 mod status;
 
@@ -23,6 +25,7 @@ use std::str::FromStr;
 use common::Error;
 
 pub use job::{Job, JobFile, JobFiles, JobFilm};
+pub use set_status::{ClipState, ClipStatus, SetStatus};
 pub use status::{ChunkState, ChunkStatus, Status};
 
 /// What runs a job.

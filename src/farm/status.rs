@@ -66,44 +66,21 @@ impl Status {
     /// # Errors
     /// As [`find_chunks`].
     pub fn of(timeline: &Timeline, folder: &RunFolder) -> Result<Self> {
-        let found = find_chunks(timeline, &ChunkSet::all(), folder)?;
-        let whole = found.iter().filter_map(|(_, found)| match found {
-            Found::Whole(info) => Some(info),
-            Found::Missing | Found::Damaged(_) => None,
-        });
-        let mixed = mixed(whole);
-        let chunks: Vec<ChunkStatus> = found
-            .into_iter()
-            .map(|(piece, found)| {
-                let (state, fault, info) = match found {
-                    Found::Whole(info) => (ChunkState::Done, None, Some(info)),
-                    Found::Missing => (ChunkState::Missing, None, None),
-                    Found::Damaged(error) => (ChunkState::Damaged, Some(error.to_string()), None),
-                };
-                let origin = info.and_then(|info: ChunkInfo| info.origin);
-                ChunkStatus {
-                    chunk: piece.chunk,
-                    first_frame: piece.frames.start,
-                    end_frame: piece.frames.end,
-                    state,
-                    fault,
-                    host: origin.as_ref().map(|origin| origin.host.clone()),
-                    arithmetic: origin.as_ref().map(|origin| origin.arithmetic.clone()),
-                    secs: origin.map(|origin| origin.drawn_ms as f64 / 1000.0),
-                }
-            })
-            .collect();
-        let is_done = |chunk: &&ChunkStatus| chunk.state == ChunkState::Done;
-        let n_done = chunks.iter().filter(is_done).count() as u64;
-        let missing = chunks.iter().filter(|chunk| !is_done(chunk));
-        let missing: ChunkSet = missing.map(|chunk| chunk.chunk).collect();
-        Ok(Self {
+        Ok(Self::new(chunks_of(timeline, folder)?))
+    }
+
+    /// What chunks add up to.
+    pub(super) fn new(chunks: Vec<ChunkStatus>) -> Self {
+        let kinds = chunks
+            .iter()
+            .filter_map(|chunk| chunk.arithmetic.as_deref());
+        Self {
             n_chunks: chunks.len() as u64,
-            n_done,
-            missing: missing.to_string(),
-            mixed,
+            n_done: chunks.iter().filter(|chunk| chunk.is_done()).count() as u64,
+            missing: not_done(&chunks),
+            mixed: mixed(kinds),
             chunks,
-        })
+        }
     }
 
     /// The longest that a chunk took, in seconds, where one is known.
@@ -113,4 +90,43 @@ impl Status {
             .filter_map(|chunk| chunk.secs)
             .max_by(f64::total_cmp)
     }
+}
+
+impl ChunkStatus {
+    fn is_done(&self) -> bool {
+        self.state == ChunkState::Done
+    }
+}
+
+/// Those chunks that must still be drawn, as `render --chunks` takes them.
+pub(super) fn not_done(chunks: &[ChunkStatus]) -> String {
+    let missing = chunks.iter().filter(|chunk| !chunk.is_done());
+    let missing: ChunkSet = missing.map(|chunk| chunk.chunk).collect();
+    missing.to_string()
+}
+
+/// Every chunk of a film.
+pub(super) fn chunks_of(timeline: &Timeline, folder: &RunFolder) -> Result<Vec<ChunkStatus>> {
+    let found = find_chunks(timeline, &ChunkSet::all(), folder)?;
+    Ok(found
+        .into_iter()
+        .map(|(piece, found)| {
+            let (state, fault, info) = match found {
+                Found::Whole(info) => (ChunkState::Done, None, Some(info)),
+                Found::Missing => (ChunkState::Missing, None, None),
+                Found::Damaged(error) => (ChunkState::Damaged, Some(error.to_string()), None),
+            };
+            let origin = info.and_then(|info: ChunkInfo| info.origin);
+            ChunkStatus {
+                chunk: piece.chunk,
+                first_frame: piece.frames.start,
+                end_frame: piece.frames.end,
+                state,
+                fault,
+                host: origin.as_ref().map(|origin| origin.host.clone()),
+                arithmetic: origin.as_ref().map(|origin| origin.arithmetic.clone()),
+                secs: origin.map(|origin| origin.drawn_ms as f64 / 1000.0),
+            }
+        })
+        .collect())
 }

@@ -114,13 +114,14 @@ pub fn list_chunks(timeline: &Timeline, folder: &RunFolder) -> Result<Vec<(Piece
     ChunkSet::all().pieces(timeline).map(look).collect()
 }
 
-/// What to say where chunks were drawn with different arithmetic, which their pictures may show where they meet.
-pub fn mixed<'a>(chunks: impl IntoIterator<Item = &'a video::ChunkInfo>) -> Option<String> {
-    let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
-    for origin in chunks.into_iter().filter_map(|chunk| chunk.origin.as_ref()) {
-        *kinds.entry(&origin.arithmetic).or_default() += 1;
+/// What to say where chunks were drawn with different arithmetic, which their pictures may show where they meet. `arithmetic` is
+/// that of each chunk.
+pub fn mixed<'a>(arithmetic: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let mut n_chunks: BTreeMap<&str, u64> = BTreeMap::new();
+    for kind in arithmetic {
+        *n_chunks.entry(kind).or_default() += 1;
     }
-    let counted: Vec<String> = kinds
+    let counted: Vec<String> = n_chunks
         .iter()
         .map(|(kind, n_chunks)| format!("{kind} ({n_chunks})"))
         .collect();

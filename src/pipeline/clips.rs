@@ -1,30 +1,26 @@
 //! Many films of one run: clips share the model, the calibration and the folder of chunks.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use analysis::Analysis;
-use audio::{SoundtrackFormat, Track};
+use audio::SoundtrackFormat;
 use common::Result;
 use diffusion::ModelSource;
 use mapping::{MappingConfig, Plan};
-use picture::perception::Percept;
-use timeline::{FrameInputs, PromptText, RunFolder, Timeline};
-use video::{EncodeConfig, Video, encoded_bytes};
+use timeline::{RunFolder, Timeline};
+use video::Video;
 
 use super::calibrate::budget;
 use super::chunk_set::ChunkSet;
 use super::chunks::coverage;
 use super::session::{Machine, Session};
+use super::trial::{self, Trial, Try};
 use super::watch::Watch;
 use super::{analyze, compose, draw, mapping_config, mux_to};
 use crate::request::Request;
 
-/// Pictures that are drawn to foretell what clips take.
-const N_TRIALS: u64 = 8;
-/// Bytes of a frame of H.264 for each pixel, about: measured on clips of the bundled model at the default quality.
-const H264_BYTES_PER_PIXEL: f64 = 0.03;
-/// What decoding a finished clip takes beside looking at it.
-const DECODING: f64 = 1.5;
+/// Longest time of a trial, as far as it goes beyond its first clip.
+const LONGEST_TRIAL: Duration = Duration::from_secs(10);
 
 /// Draws clips on a machine, one after the other.
 pub struct Clips {
@@ -39,17 +35,6 @@ pub struct Amount {
     pub n_frames: u64,
     /// Sketches for its calibration, at most.
     pub n_probes: u64,
-}
-
-/// What frames take on a machine.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Trial {
-    /// Seconds of a frame: drawn, encoded and measured.
-    pub frame_secs: f64,
-    /// Seconds of a sketch.
-    pub probe_secs: f64,
-    /// Bytes of a frame.
-    pub frame_bytes: f64,
 }
 
 /// What is heard in a request's song.
@@ -97,64 +82,21 @@ impl Clips {
         Self { session, folder }
     }
 
-    /// Draws some pictures of a request's prompts, to find out what frames take.
+    /// Draws some frames of clips, as they are drawn for them, to find out what all take. Ends after ten seconds, with one clip
+    /// at least.
     ///
     /// # Errors
-    /// Those of loading the model and of drawing.
-    pub fn trial(&mut self, request: &Request, watch: &mut Watch<'_>) -> Result<Trial> {
-        let render = &request.mapping.render;
-        let encoding = request.mapping.encoding;
-        let config = EncodeConfig::new(render.size, request.mapping.frame_rate, encoding);
-        let words = |idx: u64| {
-            let prompts = &request.script.prompts;
-            let prompt = prompts.get(idx as usize % prompts.len().max(1));
-            prompt.map_or_else(PromptText::default, |prompt| PromptText {
-                text: prompt.text.clone(),
-                negative: prompt.negative.clone(),
-            })
-        };
-        let frames: Vec<FrameInputs> = (0..N_TRIALS)
-            .map(|idx| FrameInputs {
-                guidance_scale: request.mapping.guidance_scale,
-                ..FrameInputs::still(words(idx), request.mapping.seed.wrapping_add(idx))
-            })
-            .collect();
-        let all: Vec<PromptText> = (0..N_TRIALS).map(words).collect();
-        let mut drawer = self.session.drawer(render, &all, watch)?;
-        // What the first pictures take is the memory's, which is fetched once.
-        let warm: Vec<FrameInputs> = frames.iter().take(drawer.n_batch).cloned().collect();
-        drawer.render(&warm)?;
+    /// Those of mapping, of loading the model and of drawing.
+    pub fn trial(&mut self, tries: &[Try<'_>], watch: &mut Watch<'_>) -> Result<Trial> {
         let begun = Instant::now();
-        let mut pictures = Vec::new();
-        for batch in frames.chunks(drawer.n_batch) {
-            watch.go_on()?;
-            pictures.extend(drawer.render(batch)?);
+        let mut tried = Vec::new();
+        for one in tries {
+            if tried.is_empty() || begun.elapsed() < LONGEST_TRIAL {
+                watch.go_on()?;
+                tried.push(trial::of(one, &self.folder, &mut self.session, watch)?);
+            }
         }
-        let draw_secs = begun.elapsed().as_secs_f64();
-        let begun = Instant::now();
-        drawer.sketch(&warm)?;
-        let probe_secs = begun.elapsed().as_secs_f64() / warm.len().max(1) as f64;
-        let begun = Instant::now();
-        let mut n_bytes = 0;
-        for picture in &pictures {
-            n_bytes += encoded_bytes(&config, picture)?;
-        }
-        let encode_secs = begun.elapsed().as_secs_f64();
-        let begun = Instant::now();
-        for picture in &pictures {
-            std::hint::black_box(Percept::of(picture));
-        }
-        let measure_secs = DECODING * begun.elapsed().as_secs_f64();
-        let n = pictures.len().max(1) as f64;
-        let n_pixels = f64::from(render.size.width) * f64::from(render.size.height);
-        Ok(Trial {
-            frame_secs: (draw_secs + encode_secs + measure_secs) / n,
-            probe_secs,
-            frame_bytes: match encoding.codec.is_hap() {
-                true => n_bytes as f64 / n,
-                false => H264_BYTES_PER_PIXEL * n_pixels,
-            },
-        })
+        Ok(trial::mean(&tried))
     }
 
     /// Plans a clip: its timeline, with its calibration.
@@ -191,23 +133,28 @@ impl Clips {
     }
 }
 
-/// Makes a silent clip of its chunks, in place of an older one, and removes them.
+/// Makes a silent clip of its chunks, in place of an older one.
 ///
 /// # Errors
 /// As [`mux`](super::mux).
 pub fn finish_clip(
     timeline: &Timeline,
-    track: Option<&Track>,
     folder: &RunFolder,
     out: &std::path::Path,
     watch: &mut Watch<'_>,
 ) -> Result<Video> {
-    let used = coverage(folder, timeline)?.chunks;
     let none = SoundtrackFormat::None;
-    let video = mux_to(timeline, track, none, folder, out, false, watch)?;
-    for chunk in used {
+    mux_to(timeline, None, none, folder, out, false, watch)
+}
+
+/// Removes the chunks of a clip that is made.
+///
+/// # Errors
+/// As [`find_chunks`](super::find_chunks).
+pub fn remove_chunks(timeline: &Timeline, folder: &RunFolder) -> Result<()> {
+    for chunk in coverage(folder, timeline)?.chunks {
         // A chunk that stays takes room, and nothing else.
         let _ = std::fs::remove_file(chunk.path);
     }
-    Ok(video)
+    Ok(())
 }

@@ -13,6 +13,9 @@ use video::FilmReader;
 use super::{ClipRecord, PlannedSong, SetRecord};
 use crate::cues::CueFormat;
 
+/// Folder of the songs' cues in the set's folder.
+pub(super) const CUES: &str = "cues";
+
 /// Most pictures on the sheet; of more clips, evenly chosen ones are shown.
 const MAX_TILES: usize = 96;
 const N_COLUMNS: usize = 4;
@@ -111,11 +114,6 @@ fn captions(clip: &ClipRecord) -> (String, String) {
 
 fn middle_picture(clip: &ClipRecord, folder: &Path) -> Result<Option<RgbImage>> {
     let reader = FilmReader::open(folder.join(&clip.file))?;
-    for frame in reader.frames()? {
-        let frame = frame?;
-        if frame.frame_idx == clip.n_frames / 2 {
-            return Ok(Some(frame.picture.to_rgb()?));
-        }
-    }
-    Ok(None)
+    let middle = reader.frames_from(clip.n_frames / 2)?.next().transpose()?;
+    middle.map(|frame| frame.picture.to_rgb()).transpose()
 }

@@ -2,18 +2,18 @@
 
 use std::path::Path;
 
+use analysis::Analysis;
 use common::partial_file::write_whole;
-use common::units::format_secs;
 use common::{Error, Result};
 use timeline::{RunFolder, Timeline};
 
-use super::record::FILE;
+use super::record::{FILE, rounded};
 use super::{ClipRecord, Measured, PlannedClip, PlannedSong, SetPlan, SetRecord, extras};
-use crate::pipeline::{ChunkSet, Clips, Event, Machine, Watch, finish_clip};
+use crate::pipeline::{ChunkSet, Clips, Event, Machine, Watch, finish_clip, remove_chunks};
 use crate::provenance;
-use crate::verify::verify_with;
+use crate::verify::{hear_song, verify_with};
 
-/// Plans every clip's frames, and writes its timeline and `set.json` into `out`: what machines need to draw the set.
+/// Plans every clip's frames, and writes its timeline, the songs' cues and `set.json` into `out`: what machines need to make the set.
 ///
 /// # Errors
 /// As [`make`].
@@ -23,7 +23,10 @@ pub fn save_plan(
     machine: &Machine,
     watch: &mut Watch<'_>,
 ) -> Result<SetRecord> {
-    Making::begin(plan, out, machine, false)?.all(watch, &mut |_, _, _, _| Ok(()))
+    let making = Making::begin(plan, out, machine, false)?;
+    let record = making.all(watch, &mut |_, _, _, _| Ok(()))?;
+    save_cues(plan, out)?;
+    Ok(record)
 }
 
 /// Makes the set in `out`: every clip that isn't there yet, and what lies beside them. A run that was stopped goes on with the
@@ -45,22 +48,23 @@ pub fn make(
     let folder = run_folder(out);
     let record = making.all(watch, &mut |clips, timeline, at, watch| {
         number += 1;
-        let kept = made_before(out, at.record, timeline, replaces)?;
-        if let Some(measured) = kept {
-            at.record.measured = Some(measured);
-            return Ok(());
+        at.record.measured = match is_made(out, at.record, timeline, replaces)? {
+            true => known_measures(out, at.record),
+            false => {
+                watch.note(&format!("clip {number} of {n_clips}: {}", at.record.file));
+                clips.draw(timeline, &ChunkSet::all(), watch)?;
+                finish_clip(timeline, &folder, &out.join(&at.record.file), watch)?;
+                None
+            }
+        };
+        if at.record.measured.is_none() {
+            remove_chunks(timeline, &folder)?;
+            measure(out, at.record, Some(&at.song.analysis), watch)?;
         }
-        watch.note(&format!("clip {number} of {n_clips}: {}", at.record.file));
-        clips.draw(timeline, &ChunkSet::all(), watch)?;
-        let path = out.join(&at.record.file);
-        finish_clip(timeline, None, &folder, &path, watch)?;
-        let measured = measured(&path, at.song, watch)?;
-        save_measured(out, at.record, &measured)?;
-        at.record.measured = Some(measured);
         Ok(())
     })?;
-    beside(plan, &record, out)?;
-    record.save(out)?;
+    save_cues(plan, out)?;
+    conclude(&record, out)?;
     Ok(record)
 }
 
@@ -71,28 +75,33 @@ pub fn make(
 pub fn finish(out: &Path, watch: &mut Watch<'_>) -> Result<SetRecord> {
     let mut record = SetRecord::load(out)?;
     let folder = run_folder(out);
-    for clip in record.songs.iter_mut().flat_map(|song| &mut song.clips) {
-        watch.go_on()?;
-        let timeline = Timeline::load(out.join(&clip.timeline))?;
-        clip.measured = match made_before(out, clip, &timeline, true)? {
-            Some(measured) => Some(measured),
-            None => {
-                let path = out.join(&clip.file);
-                finish_clip(&timeline, None, &folder, &path, watch)?;
-                let found = measured_alone(&path, watch)?;
-                save_measured(out, clip, &found)?;
-                Some(found)
+    for song in &mut record.songs {
+        let mut heard = None;
+        for clip in &mut song.clips {
+            watch.go_on()?;
+            let timeline = Timeline::load(out.join(&clip.timeline))?;
+            clip.measured = match is_made(out, clip, &timeline, true)? {
+                true => known_measures(out, clip),
+                false => {
+                    finish_clip(&timeline, &folder, &out.join(&clip.file), watch)?;
+                    None
+                }
+            };
+            if clip.measured.is_none() {
+                remove_chunks(&timeline, &folder)?;
+                // A song that isn't found leaves the hits unmeasured.
+                let heard =
+                    heard.get_or_insert_with(|| hear_song(&timeline, &out.join(&clip.file)).ok());
+                measure(out, clip, heard.as_ref(), watch)?;
             }
-        };
+        }
     }
-    write_whole(&out.join("cues.csv"), extras::cues_csv(&record).as_bytes())?;
-    extras::sheet(&record, out, &out.join("set.png"))?;
-    record.save(out)?;
+    conclude(&record, out)?;
     Ok(record)
 }
 
 /// The folder of a set's timelines, calibration and chunks.
-pub(super) fn run_folder(out: &Path) -> RunFolder {
+pub(crate) fn run_folder(out: &Path) -> RunFolder {
     RunFolder::beside(&out.join(FILE))
 }
 
@@ -199,41 +208,47 @@ fn refuse_others(path: &Path) -> Result<()> {
     }
 }
 
-/// The measures of a clip that was made before from this timeline; `None` if it has to be made.
-fn made_before(
-    out: &Path,
-    record: &ClipRecord,
-    timeline: &Timeline,
-    replaces: bool,
-) -> Result<Option<Measured>> {
+/// Whether the clip of a timeline is there. Another file in its place is an error, unless it may be replaced.
+fn is_made(out: &Path, record: &ClipRecord, timeline: &Timeline, replaces: bool) -> Result<bool> {
     let path = out.join(&record.file);
-    if !path.exists() {
-        return Ok(None);
-    }
-    let wanted = provenance::sha256(timeline);
-    if is_made(&path, &wanted) {
-        let known = std::fs::read(measured_path(out, record)).ok();
-        let known: Option<(String, Measured)> =
-            known.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let measured = known
-            .filter(|(of, _)| *of == wanted)
-            .map(|(_, found)| found);
-        return Ok(measured);
-    }
-    match replaces {
-        true => Ok(None),
-        false => Err(
-            Error::input(&path, "exists, and was made with other settings")
-                .with_hint("give another folder with `out`, or `force` to replace it"),
-        ),
+    match place_of(&path, timeline) {
+        Place::Made => Ok(true),
+        Place::Other | Place::Unreadable(_) if !replaces => Err(Error::input(
+            &path,
+            "exists, and was made with other settings",
+        )
+        .with_hint("give another folder with `out`, or `force` to replace it")),
+        Place::Empty | Place::Other | Place::Unreadable(_) => Ok(false),
     }
 }
 
-/// Whether a file is the clip of a timeline, by its SHA-256.
-pub(super) fn is_made(path: &Path, timeline_sha256: &str) -> bool {
-    let film = video::probe(path).ok();
-    let made = film.and_then(|film| film.tags.facts.get(provenance::TIMELINE_SHA256).cloned());
-    made.as_deref() == Some(timeline_sha256)
+/// What is in a clip's place.
+pub(crate) enum Place {
+    /// Nothing.
+    Empty,
+    /// The clip.
+    Made,
+    /// Another film.
+    Other,
+    /// No film that can be read whole.
+    Unreadable(Error),
+}
+
+/// What is in the place of a timeline's clip: a film says by a SHA-256 what it was made of.
+pub(crate) fn place_of(path: &Path, timeline: &Timeline) -> Place {
+    if !path.exists() {
+        return Place::Empty;
+    }
+    match video::probe(path) {
+        Err(error) => Place::Unreadable(error),
+        Ok(film) => {
+            let made_of = film.tags.facts.get(provenance::TIMELINE_SHA256);
+            match made_of == Some(&provenance::sha256(timeline)) {
+                true => Place::Made,
+                false => Place::Other,
+            }
+        }
+    }
 }
 
 fn measured_path(out: &Path, record: &ClipRecord) -> std::path::PathBuf {
@@ -244,53 +259,47 @@ fn measured_path(out: &Path, record: &ClipRecord) -> std::path::PathBuf {
         .with_extension("measured.json")
 }
 
-fn save_measured(out: &Path, record: &ClipRecord, measured: &Measured) -> Result<()> {
-    let json = serde_json::to_vec(&(&record.timeline_sha256, measured))
-        .map_err(|error| Error::internal(format!("can't write measures: {error}")))?;
-    write_whole(&measured_path(out, record), &json)
+/// What was measured in a clip before.
+fn known_measures(out: &Path, record: &ClipRecord) -> Option<Measured> {
+    let bytes = std::fs::read(measured_path(out, record)).ok()?;
+    let (of, measured): (String, Measured) = serde_json::from_slice(&bytes).ok()?;
+    (of == record.timeline_sha256).then_some(measured)
 }
 
-/// Measures a clip against what is heard in its song.
-fn measured(path: &Path, song: &PlannedSong, watch: &mut Watch<'_>) -> Result<Measured> {
-    let found = verify_with(path, Some(&song.analysis), &mut |_| watch.go_on())?;
-    Ok(measures(&found))
-}
-
-/// Measures a clip by itself: its song is heard where it is found.
-fn measured_alone(path: &Path, watch: &mut Watch<'_>) -> Result<Measured> {
-    let found = crate::verify::verify(path, &mut |_| watch.go_on())?;
-    Ok(measures(&found))
-}
-
-fn measures(found: &crate::verify::Verification) -> Measured {
-    Measured {
-        seam_over_median: found.measures.seam_over_median,
-        hit_lag_frames: found.measures.onset_lag_median_frames,
+/// Measures a clip against what is heard in its song, and keeps what was measured.
+fn measure(
+    out: &Path,
+    record: &mut ClipRecord,
+    heard: Option<&Analysis>,
+    watch: &mut Watch<'_>,
+) -> Result<()> {
+    let found = verify_with(&out.join(&record.file), heard, &mut |_| watch.go_on())?;
+    let measured = Measured {
+        seam_over_median: found.measures.seam_over_median.map(rounded),
+        hit_lag_frames: found.measures.onset_lag_median_frames.map(rounded),
         n_hits: found.measures.n_strong_onsets,
         n_bytes: found.probe.n_bytes,
-    }
+    };
+    let json = serde_json::to_vec(&(&record.timeline_sha256, measured))
+        .map_err(|error| Error::internal(format!("can't write measures: {error}")))?;
+    write_whole(&measured_path(out, record), &json)?;
+    record.measured = Some(measured);
+    Ok(())
 }
 
-/// The sheet, the table of beats, and the songs' cues.
-fn beside(plan: &SetPlan, record: &SetRecord, out: &Path) -> Result<()> {
-    write_whole(&out.join("cues.csv"), extras::cues_csv(record).as_bytes())?;
-    let folder = out.join("cues");
+/// The songs' cues, which don't depend on how clips are made.
+fn save_cues(plan: &SetPlan, out: &Path) -> Result<()> {
+    let folder = out.join(extras::CUES);
     std::fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
-    for song in plan.songs.iter().filter(|song| !song.clips.is_empty()) {
-        extras::song_cues(song, &folder)?;
-    }
-    extras::sheet(record, out, &out.join("set.png"))
+    let songs = plan.songs.iter().filter(|song| !song.clips.is_empty());
+    songs
+        .into_iter()
+        .try_for_each(|song| extras::song_cues(song, &folder))
 }
 
-impl super::Foretold {
-    /// In words.
-    pub fn text(&self) -> String {
-        format!(
-            "{} clips take about {} on this machine and {:.0} MB on the disk; each plays at {:.1} MB a second",
-            self.n_clips,
-            format_secs(self.secs, 0),
-            self.n_bytes / 1e6,
-            self.bytes_per_sec / 1e6
-        )
-    }
+/// The sheet and the table of beats, and at last `set.json`, which says that the set is made.
+fn conclude(record: &SetRecord, out: &Path) -> Result<()> {
+    write_whole(&out.join("cues.csv"), extras::cues_csv(record).as_bytes())?;
+    extras::sheet(record, out, &out.join("set.png"))?;
+    record.save(out)
 }

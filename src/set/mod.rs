@@ -18,7 +18,8 @@
 //! | `choice.rs` | which parts of a song become clips |
 //! | `prompts.rs` | what the clips of each song show |
 //! | `names.rs` | names of files |
-//! | `plan.rs` | songs to clips, and what they take |
+//! | `plan.rs` | songs to clips |
+//! | `foretell.rs` | what they take |
 //! | `make.rs` | clips to files |
 //! | `shared.rs` | a set that several machines draw |
 //! | `record.rs` | `set.json` |
@@ -26,6 +27,7 @@
 
 mod choice;
 mod extras;
+mod foretell;
 mod make;
 mod names;
 mod plan;
@@ -42,9 +44,11 @@ use serde::{Deserialize, Serialize};
 use crate::request::Settings;
 
 pub use choice::{Part, parts};
+pub use foretell::Foretold;
+pub(crate) use make::{Place, place_of, run_folder};
 pub use make::{finish, make, save_plan};
 pub use names::ascii;
-pub use plan::{Foretold, PlannedClip, PlannedSong, SetPlan, plan};
+pub use plan::{PlannedClip, PlannedSong, SetPlan, plan};
 pub use prompts::SetPrompts;
 pub use record::{ClipRecord, Cue, Measured, SetRecord, SongRecord};
 pub use shared::{copy_plan, folder_of_set, render_chunks};

@@ -1,25 +1,18 @@
-//! Songs to clips, and what they take.
-
-use std::path::Path;
+//! Songs to clips.
 
 use analysis::Analysis;
-use common::partial_file::folder_of;
 use common::{Error, Result};
 use diffusion::ModelStore;
 use mapping::{Conform, Looping};
-use timeline::RunFolder;
 
 use super::names::{Names, of_song};
 use super::songs::names_in;
 use super::{MAX_BEATS, Part, SetPrompts, SetSettings, SetSong, SetSongs, parts, prompts};
-use crate::pipeline::{self, Amount, Clips, Machine, Trial, Watch};
+use crate::pipeline::{self, Amount, Watch};
 use crate::request::{Request, Settings};
 
 /// Tempo of clips whose length is asked for in beats of the song, where the song has none.
 const EVEN_BPM: f64 = 120.0;
-/// Room on the disk for timelines, tables and the sheet, as a share of the clips'.
-const ROOM_BESIDES: f64 = 0.02;
-
 /// A set on paper.
 #[derive(Clone, Debug)]
 pub struct SetPlan {
@@ -63,50 +56,11 @@ pub struct PlannedClip {
     pub amount: Amount,
 }
 
-/// What a set takes on a machine.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Foretold {
-    /// Clips that aren't there yet.
-    pub n_clips: usize,
-    /// Seconds.
-    pub secs: f64,
-    /// Bytes on the disk.
-    pub n_bytes: f64,
-    /// Bytes a second that a clip needs while it plays.
-    pub bytes_per_sec: f64,
-}
-
 impl SetPlan {
     /// All clips, in order.
     pub fn clips(&self) -> impl Iterator<Item = (&PlannedSong, &PlannedClip)> {
         let clips = |song| PlannedSong::clips_of(song);
         self.songs.iter().flat_map(clips)
-    }
-
-    /// What those clips take that aren't in the folder `out` yet, by some pictures that are drawn to find out.
-    ///
-    /// # Errors
-    /// Those of loading the model and of drawing; [`Error::Later`] where the disk hasn't the room.
-    pub fn foretell(
-        &self,
-        out: &Path,
-        machine: &Machine,
-        watch: &mut Watch<'_>,
-    ) -> Result<Foretold> {
-        let lacking: Vec<&PlannedClip> = self
-            .clips()
-            .map(|(_, clip)| clip)
-            .filter(|clip| !out.join(&clip.file).exists())
-            .collect();
-        let Some(first) = lacking.first() else {
-            return Ok(Foretold::default());
-        };
-        let model = Some(&first.request.model);
-        let mut clips = Clips::new(machine, model, RunFolder::at(out));
-        let trial = clips.trial(&first.request, watch)?;
-        let foretold = foretold(&lacking, &trial);
-        check_room(out, &foretold, &lacking, &trial)?;
-        Ok(foretold)
     }
 }
 
@@ -114,50 +68,6 @@ impl PlannedSong {
     fn clips_of(song: &Self) -> impl Iterator<Item = (&Self, &PlannedClip)> {
         song.clips.iter().map(move |clip| (song, clip))
     }
-}
-
-fn foretold(clips: &[&PlannedClip], trial: &Trial) -> Foretold {
-    let n_frames: u64 = clips.iter().map(|clip| clip.amount.n_frames).sum();
-    let n_probes: u64 = clips.iter().map(|clip| clip.amount.n_probes).sum();
-    let rate = clips.first().map_or(0.0, |clip| clip.frames_per_sec());
-    Foretold {
-        n_clips: clips.len(),
-        secs: n_frames as f64 * trial.frame_secs + n_probes as f64 * trial.probe_secs,
-        n_bytes: n_frames as f64 * trial.frame_bytes,
-        bytes_per_sec: rate * trial.frame_bytes,
-    }
-}
-
-/// Refuses to begin what the disk can't hold: the clips, and once more the largest of them while it is made.
-fn check_room(
-    out: &Path,
-    foretold: &Foretold,
-    clips: &[&PlannedClip],
-    trial: &Trial,
-) -> Result<()> {
-    let folder = match out.exists() {
-        true => out,
-        false => folder_of(out),
-    };
-    let Ok(free) = fs4::available_space(folder) else {
-        return Ok(()); // a file system that doesn't tell may still have room
-    };
-    let largest = clips.iter().map(|clip| clip.amount.n_frames).max();
-    let largest = largest.unwrap_or_default() as f64 * trial.frame_bytes;
-    let needed = (1.0 + ROOM_BESIDES) * foretold.n_bytes + largest;
-    if free as f64 >= needed {
-        return Ok(());
-    }
-    Err(Error::Later {
-        reason: format!(
-            "the disk of {} has {:.0} MB left, and the {} clips need about {:.0} MB",
-            folder.display(),
-            free as f64 / 1e6,
-            foretold.n_clips,
-            needed / 1e6
-        ),
-        hint: Some("free some space, write to another disk with -o, or ask for fewer clips with `per` or `beats`".to_owned()),
-    })
 }
 
 /// Hears all songs and chooses their clips. A song that can't be used is left out with a note.
@@ -370,14 +280,4 @@ fn tempo(request: &Request, amount: Amount, part: &Part) -> f64 {
         _ => part.end_secs - part.start_secs,
     };
     60.0 * f64::from(part.n_beats) / secs.max(1e-9)
-}
-
-impl PlannedClip {
-    /// Frames a second as it plays, about.
-    fn frames_per_sec(&self) -> f64 {
-        match self.request.fps {
-            mapping::Fps::Rate(rate) => 1.0 / rate.frame_secs(),
-            mapping::Fps::PerBeat(n) => f64::from(n) * 2.0,
-        }
-    }
 }

@@ -189,7 +189,7 @@ impl SetRecord {
                 title: song.title.clone(),
                 path: track.path.clone(),
                 source_sha256: track.source_sha256.clone(),
-                native_tempo_bpm: song.analysis.tempo_bpm,
+                native_tempo_bpm: song.analysis.tempo_bpm.map(rounded),
                 notes: song.notes.clone(),
                 clips: (&mut *clips).take(song.clips.len()).collect(),
             }
@@ -222,19 +222,25 @@ impl ClipRecord {
             timeline_sha256: provenance::sha256(timeline),
             section: clip.part.section.clone(),
             n_beats,
-            tempo_bpm: 60.0 * f64::from(n_beats) / play_secs,
-            native_tempo_bpm: 60.0 * f64::from(n_beats) / length_secs,
+            tempo_bpm: rounded(60.0 * f64::from(n_beats) / play_secs),
+            native_tempo_bpm: rounded(60.0 * f64::from(n_beats) / length_secs),
             frame_rate,
             n_frames,
             n_chunks: n_frames.div_ceil(u64::from(timeline.encoding.chunk_len).max(1)),
             size: timeline.render.size,
             codec: timeline.encoding.codec.to_string(),
-            start_secs,
-            end_secs: start_secs + length_secs,
+            start_secs: rounded(start_secs),
+            end_secs: rounded(start_secs + length_secs),
             cues: cues(clip, analysis, (start_secs, length_secs), play_secs),
             measured: None,
         }
     }
+}
+
+/// A number to six decimals. Short numbers are read from JSON as they were written, so that a record is the same whether it was read
+/// in between or not.
+pub(super) fn rounded(value: f64) -> f64 {
+    (1e6 * value).round() / 1e6
 }
 
 /// The beats of a clip: the song's own, or even ones where it has none.
@@ -259,9 +265,9 @@ fn cues(
     let cue = |(song_secs, position_in_bar): (f64, u32)| {
         let share = (song_secs - start_secs) / length_secs.max(1e-9);
         Cue {
-            time_secs: (1e6 * share * play_secs).round().max(0.0) / 1e6,
+            time_secs: rounded(share * play_secs).max(0.0),
             position_in_bar,
-            song_secs,
+            song_secs: rounded(song_secs),
         }
     };
     beats.into_iter().map(cue).collect()

@@ -7,7 +7,8 @@ use common::{Error, Result};
 use timeline::Timeline;
 
 use super::SetRecord;
-use super::make::{is_made, run_folder};
+use super::extras::CUES;
+use super::make::{Place, place_of, run_folder};
 use crate::pipeline::{ChunkSet, Clips, Machine, Watch};
 use crate::provenance;
 
@@ -41,14 +42,15 @@ pub fn render_chunks(
         }
         watch.go_on()?;
         let timeline = Timeline::load(folder.join(&clip.timeline))?;
-        if !is_made(&folder.join(&clip.file), &provenance::sha256(&timeline)) {
-            clips.draw(&timeline, &here, watch)?;
+        match place_of(&folder.join(&clip.file), &timeline) {
+            Place::Made => {}
+            _ => clips.draw(&timeline, &here, watch)?,
         }
     }
     Ok(())
 }
 
-/// Writes a set's plan into another folder, with every timeline changed by `change`.
+/// Writes a set's plan and the songs' cues into another folder, with every timeline changed by `change`.
 ///
 /// # Errors
 /// Those of reading and writing.
@@ -67,8 +69,22 @@ pub fn copy_plan(
         clip.timeline_sha256 = provenance::sha256(&timeline);
         clip.measured = None;
     }
+    copy_cues(&folder.join(CUES), &out.join(CUES))?;
     record.save(out)?;
     Ok(record)
+}
+
+fn copy_cues(from: &Path, to: &Path) -> Result<()> {
+    let Ok(files) = from.read_dir() else {
+        return Ok(()); // nobody needs them to draw
+    };
+    std::fs::create_dir_all(to).map_err(Error::io("create", to))?;
+    for file in files {
+        let file = file.map_err(Error::io("read", from))?.path();
+        let name = file.file_name().unwrap_or_default();
+        std::fs::copy(&file, to.join(name)).map_err(Error::io("copy", &file))?;
+    }
+    Ok(())
 }
 
 /// The folder of a set that is given by it or by its `set.json`.

@@ -111,7 +111,7 @@ pub fn verify_with(
     );
     let heard = match (&probe.audio, &timeline, song) {
         (None, Some(_), Some(song)) => Ok((None, song.clone())),
-        (None, Some(timeline), None) => analyze_song(timeline, film),
+        (None, Some(timeline), None) => hear_song(timeline, film).map(|heard| (None, heard)),
         _ => analyze_sound(film),
     };
     let heard = note(heard, "everything about the sound", &mut missing);
@@ -167,8 +167,11 @@ fn analyze_sound(film: &Path) -> Result<(Option<Track>, Analysis)> {
     Ok((Some(track), analysis))
 }
 
-/// The song of a silent film: under its timeline's name for it, or beside the film.
-fn analyze_song(timeline: &Timeline, film: &Path) -> Result<(Option<Track>, Analysis)> {
+/// What is heard in the song of a silent film, which is found under its timeline's name for it, or beside the film.
+///
+/// # Errors
+/// [`Error::Input`](common::Error::Input) where it is in neither place; those of decoding and analysis.
+pub fn hear_song(timeline: &Timeline, film: &Path) -> Result<Analysis> {
     let song = &timeline.song.path;
     let folder = folder_of(film);
     let beside = song.file_name().map(|name| folder.join(name));
@@ -177,7 +180,7 @@ fn analyze_song(timeline: &Timeline, film: &Path) -> Result<(Option<Track>, Anal
         let track = Track::open(&place)?;
         if track.source_sha256 == timeline.song.source_sha256 {
             let config = AnalysisConfig::default().with_corrections_beside(&place);
-            return Ok((None, analyze(&track, &config)?));
+            return analyze(&track, &config);
         }
     }
     Err(common::Error::input(

@@ -29,6 +29,8 @@ mod outputs;
 mod pipes;
 mod provenance;
 mod resume;
+mod set_farm;
+mod set_songs;
 mod sets;
 mod terminal;
 mod travel;

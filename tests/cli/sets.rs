@@ -25,7 +25,7 @@ const CLIPS: [&str; 8] = [
 ];
 
 /// A song with a click on every beat, from 0.2 s on, and beside it its beats and two sections.
-fn write_beats(bench: &Bench, name: &str, bpm: f64, n_beats: u32) {
+pub fn write_beats(bench: &Bench, name: &str, bpm: f64, n_beats: u32) {
     let rate = 22050;
     let path = bench.path(name);
     let spec = hound::WavSpec {
@@ -129,7 +129,7 @@ fn write_set(bench: &Bench) {
 }
 
 /// The command that makes clips of `songs` with small flags, and `more`.
-fn set<'a>(songs: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+pub fn set<'a>(songs: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let own = [
         "set", songs, "--beats", "4,8", "--per", "track", "--fps", "8",
     ];
@@ -137,7 +137,7 @@ fn set<'a>(songs: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// All files below a folder, by their paths from it, with their bytes.
-fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(open) = folders.pop() {
@@ -155,9 +155,36 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-fn n_of(folder: &Path, ending: &str) -> usize {
+pub fn n_of(folder: &Path, ending: &str) -> usize {
     let ends = |path: &&PathBuf| path.extension().is_some_and(|found| found == ending);
     files(folder).keys().filter(ends).count()
+}
+
+/// Makes a set in `killed`: the program is killed with one clip more each time, and then left alone.
+pub fn make_killed(bench: &Bench, args: &[&str], n_kills: usize) {
+    let killed = bench.path("killed");
+    for n_clips in 1..=n_kills {
+        let args = [args, &["--quiet"]].concat();
+        let mut child = bench.command(&args).spawn().unwrap();
+        while child.try_wait().unwrap().is_none() {
+            if n_of(&killed, "mov") >= n_clips {
+                child.kill().unwrap();
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(!killed.join("set.png").exists());
+    }
+    bench.run(args).assert_done();
+}
+
+/// Two folders that hold the same files.
+pub fn assert_same_set(bench: &Bench, whole: &str, other: &str) {
+    let (whole, other) = (files(&bench.path(whole)), files(&bench.path(other)));
+    let names = |files: &BTreeMap<PathBuf, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&whole), names(&other));
+    for (name, bytes) in &whole {
+        assert!(other[name] == *bytes, "{} differs", name.display());
+    }
 }
 
 #[test]
@@ -208,28 +235,8 @@ fn a_folder_becomes_a_set_which_goes_on_where_it_was_killed() {
     // No chunk is left: the clips are all that takes room.
     assert_eq!(n_of(&bench.path("clips"), "chunk"), 0);
 
-    // Killed with one clip more each time, and then left alone.
-    let killed = bench.path("killed");
-    for n_clips in 1..4 {
-        let mut child = bench
-            .command(&set("songs", &["-o", "killed", "--quiet"]))
-            .spawn()
-            .unwrap();
-        while child.try_wait().unwrap().is_none() {
-            if n_of(&killed, "mov") >= n_clips {
-                child.kill().unwrap();
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        assert!(!bench.path("killed/set.png").exists());
-    }
-    bench.run(&set("songs", &["-o", "killed"])).assert_done();
-    let (whole, killed) = (files(&bench.path("clips")), files(&killed));
-    let names = |files: &BTreeMap<PathBuf, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(&whole), names(&killed));
-    for (name, bytes) in &whole {
-        assert!(killed[name] == *bytes, "{} differs", name.display());
-    }
+    make_killed(&bench, &set("songs", &["-o", "killed"]), 3);
+    assert_same_set(&bench, "clips", "killed");
 
     // What is there stays, and what was made with other settings isn't replaced unasked.
     let again = bench.run(&set("songs", &["-o", "clips"]));
@@ -238,38 +245,6 @@ fn a_folder_becomes_a_set_which_goes_on_where_it_was_killed() {
     let other = bench.run(&set("songs", &["-o", "clips", "--seed", "9"]));
     assert_eq!(other.code, 2, "{}", other.stderr);
     assert!(other.stderr.contains("--force"), "{}", other.stderr);
-}
-
-#[test]
-fn lists_with_missing_songs_go_on_and_bad_ones_are_refused() {
-    let bench = Bench::new();
-    write_beats(&bench, "a.wav", 116.1, 14);
-    let list = "#EXTM3U\n#EXTINF:-1,Ann - One\na.wav\nlost.wav\nprompts.txt\n";
-    bench.write("set.m3u8", list.as_bytes());
-    let run = bench.run(&set("set.m3u8", &["-o", "clips"]));
-    run.assert_done();
-    for words in ["line 4: lost.wav", "left out", "prompts.txt"] {
-        assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
-    }
-    let record: Value = serde_json::from_slice(&bench.read("clips/set.json")).unwrap();
-    assert_eq!(record["missing"].as_array().unwrap().len(), 2);
-    let file = record["songs"][0]["clips"][0]["file"].as_str().unwrap();
-    assert_eq!(file, "01_Ann-One_drop_4beats_120bpm.mov");
-
-    let bomb = "<!DOCTYPE x [<!ENTITY a \"b\">]><DJ_PLAYLISTS>&a;</DJ_PLAYLISTS>";
-    bench.write("bomb.xml", bomb.as_bytes());
-    bench.write("lost.m3u8", b"no.wav\n");
-    for (list, words) in [
-        ("bomb.xml", "DOCTYPE"),
-        ("lost.m3u8", "none of its 1 songs"),
-        ("nothing", "nothing"),
-    ] {
-        let run = bench.run(&set(list, &["-o", "none"]));
-        assert_eq!(run.code, 2, "{list}: {}", run.stderr);
-        assert!(run.stderr.contains(words), "{list}: {}", run.stderr);
-    }
-    let run = bench.run(&set("a.wav", &["-o", "prompts.txt"]));
-    assert_eq!(run.code, 2, "{}", run.stderr);
 }
 
 #[test]
@@ -300,40 +275,4 @@ fn a_set_that_no_disk_can_hold_is_not_begun() {
     assert_eq!(run.code, 75, "{}", run.stderr);
     assert!(run.stderr.contains("clips need about"), "{}", run.stderr);
     assert!(!bench.path("clips").exists());
-}
-
-#[test]
-fn a_set_can_be_drawn_by_a_farm() {
-    let bench = Bench::new();
-    write_beats(&bench, "a.wav", 116.1, 14);
-    let exact = ["--kernels", "exact", "--chunk", "10"];
-    let direct = [&exact[..], &["-o", "direct"]].concat();
-    bench.run(&set("a.wav", &direct)).assert_done();
-    let planned = [&exact[..], &["-o", "plan", "--plan"]].concat();
-    bench.run(&set("a.wav", &planned)).assert_done();
-    assert_eq!(n_of(&bench.path("plan"), "mov"), 0);
-
-    // 4 and 8 beats at 8 frames a second are 16 and 32 frames: 2 and 4 chunks.
-    let farm = ["farm", "plan", "--engine", "slurm", "-o", "job", "--json"];
-    let job = bench.run(&farm).assert_done().json();
-    assert_eq!(job["n_chunks"], 6, "{job}");
-    let script = String::from_utf8(bench.read("job/mux.sbatch")).unwrap();
-    assert!(script.contains("mux 'set.json'\n"), "{script}");
-    let render = |chunks: &str| bench.run(&["render", "job/set.json", "--chunks", chunks]);
-    render("1-3").assert_done();
-    assert_eq!(bench.run(&["mux", "job/set.json"]).code, 75);
-    assert_eq!(render("6-9").code, 2);
-    render("0").assert_done();
-    render("4-5").assert_done();
-    bench.run(&["mux", "job"]).assert_done();
-    let clips = |folder: &str| {
-        let mut files = files(&bench.path(folder));
-        files.retain(|name, _| name.extension().is_some_and(|ending| ending == "mov"));
-        files
-    };
-    assert_eq!(clips("job").len(), 2);
-    assert!(clips("job") == clips("direct"));
-    // What is made isn't drawn again.
-    render("0-5").assert_done();
-    assert_eq!(n_of(&bench.path("job"), "chunk"), 0);
 }

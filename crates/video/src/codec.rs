@@ -94,15 +94,6 @@ impl Encoder {
     }
 }
 
-/// Bytes that a picture takes as the only frame of a chunk.
-///
-/// # Errors
-/// [`Error::Config`](common::Error::Config) for a configuration that the codec can't hold,
-/// [`Error::Video`](common::Error::Video) for a picture of another size.
-pub fn encoded_bytes(config: &EncodeConfig, picture: &RgbImage) -> Result<usize> {
-    Ok(Encoder::new(config, 0)?.encode(picture)?.data.len())
-}
-
 /// Names a codec's encoder and its fixed settings; part of every chunk's id.
 pub(super) fn encoder_name(codec: VideoCodec) -> &'static str {
     match codec {

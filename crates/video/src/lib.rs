@@ -25,7 +25,7 @@ mod y4m;
 
 pub use attachment::attachment;
 pub use chunk::{ChunkInfo, ChunkReader, ChunkWriter, Origin, SampleInfo, chunk_id};
-pub use codec::{CodecHeader, encoded_bytes};
+pub use codec::CodecHeader;
 pub use colour::Yuv420;
 pub use config::{EncodeConfig, MAX_QP, MAX_SIDES, MIN_QP, MIN_SIDE};
 pub use cover::{Coverage, Found, claim, cover, find, grid_pieces, is_there};

@@ -123,7 +123,7 @@ pub struct FarmJobArgs {
     /// The timeline, the chunks and the film lie in it, too: it must be shared by all machines.
     #[arg(short, long, alias = "output", value_name = "FOLDER", help_heading = heading::OUTPUT)]
     pub out: PathBuf,
-    /// Chunks that a task draws [default: so many that there are at most 100 tasks].
+    /// Chunks that a task draws [default: so many that there are at most 100 tasks, and none takes less than five seconds].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000), help_heading = heading::DRAW)]
     pub chunks_per_task: Option<u32>,
     /// How CPUs compute: `exact`, so that all of them draw the same bytes, or `fast`. GPUs don't ask.
@@ -152,14 +152,14 @@ pub struct FarmJobArgs {
 /// What else `farm` does.
 #[derive(Debug, Subcommand)]
 pub enum FarmCommand {
-    /// Show which chunks of a film are done, missing or damaged, and who drew them.
+    /// Show which chunks of a film or a set are done, missing or damaged, and who drew them.
     Status(FarmStatusArgs),
 }
 
 /// `visualize farm status`.
 #[derive(Debug, Args)]
 pub struct FarmStatusArgs {
-    /// The timeline.
+    /// The timeline; or the folder of a set.
     #[arg(value_name = "TIMELINE.json")]
     pub timeline: PathBuf,
     /// Print the chunks that aren't done, as `render --chunks` takes them; nothing if all are.
