@@ -232,7 +232,11 @@ fn no_file_of_others_is_replaced() {
         "{failed}"
     );
     assert_eq!(bench.read("song.mp4"), b"somebody's own");
-    // Why it failed is still known to the next run.
+    // Why it failed is still known to the next run, once it is in the queue's file.
+    bench.wait("the reason in the queue's file", || {
+        let queue = String::from_utf8(bench.read(".visualize-studio.json")).unwrap();
+        queue.contains("song.mp4 exists").then_some(())
+    });
     bench.kill();
     bench.start();
     assert_eq!(bench.job_now(job)["error"], failed["error"]);
