@@ -74,7 +74,7 @@ test("seek, choose and move a beat, place a prompt, render", async () => {
 
   await page.keyboard.press("Control+Enter");
   await until(async () => (await stateOf(page)).jobs.find((job) => job.kind === "film" && job.phase === "done"), "the film is finished", 900_000);
-  await page.getByText("The film is finished.").waitFor();
+  await page.getByText(/^The film is finished/).first().waitFor();
   await page.keyboard.press("?");
   await page.getByRole("dialog", { name: "Keys" }).waitFor();
   await page.keyboard.press("Escape");
