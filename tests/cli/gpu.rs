@@ -87,32 +87,6 @@ fn a_gpu_that_is_not_there_is_refused() {
 }
 
 #[test]
-fn a_drawing_too_large_for_the_gpu_is_refused_with_what_fits() {
-    let bench = Bench::new();
-    if !has_gpu(&bench) || !is_lavapipe(&bench) {
-        return;
-    }
-    let more = [
-        "--size",
-        "3840x2160",
-        "--draw-size",
-        "2048x2048",
-        "--device",
-        "gpu",
-    ];
-    let mut args = vec!["song.wav"];
-    args.extend(more);
-    let run = bench.run(&args);
-    bench.assert_refused(&run, &["MiB", "would fit", "--draw-size"]);
-}
-
-/// Whether the first GPU is Mesa's in software, whose buffers are small.
-fn is_lavapipe(bench: &Bench) -> bool {
-    let devices = bench.run(&["models", "devices"]).stdout;
-    devices.contains("llvmpipe")
-}
-
-#[test]
 fn a_gpu_is_timed_beside_the_cpu() {
     let bench = Bench::new();
     if !has_gpu(&bench) {
