@@ -107,6 +107,7 @@ pageTest("who types while the file is changed elsewhere chooses whose text count
   await until(async () => studio.text("prompts.txt").includes("another editor"), "the other text is still there for undo");
   await page.getByRole("button", { name: "List", exact: true }).click();
   watch.check(/409/);
+  watch.forget();
 });
 
 pageTest("what was typed last is kept when the page is left", () => page, async () => {
