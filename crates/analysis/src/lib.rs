@@ -12,7 +12,6 @@ mod evidence;
 mod extent;
 mod features;
 mod given;
-mod grid;
 mod hearing;
 mod hops;
 mod inputs;

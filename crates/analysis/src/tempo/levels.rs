@@ -7,10 +7,10 @@
 use rayon::prelude::*;
 
 use super::super::chain::Chain;
-use super::super::grid;
 use super::super::hops::HOP_SECS;
 use super::super::onset::OnsetStrength;
-use super::median_period;
+use super::grid;
+use super::period::median_period;
 use common::Result;
 
 /// Tempi around which beats are sought, in beats per minute: half an octave apart.

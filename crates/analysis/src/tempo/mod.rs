@@ -2,14 +2,16 @@
 //! network that chooses among them.
 //!
 //! [`levels`] finds the candidates in what [`super::network`] hears at single beats, which leaves open whether every beat or every
-//! other one is meant. [`pulse`] says how plain a candidate is to that network, [`drums`] what sounds at it and between, [`meter`]
+//! other one is meant; [`grid`] keeps their beats in place over the whole song. [`pulse`] says how plain a candidate is to that network, [`drums`] what sounds at it and between, [`meter`]
 //! how harmony changes and repeats; [`judge`] weighs it all.
 
 mod drums;
+mod grid;
 mod judge;
 mod levels;
 mod meter;
 mod pattern;
+mod period;
 mod pulse;
 mod scorer;
 mod strength;
@@ -18,6 +20,7 @@ use self::drums::Drums;
 use self::levels::Candidate;
 use self::meter::Harmony;
 pub(super) use self::meter::{METERS, evidence, standardised};
+use self::period::median_period;
 use self::pulse::Pulse;
 use self::strength::Profile;
 use super::Onset;
@@ -27,7 +30,6 @@ use super::hops::HOP_SECS;
 use super::network::Activations;
 use super::onset::OnsetStrength;
 use common::Result;
-use common::statistics::percentile;
 
 /// Fewest beats that make a level.
 const MIN_BEATS: usize = 4;
@@ -120,9 +122,4 @@ impl Level {
             is_placed: candidate.is_placed,
         })
     }
-}
-
-pub(super) fn median_period(hops: &[usize]) -> f32 {
-    let periods: Vec<f32> = hops.windows(2).map(|w| (w[1] - w[0]) as f32).collect();
-    percentile(&periods, 0.5)
 }

@@ -35,12 +35,13 @@ impl Scorer {
         dot(row(2), &scaled) + units.sum::<f32>()
     }
 
-    /// Whether there are as many numbers as some layer of units needs, all of them finite.
+    /// Number of hidden units; none where the numbers aren't as many as some units need, or aren't all finite.
     #[cfg(test)]
-    pub fn is_whole(&self) -> bool {
-        let hidden = self.numbers.len().checked_sub(3 * self.n_inputs);
-        hidden.is_some_and(|n| n.is_multiple_of(self.n_inputs + 2))
-            && self.numbers.iter().all(|number| number.is_finite())
+    pub fn n_units(&self) -> Option<usize> {
+        let hidden = self.numbers.len().checked_sub(3 * self.n_inputs)?;
+        let is_whole = hidden.is_multiple_of(self.n_inputs + 2)
+            && self.numbers.iter().all(|number| number.is_finite());
+        is_whole.then_some(hidden / (self.n_inputs + 2))
     }
 }
 

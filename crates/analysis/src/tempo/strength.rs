@@ -197,6 +197,6 @@ mod tests {
 
     #[test]
     fn the_weights_are_whole() {
-        assert!(NETWORK.is_whole());
+        assert!(NETWORK.n_units().is_some_and(|n| n > 0));
     }
 }

@@ -3,7 +3,7 @@
 //! A path of most likely beats may change over to the off-beats for a while, or lose half a beat in a break. Its tempo is right all the
 //! same. Laid over the whole song, that tempo leaves one phase to find, by the Viterbi algorithm over small shifts from beat to beat.
 
-use super::tempo::median_period;
+use super::period::median_period;
 
 /// Beats on each side of one whose periods tell the tempo.
 const AROUND: usize = 48;
