@@ -68,11 +68,11 @@ fn set_table(status: &SetStatus) -> String {
             line += &format!("  {fault}");
         }
         lines.push(line);
-        let mut chunks = status.chunks.chunks.iter();
-        let own = chunks
-            .by_ref()
-            .filter(|chunk| (clip.first_chunk..clip.end_chunk).contains(&chunk.chunk));
-        lines.extend(own.filter(|chunk| chunk.host.is_some()).map(chunk_line));
+        // Chunks are counted through all clips: a number is a place.
+        let own = clip.first_chunk as usize..clip.end_chunk as usize;
+        let own = status.chunks.chunks.get(own).unwrap_or_default();
+        let drawn = own.iter().filter(|chunk| chunk.host.is_some());
+        lines.extend(drawn.map(chunk_line));
     }
     lines.push(format!(
         "{} of {} clips are made",

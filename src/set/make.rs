@@ -4,10 +4,11 @@ use std::path::Path;
 
 use analysis::Analysis;
 use common::partial_file::write_whole;
+use common::rounding::round_micro;
 use common::{Error, Result};
 use timeline::{RunFolder, Timeline};
 
-use super::record::{FILE, rounded};
+use super::record::FILE;
 use super::{ClipRecord, Measured, PlannedClip, PlannedSong, SetPlan, SetRecord, extras};
 use crate::pipeline::{ChunkSet, Clips, Event, Machine, Watch, finish_clip, remove_chunks};
 use crate::provenance;
@@ -45,23 +46,15 @@ pub fn make(
     let making = Making::begin(plan, out, machine, replaces)?;
     let n_clips = plan.clips().count();
     let mut number = 0;
-    let folder = run_folder(out);
     let record = making.all(watch, &mut |clips, timeline, at, watch| {
         number += 1;
-        at.record.measured = match is_made(out, at.record, timeline, replaces)? {
-            true => known_measures(out, at.record),
-            false => {
-                watch.note(&format!("clip {number} of {n_clips}: {}", at.record.file));
-                clips.draw(timeline, &ChunkSet::all(), watch)?;
-                finish_clip(timeline, &folder, &out.join(&at.record.file), watch)?;
-                None
-            }
+        let note = format!("clip {number} of {n_clips}: {}", at.record.file);
+        let draw = |watch: &mut Watch<'_>| {
+            watch.note(&note);
+            clips.draw(timeline, &ChunkSet::all(), watch)
         };
-        if at.record.measured.is_none() {
-            remove_chunks(timeline, &folder)?;
-            measure(out, at.record, Some(&at.song.analysis), watch)?;
-        }
-        Ok(())
+        let heard = || Some(&at.song.analysis);
+        complete(out, at.record, timeline, replaces, draw, heard, watch)
     })?;
     save_cues(plan, out)?;
     conclude(&record, out)?;
@@ -74,30 +67,55 @@ pub fn make(
 /// [`Error::Later`] while chunks are missing; those of muxing, and of writing.
 pub fn finish(out: &Path, watch: &mut Watch<'_>) -> Result<SetRecord> {
     let mut record = SetRecord::load(out)?;
-    let folder = run_folder(out);
     for song in &mut record.songs {
         let mut heard = None;
         for clip in &mut song.clips {
             watch.go_on()?;
             let timeline = Timeline::load(out.join(&clip.timeline))?;
-            clip.measured = match is_made(out, clip, &timeline, true)? {
-                true => known_measures(out, clip),
-                false => {
-                    finish_clip(&timeline, &folder, &out.join(&clip.file), watch)?;
-                    None
-                }
-            };
-            if clip.measured.is_none() {
-                remove_chunks(&timeline, &folder)?;
-                // A song that isn't found leaves the hits unmeasured.
-                let heard =
-                    heard.get_or_insert_with(|| hear_song(&timeline, &out.join(&clip.file)).ok());
-                measure(out, clip, heard.as_ref(), watch)?;
-            }
+            let path = out.join(&clip.file);
+            // A song that isn't found leaves the hits unmeasured.
+            let (known, hear) = (&mut heard, || hear_song(&timeline, &path).ok());
+            let draw = |_: &mut Watch<'_>| Ok(());
+            complete(
+                out,
+                clip,
+                &timeline,
+                true,
+                draw,
+                move || known.get_or_insert_with(hear).as_ref(),
+                watch,
+            )?;
         }
     }
     conclude(&record, out)?;
     Ok(record)
+}
+
+/// Makes a clip of its chunks, which `draw` draws, where it isn't there yet; and measures it against what is heard in its song, where
+/// that wasn't done yet. A run that was killed between the two goes on with the second.
+fn complete<'a>(
+    out: &Path,
+    record: &mut ClipRecord,
+    timeline: &Timeline,
+    replaces: bool,
+    draw: impl FnOnce(&mut Watch<'_>) -> Result<()>,
+    heard: impl FnOnce() -> Option<&'a Analysis>,
+    watch: &mut Watch<'_>,
+) -> Result<()> {
+    let folder = run_folder(out);
+    record.measured = match is_made(out, record, timeline, replaces)? {
+        true => known_measures(out, record),
+        false => {
+            draw(watch)?;
+            finish_clip(timeline, &folder, &out.join(&record.file), watch)?;
+            None
+        }
+    };
+    if record.measured.is_none() {
+        remove_chunks(timeline, &folder)?;
+        measure(out, record, heard(), watch)?;
+    }
+    Ok(())
 }
 
 /// The folder of a set's timelines, calibration and chunks.
@@ -275,8 +293,8 @@ fn measure(
 ) -> Result<()> {
     let found = verify_with(&out.join(&record.file), heard, &mut |_| watch.go_on())?;
     let measured = Measured {
-        seam_over_median: found.measures.seam_over_median.map(rounded),
-        hit_lag_frames: found.measures.onset_lag_median_frames.map(rounded),
+        seam_over_median: found.measures.seam_over_median.map(round_micro),
+        hit_lag_frames: found.measures.onset_lag_median_frames.map(round_micro),
         n_hits: found.measures.n_strong_onsets,
         n_bytes: found.probe.n_bytes,
     };
@@ -291,10 +309,8 @@ fn measure(
 fn save_cues(plan: &SetPlan, out: &Path) -> Result<()> {
     let folder = out.join(extras::CUES);
     std::fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
-    let songs = plan.songs.iter().filter(|song| !song.clips.is_empty());
-    songs
-        .into_iter()
-        .try_for_each(|song| extras::song_cues(song, &folder))
+    let mut songs = plan.songs.iter().filter(|song| !song.clips.is_empty());
+    songs.try_for_each(|song| extras::song_cues(song, &folder))
 }
 
 /// The sheet and the table of beats, and at last `set.json`, which says that the set is made.

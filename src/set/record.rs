@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use analysis::Analysis;
 use common::partial_file::write_whole;
+use common::rounding::round_micro;
 use common::units::{FrameRate, samples_to_secs};
 use common::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -189,7 +190,7 @@ impl SetRecord {
                 title: song.title.clone(),
                 path: track.path.clone(),
                 source_sha256: track.source_sha256.clone(),
-                native_tempo_bpm: song.analysis.tempo_bpm.map(rounded),
+                native_tempo_bpm: song.analysis.tempo_bpm.map(round_micro),
                 notes: song.notes.clone(),
                 clips: (&mut *clips).take(song.clips.len()).collect(),
             }
@@ -222,25 +223,19 @@ impl ClipRecord {
             timeline_sha256: provenance::sha256(timeline),
             section: clip.part.section.clone(),
             n_beats,
-            tempo_bpm: rounded(60.0 * f64::from(n_beats) / play_secs),
-            native_tempo_bpm: rounded(60.0 * f64::from(n_beats) / length_secs),
+            tempo_bpm: round_micro(60.0 * f64::from(n_beats) / play_secs),
+            native_tempo_bpm: round_micro(60.0 * f64::from(n_beats) / length_secs),
             frame_rate,
             n_frames,
             n_chunks: n_frames.div_ceil(u64::from(timeline.encoding.chunk_len).max(1)),
             size: timeline.render.size,
             codec: timeline.encoding.codec.to_string(),
-            start_secs: rounded(start_secs),
-            end_secs: rounded(start_secs + length_secs),
+            start_secs: round_micro(start_secs),
+            end_secs: round_micro(start_secs + length_secs),
             cues: cues(clip, analysis, (start_secs, length_secs), play_secs),
             measured: None,
         }
     }
-}
-
-/// A number to six decimals. Short numbers are read from JSON as they were written, so that a record is the same whether it was read
-/// in between or not.
-pub(super) fn rounded(value: f64) -> f64 {
-    (1e6 * value).round() / 1e6
 }
 
 /// The beats of a clip: the song's own, or even ones where it has none.
@@ -265,9 +260,9 @@ fn cues(
     let cue = |(song_secs, position_in_bar): (f64, u32)| {
         let share = (song_secs - start_secs) / length_secs.max(1e-9);
         Cue {
-            time_secs: rounded(share * play_secs).max(0.0),
+            time_secs: round_micro(share * play_secs).max(0.0),
             position_in_bar,
-            song_secs: rounded(song_secs),
+            song_secs: round_micro(song_secs),
         }
     };
     beats.into_iter().map(cue).collect()

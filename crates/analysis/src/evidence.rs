@@ -1,6 +1,7 @@
 //! What the decisions rest on, of a song as of its stems: onset strength and what the networks find.
 
 use common::Result;
+use common::rounding::rounded_f32;
 
 use super::Hops;
 use super::features::{Features, N_FFT};
@@ -10,7 +11,6 @@ use super::network::{self, Activations};
 use super::onset::OnsetStrength;
 use super::resample::ANALYSIS_RATE_HZ;
 use super::series::Series;
-use super::sound::rounded;
 
 /// Onset strength of each hop, and the activations of the networks.
 ///
@@ -47,6 +47,6 @@ pub(super) fn hops_of(
 
 /// Values that are short in JSON.
 fn short(values: Vec<f32>, steps: f32) -> Series<f32> {
-    let short = values.into_iter().map(|value| rounded(value, steps));
+    let short = values.into_iter().map(|value| rounded_f32(value, steps));
     short.collect()
 }

@@ -13,6 +13,7 @@ use super::rows::Reader;
 use super::series::{Series, SeriesWriter};
 use super::{Band, Onset};
 use common::Result;
+use common::rounding::rounded;
 use common::statistics::percentile;
 
 /// Least onset strength, in natural-log units summed over bands, that counts as 1: sounds without attacks stay weak.
@@ -177,11 +178,6 @@ fn attack_secs(envelopes: &mut Reader<'_>, coarse_secs: f64, band: Band) -> Resu
         .find(|ms| level(*ms) >= half)
         .unwrap_or(start);
     Ok((attack as f64 / 1000.0).max(0.0))
-}
-
-/// `value` to the nearest of `steps` parts of 1: short in JSON, and read back exactly.
-pub(super) fn rounded(value: f64, steps: f64) -> f64 {
-    (value * steps).round() / steps
 }
 
 #[cfg(test)]

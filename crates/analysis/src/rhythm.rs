@@ -1,12 +1,12 @@
 //! From the times that a tracker found to beats with positions in bars, a tempo and how sure they are.
 
 use common::Result;
+use common::rounding::rounded;
 
 use super::bars;
 use super::confidence;
 use super::extent::Extent;
 use super::hops::HOP_SECS;
-use super::onset::rounded;
 use super::tracker::Evidence;
 use super::{Beat, Onset};
 

@@ -1,5 +1,6 @@
 //! The plan's frames: what each shows, and the words of its prompts.
 
+use common::rounding::round_nano;
 use timeline::{Frame, MAX_GUIDANCE_SCALE, Prompt, PromptText, View};
 
 use super::course::LENGTH_PER_SEED;
@@ -116,10 +117,4 @@ fn joined(parts: &[&str]) -> String {
         .filter(|part| !part.is_empty())
         .collect();
     parts.join(", ")
-}
-
-/// A value to nine decimals. Short numbers are read back from JSON exactly, so a film rendered from a saved timeline is
-/// the same to the byte, and last-bit differences between machines don't show.
-pub(super) fn round_nano(value: f64) -> f64 {
-    (value * 1e9).round() / 1e9 + 0.0
 }

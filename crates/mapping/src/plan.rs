@@ -2,12 +2,12 @@ use std::ops::Range;
 
 use analysis::Analysis;
 use common::Result;
+use common::rounding::round_nano;
 use common::units::samples_to_secs;
 use timeline::{Frame, NoiseKind, NoisePath, PromptText, SCHEMA_VERSION, Song, Timeline};
 
 use super::course::Segment;
 use super::excerpt::excerpt;
-use super::frames::round_nano;
 use super::motion::Motion;
 use super::seeds::{pulse_seed, seeds};
 use super::walk::Walk;

@@ -1,10 +1,10 @@
 //! What the plan has drawn to measure how far the picture moves: see [`calibration`](crate::calibration).
 
 use common::Result;
+use common::rounding::round_nano;
 use timeline::{FrameInputs, NoiseKind, NoiseMix, NoisePath, View};
 
 use super::course::Segment;
-use super::frames::round_nano;
 use super::plan::Plan;
 use crate::calibration::{Scale, ScaleTurn};
 

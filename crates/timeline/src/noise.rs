@@ -5,6 +5,8 @@
 
 use std::f64::consts::{FRAC_PI_2, TAU};
 
+use common::rounding::round_nano;
+
 use super::{NoiseKind, NoiseMix, NoisePath};
 
 impl NoisePath {
@@ -57,7 +59,7 @@ impl NoisePath {
     fn add_spline(&self, terms: &mut Terms, position: f64, seed: &dyn Fn(i64) -> Option<u64>) {
         let knot = position.floor();
         // Rounded, so that the same place between other numbers of knots has the same weights to the last bit.
-        let share = ((position - knot) * 1e9).round() / 1e9;
+        let share = round_nano(position - knot);
         for (offset, weight) in (-1..).zip(spline_weights(even_pace(share))) {
             terms.add(seed(knot as i64 + offset), weight);
         }

@@ -15,6 +15,7 @@ pub(super) use spectrum::Spectrum;
 
 use audio::Track;
 use common::Result;
+use common::rounding::rounded_f32;
 use envelopes::EnvelopeFollower;
 use levels::db;
 use pitches::Pitches;
@@ -24,7 +25,6 @@ use sums::sum;
 use super::hops::{HOP_SECS, HOPS_PER_SEC, Hops};
 use super::resample::ANALYSIS_RATE_HZ;
 use super::series::{Series, SeriesWriter};
-use super::sound::rounded;
 use super::stream::{self, Batch};
 use common::statistics::percentile;
 
@@ -196,7 +196,7 @@ impl Spectra {
         let power = self.short.power(inner(N_FFT));
         let [mid, high] = self.splits;
         let bands = [&power[..mid], &power[mid..high], &power[high..]].map(sum);
-        let amplitudes = bands.map(|power| rounded(power.sqrt(), 1e6));
+        let amplitudes = bands.map(|power| rounded_f32(power.sqrt(), 1e6));
         self.written.bands.push(amplitudes);
         features.loudness_db.push(db(bands.iter().sum()));
         let steps = features.spectrogram.push(&self.bands, power);

@@ -1,11 +1,11 @@
 //! Beats that are given, as a rhythm: their times stay, their place in the bar is filled in where it isn't given.
 
 use common::Result;
+use common::rounding::rounded;
 
 use super::super::Beat;
 use super::super::bars;
 use super::super::hops::HOP_SECS;
-use super::super::onset::rounded;
 use super::super::rhythm::{Rhythm, strongest, tempo};
 use super::super::tracker::Evidence;
 use super::{GivenBeat, LockedBeats};

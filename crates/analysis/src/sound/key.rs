@@ -4,6 +4,7 @@
 //! corpus (Albrecht and Shanahan, "The use of large corpora to train a new type of key-finding algorithm", *Music
 //! Perception* 31, 2013), which keep relative and neighbouring keys apart better than those of listening experiments.
 
+use common::rounding::rounded;
 use serde::{Deserialize, Serialize};
 
 /// Share of each degree above the tonic in music in major and in minor.
@@ -122,7 +123,7 @@ fn of_mean(mean: &[f64; 12]) -> Option<Key> {
     Some(Key {
         tonic: best % 12,
         mode: if best < 12 { Mode::Major } else { Mode::Minor },
-        confidence: (top.max(0.0) / all * 1e3).round() / 1e3,
+        confidence: rounded(top.max(0.0) / all, 1e3),
     })
 }
 

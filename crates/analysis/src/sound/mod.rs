@@ -21,6 +21,7 @@ pub use key::{Key, Mode, pitch_name};
 
 use chroma::{ChromaMeter, N_FFT_CHROMA};
 use common::Result;
+use common::rounding::{rounded, rounded_f32};
 use hpss::{Parts, Separator};
 use key::KeyFinder;
 use loudness::LoudnessMeter;
@@ -111,8 +112,9 @@ impl SoundMeter {
             }
         })?;
         (rows.len()..n_slow).for_each(|_| rows.push([0.0; 12]));
-        let short =
-            |values: Vec<f32>, steps: f32| values.into_iter().map(|v| rounded(v, steps)).collect();
+        let short = |values: Vec<f32>, steps: f32| {
+            values.into_iter().map(|v| rounded_f32(v, steps)).collect()
+        };
         let sound = Sound {
             slow_hops: SlowHops {
                 hop_secs: 1.0 / SLOW_HOPS_PER_SEC as f64,
@@ -122,26 +124,19 @@ impl SoundMeter {
                 width: short(width, 1e3),
                 correlation: short(correlation, 1e3),
             },
-            loudness_lufs: loudness
-                .integrated_lufs
-                .map(|lufs| super::onset::rounded(lufs, 100.0)),
+            loudness_lufs: loudness.integrated_lufs.map(|lufs| rounded(lufs, 100.0)),
             key: key.finish(),
-            tuning_cents: super::onset::rounded(tuning_cents, 10.0),
+            tuning_cents: rounded(tuning_cents, 10.0),
         };
         Ok((sound, hops))
     }
-}
-
-/// `value` to the nearest of `steps` parts of 1: short in JSON.
-pub(super) fn rounded(value: f32, steps: f32) -> f32 {
-    (value * steps).round() / steps
 }
 
 /// The strongest pitch class of a row becomes 1.
 fn normalised(row: [f32; 12]) -> [f32; 12] {
     let top = row.iter().copied().fold(0.0, f32::max);
     let scale = if top > 0.0 { 1.0 / top } else { 0.0 };
-    row.map(|c| rounded(c * scale, 1e3))
+    row.map(|c| rounded_f32(c * scale, 1e3))
 }
 
 /// The spectra of the hops, and what is read from them.
@@ -162,7 +157,7 @@ struct Written {
 
 impl Written {
     fn add_parts(&mut self, parts: Parts) {
-        let amplitude = |power: f32| rounded(power.sqrt(), 1e6);
+        let amplitude = |power: f32| rounded_f32(power.sqrt(), 1e6);
         self.harmonic.push(amplitude(parts.harmonic));
         self.percussive.push(amplitude(parts.percussive));
     }
@@ -195,7 +190,7 @@ impl Spectra {
     fn add(&mut self, hop_idx: usize, window: &[f32]) {
         let offset = (N_FFT_CHROMA - N_FFT) / 2;
         let power = self.short.power(&window[offset..offset + N_FFT]);
-        let brightness_hz = rounded(centroid_hz(power), 1.0);
+        let brightness_hz = rounded_f32(centroid_hz(power), 1.0);
         self.written.brightness_hz.push(brightness_hz);
         if let Some(parts) = self.separator.push(power) {
             self.written.add_parts(parts);

@@ -1,6 +1,7 @@
 use std::ops::Range;
 
 use common::Result;
+use common::rounding::round_nano;
 use picture::perception::Percept;
 
 use super::{MeasuredSegment, Scale};
@@ -150,12 +151,6 @@ impl Scale {
             ..self
         }
     }
-}
-
-/// A value to nine decimals: read back from JSON exactly, so that a film is the same whether its calibration was just
-/// measured or was found.
-fn round_nano(value: f64) -> f64 {
-    (value * 1e9).round() / 1e9
 }
 
 /// Measures the length of the course over a span in seconds with at most `n_probes` pictures.

@@ -1,5 +1,6 @@
 //! Sections, which begin where the one before ends.
 
+use common::rounding::round_micro;
 use common::units::format_secs;
 
 use super::super::GivenSection;
@@ -104,7 +105,7 @@ impl Borders {
 
     /// A time for a border between two others, in whole microseconds.
     fn checked(&self, secs: f64, before: usize, after: usize) -> Result<f64, Refusal> {
-        let secs = (secs * 1e6).round() / 1e6;
+        let secs = round_micro(secs);
         let least = self.list[before].secs;
         let most = self.list.get(after).map_or(self.duration_secs, |b| b.secs);
         if secs > least && secs < most {

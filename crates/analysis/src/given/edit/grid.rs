@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use common::rounding::round_micro;
 use common::units::format_secs;
 
 use super::super::super::Beat;
@@ -27,7 +28,7 @@ impl Slot {
     pub fn new(secs: f64, position: u32) -> Self {
         let row = None;
         Self {
-            secs: micros(secs),
+            secs: round_micro(secs),
             position,
             row,
         }
@@ -59,11 +60,6 @@ pub(super) fn of_list(beats: &[GivenBeat], heard: &[Beat]) -> Vec<Slot> {
         .collect()
 }
 
-/// Seconds in whole microseconds, as the file has them.
-pub(super) fn micros(secs: f64) -> f64 {
-    (secs * 1e6).round() / 1e6
-}
-
 impl Grid {
     pub fn positions(&self) -> impl Iterator<Item = u32> {
         self.slots.iter().map(|slot| slot.position)
@@ -73,7 +69,7 @@ impl Grid {
         self.check_index(index)?;
         self.locks.check(self.slots[index].secs)?;
         self.locks.check(secs)?;
-        self.slots[index].secs = micros(secs);
+        self.slots[index].secs = round_micro(secs);
         Ok(())
     }
 
@@ -82,7 +78,7 @@ impl Grid {
         self.locks.check(self.slots[index].secs)?;
         let end = self.end_of_run(index);
         for slot in &mut self.slots[index..end] {
-            slot.secs = micros(slot.secs + by_secs);
+            slot.secs = round_micro(slot.secs + by_secs);
         }
         let duration_secs = self.duration_secs;
         self.slots.retain(|slot| slot.secs < duration_secs);

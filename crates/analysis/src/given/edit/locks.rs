@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use common::rounding::round_micro;
 use common::units::format_secs;
 
 use super::{Refusal, refuse};
@@ -45,8 +46,10 @@ impl Locks {
         is_locked: bool,
         duration_secs: f64,
     ) -> Result<Self, Refusal> {
-        let micros = |secs: f64| (secs * 1e6).round() / 1e6;
-        let (start, end) = (micros(start.max(0.0)), micros(end.min(duration_secs)));
+        let (start, end) = (
+            round_micro(start.max(0.0)),
+            round_micro(end.min(duration_secs)),
+        );
         // The end may be rounded up, as it isn't included.
         if !(start.is_finite() && start < end && start < duration_secs) {
             return refuse(

@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
+use common::rounding::round_micro;
+
 use super::super::TEMPO_RANGE_BPM;
-use super::grid::{Grid, Slot, micros};
+use super::grid::{Grid, Slot};
 use super::{Refusal, refuse};
 
 impl Grid {
@@ -106,7 +108,7 @@ impl Grid {
     pub fn shift_half(&mut self) -> Result<(), Refusal> {
         let mut shifted = self.slots.clone();
         for (index, slot) in shifted.iter_mut().enumerate() {
-            let secs = micros(self.half_behind(index));
+            let secs = round_micro(self.half_behind(index));
             if !self.locks.holds(slot.secs) && !self.locks.holds(secs) {
                 slot.secs = secs;
             }
@@ -161,7 +163,7 @@ impl Grid {
         let n_behind = ((self.duration_secs - anchor_secs) / period).ceil() as i64;
         let mut new: Vec<Slot> = Vec::new();
         for step in -n_before..=n_behind {
-            let secs = micros(anchor_secs + step as f64 * period);
+            let secs = round_micro(anchor_secs + step as f64 * period);
             if (0.0..self.duration_secs).contains(&secs) && is_new(secs) && is_far(secs) {
                 let position = (i64::from(anchor_position) - 1 + step).rem_euclid(i64::from(bar));
                 new.push(Slot::new(secs, position as u32 + 1));
