@@ -226,17 +226,11 @@ fn decode(folder: &ModelFolder, method: Method, side: usize, batch: usize) -> Re
 fn draw(side: usize, batch: usize) -> Result<Run> {
     let model = ModelSource::open("bundled")?;
     let defaults = ModelDefaults::of(&model)?;
-    let size = Size {
-        width: side as u32,
-        height: side as u32,
-    };
+    let size = Size::square(side as u32);
     let config = RenderConfig {
-        model: "bundled".to_owned(),
-        weights_sha256: String::new(),
-        size,
         draw_size: defaults.draw_size(size),
         n_steps: defaults.n_steps,
-        diffusion: Default::default(),
+        ..RenderConfig::bundled(size)
     };
     let mut renderer = StableDiffusion::load(&model, &config, &Device::Cpu, DType::F32)?;
     let words = |text: &str| PromptText {

@@ -203,20 +203,9 @@ mod tests {
     use super::*;
 
     fn frame(side: u32) -> Frame {
-        let size = timeline::Size {
-            width: side,
-            height: side,
-        };
         Frame {
             model: ModelSource::open("bundled").unwrap(),
-            render: RenderConfig {
-                model: "bundled".to_owned(),
-                weights_sha256: String::new(),
-                size,
-                draw_size: size,
-                n_steps: 1,
-                diffusion: Default::default(),
-            },
+            render: RenderConfig::bundled(timeline::Size::square(side)),
             inputs: FrameInputs::still("a".into(), 1),
         }
     }

@@ -30,17 +30,10 @@ const PLOTS: Tolerance = Tolerance {
 };
 
 fn draw(n_steps: u32, frame: FrameInputs) -> RgbImage {
-    let square = |side| Size {
-        width: side,
-        height: side,
-    };
     let config = RenderConfig {
-        model: "bundled".to_owned(),
-        weights_sha256: String::new(),
-        size: square(256),
-        draw_size: square(512),
+        draw_size: Size::square(512),
         n_steps,
-        diffusion: Default::default(),
+        ..RenderConfig::bundled(Size::square(256))
     };
     let model = ModelSource::open("bundled").unwrap();
     StableDiffusion::load(&model, &config, &Device::Cpu, DType::F32)

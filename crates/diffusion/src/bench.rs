@@ -8,7 +8,7 @@ use kernels::Method;
 use serde::Serialize;
 use timeline::Size;
 
-use super::device::{Device, compute_dtype, decoder_dtype, explained};
+use super::device::{Device, compute_dtype, explained};
 use super::family::Family;
 use super::layers::{
     Activation, Conv2d, Fusion, GroupNorm, Heads, Linear, UpsampleConv, attention, to_tokens,
@@ -158,7 +158,7 @@ fn networks(
     };
     let unet = UNet::load(&weights(Part::UNet, dtype)?, config)?;
     let family = Family::of(&model.index()?)?;
-    let dtype_of_decoder = decoder_dtype(family, &vae, device.computes_in_f16(dtype), dtype);
+    let dtype_of_decoder = family.decoder_dtype(&vae, device.computes_in_f16(dtype), dtype);
     let decoder = Decoder::load(&weights(Part::Vae, dtype_of_decoder)?, vae)?;
     let times = vec![999.0; n_batch];
     let timed = |name: &str, run: &dyn Fn() -> Result<Tensor>| {

@@ -199,10 +199,7 @@ mod tests {
         let to = tempfile::tempdir().unwrap();
         let bundled = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../model");
         let defaults = ModelDefaults::of(&copy(to.path(), &bundled, json!({}))).unwrap();
-        let square = |side| Size {
-            width: side,
-            height: side,
-        };
+        let square = Size::square;
         assert!(defaults.check_size("draw_size", square(4096)).is_ok());
         for side in [4160, 1 << 31] {
             let error = defaults.check_size("draw_size", square(side)).unwrap_err();

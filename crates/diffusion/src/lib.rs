@@ -12,6 +12,7 @@
 //! | `vocabulary` | the words that a model knows |
 //! | [`vae`], `postprocess` | latents to pictures of the film's size |
 //! | `layers`, `device` | layers with weights, on the CPU or a GPU; which of them a model is drawn on |
+//! | `room`, `self_test` | whether a model fits onto a GPU, and whether that computes rightly |
 //! | `bench` | how long operations and networks take |
 //! | `pipeline`, `sizes` | all of it: [`StableDiffusion`], a [`Renderer`] |
 
@@ -42,8 +43,10 @@ mod pipeline;
 mod postprocess;
 mod renderer;
 mod required;
+mod room;
 pub mod sampler;
 pub mod schedulers;
+mod self_test;
 mod sizes;
 mod source;
 mod store;
@@ -61,8 +64,7 @@ pub use describe::{
     VaeDescription, describe_file, describe_model, describe_path,
 };
 pub use device::{
-    Device, DeviceDescription, GpuRoom, GpuTests, HAS_GPUS, choose_device, choose_dtype,
-    compute_dtype, devices,
+    Device, DeviceDescription, HAS_GPUS, choose_device, choose_dtype, compute_dtype, devices,
 };
 pub use digests::DigestCache;
 pub use family::Family;
@@ -74,7 +76,9 @@ pub use part::Part;
 pub use pipeline::StableDiffusion;
 pub use renderer::Renderer;
 pub use required::required_tensors;
+pub use room::GpuRoom;
 pub use schedulers::{MAX_STEPS, SCHEDULERS};
+pub use self_test::GpuTests;
 pub use sizes::ModelSizes;
 pub use source::ModelSource;
 pub use store::{HubName, ModelStore, hub_name};

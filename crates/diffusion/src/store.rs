@@ -6,11 +6,11 @@ use timeline::{DiffusionConfig, EmbeddingConfig, LoraConfig, RenderConfig};
 
 use super::bundled::BUNDLED_NAME;
 use super::checkpoint::Checkpoint;
-use super::device::GpuTests;
 use super::digests::DigestCache;
 use super::hub::{self, AddOn, HubFile, HubId, HubSettings};
 use super::model::{ConfigFile, ModelFolder};
 use super::schedulers::{Choice, SchedulerConfig};
+use super::self_test::GpuTests;
 use super::source::ModelSource;
 
 /// Where models are on this machine, where others come from, and what is remembered from run to run.

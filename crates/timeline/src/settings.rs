@@ -15,6 +15,16 @@ pub struct Size {
     pub height: u32,
 }
 
+impl Size {
+    /// That of a square.
+    pub const fn square(side: u32) -> Self {
+        Self {
+            width: side,
+            height: side,
+        }
+    }
+}
+
 impl std::fmt::Display for Size {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}x{}", self.width, self.height)
@@ -53,6 +63,20 @@ pub struct RenderConfig {
     /// What else decides on the pictures; the model's own ways where it is left out.
     #[serde(default)]
     pub diffusion: DiffusionConfig,
+}
+
+impl RenderConfig {
+    /// Pictures of the bundled model in one step, drawn at their own size: for trials and tests, which keep no hash of its weights.
+    pub fn bundled(size: Size) -> Self {
+        Self {
+            model: "bundled".to_owned(),
+            weights_sha256: String::new(),
+            size,
+            draw_size: size,
+            n_steps: 1,
+            diffusion: DiffusionConfig::default(),
+        }
+    }
 }
 
 /// Settings of the diffusion model that most films leave alone.

@@ -2,21 +2,14 @@
 
 mod fault;
 mod list;
-mod room;
-mod self_test;
 
 use candle_core::{DType, Device as TensorDevice};
 use common::{Error, Result};
 use gpu::{Adapter, Gpu};
 use kernels::Isa;
 
-use crate::family::Family;
-use crate::vae::VaeConfig;
-
 pub(crate) use fault::explained;
 pub use list::{DeviceDescription, devices};
-pub use room::GpuRoom;
-pub use self_test::GpuTests;
 
 /// Whether this program was built for GPUs through Vulkan, Metal or Direct3D 12.
 pub const HAS_GPUS: bool = gpu::HAS_DRIVERS;
@@ -152,20 +145,6 @@ pub fn choose_dtype(name: &str, device: &Device) -> Result<DType> {
 /// precision are widened for every call there.
 pub fn compute_dtype(device: &TensorDevice, dtype: DType) -> DType {
     match device.is_cpu() && matches!(dtype, DType::F16 | DType::BF16) {
-        true => DType::F32,
-        false => dtype,
-    }
-}
-
-/// The element type of a decoder's weights where the denoiser's are in `dtype`: SDXL's autoencoder overflows where it is computed
-/// in f16, and diffusers' pipeline, too, widens it unless its configuration knows better.
-pub(crate) fn decoder_dtype(
-    family: Family,
-    vae: &VaeConfig,
-    computes_in_f16: bool,
-    dtype: DType,
-) -> DType {
-    match family == Family::StableDiffusionXl && computes_in_f16 && vae.force_upcast() {
         true => DType::F32,
         false => dtype,
     }

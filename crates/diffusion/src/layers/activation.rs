@@ -1,9 +1,9 @@
 //! What flows between layers, and where it lies.
 
-use candle_core::{DType, Device, Error, Result, Tensor};
+use candle_core::{Device, Error, Result, Tensor};
 use gpu::{Array, Element, Gpu, Pointwise, Shape};
 
-use super::on_gpu::failed;
+use super::on_gpu::{failed, values};
 
 /// Pictures or tokens between two layers, where these compute.
 ///
@@ -34,7 +34,7 @@ impl Place {
         let Self::Gpu(gpu, element) = self else {
             return Ok(Activation::Tensor(x.clone()));
         };
-        let values: Vec<f32> = x.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+        let values = values(x)?;
         let array = match *x.dims() {
             [batch, channels, height, width] => {
                 let shape = Shape {

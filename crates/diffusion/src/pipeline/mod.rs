@@ -16,7 +16,7 @@ use timeline::{FrameInputs, Kernels, NoiseMix, PromptText, RenderConfig, Size};
 
 use self::conditioning::{MAX_CACHED_PROMPTS, Pass};
 use super::defaults::ModelDefaults;
-use super::device::{Device, compute_dtype, decoder_dtype, explained};
+use super::device::{Device, compute_dtype, explained};
 use super::family::Family;
 use super::not_finite::NotFinite;
 use super::part::Part;
@@ -210,7 +210,8 @@ impl StableDiffusion {
 
     fn decoder_dtype(&self) -> DType {
         let computes_in_f16 = self.device.computes_in_f16(self.dtype);
-        decoder_dtype(self.family, &self.vae_config, computes_in_f16, self.dtype)
+        self.family
+            .decoder_dtype(&self.vae_config, computes_in_f16, self.dtype)
     }
 
     /// Frames that are drawn together, of `n_frames` that could be.

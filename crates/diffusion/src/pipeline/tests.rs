@@ -4,18 +4,7 @@ use super::*;
 
 /// A square picture in one step.
 fn config(side: u32) -> RenderConfig {
-    let size = Size {
-        width: side,
-        height: side,
-    };
-    RenderConfig {
-        model: "bundled".to_owned(),
-        weights_sha256: String::new(),
-        size,
-        draw_size: size,
-        n_steps: 1,
-        diffusion: Default::default(),
-    }
+    RenderConfig::bundled(Size::square(side))
 }
 
 /// The bundled model, at 64x64 in one step.

@@ -66,15 +66,11 @@ fn frames_of_fast_kernels_look_the_same() {
         .collect();
     let render = |kernels: Kernels| {
         let config = RenderConfig {
-            model: "bundled".to_owned(),
-            weights_sha256: String::new(),
-            size,
-            draw_size: size,
-            n_steps: 1,
             diffusion: DiffusionConfig {
                 kernels,
                 ..DiffusionConfig::default()
             },
+            ..RenderConfig::bundled(size)
         };
         let renderer = StableDiffusion::load(&model, &config, &Device::Cpu, DType::F32);
         renderer.unwrap().render(&frames).unwrap()

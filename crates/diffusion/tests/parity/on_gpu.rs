@@ -64,20 +64,12 @@ fn bits_on_a_gpu_depend_on_no_neighbour() {
 
 /// The bundled model at 64x64 in one step, computed exactly.
 fn bundled(device: impl Into<diffusion::Device>, dtype: candle_core::DType) -> StableDiffusion {
-    let size = Size {
-        width: 64,
-        height: 64,
-    };
     let config = RenderConfig {
-        model: "bundled".to_owned(),
-        weights_sha256: String::new(),
-        size,
-        draw_size: size,
-        n_steps: 1,
         diffusion: DiffusionConfig {
             kernels: Kernels::Exact,
             ..DiffusionConfig::default()
         },
+        ..RenderConfig::bundled(Size::square(64))
     };
     let model = ModelSource::open("bundled").unwrap();
     StableDiffusion::load(&model, &config, device, dtype).unwrap()

@@ -15,20 +15,9 @@ use timeline::{FrameInputs, NoiseMix, RenderConfig, Size};
 fn walks() -> Vec<Vec<RgbImage>> {
     let model = ModelSource::open("bundled").unwrap();
     let defaults = ModelDefaults::of(&model).unwrap();
-    let size = Size {
-        width: 256,
-        height: 256,
-    };
     let config = RenderConfig {
-        model: "bundled".to_owned(),
-        weights_sha256: String::new(),
-        size,
-        draw_size: Size {
-            width: defaults.native_side,
-            height: defaults.native_side,
-        },
-        n_steps: 1,
-        diffusion: Default::default(),
+        draw_size: Size::square(defaults.native_side),
+        ..RenderConfig::bundled(Size::square(256))
     };
     let device = Device::Cpu;
     let mut renderer = StableDiffusion::load(&model, &config, &device, DType::F32).unwrap();

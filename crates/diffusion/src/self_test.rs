@@ -11,8 +11,8 @@ use image::RgbImage;
 use sha2::{Digest, Sha256};
 use timeline::{DiffusionConfig, FrameInputs, Kernels, RenderConfig, Size};
 
-use super::Device;
 use crate::bundled::BUNDLED_NAME;
+use crate::device::Device;
 use crate::not_finite::NotFinite;
 use crate::pipeline::StableDiffusion;
 use crate::renderer::Renderer;
@@ -96,20 +96,12 @@ impl GpuTests {
 
 /// A picture of the bundled model in one step, computed exactly on the CPU.
 fn draw(side: u32, device: impl Into<Device>, dtype: DType) -> Result<RgbImage> {
-    let size = Size {
-        width: side,
-        height: side,
-    };
     let config = RenderConfig {
-        model: BUNDLED_NAME.to_owned(),
-        weights_sha256: String::new(),
-        size,
-        draw_size: size,
-        n_steps: 1,
         diffusion: DiffusionConfig {
             kernels: Kernels::Exact,
             ..DiffusionConfig::default()
         },
+        ..RenderConfig::bundled(Size::square(side))
     };
     let model = ModelSource::open(BUNDLED_NAME)?;
     let mut renderer = StableDiffusion::load(&model, &config, device, dtype)?;

@@ -5,7 +5,6 @@ use common::{Error, Result};
 use gpu::{Bytes, Gpu};
 use timeline::{RenderConfig, Size};
 
-use super::decoder_dtype;
 use crate::family::Family;
 use crate::memory::{MAX_DECODED, N_DECODED, decoded_layer, denoised};
 use crate::part::Part;
@@ -135,7 +134,7 @@ impl Drawing {
     /// Bytes of a number of the denoiser and of the decoder.
     fn number_bytes(&self) -> (u64, u64) {
         let is_f16 = self.dtype == DType::F16;
-        let decoder = decoder_dtype(self.family, &self.vae, is_f16, self.dtype);
+        let decoder = self.family.decoder_dtype(&self.vae, is_f16, self.dtype);
         let bytes = |dtype: DType| dtype.size_in_bytes() as u64;
         (bytes(self.dtype), bytes(decoder))
     }
@@ -206,18 +205,7 @@ mod tests {
     use super::*;
 
     fn config(side: u32) -> RenderConfig {
-        let size = Size {
-            width: side,
-            height: side,
-        };
-        RenderConfig {
-            model: "bundled".to_owned(),
-            weights_sha256: String::new(),
-            size,
-            draw_size: size,
-            n_steps: 1,
-            diffusion: Default::default(),
-        }
+        RenderConfig::bundled(Size::square(side))
     }
 
     #[test]
