@@ -42,6 +42,7 @@ const ASSETS: &[Asset] = assets![
     "js/panel/fields.js",
     "js/panel/film.js",
     "js/panel/job.js",
+    "js/panel/meter.js",
     "js/panel/motion.js",
     "js/panel/prompt-draft.js",
     "js/panel/prompt-form.js",

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { barBeat, gridOf, neighbour, placeInWords } from "../../../src/studio/page/js/grid.js";
+import { barBeat, barLength, gridOf, neighbour, placeInWords } from "../../../src/studio/page/js/grid.js";
 import { lastAtMost, lowerBound, nearest } from "../../../src/studio/page/js/search.js";
 import { snapped } from "../../../src/studio/page/js/snap.js";
 import { fromTheMiddle, stripRange, stripStep, stripTime } from "../../../src/studio/page/js/strip-times.js";
@@ -93,6 +93,8 @@ test("bars count from the first whole one, over a pick-up", () => {
   assert.deepEqual(grid.barLabels, ["1", "2"]);
   assert.equal(barBeat(grid, 0.2), null);
   assert.equal(barBeat(grid, 2.1), "1.3");
+  assert.equal(barLength(grid, 2), 4, "the bar that holds a beat");
+  assert.equal(barLength(grid, grid.beats.length - 1), null, "the last bar's end isn't known");
   assert.equal(placeInWords(grid, 3), "bar 2, beat 1, 0:03.0");
   assert.equal(neighbour(grid, 1, 1), 1.5);
   assert.equal(neighbour(grid, 1, -1), 0.5);

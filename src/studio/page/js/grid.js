@@ -46,6 +46,17 @@ export function gridOf(beats, firstBar) {
 export const NO_GRID = gridOf([], 1);
 
 /**
+ * Beats in the bar that holds a beat; none where the bar's begin or end isn't in the song.
+ * @param {Grid} grid
+ * @param {number} index of the beat
+ */
+export function barLength({ barBeats }, index) {
+  const bar = lastAtMost(barBeats, index);
+  const [start, end] = [barBeats[bar], barBeats[bar + 1]];
+  return start === undefined || end === undefined ? null : end - start;
+}
+
+/**
  * Bar and beat at a time, such as `9.1`; none before the first beat.
  * @param {Grid} grid
  * @param {number} secs

@@ -18,11 +18,11 @@ export function start() {
     class: "hidden-words",
     accept: "audio/*,.flac,.wav,.mp3,.m4a,.ogg,.opus,.aiff,.aif",
     tabindex: -1,
-    "aria-label": "Choose a song's file",
+    multiple: true,
+    "aria-label": "Choose a song's file, or several",
   });
   picker.addEventListener("change", () => {
-    const [file] = picker.files ?? [];
-    if (file) void send(file);
+    void send([...(picker.files ?? [])]);
     picker.value = "";
   });
   byId("main", HTMLElement).append(picker);
@@ -147,17 +147,20 @@ async function takeSample() {
   }
 }
 
-/** @param {File} file */
-async function send(file) {
-  sending.value = { name: file.name, share: 0 };
-  try {
-    await upload(file, (share) => (sending.value = { name: file.name, share }));
-    sending.value = null;
-    await open(file.name);
-  } catch (error) {
-    sending.value = null;
-    tellError(error);
+/** Puts files into the folder one after the other, and opens the first that is a song. @param {File[]} files */
+async function send(files) {
+  let isOpened = false;
+  for (const file of files) {
+    sending.value = { name: file.name, share: 0 };
+    try {
+      await upload(file, (share) => (sending.value = { name: file.name, share }));
+      if (!isOpened) await open(file.name);
+      isOpened = true;
+    } catch (error) {
+      tellError(error);
+    }
   }
+  sending.value = null;
 }
 
 /** The whole page takes files. */
@@ -178,7 +181,6 @@ function takeDrops() {
     event.preventDefault();
     depth = 0;
     mark();
-    const [file] = event.dataTransfer?.files ?? [];
-    if (file) void send(file);
+    void send([...(event.dataTransfer?.files ?? [])]);
   });
 }

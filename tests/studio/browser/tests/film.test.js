@@ -89,6 +89,18 @@ pageTest("a downbeat and the tempo are corrected, and taken back", () => page, a
   await until(async () => (await positions()).length === heard.length, "all beats are back");
   await until(async () => (await page.getByText(/\d+[.]\d bpm/).first().textContent()) !== tempo, "the tempo is shown");
   assert.equal((await positions())[wanted], 1, "the downbeat stays");
+  // Bars of three beats from the chosen beat's bar on; those before it stay.
+  const before = await positions();
+  const bar = before.findIndex((position, index) => position === 1 && index > 12);
+  const place = await pointOf(page, "beats", heard[bar]?.[0] ?? 0);
+  await page.mouse.click(place.x, place.y);
+  await page.getByRole("combobox", { name: "Where this bar holds" }).selectOption("from here");
+  await page.getByRole("combobox", { name: "Bar", exact: true }).selectOption("3 beats");
+  const threes = before.map((position, index) => (index < bar ? position : ((index - bar) % 3) + 1));
+  await until(async () => (await positions()).join() === threes.join(), "bars of three beats");
+  await lookAt(page, "corrected");
+  await page.getByRole("button", { name: /^Undo/ }).click();
+  await until(async () => (await positions()).join() === before.join(), "bars as they were");
   // A beat is dragged.
   const [secs = 0] = heard[8] ?? [];
   await drag(page, "beats", secs, secs + 0.15);

@@ -194,6 +194,7 @@ function filesPart() {
     if (!current) return;
     const links = [
       current.film && download(`${api.filmAddress(current.film)}?download=1`, "Film"),
+      current.preview && download(`${api.filmAddress(current.preview)}?download=1`, "Preview"),
       current.film && download(`${api.filmAddress(current.film)}/timeline`, "Timeline"),
       current.prompts.text && download(api.fileAddress(current.prompts.file), "Prompts"),
       current.beats.text && download(api.fileAddress(current.beats.file), "Corrections"),

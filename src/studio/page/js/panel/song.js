@@ -2,14 +2,15 @@
 
 import { byId, h, icon, show } from "../dom.js";
 import { editBeats } from "../edits.js";
-import { lastAtMost, nearest } from "../search.js";
+import { lastAtMost } from "../search.js";
 import { signal, whenever } from "../signal.js";
-import { grid, loop, playheadSecs, sections, selection, song } from "../store.js";
+import { loop, playheadSecs, sections, song } from "../store.js";
 import { tell } from "../notices.js";
 import { clock } from "../time.js";
 import { scene } from "../timeline/timeline.js";
 import { beatPart } from "./beats.js";
 import { faultBox } from "./fault.js";
+import { meantBeat, meterPart } from "./meter.js";
 import { sectionPart } from "./sections.js";
 import { tapPart } from "./tap-pad.js";
 import { textView } from "./text-view.js";
@@ -43,17 +44,7 @@ export function start() {
 function tempoPart() {
   const number = h("p", { class: "tempo-number" });
   const sure = h("p", { class: "quiet" });
-  const meter = h(
-    "select",
-    { id: "meter", onchange: () => editBeats({ edit: "set_meter", beats_per_bar: Number(meter.value) }) },
-    [2, 3, 4, 5, 6, 7].map((n) => h("option", { value: n }, `${n} beats`)),
-  );
-  const tempo = h(
-    "div",
-    { class: "tempo" },
-    h("div", null, number, sure),
-    h("div", { class: "field" }, h("label", { for: "meter" }, "Bar"), meter),
-  );
+  const tempo = h("div", { class: "tempo" }, h("div", null, number, sure), meterPart());
   const actions = h(
     "div",
     { class: "form-actions" },
@@ -82,7 +73,6 @@ function tempoPart() {
       h("span", { class: "unit" }, " bpm"),
     );
     sure.textContent = analysis?.tempo_bpm ? sureness(analysis) : "No beat was found. Tap one.";
-    if (analysis) meter.value = String(analysis.meter);
   });
   return h(
     "section",
@@ -114,11 +104,6 @@ const percent = (share) => `${Math.round(100 * share)} %`;
 /** @param {string} name @param {string} tip @param {() => unknown} act */
 function action(name, tip, act) {
   return h("button", { type: "button", class: "quiet-button", title: tip, onclick: () => void act() }, name);
-}
-
-/** The chosen beat, or the one nearest to the playhead; -1 where there are none. */
-export function meantBeat() {
-  return selection.value?.kind === "beat" ? selection.value.index : nearest(grid.value.beats, playheadSecs.value);
 }
 
 /** Makes the meant beat the first of its bar. */

@@ -3,8 +3,9 @@
 import { h, show } from "../dom.js";
 import { editBeats } from "../edits.js";
 import { signal, whenever } from "../signal.js";
-import { isPlaying, playheadSecs, song } from "../store.js";
+import { grid, isPlaying, playheadSecs, song } from "../store.js";
 import { Taps } from "../tap.js";
+import { meantBeat } from "./meter.js";
 
 let taps = new Taps();
 /** Whether the taps so far are times of the song. */
@@ -22,14 +23,25 @@ export function tap() {
 
 export function tapPart() {
   const pad = h("button", { type: "button", class: "tap-pad", onclick: tap, title: "Tap along with the song (T)" });
-  const take = h("button", { type: "button", class: "quiet-button", onclick: keep }, "Take it");
+  const take = h("button", { type: "button", class: "quiet-button", onclick: () => keep(false) }, "Take it");
+  const takeOnward = h(
+    "button",
+    {
+      type: "button",
+      class: "quiet-button",
+      onclick: () => keep(true),
+      title: "Beats before the first tap stay; before the chosen beat or the playhead, if nothing played",
+    },
+    "From here on",
+  );
   const clear = h("button", { type: "button", class: "quiet-button", onclick: reset }, "Again");
-  const row = h("div", { class: "tap" }, pad, take, clear);
+  const row = h("div", { class: "tap" }, pad, take, takeOnward, clear);
   whenever([tapped], () => {
     const tempo = taps.tempo();
     const n = tapped.value.length;
     pad.textContent = tempo ? `${tempo.bpm.toFixed(1)} bpm` : n ? `Tap on: ${n} of 4` : "Tap the tempo";
     show(take, tempo !== null);
+    show(takeOnward, tempo !== null);
     show(clear, n > 0);
   });
   song.watch((current) => current || reset());
@@ -41,12 +53,16 @@ function reset() {
   tapped.value = [];
 }
 
-function keep() {
+/** Lays even beats over the song, or over the part from where the taps began. @param {boolean} isOnward */
+function keep(isOnward) {
   const tempo = taps.tempo();
   if (!tempo) return;
-  // Taps without sound tell the tempo, and the song's first beat where it is.
-  const first = song.value?.analysis?.beats[0]?.[0] ?? 0;
-  const anchor = isInSong ? Math.max(tempo.anchorSecs, 0) : first;
-  void editBeats({ edit: "set_tempo", bpm: Number(tempo.bpm.toFixed(3)), anchor_secs: anchor });
+  const bpm = Number(tempo.bpm.toFixed(3));
+  // Taps without sound tell the tempo, and a beat of the song where it is.
+  const silent = grid.value.beats[isOnward ? Math.max(meantBeat(), 0) : 0] ?? (isOnward ? playheadSecs.value : 0);
+  const anchor_secs = isInSong ? Math.max(tempo.anchorSecs, 0) : silent;
+  // The first beat of the new tempo may lie a little before its tap.
+  const from_secs = Math.max(anchor_secs - 30 / bpm, 0);
+  void editBeats({ edit: "set_tempo", bpm, anchor_secs, ...(isOnward && { from_secs }) });
   reset();
 }
