@@ -95,7 +95,7 @@ pageTest("a downbeat and the tempo are corrected, and taken back", () => page, a
   const place = await pointOf(page, "beats", heard[bar]?.[0] ?? 0);
   await page.mouse.click(place.x, place.y);
   await page.getByRole("combobox", { name: "Where this bar holds" }).selectOption("from here");
-  await page.getByRole("combobox", { name: "Bar", exact: true }).selectOption("3 beats");
+  await page.getByRole("combobox", { name: "Beats a bar" }).selectOption("3");
   const threes = before.map((position, index) => (index < bar ? position : ((index - bar) % 3) + 1));
   await until(async () => (await positions()).join() === threes.join(), "bars of three beats");
   await lookAt(page, "corrected");

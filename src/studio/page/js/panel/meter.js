@@ -44,9 +44,9 @@ export function meterPart() {
     if (![...meter.options].some((option) => option.value === String(length))) meter.append(...options(length, length));
     meter.value = String(length);
   });
-  return h("div", { class: "field" }, h("label", { for: "meter" }, "Bar"), h("div", { class: "field-row" }, meter, from));
+  return h("div", { class: "field" }, h("label", { for: "meter" }, "Beats a bar"), h("div", { class: "field-row" }, meter, from));
 }
 
 /** @param {number} least @param {number} most */
 const options = (least, most) =>
-  Array.from({ length: most - least + 1 }, (_, i) => h("option", { value: least + i }, `${least + i} beats`));
+  Array.from({ length: most - least + 1 }, (_, i) => h("option", { value: least + i }, `${least + i}`));
