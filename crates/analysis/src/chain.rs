@@ -8,6 +8,10 @@
 
 use std::collections::BTreeSet;
 
+use common::Result;
+
+use super::series::Series;
+
 /// Hops between attempts to settle what all open paths share: 1 minute.
 const SETTLE_HOPS: usize = 6000;
 
@@ -52,7 +56,10 @@ impl Chain {
     /// A beat at a hop is worth what `worth` has there times the weight of the period before it, less its cost; `periods` has
     /// `[weight, cost]` of each. The first beat lies within its period of the start, the last within the next period of the
     /// end.
-    pub fn most_likely(&self, worth: &[f32], periods: &[[f32; 2]]) -> Vec<usize> {
+    ///
+    /// # Errors
+    /// As [`Series::read`].
+    pub fn most_likely(&self, worth: &Series<f32>, periods: &[[f32; 2]]) -> Result<Vec<usize>> {
         let search = Search::new(self, worth.len());
         pulp::Arch::new().dispatch(Viterbi {
             search,
@@ -69,22 +76,22 @@ impl Chain {
 /// The whole search, compiled for the machine's vectors.
 struct Viterbi<'a> {
     search: Search<'a>,
-    worth: &'a [f32],
+    worth: &'a Series<f32>,
     periods: &'a [[f32; 2]],
 }
 
 impl pulp::WithSimd for Viterbi<'_> {
-    type Output = Vec<usize>;
+    type Output = Result<Vec<usize>>;
 
     #[inline(always)]
-    fn with_simd<S: pulp::Simd>(mut self, _: S) -> Vec<usize> {
+    fn with_simd<S: pulp::Simd>(mut self, _: S) -> Result<Vec<usize>> {
         for (hop, worth) in self.worth.iter().enumerate() {
-            self.search.step(hop, *worth, self.periods);
+            self.search.step(hop, worth?, self.periods);
             if (hop + 1) % SETTLE_HOPS == 0 {
                 self.search.settle(hop + 1);
             }
         }
-        self.search.finish(self.worth.len())
+        Ok(self.search.finish(self.worth.len()))
     }
 }
 
@@ -270,6 +277,11 @@ mod tests {
         vec![[1.0, 0.0]; chain.periods.len()]
     }
 
+    fn most_likely(chain: &Chain, worth: &[f32]) -> Vec<usize> {
+        let worth = Series::from(worth.to_vec());
+        chain.most_likely(&worth, &plain(chain)).unwrap()
+    }
+
     /// The gain of the best path, hop by hop over all pairs of periods.
     fn best_gain(chain: &Chain, worth: &[f32]) -> f32 {
         let n_periods = chain.periods.len();
@@ -313,7 +325,7 @@ mod tests {
         #[test]
         fn no_path_is_better(worth in prop::collection::vec(-2.0f32..3.0, 30..150)) {
             let chain = chain();
-            let path = chain.most_likely(&worth, &plain(&chain));
+            let path = most_likely(&chain, &worth);
             let best = best_gain(&chain, &worth);
             prop_assert!((gain_of(&chain, &worth, &path) - best).abs() < 1e-3);
         }
@@ -329,7 +341,7 @@ mod tests {
                 .collect();
             beats.iter().for_each(|hop| worth[*hop] = 3.0);
             let fine = Chain::new((10.0, 40.0), 1.02, vec![0.0, 0.4, 1.2], 5.0);
-            let path = fine.most_likely(&worth, &plain(&fine));
+            let path = most_likely(&fine, &worth);
             assert!(path == beats, "{period}: {} beats", path.len());
         }
     }
@@ -346,12 +358,12 @@ mod tests {
         };
         let worth: Vec<f32> = (0..n).map(worth).collect();
         let slow = Chain::new((40.0, 40.0), 1.06, vec![0.0], 50.0);
-        let path = slow.most_likely(&worth, &plain(&slow));
+        let path = most_likely(&slow, &worth);
         assert!(path.iter().all(|hop| hop % 40 == 25), "{:?}", &path[..3]);
     }
 
     #[test]
     fn nothing_has_no_beats() {
-        assert!(chain().most_likely(&[], &plain(&chain())).is_empty());
+        assert!(most_likely(&chain(), &[]).is_empty());
     }
 }

@@ -26,27 +26,29 @@ pub(super) fn evidence(features: &Features) -> Result<(OnsetStrength, Activation
 }
 
 /// The hops of a song at `sample_rate_hz`, without those of its sound. `bands` are those of its features.
+///
+/// # Errors
+/// As [`Series::read`].
 pub(super) fn hops_of(
     bands: &Series<[f32; 3]>,
-    onset_strength: Vec<f32>,
-    loudness_db: Vec<f32>,
+    onset_strength: &Series<f32>,
+    loudness_db: &Series<f32>,
     sample_rate_hz: u32,
-) -> Hops {
+) -> Result<Hops> {
     let secs = |n: usize| n as f64 / f64::from(ANALYSIS_RATE_HZ);
     let in_song = |n: usize| (secs(n) * f64::from(sample_rate_hz)).round() as u32;
-    Hops {
+    Ok(Hops {
         hop_length: in_song(HOP_LENGTH),
         hop_secs: HOP_SECS,
         n_fft: in_song(N_FFT),
-        onset_strength: short(onset_strength, 1e4),
+        onset_strength: short(onset_strength, 1e4)?,
         bands: bands.clone(),
-        loudness_db: short(loudness_db, 100.0),
+        loudness_db: short(loudness_db, 100.0)?,
         ..Hops::default()
-    }
+    })
 }
 
 /// Values that are short in JSON.
-fn short(values: Vec<f32>, steps: f32) -> Series<f32> {
-    let short = values.into_iter().map(|value| rounded_f32(value, steps));
-    short.collect()
+fn short(values: &Series<f32>, steps: f32) -> Result<Series<f32>> {
+    values.map(|value| rounded_f32(value, steps))
 }

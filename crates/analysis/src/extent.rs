@@ -6,6 +6,7 @@ use super::Onset;
 use super::features::Features;
 use super::hops::HOP_SECS;
 use super::onset::OnsetStrength;
+use common::Result;
 use common::statistics::percentile;
 
 /// How far below the loudest twentieth of the song a sound still counts, in dB.
@@ -21,18 +22,32 @@ pub(super) struct Extent(Range<f64>);
 impl Extent {
     /// From the first sound to the last onset or strong rise: what swells at the start has the beat in it already; what rings at
     /// the end has outlived it. Empty without onsets.
-    pub fn of(onsets: &[Onset], features: &Features, strength: &OnsetStrength) -> Self {
+    ///
+    /// # Errors
+    /// As [`Series::read`](super::series::Series::read).
+    pub fn of(onsets: &[Onset], features: &Features, strength: &OnsetStrength) -> Result<Self> {
         let (Some(first), Some(last)) = (onsets.first(), onsets.last()) else {
-            return Self(f64::INFINITY..f64::NEG_INFINITY);
+            return Ok(Self(f64::INFINITY..f64::NEG_INFINITY));
         };
         let secs = |hop: usize| hop as f64 * HOP_SECS;
-        let floor_db = features.song_db() - SOUND_DB;
-        let sound = features.loudness_db.iter().position(|db| *db > floor_db);
+        let floor_db = features.song_db()? - SOUND_DB;
+        let mut sound = None;
+        for (hop, db) in features.loudness_db.iter().enumerate() {
+            if db? > floor_db {
+                sound = Some(hop);
+                break;
+            }
+        }
         let uncut = strength.full.len().saturating_sub(CUT_HOPS);
-        let rise = strength.full[..uncut].iter().rposition(|s| *s > STRENGTH);
+        let mut rise = None;
+        for (hop, strength) in strength.full.iter().enumerate().take(uncut) {
+            if strength? > STRENGTH {
+                rise = Some(hop);
+            }
+        }
         let first = sound.map_or(first.time_secs, |hop| first.time_secs.min(secs(hop)));
         let last = rise.map_or(last.time_secs, |hop| last.time_secs.max(secs(hop)));
-        Self(first..last)
+        Ok(Self(first..last))
     }
 
     /// Leaves out the beats that lie farther outside than half a period.

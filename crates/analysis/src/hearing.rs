@@ -10,6 +10,7 @@ use super::given::{self, Given};
 use super::network::Activations;
 use super::onset::OnsetStrength;
 use super::rhythm::Rhythm;
+use super::series::Series;
 use super::sound::{Sound, SoundHops, SoundMeter};
 use super::stems::StemFile;
 use super::tracker::{BeatTracker, Evidence, TrackerKind};
@@ -71,8 +72,7 @@ pub fn analyze_kept(
     };
     let hearing = kept.insert(hearing);
     let decided = hearing.decide(config, given, tracker)?;
-    let onset_strength = hearing.strength.full.clone();
-    let hops = hearing.hops(onset_strength, hearing.features.loudness_db.clone());
+    let hops = hearing.hops()?;
     hearing.heard.clone().with(decided, hops)
 }
 
@@ -94,19 +94,17 @@ impl Hearing {
         let decided = self.decide(config, given, tracker)?;
         // What is not needed any more makes room for the hops.
         self.activations = Activations::default();
-        let strength = std::mem::take(&mut self.strength);
-        let loudness_db = std::mem::take(&mut self.features.loudness_db);
-        let hops = self.hops(strength.full, loudness_db);
+        let hops = self.hops()?;
         self.heard.with(decided, hops)
     }
 
-    /// The song's hops, of which the onset strength and the loudness are given.
-    fn hops(&self, onset_strength: Vec<f32>, loudness_db: Vec<f32>) -> Hops {
+    /// The song's hops.
+    fn hops(&self) -> Result<Hops> {
         let rate_hz = self.heard.track.sample_rate_hz;
-        let bands = &self.features.bands;
-        let mut hops = hops_of(bands, onset_strength, loudness_db, rate_hz);
+        let (bands, loudness_db) = (&self.features.bands, &self.features.loudness_db);
+        let mut hops = hops_of(bands, &self.strength.full, loudness_db, rate_hz)?;
         self.sound_hops.fill(&mut hops);
-        hops
+        Ok(hops)
     }
 
     /// Hears a track and the stems that `config` names; with the tracker, which took the samples.
@@ -117,7 +115,7 @@ impl Hearing {
     ) -> Result<(Self, Box<dyn BeatTracker>)> {
         let stem_tracks = stems::open(track, &config.stems)?;
         let mut tracker = tracker_of(config.tracker, track.sample_rate_hz)?;
-        let mut extractor = FeatureExtractor::new(track.duration_secs);
+        let mut extractor = FeatureExtractor::new();
         let mut sound = SoundMeter::new(track.sample_rate_hz, track.n_channels as usize);
         let n_samples = (track.duration_secs * f64::from(ANALYSIS_RATE_HZ)).max(1.0);
         let mut n_taken = 0;
@@ -136,7 +134,7 @@ impl Hearing {
         let (strength, mut activations) = evidence(&features)?;
         let onsets = onset::find(&features, &strength, &activations)?;
         features.forget_details();
-        activations.onset = Vec::new();
+        activations.onset = Series::default();
         let mut analyzed_stems = Vec::new();
         for (name, stem) in &stem_tracks {
             let analyzed = stems::analyze(name, stem, features.n_hops)?;
@@ -202,7 +200,7 @@ impl Hearing {
         let sections = match given.sections {
             Some(given) => {
                 let parts: Vec<_> = given.into_iter().map(|s| (s.start_secs, s.label)).collect();
-                sections::between(features, &parts, duration_secs)
+                sections::between(features, &parts, duration_secs)?
             }
             None => sections::find(features, &rhythm.beats, duration_secs)?,
         };

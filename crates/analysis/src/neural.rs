@@ -5,6 +5,7 @@ use common::Result;
 
 use super::chain::Chain;
 use super::hops::HOP_SECS;
+use super::series::Series;
 use super::tracker::{BeatTracker, Evidence};
 
 /// Shortest and longest period in hops: 300 and 40 bpm.
@@ -36,21 +37,25 @@ impl BeatTracker for NeuralTracker {
         let (n_hops, tempo_bpm) = (evidence.features.n_hops, evidence.config.tempo_bpm);
         let worth = evidence.activations.beat_odds(n_hops);
         let likely = evidence.likely.as_ref().map(|likely| &likely.hops[..]);
-        let hops = beats(&worth, tempo_bpm, likely);
+        let hops = beats(&worth, tempo_bpm, likely)?;
         Ok(hops.iter().map(|hop| *hop as f64 * HOP_SECS).collect())
     }
 }
 
 /// The beats, from what a beat is worth at each hop: those of the likely level, or the most likely ones near a given tempo.
-fn beats(worth: &[f32], tempo_bpm: Option<f64>, likely: Option<&[usize]>) -> Vec<usize> {
+fn beats(
+    worth: &Series<f32>,
+    tempo_bpm: Option<f64>,
+    likely: Option<&[usize]>,
+) -> Result<Vec<usize>> {
     match likely {
-        Some(likely) if tempo_bpm.is_none() => likely.to_vec(),
+        Some(likely) if tempo_bpm.is_none() => Ok(likely.to_vec()),
         _ => track(worth, tempo_bpm),
     }
 }
 
 /// The most likely beats, near a given tempo.
-fn track(worth: &[f32], tempo_bpm: Option<f64>) -> Vec<usize> {
+fn track(worth: &Series<f32>, tempo_bpm: Option<f64>) -> Result<Vec<usize>> {
     let changes = CHANGE_COSTS.map(|cost| {
         if tempo_bpm.is_some() {
             GIVEN_STIFFNESS * cost
@@ -78,9 +83,10 @@ fn track(worth: &[f32], tempo_bpm: Option<f64>) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::super::network::odds;
+    use super::Series;
 
     /// Worth of a beat at each hop, with beats at these times.
-    fn activation(n_steps: usize, beats: &[f64]) -> Vec<f32> {
+    fn activation(n_steps: usize, beats: &[f64]) -> Series<f32> {
         let mut activation = vec![0.02; n_steps];
         for secs in beats {
             let step = (secs / 0.02).round() as usize;
@@ -97,7 +103,7 @@ mod tests {
 
     fn tracked(beats: &[f64], tempo_bpm: Option<f64>) -> Vec<usize> {
         let n_steps = (beats[beats.len() - 1] / 0.02) as usize + 30;
-        super::beats(&activation(n_steps, beats), tempo_bpm, None)
+        super::beats(&activation(n_steps, beats), tempo_bpm, None).unwrap()
     }
 
     fn has_all(found: &[usize], beats: &[f64]) -> bool {

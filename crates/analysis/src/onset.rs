@@ -14,7 +14,6 @@ use super::series::{Series, SeriesWriter};
 use super::{Band, Onset};
 use common::Result;
 use common::rounding::rounded;
-use common::statistics::percentile;
 
 /// Least onset strength, in natural-log units summed over bands, that counts as 1: sounds without attacks stay weak.
 const MIN_TOP: f32 = 12.0;
@@ -33,7 +32,7 @@ const SPLITS_HZ: [f32; 2] = [200.0, 2500.0];
 #[derive(Clone, Default)]
 pub(super) struct OnsetStrength {
     /// Over all bands; 1 at the song's 99th percentile.
-    pub full: Vec<f32>,
+    pub full: Series<f32>,
     /// In the low, mid and high band, in the units of `full`.
     pub bands: Series<[f32; 3]>,
 }
@@ -49,7 +48,7 @@ impl OnsetStrength {
             .iter()
             .map(|hz| SPLITS_HZ.iter().filter(|split| hz >= split).count())
             .collect();
-        let mut full = Vec::with_capacity(features.n_hops);
+        let mut full = SeriesWriter::new(HOPS_PER_SEC);
         let mut bands = SeriesWriter::new(HOPS_PER_SEC);
         for start in (0..features.n_hops).step_by(CHUNK_HOPS) {
             let hops = start..(start + CHUNK_HOPS).min(features.n_hops);
@@ -63,16 +62,11 @@ impl OnsetStrength {
                 bands.push(sums);
             }
         }
-        let top = percentile(&full, 0.99);
-        let scale = 1.0 / top.max(MIN_TOP);
-        full.iter_mut().for_each(|s| *s *= scale);
-        let mut scaled = SeriesWriter::new(HOPS_PER_SEC);
-        for sums in bands.finish().iter() {
-            scaled.push(sums?.map(|s| s * scale));
-        }
+        let (full, bands) = (full.finish(), bands.finish());
+        let scale = 1.0 / full.percentile(0.99, |_| true)?.max(MIN_TOP);
         Ok(Self {
-            full,
-            bands: scaled.finish(),
+            full: full.map(|sum| sum * scale)?,
+            bands: bands.map(|sums| sums.map(|sum| sum * scale))?,
         })
     }
 }
@@ -88,30 +82,30 @@ pub(super) fn find(
 ) -> Result<Vec<Onset>> {
     let mut envelopes = features.envelopes.reader();
     let mut bands = strength.bands.reader();
+    let mut strengths = strength.full.reader();
+    let mut probabilities = activations.onset.reader();
     let mut onsets: Vec<Onset> = Vec::new();
     let mut last_probability = 0.0;
-    for (hop_idx, probability) in activations.onset.iter().copied().enumerate() {
-        let around = |reach: usize| {
-            hop_idx.saturating_sub(reach)..(hop_idx + reach + 1).min(activations.onset.len())
-        };
-        let is_peak = activations.onset[around(PEAK_HOPS)]
-            .iter()
-            .all(|p| *p <= probability);
+    for (hop_idx, probability) in activations.onset.iter().enumerate() {
+        let probability = probability?;
+        let around = hop_idx.saturating_sub(PEAK_HOPS)..hop_idx + PEAK_HOPS + 1;
+        let around = probabilities.read(around)?;
+        let is_peak = around.iter().all(|p| *p <= probability);
         if probability < MIN_PROBABILITY || !is_peak {
             continue;
         }
         // The rise over two hops is seen a hop late, and an attack may fall between hops.
-        let near = hop_idx.saturating_sub(1)..(hop_idx + 4).min(strength.full.len());
-        let Some(strongest) = near.max_by(|a, b| strength.full[*a].total_cmp(&strength.full[*b]))
-        else {
+        let first = hop_idx.saturating_sub(1);
+        let near = strengths.read(first..hop_idx + 4)?.iter().enumerate();
+        let Some((place, strongest)) = near.max_by(|(_, a), (_, b)| a.total_cmp(b)) else {
             continue;
         };
-        let rises = bands.read(strongest..strongest + 1)?;
+        let rises = bands.read(first + place..first + place + 1)?;
         let band = dominant(rises.first().copied().unwrap_or_default());
         let time_secs = attack_secs(&mut envelopes, hop_idx as f64 * HOP_SECS, band)?;
         let onset = Onset {
             time_secs: rounded(time_secs, 1e6),
-            strength: rounded(f64::from(strength.full[strongest].min(1.0)), 1e4),
+            strength: rounded(f64::from(strongest.min(1.0)), 1e4),
             band,
         };
         match onsets.last_mut() {
@@ -220,7 +214,7 @@ mod tests {
                     .sum()
             })
             .collect();
-        let mut extractor = FeatureExtractor::new(13.0);
+        let mut extractor = FeatureExtractor::new();
         extractor.push(&samples);
         let features = extractor.finish();
         let (strength, activations) = evidence(&features).unwrap();

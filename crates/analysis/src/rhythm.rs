@@ -7,6 +7,7 @@ use super::bars;
 use super::confidence;
 use super::extent::Extent;
 use super::hops::HOP_SECS;
+use super::series::SeriesReader;
 use super::tracker::Evidence;
 use super::{Beat, Onset};
 
@@ -36,7 +37,7 @@ pub(super) fn kept(
     onsets: &[Onset],
 ) -> Result<Vec<(usize, u32)>> {
     let hops = secs.iter().map(|secs| (secs / HOP_SECS).round() as usize);
-    let music = Extent::of(onsets, evidence.features, evidence.strength);
+    let music = Extent::of(onsets, evidence.features, evidence.strength)?;
     let hops = music.trimmed(hops.collect());
     let positions = bars::positions(&hops, evidence)?;
     Ok(hops.into_iter().zip(positions).collect())
@@ -52,14 +53,15 @@ pub(super) fn choose(tracked: &[f64], evidence: &Evidence<'_>, onsets: &[Onset])
     if kept.len() < MIN_BEATS || confidence.beat < MIN_CONFIDENCE {
         return Ok(Rhythm::default());
     }
-    let beats: Vec<Beat> = kept
-        .iter()
-        .map(|(hop, position)| Beat {
+    let mut strength = evidence.strength.full.reader();
+    let beat = |(hop, position): &(usize, u32)| {
+        Ok(Beat {
             time_secs: rounded(snapped(*hop as f64 * HOP_SECS, onsets), 1e6),
             position_in_bar: *position,
-            strength: rounded(strongest(&evidence.strength.full, *hop), 1e4),
+            strength: rounded(strongest(&mut strength, *hop)?, 1e4),
         })
-        .collect();
+    };
+    let beats: Vec<Beat> = kept.iter().map(beat).collect::<Result<_>>()?;
     Ok(Rhythm {
         tempo_bpm: tempo(&beats),
         tempo_confidence: confidence.tempo,
@@ -69,11 +71,14 @@ pub(super) fn choose(tracked: &[f64], evidence: &Evidence<'_>, onsets: &[Onset])
 }
 
 /// Onset strength around a beat, 0..=1.
-pub(super) fn strongest(strength: &[f32], hop: usize) -> f64 {
-    let around = strength
-        .get(hop.saturating_sub(3)..(hop + 4).min(strength.len()))
-        .unwrap_or_default();
-    f64::from(around.iter().copied().fold(0.0, f32::max).min(1.0))
+///
+/// # Errors
+/// As [`SeriesReader::read`].
+pub(super) fn strongest(strength: &mut SeriesReader<'_, f32>, hop: usize) -> Result<f64> {
+    let around = strength.read(hop.saturating_sub(3)..hop + 4)?;
+    Ok(f64::from(
+        around.iter().copied().fold(0.0, f32::max).min(1.0),
+    ))
 }
 
 /// The time of the nearest strong onset, where one is close.

@@ -39,6 +39,11 @@ impl Rows {
         }
     }
 
+    /// How many rows a second of the song has.
+    pub fn rows_per_sec(&self) -> usize {
+        self.rows_per_sec
+    }
+
     /// Number of rows.
     pub fn len(&self) -> usize {
         self.n_filed + self.rest.len() / self.width.max(1)

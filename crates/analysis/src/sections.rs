@@ -5,6 +5,7 @@
 
 use super::features::{Features, HOPS_PER_CHROMA};
 use super::hops::HOP_SECS;
+use super::series::Series;
 use super::{Beat, Section};
 use common::Result;
 use common::statistics::percentile;
@@ -50,26 +51,29 @@ pub(super) fn find(
     let cuts = cut(&bars, &starts, duration_secs);
     let labels = name(&bars, &cuts);
     let parts: Vec<(f64, String)> = cuts.iter().map(|bar| starts[*bar]).zip(labels).collect();
-    Ok(between(features, &parts, duration_secs))
+    between(features, &parts, duration_secs)
 }
 
 /// Sections that begin at the given times with the given labels, the first at the song's start; each ends where the next
 /// begins.
+///
+/// # Errors
+/// As [`Series::read`].
 pub(super) fn between(
     features: &Features,
     parts: &[(f64, String)],
     duration_secs: f64,
-) -> Vec<Section> {
-    let loudness = loudness(features);
+) -> Result<Vec<Section>> {
+    let loudness = loudness(features)?;
     let sections = parts.iter().enumerate().map(|(i, (start_secs, label))| {
         let start_secs = if i == 0 { 0.0 } else { *start_secs };
         let end_secs = parts.get(i + 1).map_or(duration_secs, |(start, _)| *start);
-        Section {
+        Ok(Section {
             start_secs,
             end_secs,
             label: label.clone(),
-            energy: mean_between(&loudness, start_secs, end_secs),
-        }
+            energy: mean_between(&loudness, start_secs, end_secs)?,
+        })
     });
     sections.collect()
 }
@@ -296,22 +300,19 @@ fn letter(idx: usize) -> String {
 }
 
 /// Loudness of each hop between the song's quiet and loud, 0..=1.
-fn loudness(features: &Features) -> Vec<f32> {
-    let loud = percentile(&features.loudness_db, 0.98);
-    let quiet = percentile(&features.loudness_db, 0.05).max(loud - 30.0);
+fn loudness(features: &Features) -> Result<Series<f32>> {
+    let levels_db = &features.loudness_db;
+    let loud = levels_db.percentile(0.98, |_| true)?;
+    let quiet = levels_db.percentile(0.05, |_| true)?.max(loud - 30.0);
     let range = (loud - quiet).max(6.0);
-    features
-        .loudness_db
-        .iter()
-        .map(|l| (1.0 + (l - loud) / range).clamp(0.0, 1.0))
-        .collect()
+    levels_db.map(|l| (1.0 + (l - loud) / range).clamp(0.0, 1.0))
 }
 
-fn mean_between(values: &[f32], start_secs: f64, end_secs: f64) -> f64 {
+fn mean_between(values: &Series<f32>, start_secs: f64, end_secs: f64) -> Result<f64> {
     let first = ((start_secs / HOP_SECS) as usize).min(values.len());
     let last = ((end_secs / HOP_SECS) as usize).clamp(first, values.len());
-    let part = &values[first..last];
-    f64::from(part.iter().sum::<f32>()) / part.len().max(1) as f64
+    let part = values.read(first..last)?;
+    Ok(f64::from(part.iter().sum::<f32>()) / part.len().max(1) as f64)
 }
 
 #[cfg(test)]

@@ -130,7 +130,7 @@ pub(super) fn analyze(name: &str, track: &Track, n_hops: usize) -> Result<StemEv
     // As many hops as the song has; silent ones where the stem is shorter.
     let mut bands = features.bands.to_vec()?;
     bands.resize(n_hops, [0.0; 3]);
-    let (mut strength, mut loudness_db) = (strength.full, features.loudness_db);
+    let (mut strength, mut loudness_db) = (strength.full.to_vec()?, features.loudness_db.to_vec()?);
     strength.resize(n_hops, 0.0);
     loudness_db.resize(n_hops, super::features::FLOOR_DB);
     Ok(StemEvidence {
@@ -139,7 +139,12 @@ pub(super) fn analyze(name: &str, track: &Track, n_hops: usize) -> Result<StemEv
             path: track.path.clone(),
             source_sha256: track.source_sha256.clone(),
             onsets,
-            hops: hops_of(&bands.into(), strength, loudness_db, track.sample_rate_hz),
+            hops: hops_of(
+                &bands.into(),
+                &strength.into(),
+                &loudness_db.into(),
+                track.sample_rate_hz,
+            )?,
         },
         activations,
     })

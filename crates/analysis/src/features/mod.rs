@@ -22,11 +22,10 @@ use pitches::Pitches;
 use spectrogram::Filterbank;
 use sums::sum;
 
-use super::hops::{HOP_SECS, HOPS_PER_SEC, Hops};
+use super::hops::{HOPS_PER_SEC, Hops};
 use super::resample::ANALYSIS_RATE_HZ;
 use super::series::{Series, SeriesWriter};
 use super::stream::{self, Batch};
-use common::statistics::percentile;
 
 /// STFT length in samples at [`ANALYSIS_RATE_HZ`]: 42.7 ms.
 pub const N_FFT: usize = 1024;
@@ -36,8 +35,6 @@ const N_FFT_SEMITONES: usize = 2048;
 const N_FFT_HARMONY: usize = 4096;
 /// Hops between two chroma vectors: 50 ms.
 pub const HOPS_PER_CHROMA: usize = 5;
-/// Longest song for which room is taken beforehand; longer ones make it as they go.
-const MAX_RESERVED_SECS: f64 = 24.0 * 3600.0;
 /// Hops further below the song's loudest than this are silence, and have no say in what is loud.
 const AUDIBLE_RANGE_DB: f32 = 60.0;
 /// Where the mid and the high band start.
@@ -55,7 +52,7 @@ pub(super) struct Features {
     /// RMS of the low, mid and high band around each hop, relative to full scale, in millionths.
     pub bands: Series<[f32; 3]>,
     /// RMS around each hop in dB relative to full scale.
-    pub loudness_db: Vec<f32>,
+    pub loudness_db: Series<f32>,
     /// Energy of each pitch class (C = 0) from 200 Hz to 2.1 kHz, each [`HOPS_PER_CHROMA`] hops.
     pub chroma: Series<[f32; 12]>,
     /// Energy of each pitch class below 260 Hz, likewise.
@@ -69,7 +66,7 @@ impl Features {
     /// # Errors
     /// As for [`Track::blocks`].
     pub fn of(track: &Track) -> Result<Self> {
-        let mut extractor = FeatureExtractor::new(track.duration_secs);
+        let mut extractor = FeatureExtractor::new();
         let take = |batch: &Batch| {
             extractor.push(&batch.resampled);
             Ok(())
@@ -86,12 +83,14 @@ impl Features {
     }
 
     /// Level that the loudest twentieth of what sounds reaches, in dB relative to full scale.
-    pub fn song_db(&self) -> f32 {
-        let levels_db = &self.loudness_db;
-        let loudest_db = levels_db.iter().copied().fold(f32::MIN, f32::max);
-        let sounding = levels_db.iter().copied();
-        let sounding = sounding.filter(|db| *db > loudest_db - AUDIBLE_RANGE_DB);
-        percentile(&sounding.collect::<Vec<_>>(), 0.95)
+    ///
+    /// # Errors
+    /// As [`Series::read`].
+    pub fn song_db(&self) -> Result<f32> {
+        let mut levels_db = self.loudness_db.iter();
+        let loudest_db = levels_db.try_fold(f32::MIN, |max, db| db.map(|db| max.max(db)))?;
+        let sounds = |db| db > loudest_db - AUDIBLE_RANGE_DB;
+        self.loudness_db.percentile(0.95, sounds)
     }
 }
 
@@ -104,11 +103,7 @@ pub(super) struct FeatureExtractor {
 }
 
 impl FeatureExtractor {
-    /// For about `duration_secs` of sound. Room for it is taken at once: vectors that grow by doubling would need half as
-    /// much memory again.
-    pub fn new(duration_secs: f64) -> Self {
-        let duration_secs = duration_secs.min(MAX_RESERVED_SECS);
-        let n_hops = (duration_secs / HOP_SECS) as usize + 2;
+    pub fn new() -> Self {
         let spectra = Spectra::new();
         let spectrogram = LogSpectrogram::new(&spectra.bands);
         Self {
@@ -120,7 +115,7 @@ impl FeatureExtractor {
                 spectrogram,
                 semitones: LogSpectrogram::new(&spectra.semitones),
                 bands: Series::default(),
-                loudness_db: Vec::with_capacity(n_hops),
+                loudness_db: Series::default(),
                 chroma: Series::default(),
                 bass_chroma: Series::default(),
                 envelopes: Envelopes::default(),
@@ -145,6 +140,7 @@ impl FeatureExtractor {
             .finish(|idx, window| self.spectra.add(idx, window, features));
         let written = self.spectra.written;
         features.bands = written.bands.finish();
+        features.loudness_db = written.loudness_db.finish();
         features.chroma = written.chroma.finish();
         features.bass_chroma = written.bass_chroma.finish();
         self.features
@@ -167,6 +163,7 @@ struct Spectra {
 /// Those of the [`Features`] that become a [`Series`].
 struct Written {
     bands: SeriesWriter<[f32; 3]>,
+    loudness_db: SeriesWriter<f32>,
     chroma: SeriesWriter<[f32; 12]>,
     bass_chroma: SeriesWriter<[f32; 12]>,
 }
@@ -184,6 +181,7 @@ impl Spectra {
             pitches: Pitches::new(),
             written: Written {
                 bands: SeriesWriter::new(HOPS_PER_SEC),
+                loudness_db: SeriesWriter::new(HOPS_PER_SEC),
                 chroma: SeriesWriter::new(HOPS_PER_SEC / HOPS_PER_CHROMA),
                 bass_chroma: SeriesWriter::new(HOPS_PER_SEC / HOPS_PER_CHROMA),
             },
@@ -198,7 +196,7 @@ impl Spectra {
         let bands = [&power[..mid], &power[mid..high], &power[high..]].map(sum);
         let amplitudes = bands.map(|power| rounded_f32(power.sqrt(), 1e6));
         self.written.bands.push(amplitudes);
-        features.loudness_db.push(db(bands.iter().sum()));
+        self.written.loudness_db.push(db(bands.iter().sum()));
         let steps = features.spectrogram.push(&self.bands, power);
         features.coarse.push(hop_idx, steps);
         let power = self.medium.power(inner(N_FFT_SEMITONES));
@@ -217,7 +215,7 @@ mod tests {
     use super::*;
 
     fn features(samples: &[f32]) -> Features {
-        let mut extractor = FeatureExtractor::new(1.0);
+        let mut extractor = FeatureExtractor::new();
         extractor.push(samples);
         extractor.finish()
     }
@@ -233,7 +231,8 @@ mod tests {
     fn a_full_scale_sine_is_3_db_below_full_scale() {
         let features = features(&sine(1000.0, 1.0));
         assert_eq!(features.n_hops, 100);
-        assert!((features.loudness_db[50] + 3.01).abs() < 0.05);
+        let loudness_db = features.loudness_db.to_vec().unwrap();
+        assert!((loudness_db[50] + 3.01).abs() < 0.05);
         let [low, mid, high] = features.bands.to_vec().unwrap()[50];
         assert!(mid > 0.7 && low < 0.01 && high < 0.01);
     }
@@ -264,7 +263,7 @@ mod tests {
             features
                 .loudness_db
                 .iter()
-                .all(|l| (*l - FLOOR_DB).abs() < 1e-3)
+                .all(|l| (l.unwrap() - FLOOR_DB).abs() < 1e-3)
         );
         assert_eq!(features.envelopes.len(), 1000);
     }

@@ -23,15 +23,16 @@ pub(in super::super) fn rhythm(given: &[GivenBeat], evidence: &Evidence<'_>) -> 
         let hops: Vec<usize> = given.iter().map(hop).collect();
         bars::positions(&hops, evidence)?
     };
-    let beats: Vec<Beat> = given
-        .iter()
-        .zip(positions)
-        .map(|(beat, position_in_bar)| Beat {
+    let mut strength = evidence.strength.full.reader();
+    let with_strength = |(beat, position_in_bar): (&GivenBeat, u32)| {
+        Ok(Beat {
             time_secs: beat.time_secs,
             position_in_bar,
-            strength: rounded(strongest(&evidence.strength.full, hop(beat)), 1e4),
+            strength: rounded(strongest(&mut strength, hop(beat))?, 1e4),
         })
-        .collect();
+    };
+    let beats = given.iter().zip(positions).map(with_strength);
+    let beats: Vec<Beat> = beats.collect::<Result<_>>()?;
     let confidence = if beats.is_empty() { 0.0 } else { 1.0 };
     Ok(Rhythm {
         tempo_bpm: tempo(&beats),

@@ -28,6 +28,8 @@ pub(super) fn around(inputs: &Inputs<'_>, hops: Range<usize>) -> Result<Vec<[f32
         .features
         .envelopes
         .read(first_read..first_read + n_ms)?;
+    let hops_read = first_read / MS..(first_read + n_ms) / MS + 1;
+    let reference = inputs.reference_db(hops_read)?;
     for part in 0..2 {
         // Silence before the song and after it.
         let levels: Vec<f32> = (first_ms..first_ms + n_ms as i64)
@@ -35,7 +37,7 @@ pub(super) fn around(inputs: &Inputs<'_>, hops: Range<usize>) -> Result<Vec<[f32
                 let place = usize::try_from(ms - first_read as i64).ok();
                 let steps = place.and_then(|place| read.get(place));
                 steps.map_or(0.0, |steps| {
-                    let reference_db = inputs.reference_db(ms as usize / MS);
+                    let reference_db = reference.at(ms as usize / MS);
                     let level_db = from_step(steps[part]);
                     inputs.compression.apply(level_db - reference_db)
                 })
@@ -64,7 +66,7 @@ mod tests {
         for (ms, hop, half) in [(497, 50, 2), (502, 50, 3), (504, 50, 3), (506, 51, 2)] {
             let mut samples = vec![0.0f32; 24_000];
             samples[ms * 24..ms * 24 + 12].fill(0.5);
-            let mut extractor = FeatureExtractor::new(1.0);
+            let mut extractor = FeatureExtractor::new();
             extractor.push(&samples);
             let features = extractor.finish();
             let inputs = Inputs::of(&features).unwrap();

@@ -14,6 +14,7 @@ use std::ops::Range;
 use common::Result;
 
 use super::features::{Features, Levels, LogSpectrogram};
+use super::series::Series;
 use compression::Compression;
 use harmony::Harmony;
 
@@ -26,7 +27,7 @@ pub(super) const HOPS_PER_STEP: usize = 2;
 pub(super) struct Inputs<'a> {
     features: &'a Features,
     /// Level of what counts as loud around each hop, in dB relative to full scale.
-    reference_db: Vec<f32>,
+    reference_db: Series<f32>,
     harmony: Harmony,
     compression: Compression,
 }
@@ -37,7 +38,7 @@ impl<'a> Inputs<'a> {
     pub fn of(features: &'a Features) -> Result<Self> {
         Ok(Self {
             features,
-            reference_db: reference::levels(features),
+            reference_db: reference::levels(features)?,
             harmony: Harmony::of(features)?,
             compression: Compression::new(),
         })
@@ -47,12 +48,13 @@ impl<'a> Inputs<'a> {
         self.features.n_hops
     }
 
-    fn reference_db(&self, hop_idx: usize) -> f32 {
-        let reference_db = self.reference_db.get(hop_idx);
-        reference_db
-            .or(self.reference_db.last())
-            .copied()
-            .unwrap_or_default()
+    /// What counts as loud around each of some hops, and around the last of the song behind it.
+    fn reference_db(&self, hops: Range<usize>) -> Result<Reference> {
+        let first_hop = hops.start.min(self.n_hops().saturating_sub(1));
+        Ok(Reference {
+            first_hop,
+            levels_db: self.reference_db.read(first_hop..hops.end)?,
+        })
     }
 
     /// The bands of the spectrogram and how they rise, in some hops.
@@ -93,9 +95,27 @@ impl<'a> Inputs<'a> {
         Ok(rows)
     }
 
-    /// How harmony changes at a frame.
-    pub fn harmony(&self, frame: usize) -> [f32; N_HARMONY] {
-        self.harmony.at(frame)
+    /// How harmony changes at some frames.
+    ///
+    /// # Errors
+    /// As [`Series::read`].
+    pub fn harmony(&self, frames: Range<usize>) -> Result<Vec<[f32; N_HARMONY]>> {
+        self.harmony.at(frames)
+    }
+}
+
+/// What counts as loud around consecutive hops, in dB relative to full scale.
+struct Reference {
+    first_hop: usize,
+    levels_db: Vec<f32>,
+}
+
+impl Reference {
+    fn at(&self, hop_idx: usize) -> f32 {
+        let place = hop_idx.checked_sub(self.first_hop);
+        let level_db = place.and_then(|place| self.levels_db.get(place));
+        let level_db = level_db.or(self.levels_db.last());
+        level_db.copied().unwrap_or_default()
     }
 }
 
@@ -104,6 +124,7 @@ impl<'a> Inputs<'a> {
 pub(super) struct Rising<'a> {
     inputs: &'a Inputs<'a>,
     levels: Levels,
+    reference: Reference,
     next_hop: usize,
     /// Levels of the next hop and of those before it, newest first.
     history: [Vec<f32>; LAG_HOPS + 1],
@@ -121,6 +142,7 @@ impl<'a> Rising<'a> {
         let mut rising = Self {
             inputs,
             levels: spectrogram.levels(next_hop..hops.end)?,
+            reference: inputs.reference_db(next_hop..hops.end)?,
             next_hop,
             history: std::array::from_fn(|_| row.clone()),
             rises: row,
@@ -152,7 +174,7 @@ impl<'a> Rising<'a> {
         self.history.rotate_right(1);
         let [now, .., before] = &mut self.history;
         self.levels.read(self.next_hop, now);
-        let reference_db = self.inputs.reference_db(self.next_hop);
+        let reference_db = self.reference.at(self.next_hop);
         for level in &mut *now {
             *level = self.inputs.compression.apply(*level - reference_db);
         }
@@ -204,15 +226,16 @@ mod tests {
             for spectrogram in spectrograms {
                 let mut row = vec![0.0; spectrogram.n_bands()];
                 let levels = spectrogram.levels(0..features.n_hops).unwrap();
+                let reference = inputs.reference_db(0..features.n_hops).unwrap();
                 for hop_idx in 0..features.n_hops {
                     levels.read(hop_idx, &mut row);
-                    let relative = row.iter().map(|level| level - inputs.reference_db(hop_idx));
+                    let relative = row.iter().map(|level| level - reference.at(hop_idx));
                     relative.for_each(|l| write(&((l * 64.0) as i16).to_le_bytes()));
                 }
             }
             let attacks = attacks::around(&inputs, 0..features.n_hops).unwrap();
             let steps = 0..features.n_hops.div_ceil(HOPS_PER_STEP);
-            let harmony: Vec<_> = steps.map(|step| inputs.harmony(step)).collect();
+            let harmony = inputs.harmony(steps).unwrap();
             let numbers = attacks.as_flattened().iter().chain(harmony.as_flattened());
             numbers.for_each(|number| write(&number.to_le_bytes()));
         }

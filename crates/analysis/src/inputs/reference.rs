@@ -1,6 +1,12 @@
 //! What counts as loud.
 
+use std::collections::VecDeque;
+
+use common::Result;
+
 use super::super::features::Features;
+use super::super::hops::HOPS_PER_SEC;
+use super::super::series::{Series, SeriesWriter};
 
 /// How far the local reference may lie below the song's, in dB.
 const MAX_AGC_DB: f32 = 25.0;
@@ -8,56 +14,59 @@ const MAX_AGC_DB: f32 = 25.0;
 const AGC_HOPS: usize = 400;
 
 /// What counts as loud around each hop, in dB relative to full scale: neither the gain of the file nor a quiet verse matters.
-pub(super) fn levels(features: &Features) -> Vec<f32> {
-    let song_db = features.song_db();
-    let mut reference = running_max(&features.loudness_db, AGC_HOPS);
-    for level in &mut reference {
-        *level = level.clamp(song_db - MAX_AGC_DB, song_db);
-    }
+///
+/// # Errors
+/// As [`Series::read`].
+pub(super) fn levels(features: &Features) -> Result<Series<f32>> {
+    let song_db = features.song_db()?;
+    let reference = running_max(&features.loudness_db, AGC_HOPS)?;
+    let reference = reference.map(|level| level.clamp(song_db - MAX_AGC_DB, song_db))?;
     // A step of the reference would look like an onset in all bands.
     running_mean(&reference, AGC_HOPS / 2)
 }
 
 /// The largest value within `reach` of each.
-fn running_max(values: &[f32], reach: usize) -> Vec<f32> {
-    let mut candidates: std::collections::VecDeque<usize> = Default::default();
-    let mut next = 0;
-    (0..values.len())
-        .map(|i| {
-            while next < (i + reach + 1).min(values.len()) {
-                while candidates
-                    .back()
-                    .is_some_and(|last| values[*last] <= values[next])
-                {
-                    candidates.pop_back();
-                }
-                candidates.push_back(next);
-                next += 1;
+fn running_max(values: &Series<f32>, reach: usize) -> Result<Series<f32>> {
+    let mut highest = SeriesWriter::new(HOPS_PER_SEC);
+    let mut candidates: VecDeque<(usize, f32)> = VecDeque::new();
+    let (mut ahead, mut next) = (values.iter(), 0);
+    for i in 0..values.len() {
+        while next < (i + reach + 1).min(values.len()) {
+            let value = ahead.next().transpose()?.unwrap_or_default();
+            while candidates.back().is_some_and(|(_, last)| *last <= value) {
+                candidates.pop_back();
             }
-            while candidates.front().is_some_and(|first| first + reach < i) {
-                candidates.pop_front();
-            }
-            candidates.front().map_or(0.0, |first| values[*first])
-        })
-        .collect()
+            candidates.push_back((next, value));
+            next += 1;
+        }
+        while candidates
+            .front()
+            .is_some_and(|(first, _)| first + reach < i)
+        {
+            candidates.pop_front();
+        }
+        highest.push(candidates.front().map_or(0.0, |(_, first)| *first));
+    }
+    Ok(highest.finish())
 }
 
 /// The mean of the values within `reach` of each.
-fn running_mean(values: &[f32], reach: usize) -> Vec<f32> {
+fn running_mean(values: &Series<f32>, reach: usize) -> Result<Series<f32>> {
+    let mut means = SeriesWriter::new(HOPS_PER_SEC);
+    let (mut entering, mut leaving) = (values.iter(), values.iter());
     let (mut sum, mut start, mut end) = (0.0f64, 0, 0);
-    (0..values.len())
-        .map(|i| {
-            while end < (i + reach + 1).min(values.len()) {
-                sum += f64::from(values[end]);
-                end += 1;
-            }
-            while start + reach < i {
-                sum -= f64::from(values[start]);
-                start += 1;
-            }
-            (sum / (end - start) as f64) as f32
-        })
-        .collect()
+    for i in 0..values.len() {
+        while end < (i + reach + 1).min(values.len()) {
+            sum += f64::from(entering.next().transpose()?.unwrap_or_default());
+            end += 1;
+        }
+        while start + reach < i {
+            sum -= f64::from(leaving.next().transpose()?.unwrap_or_default());
+            start += 1;
+        }
+        means.push((sum / (end - start) as f64) as f32);
+    }
+    Ok(means.finish())
 }
 
 #[cfg(test)]
@@ -68,7 +77,9 @@ mod tests {
     fn the_running_maximum_and_mean_are_those_of_the_windows() {
         let values: Vec<f32> = (0..50).map(|i| ((i * 37) % 19) as f32).collect();
         for reach in [0, 1, 7, 100] {
-            let (max, mean) = (running_max(&values, reach), running_mean(&values, reach));
+            let series = Series::from(values.clone());
+            let max = running_max(&series, reach).unwrap().to_vec().unwrap();
+            let mean = running_mean(&series, reach).unwrap().to_vec().unwrap();
             for i in 0..values.len() {
                 let window = &values[i.saturating_sub(reach)..(i + reach + 1).min(values.len())];
                 let largest = window.iter().copied().fold(f32::MIN, f32::max);

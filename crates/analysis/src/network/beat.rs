@@ -1,6 +1,5 @@
 //! Hears beats, and which of them are downbeats.
 
-use std::ops::Range;
 use std::sync::LazyLock;
 
 use common::Result;
@@ -74,11 +73,11 @@ pub(super) fn in_chunks(inputs: &Inputs<'_>, max_chunk: usize) -> Result<(Vec<f3
             let steps = start..(wanted.end + REACH).min(n_steps);
             let hops = steps.start * HOPS_PER_STEP..steps.end * HOPS_PER_STEP;
             let rows = inputs.for_beats(hops.start..hops.end.min(inputs.n_hops()))?;
+            let harmony = inputs.harmony(steps)?;
             let beats = arch.dispatch(Pass {
                 network,
-                inputs,
                 rows,
-                steps,
+                harmony,
             });
             let places = beat.iter_mut().zip(downbeat);
             for ((beat, downbeat), found) in places.zip(&beats[wanted.start - start..]) {
@@ -92,10 +91,10 @@ pub(super) fn in_chunks(inputs: &Inputs<'_>, max_chunk: usize) -> Result<(Vec<f3
 /// One pass over part of a song.
 struct Pass<'a> {
     network: &'a Network,
-    inputs: &'a Inputs<'a>,
     /// What [`Inputs::for_beats`] has for the steps.
     rows: Vec<f32>,
-    steps: Range<usize>,
+    /// Of each step.
+    harmony: Vec<[f32; N_HARMONY]>,
 }
 
 impl pulp::WithSimd for Pass<'_> {
@@ -106,18 +105,17 @@ impl pulp::WithSimd for Pass<'_> {
     fn with_simd<S: pulp::Simd>(self, _: S) -> Vec<[f32; 2]> {
         let Self {
             network,
-            inputs,
             rows,
-            steps,
+            harmony,
         } = self;
         let hidden = network.around.apply(rows);
-        let mut joint = Vec::with_capacity(steps.len() * (WIDTH + N_HARMONY));
-        for (step, hops) in steps.zip(hidden.chunks(HOPS_PER_STEP)) {
+        let mut joint = Vec::with_capacity(harmony.len() * (WIDTH + N_HARMONY));
+        for (harmony, hops) in harmony.into_iter().zip(hidden.chunks(HOPS_PER_STEP)) {
             let loudest = hops.iter().fold([f32::MIN; WIDTH], |max, hop| {
                 std::array::from_fn(|k| max[k].max(hop[k]))
             });
             joint.extend(loudest);
-            joint.extend(inputs.harmony(step));
+            joint.extend(harmony);
         }
         let mut far = network.joint.apply(&joint);
         rectify(&mut far);

@@ -13,7 +13,9 @@ mod weights;
 
 use common::Result;
 
+use super::hops::HOPS_PER_SEC;
 use super::inputs::{HOPS_PER_STEP, Inputs};
+use super::series::{Series, SeriesWriter};
 
 /// Added to the log-odds of a beat: training weighs beats more than what lies between them.
 const BEAT_BIAS: f32 = -0.3;
@@ -24,7 +26,7 @@ const MISSING_COST: f32 = 3.5;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Activations {
     /// That a sound starts at a hop.
-    pub onset: Vec<f32>,
+    pub onset: Series<f32>,
     /// That a beat falls on a step of [`HOPS_PER_STEP`] hops.
     pub beat: Vec<f32>,
     /// That a beat on this step would be a downbeat.
@@ -41,7 +43,7 @@ impl Activations {
 
     /// Log-odds of a beat at each of `n_hops` hops, as what a beat there is worth to a [`super::chain::Chain`]; where nothing tells of
     /// a beat it costs [`MISSING_COST`], so that breaks and rests are bridged.
-    pub fn beat_odds(&self, n_hops: usize) -> Vec<f32> {
+    pub fn beat_odds(&self, n_hops: usize) -> Series<f32> {
         odds(&self.beat, n_hops)
     }
 
@@ -54,7 +56,7 @@ impl Activations {
 }
 
 /// See [`Activations::beat_odds`].
-pub(super) fn odds(beat: &[f32], n_hops: usize) -> Vec<f32> {
+pub(super) fn odds(beat: &[f32], n_hops: usize) -> Series<f32> {
     let of_hop = |hop: usize| {
         // Periods are whole hops and players aren't machines: a hop to either side will do.
         let around = hop.saturating_sub(1)..=hop + 1;
@@ -64,7 +66,9 @@ pub(super) fn odds(beat: &[f32], n_hops: usize) -> Vec<f32> {
         let p = p.min(1.0 - 1e-4);
         (p / (1.0 - p)).ln().clamp(-MISSING_COST, 4.0) + BEAT_BIAS
     };
-    (0..n_hops).map(of_hop).collect()
+    let mut odds = SeriesWriter::new(HOPS_PER_SEC);
+    (0..n_hops).for_each(|hop| odds.push(of_hop(hop)));
+    odds.finish()
 }
 
 /// Activations of all of a song.
@@ -107,7 +111,7 @@ mod tests {
     /// What is found depends neither on where a song is cut for the networks nor on where its spectra are kept.
     #[test]
     fn windows_make_no_difference() {
-        let mut extractor = FeatureExtractor::new(75.0);
+        let mut extractor = FeatureExtractor::new();
         extractor.push(&song(75));
         let mut features = extractor.finish();
         let (strength, whole) = evidence(&features).unwrap();
@@ -122,10 +126,12 @@ mod tests {
             let onset = onset::in_chunks(&inputs, chunk_hops).unwrap();
             assert!(bits(&beat) == bits(&whole.beat), "{chunk_steps}");
             assert!(bits(&downbeat) == bits(&whole.downbeat), "{chunk_steps}");
-            assert!(bits(&onset) == bits(&whole.onset), "{chunk_hops}");
+            let bits_of = |series: &Series<f32>| bits(&series.to_vec().unwrap());
+            assert!(bits_of(&onset) == bits_of(&whole.onset), "{chunk_hops}");
         }
         let (again, activations) = evidence(&features).unwrap();
-        assert!(bits(&again.full) == bits(&strength.full));
+        let [again_full, full] = [&again, &strength].map(|s| s.full.to_vec().unwrap());
+        assert!(bits(&again_full) == bits(&full));
         assert_eq!(
             onsets::find(&features, &again, &activations).unwrap(),
             found

@@ -5,7 +5,9 @@ use std::sync::LazyLock;
 use common::Result;
 use rayon::prelude::*;
 
+use super::super::hops::HOPS_PER_SEC;
 use super::super::inputs::{Inputs, N_ATTACKS};
+use super::super::series::{Series, SeriesWriter};
 use super::conv::{Conv, sigmoid};
 use super::conv_stack::{ConvStack, REACH_HOPS};
 use super::weights::WeightReader;
@@ -16,6 +18,8 @@ const N_BANDS: usize = 40 + 66;
 const N_IN: usize = 2 * N_BANDS + N_ATTACKS;
 /// Hops that are computed at once: what they need fits the caches.
 const CHUNK_HOPS: usize = 2000;
+/// Chunks that threads share before what was found is put away: 10 minutes.
+const CHUNKS_AT_ONCE: usize = 30;
 
 struct Network {
     around: ConvStack<WIDTH>,
@@ -40,30 +44,33 @@ impl Network {
 ///
 /// # Errors
 /// As [`Inputs::for_onsets`].
-pub(super) fn activations(inputs: &Inputs<'_>) -> Result<Vec<f32>> {
+pub(super) fn activations(inputs: &Inputs<'_>) -> Result<Series<f32>> {
     in_chunks(inputs, CHUNK_HOPS)
 }
 
 /// As [`activations`], in chunks of `chunk_hops` hops, which makes no difference.
-pub(super) fn in_chunks(inputs: &Inputs<'_>, chunk_hops: usize) -> Result<Vec<f32>> {
+pub(super) fn in_chunks(inputs: &Inputs<'_>, chunk_hops: usize) -> Result<Series<f32>> {
     let network = LazyLock::force(&NETWORK);
     let arch = pulp::Arch::new();
     let n_hops = inputs.n_hops();
-    let mut found = vec![0.0; n_hops];
-    found
-        .par_chunks_mut(chunk_hops)
-        .enumerate()
-        .try_for_each(|(i, found)| {
-            let wanted = i * chunk_hops..i * chunk_hops + found.len();
-            // One more for the output's own taps.
-            let start = wanted.start.saturating_sub(REACH_HOPS + 1);
-            let hops = start..(wanted.end + REACH_HOPS + 1).min(n_hops);
-            let rows = inputs.for_onsets(hops)?;
-            let onsets = arch.dispatch(Pass { network, rows });
-            found.copy_from_slice(&onsets[wanted.start - start..wanted.end - start]);
-            Ok(())
-        })?;
-    Ok(found)
+    let chunk = |start: usize| {
+        let wanted = start..(start + chunk_hops).min(n_hops);
+        // One more for the output's own taps.
+        let start = wanted.start.saturating_sub(REACH_HOPS + 1);
+        let hops = start..(wanted.end + REACH_HOPS + 1).min(n_hops);
+        let rows = inputs.for_onsets(hops)?;
+        let mut onsets = arch.dispatch(Pass { network, rows });
+        onsets.truncate(wanted.end - start);
+        onsets.drain(..wanted.start - start);
+        Ok(onsets)
+    };
+    let mut found = SeriesWriter::new(HOPS_PER_SEC);
+    let starts: Vec<usize> = (0..n_hops).step_by(chunk_hops).collect();
+    for starts in starts.chunks(CHUNKS_AT_ONCE) {
+        let onsets: Result<Vec<Vec<f32>>> = starts.par_iter().map(|at| chunk(*at)).collect();
+        onsets?.into_iter().flatten().for_each(|p| found.push(p));
+    }
+    Ok(found.finish())
 }
 
 /// One pass over part of a song.

@@ -3,6 +3,9 @@
 //! A path of most likely beats may change over to the off-beats for a while, or lose half a beat in a break. Its tempo is right all the
 //! same. Laid over the whole song, that tempo leaves one phase to find, by the Viterbi algorithm over small shifts from beat to beat.
 
+use common::Result;
+
+use super::super::series::{Series, SeriesReader};
 use super::period::median_period;
 
 /// Beats on each side of one whose periods tell the tempo.
@@ -20,24 +23,79 @@ const STEADY_RANGE: f64 = 0.05;
 const STEADY_SHARE: f64 = 0.6;
 
 /// The beats at the tempo of `hops` that are worth most, where `worth` is what a beat is worth at each hop. None if there are too few.
-pub(super) fn placed(worth: &[f32], hops: &[usize]) -> Option<Vec<usize>> {
-    let nominal = nominal(worth.len(), hops)?;
-    let longest = hops.windows(2).map(|w| w[1] - w[0]).max()?;
-    let shift_cost = SLIP_COST / (0.5 * median_period(hops)).max(1.0);
+///
+/// # Errors
+/// As [`Series::read`].
+pub(super) fn placed(worth: &Series<f32>, hops: &[usize]) -> Result<Option<Vec<usize>>> {
+    let n_hops = worth.len();
+    let nominal = nominal(n_hops, hops);
+    let longest = hops.windows(2).map(|w| w[1] - w[0]).max();
+    let (Some(nominal), Some(longest)) = (nominal, longest) else {
+        return Ok(None);
+    };
     // Every phase, and what it may drift to.
     let reach = REACH.0 + (REACH.1 * hops.len() as f64) as usize;
     let n_shifts = longest + 2 * reach;
-    let at = |beat: f64, shift: usize| -> f32 {
-        let hop = beat.round() as i64 + shift as i64 - reach as i64;
-        let hop = usize::try_from(hop).ok();
-        hop.and_then(|hop| worth.get(hop)).copied().unwrap_or(0.0)
+    let mut shifts = Shifts {
+        worth: worth.reader(),
+        reach,
+        cost: SLIP_COST / (0.5 * median_period(hops)).max(1.0),
     };
+    // Where each shift comes from is kept for one part of the song at a time, and found again, from its end to its start: hours have
+    // many beats, and each may drift far.
+    let n_part = (nominal.len() as f64).sqrt().ceil() as usize;
+    let mut gains: Vec<Vec<f32>> = Vec::new();
     let mut gain = vec![0.0f32; n_shifts];
-    let mut origins: Vec<Vec<i8>> = Vec::with_capacity(nominal.len());
-    for beat in &nominal {
+    for part in nominal.chunks(n_part.max(1)) {
+        gains.push(gain.clone());
+        for beat in part {
+            gain = shifts.step(*beat, &gain)?.0;
+        }
+    }
+    let mut shift = (0..n_shifts).fold(0, |b, s| if gain[s] > gain[b] { s } else { b });
+    let mut placed = Vec::with_capacity(nominal.len());
+    for (part, mut gain) in nominal.chunks(n_part.max(1)).zip(gains).rev() {
+        let mut origins = Vec::with_capacity(part.len());
+        for beat in part {
+            let (gains, from) = shifts.step(*beat, &gain)?;
+            gain = gains;
+            origins.push(from);
+        }
+        for (beat, origin) in part.iter().zip(&origins).rev() {
+            let hop = beat.round() as i64 + shift as i64 - reach as i64;
+            placed.extend(usize::try_from(hop).ok().filter(|hop| *hop < n_hops));
+            shift = shift.saturating_add_signed(isize::from(origin[shift]));
+        }
+    }
+    placed.reverse();
+    placed.dedup();
+    Ok(Some(placed))
+}
+
+/// What beats may be shifted by against their tempo: by `-reach` hops and more.
+struct Shifts<'a> {
+    worth: SeriesReader<'a, f32>,
+    reach: usize,
+    /// Of a shift by a hop more or less than the beat before.
+    cost: f32,
+}
+
+impl Shifts<'_> {
+    /// The gain of the best path to each shift of a beat, and the step to the shift that it comes from, where the beat before has these
+    /// gains.
+    fn step(&mut self, beat: f64, gain: &[f32]) -> Result<(Vec<f32>, Vec<i8>)> {
+        let first = beat.round() as i64 - self.reach as i64;
+        let start = usize::try_from(first).unwrap_or(0);
+        let end = usize::try_from(first + gain.len() as i64).unwrap_or(0);
+        let worth = self.worth.read(start..end)?;
+        let at = |shift: usize| -> f32 {
+            let place = usize::try_from(first + shift as i64 - start as i64).ok();
+            let worth = place.and_then(|place| worth.get(place));
+            worth.copied().unwrap_or(0.0)
+        };
         let before = |shift: Option<usize>| {
             let gain = shift.and_then(|shift| gain.get(shift));
-            gain.map_or(f32::MIN, |gain| gain - shift_cost)
+            gain.map_or(f32::MIN, |gain| gain - self.cost)
         };
         let step = |shift: usize| {
             let options = [
@@ -48,22 +106,10 @@ pub(super) fn placed(worth: &[f32], hops: &[usize]) -> Option<Vec<usize>> {
             let best = options.into_iter().fold((f32::MIN, 0), |best, option| {
                 if option.0 > best.0 { option } else { best }
             });
-            (best.0 + at(*beat, shift), best.1)
+            (best.0 + at(shift), best.1)
         };
-        let (gains, from): (Vec<f32>, Vec<i8>) = (0..n_shifts).map(step).unzip();
-        gain = gains;
-        origins.push(from);
+        Ok((0..gain.len()).map(step).unzip())
     }
-    let mut shift = (0..n_shifts).fold(0, |b, s| if gain[s] > gain[b] { s } else { b });
-    let mut placed = Vec::with_capacity(nominal.len());
-    for (beat, origin) in nominal.iter().zip(&origins).rev() {
-        let hop = beat.round() as i64 + shift as i64 - reach as i64;
-        placed.extend(usize::try_from(hop).ok().filter(|hop| *hop < worth.len()));
-        shift = shift.saturating_add_signed(isize::from(origin[shift]));
-    }
-    placed.reverse();
-    placed.dedup();
-    Some(placed)
 }
 
 /// Where beats would be at the tempo of `hops`, from before the start to after the end.
@@ -113,7 +159,10 @@ fn steadied(hops: &[usize]) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+
+    fn placed(worth: &[f32], hops: &[usize]) -> Option<Vec<usize>> {
+        super::placed(&worth.to_vec().into(), hops).unwrap()
+    }
 
     /// Worth of beats at some hops, nearly as much a hop to either side, as what the network hears has it.
     fn worth(n_hops: usize, beats: &[usize]) -> Vec<f32> {

@@ -7,8 +7,9 @@
 use rayon::prelude::*;
 
 use super::super::chain::Chain;
-use super::super::hops::HOP_SECS;
+use super::super::hops::{HOP_SECS, HOPS_PER_SEC};
 use super::super::onset::OnsetStrength;
+use super::super::series::{Series, SeriesWriter};
 use super::grid;
 use super::period::median_period;
 use common::Result;
@@ -55,40 +56,36 @@ const STRENGTH_WEIGHT: f32 = 1.0;
 
 /// The beats of each level, as hops, where `odds` are the log-odds of a beat at each hop. Off-beats may be louder than beats, all
 /// through the song or for a while: each level is also proposed without slips, and all of them half a period later.
-pub(super) fn candidates(odds: &[f32], activation: &[f32]) -> Vec<Candidate> {
-    let mean = activation.iter().sum::<f32>() / activation.len().max(1) as f32;
-    let loud = activation.iter().map(|a| STRENGTH_WEIGHT * (a - mean));
-    let worth: Vec<f32> = odds
-        .iter()
-        .zip(loud)
-        .map(|(odds, loud)| odds + loud)
-        .collect();
+///
+/// # Errors
+/// As [`Series::read`].
+pub(super) fn candidates(odds: &Series<f32>, activation: &Series<f32>) -> Result<Vec<Candidate>> {
+    let mean = activation.sum()? / activation.len().max(1) as f32;
+    let loudness = activation.map(|level| level - mean)?;
+    let mut loud = loudness.iter();
+    let mut worth = SeriesWriter::new(HOPS_PER_SEC);
+    for odds in odds.iter() {
+        let loud = loud.next().transpose()?.unwrap_or_default();
+        worth.push(odds? + STRENGTH_WEIGHT * loud);
+    }
+    let worth = worth.finish();
     let both = |hops: Vec<usize>| {
-        let placed = grid::placed(&worth, &hops);
-        let placed = placed.map(|hops| Candidate {
-            hops,
-            is_placed: true,
-        });
-        let free = Candidate {
-            hops,
-            is_placed: false,
-        };
-        [Some(free), placed]
+        let free = Candidate::new(&hops, false);
+        let placed = grid::placed(&worth, &hops)?;
+        let placed = placed.map(|hops| Candidate::new(&hops, true));
+        Ok([Some(free), placed])
     };
-    let of_level = |bpm: &f32| both(track(&worth, 60.0 / (bpm * HOP_SECS as f32), OCTAVE_COST));
+    let of_level = |bpm: &f32| both(track(&worth, 60.0 / (bpm * HOP_SECS as f32), OCTAVE_COST)?);
     let of_strength = |bpm: &f32| {
-        let heard = track_strength(activation, 60.0 / (bpm * HOP_SECS as f32));
-        both(track(
-            &worth,
-            median_period(&heard).max(1.0),
-            SOFT_OCTAVE_COST,
-        ))
+        let heard = track_strength(&loudness, 60.0 / (bpm * HOP_SECS as f32))?;
+        let period = median_period(&heard).max(1.0);
+        both(track(&worth, period, SOFT_OCTAVE_COST)?)
     };
-    let (by_network, by_strength): (Vec<_>, Vec<_>) = rayon::join(
+    let (by_network, by_strength): (Result<Vec<_>>, Result<Vec<_>>) = rayon::join(
         || LEVELS_BPM.par_iter().map(of_level).collect(),
         || STRENGTH_LEVELS_BPM.par_iter().map(of_strength).collect(),
     );
-    let tracked = by_network.into_iter().chain(by_strength);
+    let tracked = by_network?.into_iter().chain(by_strength?);
     let tracked: Vec<Candidate> = tracked.flatten().flatten().collect();
     let shifted: Vec<Candidate> = tracked.iter().map(Candidate::half_later).collect();
     let mut levels: Vec<Candidate> = Vec::new();
@@ -103,17 +100,25 @@ pub(super) fn candidates(odds: &[f32], activation: &[f32]) -> Vec<Candidate> {
             None => levels.push(candidate),
         }
     }
-    levels
+    Ok(levels)
 }
 
 /// Beats of one metrical level.
 pub(super) struct Candidate {
-    pub hops: Vec<usize>,
+    /// Short numbers: there are many candidates, of long songs with many beats each.
+    pub hops: Vec<u32>,
     /// Whether they keep their place, as [`grid`] has it.
     pub is_placed: bool,
 }
 
 impl Candidate {
+    fn new(hops: &[usize], is_placed: bool) -> Self {
+        Self {
+            hops: hops.iter().map(|hop| *hop as u32).collect(),
+            is_placed,
+        }
+    }
+
     fn half_later(&self) -> Self {
         let pairs = self.hops.windows(2);
         Self {
@@ -124,15 +129,16 @@ impl Candidate {
 }
 
 /// The most likely beats with periods around `center` hops, where an octave from it costs `octave_cost` for each beat.
-fn track(worth: &[f32], center: f32, octave_cost: f32) -> Vec<usize> {
+fn track(worth: &Series<f32>, center: f32, octave_cost: f32) -> Result<Vec<usize>> {
     let chain = Chain::new(PERIODS, PERIOD_STEP, CHANGE_COSTS.to_vec(), JUMP_COST);
     let cost = |period: &usize| octave_cost * (*period as f32 / center).log2().powi(2);
     let periods: Vec<[f32; 2]> = chain.periods().iter().map(|p| [1.0, cost(p)]).collect();
     chain.most_likely(worth, &periods)
 }
 
-/// The path that gains most onset strength, times the time that a beat covers, with periods around `center` hops.
-fn track_strength(activation: &[f32], center: f32) -> Vec<usize> {
+/// The path that gains most onset strength, times the time that a beat covers, with periods around `center` hops. `loudness` is onset
+/// strength above its mean.
+fn track_strength(loudness: &Series<f32>, center: f32) -> Result<Vec<usize>> {
     let change_cost =
         |steps| STRENGTH_CHANGE_COST * (steps as f32 * STRENGTH_PERIOD_STEP.ln() as f32).powi(2);
     let chain = Chain::new(
@@ -147,14 +153,12 @@ fn track_strength(activation: &[f32], center: f32) -> Vec<usize> {
         [weight, WIDTH_COST * widths * widths * weight]
     };
     let periods: Vec<[f32; 2]> = chain.periods().iter().map(of_period).collect();
-    let mean = activation.iter().sum::<f32>() / activation.len().max(1) as f32;
-    let worth: Vec<f32> = activation.iter().map(|level| level - mean).collect();
-    chain.most_likely(&worth, &periods)
+    chain.most_likely(loudness, &periods)
 }
 
 /// Share of the beats of two sequences that lie within two hops of each other, of the longer one, 0..=1.
-pub(super) fn share(a: &[usize], b: &[usize]) -> f32 {
-    let is_shared = |hop: &&usize| {
+pub(super) fn share(a: &[u32], b: &[u32]) -> f32 {
+    let is_shared = |hop: &&u32| {
         let next = b.partition_point(|other| other + 2 < **hop);
         b.get(next).is_some_and(|other| *other <= **hop + 2)
     };
@@ -165,41 +169,36 @@ pub(super) fn share(a: &[usize], b: &[usize]) -> f32 {
 /// Onset strength relative to what is usual around, smoothed by the jitter of players, 0..=1.
 ///
 /// # Errors
-/// As [`Series::read`](super::super::series::Series::read).
-pub(super) fn activation(strength: &OnsetStrength) -> Result<Vec<f32>> {
+/// As [`Series::read`].
+pub(super) fn activation(strength: &OnsetStrength) -> Result<Series<f32>> {
     let n = strength.full.len();
-    let tops: Vec<f32> = strength
-        .full
-        .chunks(100)
-        .map(|c| c.iter().copied().fold(0.0, f32::max))
-        .collect();
+    let mut tops = Vec::with_capacity(n.div_ceil(HOPS_PER_SEC));
+    let mut full = strength.full.reader();
+    for start in (0..n).step_by(HOPS_PER_SEC) {
+        let second = full.read(start..start + HOPS_PER_SEC)?;
+        tops.push(second.iter().copied().fold(0.0, f32::max));
+    }
     let local: Vec<f32> = (0..tops.len())
         .map(|i| {
             let around = &tops[i.saturating_sub(3)..(i + 4).min(tops.len())];
             around.iter().sum::<f32>() / around.len() as f32
         })
         .collect();
-    let scaled: Vec<f32> = strength
-        .bands
-        .iter()
-        .enumerate()
-        .map(|(hop, bands)| {
-            let usual = local[hop / 100].max(0.15);
-            let [low, mid, high] = bands?;
-            Ok(((low * 1.6 + mid + 0.7 * high) / usual).min(1.2))
-        })
-        .collect::<Result<_>>()?;
+    let mut usual = (0..).map(|hop| local.get(hop / HOPS_PER_SEC).map_or(0.15, |l| l.max(0.15)));
+    let scaled = strength.bands.map(|[low, mid, high]| {
+        let usual = usual.next().unwrap_or(0.15);
+        ((low * 1.6 + mid + 0.7 * high) / usual).min(1.2)
+    })?;
     let kernel = [0.06, 0.24, 0.4, 0.24, 0.06];
-    let smoothed = (0..n)
-        .map(|hop| {
-            (0..5)
-                .map(|k| {
-                    // Strength is seen a hop late.
-                    let at = (hop + k + 1).checked_sub(2).and_then(|at| scaled.get(at));
-                    at.copied().unwrap_or(0.0) * kernel[k]
-                })
-                .sum()
-        })
-        .collect();
-    Ok(smoothed)
+    let mut smoothed = SeriesWriter::new(HOPS_PER_SEC);
+    let mut scaled = scaled.reader();
+    for hop in 0..n {
+        // Strength is seen a hop late.
+        let n_before = usize::from(hop > 0);
+        let around = scaled.read(hop - n_before..hop + 4)?;
+        let at = |k: usize| (k + n_before).checked_sub(1).and_then(|k| around.get(k));
+        let values = (0..5).map(|k| at(k).copied().unwrap_or(0.0) * kernel[k]);
+        smoothed.push(values.sum());
+    }
+    Ok(smoothed.finish())
 }

@@ -29,6 +29,7 @@ use super::features::Features;
 use super::hops::HOP_SECS;
 use super::network::Activations;
 use super::onset::OnsetStrength;
+use super::series::Series;
 use common::Result;
 
 /// Fewest beats that make a level.
@@ -64,10 +65,13 @@ pub(super) fn likely(heard: &Heard<'_>, meter: Option<u32>) -> Result<Option<Lik
         return Ok(None);
     };
     let best = levels.into_iter().nth(best);
-    Ok(best.map(|level| Likely {
-        period: median_period(&level.hops),
-        hops: level.hops,
-        certainty,
+    Ok(best.map(|level| {
+        let hops: Vec<usize> = level.hops.into_iter().map(|hop| hop as usize).collect();
+        Likely {
+            period: median_period(&hops),
+            hops,
+            certainty,
+        }
     }))
 }
 
@@ -78,20 +82,20 @@ pub(super) fn likely(heard: &Heard<'_>, meter: Option<u32>) -> Result<Option<Lik
 fn levels(heard: &Heard<'_>) -> Result<Vec<Level>> {
     use rayon::prelude::*;
     let worth = heard.activations.beat_odds(heard.features.n_hops);
-    let music = Extent::of(heard.onsets, heard.features, heard.strength);
+    let music = Extent::of(heard.onsets, heard.features, heard.strength)?;
     let activation = levels::activation(heard.strength)?;
     let describe = |candidate: Candidate| {
-        let within = music.trimmed(candidate.hops.clone());
+        let within = music.trimmed(candidate.hops.iter().map(|hop| *hop as usize).collect());
         let is_long = within.len() >= MIN_BEATS;
         is_long.then(|| Level::of(heard, &worth, &activation, candidate, &within))
     };
-    let candidates = levels::candidates(&worth, &activation);
+    let candidates = levels::candidates(&worth, &activation)?;
     candidates.into_par_iter().filter_map(describe).collect()
 }
 
 /// A candidate for the beat.
 struct Level {
-    hops: Vec<usize>,
+    hops: Vec<u32>,
     is_placed: bool,
     bpm: f32,
     pulse: Pulse,
@@ -104,8 +108,8 @@ impl Level {
     /// Described by those of its beats that lie `within` the music.
     fn of(
         heard: &Heard<'_>,
-        worth: &[f32],
-        activation: &[f32],
+        worth: &Series<f32>,
+        activation: &Series<f32>,
         candidate: Candidate,
         within: &[usize],
     ) -> Result<Self> {
@@ -114,8 +118,8 @@ impl Level {
         let harmony = meter::describe(heard.features, heard.strength, within)?;
         Ok(Self {
             bpm,
-            pulse: pulse::describe(heard.activations, worth, within),
-            profile: Profile::of(activation, within, bpm, drums.over_half, harmony.harmony),
+            pulse: pulse::describe(heard.activations, worth, within)?,
+            profile: Profile::of(activation, within, bpm, drums.over_half, harmony.harmony)?,
             drums,
             harmony,
             hops: candidate.hops,

@@ -1,7 +1,9 @@
 //! What the network hears at a candidate's beats and between them.
 
 use super::super::network::Activations;
+use super::super::series::Series;
 use super::pattern::contrast;
+use common::Result;
 
 /// See the fields; each is a number that [`super::judge`] weighs.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,7 +31,14 @@ pub(super) struct Pulse {
 }
 
 /// Of beats at `hops`, where `worth` has the log-odds of a beat at each hop.
-pub(super) fn describe(activations: &Activations, worth: &[f32], hops: &[usize]) -> Pulse {
+///
+/// # Errors
+/// As [`Series::read`].
+pub(super) fn describe(
+    activations: &Activations,
+    worth: &Series<f32>,
+    hops: &[usize],
+) -> Result<Pulse> {
     let beat = |hop: usize| {
         let around = hop.saturating_sub(2)..=hop + 2;
         around.fold(0.0f32, |most, hop| {
@@ -48,9 +57,14 @@ pub(super) fn describe(activations: &Activations, worth: &[f32], hops: &[usize])
         .iter()
         .map(|hop| Activations::at_hop(&activations.downbeat, *hop))
         .collect();
-    let odds: f32 = hops.iter().map(|hop| worth[*hop]).sum();
+    let mut worth = worth.reader();
+    let odds = hops.iter().map(|hop| {
+        let odds = worth.read(*hop..hop + 1)?;
+        Ok(odds.first().copied().unwrap_or_default())
+    });
+    let odds = odds.sum::<Result<f32>>()?;
     let n_hops = hops.last().unwrap_or(&1) - hops.first().unwrap_or(&0) + 1;
-    Pulse {
+    Ok(Pulse {
         on: at_beats.iter().sum::<f32>() / n,
         half: between(0.5),
         thirds: (between(0.333) + between(0.667)) / 2.0,
@@ -62,7 +76,7 @@ pub(super) fn describe(activations: &Activations, worth: &[f32], hops: &[usize])
         bar_contrasts: [2, 3, 4].map(|n| contrast(&downbeats, n)),
         downbeat: downbeats.iter().sum::<f32>() / n,
         spread: spread(hops),
-    }
+    })
 }
 
 fn spread(hops: &[usize]) -> f32 {

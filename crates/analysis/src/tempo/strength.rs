@@ -3,6 +3,9 @@
 
 use std::sync::LazyLock;
 
+use common::Result;
+
+use super::super::series::Series;
 use super::METERS;
 use super::meter::{Harmony, most_contrast};
 use super::scorer::Scorer;
@@ -31,61 +34,66 @@ pub(super) struct Profile {
 
 impl Profile {
     /// Of beats at `hops`, where `activation` is the onset strength relative to what is usual around.
+    ///
+    /// # Errors
+    /// As [`Series::read`].
     pub fn of(
-        activation: &[f32],
+        activation: &Series<f32>,
         hops: &[usize],
         bpm: f32,
         over_half: [f32; 3],
         harmony: f32,
-    ) -> Self {
-        let at = |hop: usize| {
-            let around = hop.saturating_sub(2)..(hop + 3).min(activation.len());
-            let around = activation.get(around).unwrap_or_default();
-            around.iter().copied().fold(0.0, f32::max)
+    ) -> Result<Self> {
+        let mut levels = activation.reader();
+        let mut at = |hop: usize| -> Result<f32> {
+            let around = levels.read(hop.saturating_sub(2)..hop + 3)?;
+            Ok(around.iter().copied().fold(0.0, f32::max))
         };
-        let between = |share: f32| {
+        let mut between = |share: f32| -> Result<f32> {
             let inner = hops
                 .windows(2)
                 .map(|w| at(w[0] + ((w[1] - w[0]) as f32 * share) as usize));
-            inner.sum::<f32>() / (hops.len() - 1).max(1) as f32
+            Ok(inner.sum::<Result<f32>>()? / (hops.len() - 1).max(1) as f32)
         };
-        let every_other = |first: usize| {
+        let (on, half) = (between(0.0)?, between(0.5)?);
+        let thirds = (between(0.333)? + between(0.667)?) / 2.0;
+        let quarters = (between(0.25)? + between(0.75)?) / 2.0;
+        let mut every_other = |first: usize| -> Result<f32> {
             let places = hops.iter().skip(first).step_by(2);
-            let values: Vec<f32> = places.map(|hop| at(*hop)).collect();
-            values.iter().sum::<f32>() / values.len().max(1) as f32
+            let values: Vec<f32> = places.map(|hop| at(*hop)).collect::<Result<_>>()?;
+            Ok(values.iter().sum::<f32>() / values.len().max(1) as f32)
         };
-        let (even, odd) = (every_other(0), every_other(1));
-        Self {
+        let (even, odd) = (every_other(0)?, every_other(1)?);
+        Ok(Self {
             bpm,
-            on: between(0.0),
-            half: between(0.5),
-            thirds: (between(0.333) + between(0.667)) / 2.0,
-            quarters: (between(0.25) + between(0.75)) / 2.0,
+            on,
+            half,
+            thirds,
+            quarters,
             balance: even.min(odd) / even.max(odd).max(1e-6),
-            clarity: clarity(activation, hops),
+            clarity: clarity(activation, hops)?,
             bands: over_half,
             harmony,
-        }
+        })
     }
 }
 
 /// How regular the sound is at the beats' distance, 0..=1: the autocorrelation of the activation from each beat's
 /// surroundings to the next's.
-fn clarity(activation: &[f32], hops: &[usize]) -> f32 {
-    let mean = activation.iter().sum::<f32>() / activation.len().max(1) as f32;
+fn clarity(activation: &Series<f32>, hops: &[usize]) -> Result<f32> {
+    let mean = activation.sum()? / activation.len().max(1) as f32;
+    let mut levels = activation.reader();
     let (mut product, mut power) = (0.0f32, 1e-6f32);
     for pair in hops.windows(2) {
         let (start, period) = (pair[0], pair[1] - pair[0]);
-        for hop in start..pair[1] {
-            let (Some(now), Some(next)) = (activation.get(hop), activation.get(hop + period))
-            else {
-                break;
-            };
+        let around = levels.read(start..start + 2 * period)?;
+        let next = around.get(period..).unwrap_or_default();
+        for (now, next) in around.iter().zip(next) {
             product += (now - mean) * (next - mean);
             power += 0.5 * ((now - mean).powi(2) + (next - mean).powi(2));
         }
     }
-    product / power
+    Ok(product / power)
 }
 
 /// The network's score of each candidate, with the bars that give it most; of `wanted` beats where that is given.
