@@ -26,9 +26,6 @@ pub(super) struct Extent {
     pub n_samples: u64,
 }
 
-/// Most samples that an encoder pads: two packets of HE-AAC.
-const MOST_PADDING: u64 = 4096;
-
 /// What the packets themselves tell.
 #[derive(Default)]
 struct Counted {
@@ -100,10 +97,9 @@ pub(super) fn measure(path: &Path, demuxer: &mut Demuxer) -> Result<(Extent, Vec
             }
         }
         (Container::Caf | Container::Wave | Container::Plain | Container::Other, _) => {
-            let rate_hz = u64::from(stream.sample_rate_hz);
-            let edit = demuxer.edit();
-            let padding = edit.map_or(0, |edit| padding_left(&edit, rate_hz, counted.total));
-            without_ends(counted.total, 0, padding)
+            // Of an MP4 file that another decoder reads.
+            let edit = demuxer.edit().unwrap_or_default();
+            edited(&edit, stream, counted.total, counted.total)
         }
     };
     if extent.n_samples == 0 {
@@ -204,13 +200,18 @@ fn lame_extent(total: u64, delay: u32, padding: u32, stated: u64) -> Extent {
 
 fn mp4_extent(demuxer: &Demuxer, total: u64) -> Extent {
     let stream = demuxer.stream();
-    let rate = u64::from(stream.sample_rate_hz);
-    let edit = demuxer.edit().unwrap_or_default();
     // The last packet's duration may leave its padding out.
     let media_samples = stream
         .stated_samples
         .filter(|&stated| stated > 0)
         .map_or(total, |stated| stated.min(total));
+    let edit = demuxer.edit().unwrap_or_default();
+    edited(&edit, stream, total, media_samples)
+}
+
+/// The part of `total` decoded samples that an edit list has heard; of those, `media_samples` are no padding.
+fn edited(edit: &Edit, stream: &Stream, total: u64, media_samples: u64) -> Extent {
+    let rate = u64::from(stream.sample_rate_hz);
     let Some(media_time) = edit.media_time else {
         let (skip, stated) = match (edit.itunes, stream.codec) {
             (Some((delay, length)), _) => (delay, length),
@@ -245,24 +246,6 @@ fn mp4_extent(demuxer: &Demuxer, total: u64) -> Extent {
         }
     };
     Extent { skip, n_samples }
-}
-
-/// Samples of padding that a decoder has left behind `total` samples without the delay. An encoder pads a few packets; where more
-/// is left, something else is meant.
-fn padding_left(edit: &Edit, rate_hz: u64, total: u64) -> u64 {
-    let stated = match (edit.itunes, edit.duration) {
-        (Some((_, length)), _) => length,
-        (None, Some(duration)) if !edit.is_scattered => {
-            scale(duration, rate_hz, u64::from(edit.movie_timescale.max(1)))
-        }
-        _ => total,
-    };
-    let padding = total.saturating_sub(stated);
-    if padding <= MOST_PADDING.min(total / 2) {
-        padding
-    } else {
-        0
-    }
 }
 
 /// `ticks * rate / timescale`, rounded to the nearest whole number.

@@ -33,15 +33,13 @@ const MAX_TEXT_BYTES: u64 = 1 << 20;
 pub(super) fn open(path: &Path) -> Result<Opened> {
     let mut input = OsString::from("file:");
     input.push(path);
+    let edit = mp4_reader::edit_of(path).filter(|edit| edit.is_plain());
+    // It counts what precedes the music of HE-AAC in MP4 twice; so it hands on everything, and the edit list is followed here.
+    let whole = ["-ignore_editlist", "1", "-flags2", "+skip_manual"];
     let child = Command::new("ffmpeg")
-        .args([
-            "-nostdin",
-            "-v",
-            "error",
-            "-protocol_whitelist",
-            "file",
-            "-i",
-        ])
+        .args(["-nostdin", "-v", "error", "-protocol_whitelist", "file"])
+        .args(whole.iter().filter(|_| edit.is_some()))
+        .arg("-i")
         .arg(input)
         .args(["-map", "0:a:0", "-c:a", "pcm_f32be", "-f", "au", "pipe:1"])
         .stdin(Stdio::null())
@@ -88,8 +86,7 @@ pub(super) fn open(path: &Path) -> Result<Opened> {
         container: Container::Plain,
         track,
         valid_bits: None,
-        // It leaves the delay out by itself, but not all of the padding.
-        edit: mp4_reader::edit_of(path),
+        edit,
         body: 0..0,
         notes: vec!["decoded by the `ffmpeg` on the PATH".to_owned()],
     })

@@ -23,6 +23,13 @@ pub(super) struct Edit {
     pub itunes: Option<(u64, u64)>,
 }
 
+impl Edit {
+    /// Whether one part of the sound is to be heard, and something says which.
+    pub fn is_plain(&self) -> bool {
+        !self.is_scattered && (self.media_time.is_some() || self.itunes.is_some())
+    }
+}
+
 /// A box's kind and body.
 pub(super) type Child<'a> = ([u8; 4], &'a [u8]);
 

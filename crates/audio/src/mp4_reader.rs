@@ -125,13 +125,19 @@ pub(super) fn edit_of(path: &Path) -> Option<mp4::Edit> {
     if !is_mp4(&bytes_at(&mut file, 0, 8).ok()?) {
         return None;
     }
-    let moov = read_moov(&mut file, &(0..end)).ok()??.moov;
+    let movie = read_moov(&mut file, &(0..end)).ok()??;
+    let moov = movie.moov;
     let is_sound = |trak: &[u8]| {
         descendant(trak, &[b"mdia", b"hdlr"]).and_then(|hdlr| hdlr.get(8..12)) == Some(b"soun")
     };
     let (_, trak) = children(&moov).find(|(kind, trak)| kind == b"trak" && is_sound(trak))?;
     let timescale = descendant(trak, &[b"mdia", b"mdhd"]).and_then(mp4::timescale)?;
-    Some(mp4::edit(&moov, trak, timescale))
+    let mut edit = mp4::edit(&moov, trak, timescale);
+    if movie.first_fragment.is_some() && child(&moov, b"mvex").is_some() {
+        // It was written before the fragments were.
+        edit.duration = None;
+    }
+    Some(edit)
 }
 
 struct Movie {

@@ -61,6 +61,9 @@ pub struct Track {
 /// Current [`Track::schema_version`].
 pub const TRACK_SCHEMA_VERSION: u32 = 1;
 
+/// Highest sample rate of what HE-AAC looks like, in Hz.
+const MAX_HALF_RATE_HZ: u32 = 24_000;
+
 impl Track {
     /// Opens a song, hashes it and counts its samples exactly. Reads the file twice from end to end, decodes nothing (save
     /// for FLAC and Vorbis in Matroska) and needs the same small memory for a song of any length.
@@ -74,8 +77,10 @@ impl Track {
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         match Self::measured(path, false) {
-            Ok((track, false)) => Ok(track),
-            Ok((track, true)) => Ok(Self::measured(path, true).map_or(track, |(better, _)| better)),
+            Ok((track, lacks_sound)) if lacks_sound || track.lacks_treble() => {
+                Ok(Self::measured(path, true).map_or(track, |(better, _)| better))
+            }
+            Ok((track, _)) => Ok(track),
             Err(error @ Error::Input { .. }) if path.is_file() => Self::measured(path, true)
                 .map(|(track, _)| track)
                 .map_err(|_| error),
@@ -108,6 +113,15 @@ impl Track {
     /// As for [`Track::open`].
     pub fn open_without_ffmpeg(path: impl AsRef<Path>) -> Result<Self> {
         Self::measured(path.as_ref(), false).map(|(track, _)| track)
+    }
+
+    /// Whether the upper half of the spectrum is coded in a way that the `ffmpeg` on the PATH alone can read: HE-AAC looks like AAC at
+    /// half its rate.
+    fn lacks_treble(&self) -> bool {
+        self.codec == "aac"
+            && self.sample_rate_hz <= MAX_HALF_RATE_HZ
+            && Demuxer::open_with_ffmpeg(&self.path)
+                .is_ok_and(|other| other.stream().sample_rate_hz > self.sample_rate_hz)
     }
 
     /// Counts the samples; with the track, whether sound was left out that another decoder may read.

@@ -1,6 +1,7 @@
 //! Faults of FLAC and MP3 files that don't touch the sound, or only a part of it.
 
 use std::fs;
+use std::path::Path;
 
 use audio::Track;
 
@@ -239,11 +240,7 @@ fn a_bad_mp3_frame_is_silent_and_named() {
 
 #[test]
 fn what_only_ffmpeg_reads_is_left_to_it() {
-    if std::process::Command::new("ffmpeg")
-        .arg("-version")
-        .output()
-        .is_err()
-    {
+    if !has_ffmpeg() {
         println!("skipped: there is no ffmpeg on the PATH");
         return;
     }
@@ -316,4 +313,63 @@ fn padding_behind_the_end_is_left_out_of_what_ffmpeg_decodes() {
     bytes[elst + 12..elst + 16].copy_from_slice(&200u32.to_be_bytes());
     fs::write(&path, &bytes).unwrap();
     assert!(Track::open(&path).unwrap().n_samples >= 9_600);
+}
+
+/// What looks like AAC at half its rate is whole, from the first sample of the music to the last.
+#[test]
+fn he_aac_is_heard_whole_and_in_time() {
+    if !has_ffmpeg() {
+        println!("skipped: there is no ffmpeg on the PATH");
+        return;
+    }
+    let path = |name: &str| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/audio");
+        folder.join(name)
+    };
+    let pulse_of = |track: &Track| {
+        let samples = all_samples(track);
+        let first_channel = samples.chunks_exact(track.n_channels as usize);
+        let levels = first_channel.map(|sample| sample[0]).enumerate();
+        levels.max_by(|a, b| a.1.total_cmp(&b.1)).unwrap().0
+    };
+    // The delay of the encoder that made both, which nothing states in bare frames.
+    let delay = 5058;
+    let whole = Track::open(path("pulse_he.aac")).unwrap();
+    assert_eq!((whole.sample_rate_hz, whole.n_samples), (44_100, 14 * 2048));
+    assert!(pulse_of(&whole).abs_diff(delay + 10_000) <= 1);
+    let bytes = fs::read(path("pulse_he.m4a")).unwrap();
+    let elst = bytes.windows(4).position(|kind| kind == b"elst").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.m4a");
+    let open = |skipped: usize, n_samples: u32| {
+        let mut bytes = bytes.clone();
+        bytes[elst + 12..elst + 16].copy_from_slice(&n_samples.to_be_bytes());
+        bytes[elst + 16..elst + 20].copy_from_slice(&(skipped as u32).to_be_bytes());
+        fs::write(&file, &bytes).unwrap();
+        let track = Track::open(&file).unwrap();
+        assert_eq!(
+            (track.sample_rate_hz, track.n_samples),
+            (44_100, n_samples.into())
+        );
+        track
+    };
+    let uncut = all_samples(&open(0, 14 * 2048));
+    let music = open(delay, 22_117);
+    assert!(pulse_of(&music).abs_diff(10_000) <= 1);
+    let n_channels = music.n_channels as usize;
+    assert_eq!(
+        all_samples(&music),
+        uncut[delay * n_channels..][..22_117 * n_channels]
+    );
+    assert_eq!(
+        all_samples(&open(700, 900)),
+        uncut[700 * n_channels..][..900 * n_channels]
+    );
+}
+
+fn has_ffmpeg() -> bool {
+    let found = std::process::Command::new("ffmpeg")
+        .arg("-version")
+        .output();
+    found.is_ok_and(|output| output.status.success())
 }
