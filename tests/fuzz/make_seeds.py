@@ -57,11 +57,24 @@ def songs(folder):
         "plain.w64": (["-c:a", "pcm_s16le"], {"n_samples": 40}),
         "plain.aiff": (["-c:a", "pcm_s16be"], {"n_samples": 40}),
         "plain.caf": (["-c:a", "pcm_s16le"], {"n_samples": 40}),
+        "alac.caf": (["-c:a", "alac"], {"n_samples": 100}),
+        "plain.au": (["-c:a", "pcm_mulaw"], {"n_samples": 40}),
+        "alaw.aifc": (["-c:a", "pcm_alaw", "-f", "aiff"], {"n_samples": 40}),
+        "mulaw.mov": (["-c:a", "pcm_mulaw"], {"n_samples": 40}),
+        "open.webm": (["-c:a", "libopus", "-b:a", "6k", "-live", "1"], {}),
     }
     for name, (options, length) in made.items():
         tone(folder / name, *options, **length)
         data = (folder / name).read_bytes()
         put("audio", name, without_padding(data) if name.endswith(".flac") else data)
+    read = lambda name: (SEEDS / "audio" / name).read_bytes()
+    put("audio", "chained.ogg", read("flac.ogg") + read("opus.opus"))
+    put("audio", "joined.flac", 2 * read("flac.flac"))
+    put("audio", "joined.mp3", read("bare.mp3") + read("mp3.mp3"))
+    put("audio", "bw64.wav", read("large.wav").replace(b"RF64", b"BW64"))
+    put("audio", "open.wav", read("plain.wav")[:4] + bytes(4) + read("plain.wav")[8:].replace(b"data\xa0\0\0\0", b"data" + b"\xff" * 4))
+    ape = lambda kind: struct.pack("<8sIIII8x", b"APETAGEX", 2000, 32, 0, kind << 29)
+    put("audio", "tagged.flac", b"ID3\3\0\0\0\0\0\4" + bytes(4) + read("flac.flac") + ape(0) + b"TAG" + bytes(125))
 
 
 def without_padding(flac):
@@ -111,8 +124,8 @@ def films(folder, program):
 
 
 def prompts():
-    put("prompts", "plain.txt", "violet smoke\nteal ocean\n")
-    put("prompts", "all.txt", """\ufeff# c
+    put("prompts", "plain.txt", "tviolet smoke\nteal ocean\n")
+    put("prompts", "all.txt", """t\ufeff# c
 style: dreamy, \\{soft\\}
 --neg text
 a [glow] (sea:1.2) BREAK fog
@@ -122,12 +135,36 @@ a [glow] (sea:1.2) BREAK fog
 @section "verse":2 \\--neg e
 [1:02:00] f
 """)
-    put("prompts", "map.txt", """map: noise = low {gain=0.5 release=0.3}
+    put("prompts", "map.txt", """tmap: noise = low {gain=0.5 release=0.3}
 map: pulse = downbeats {gain=2}
 map: zoom = stem drums {attack=1}
 map: guidance = width
 a
 """)
+    put("prompts", "utf16.txt", b"t\xff\xfe" + "a\n[0:09] é".encode("utf-16-le"))
+    put("prompts", "titles.srt", """s1
+00:00:01,500 --> 00:00:04,000
+<i>a sea</i>
+of glass
+
+2
+00:00:03,000 --> 00:00:09,000 X1:1
+b {seed=4}
+""")
+    put("prompts", "titles.vtt", "tWEBVTT\n\nNOTE x\n\nid\n00:01.000 --> 00:02.000 align:start\na\n\n01:00:02.000 --> 01:00:03.000\nb\n")
+    put("prompts", "song.lrc", "l[ti:x]\n[offset:-250]\n[00:12.00][00:40.50]a\n[00:20.00]<00:20.10>b <00:21.00>c\n[00:30]\n")
+    put("prompts", "a1111.txt", """ta (sea:1.2) [fog:rain:0.5] <lora:x:0.8>
+Negative prompt: text, (mark:1.3)
+Steps: 20, Sampler: Euler a, CFG scale: 7.5, Seed: 42, Size: 512x512, Model: "m, n"
+
+b AND c
+Steps: 4
+""")
+    put("prompts", "deforum.json", 'j{"prompts": {"0": "a --neg b", "max_f/2": "c :0.5", "30": "d"}, "negative_prompts": {"0": "e"}, "fps": 12, "seed": 4}')
+    put("prompts", "unbraced.txt", 't"0": "a `where:sin(t)` --neg c",\n"24": "b",\n')
+    put("prompts", "table.csv", 'ctime;prompt;negative;seed;guidance\n0:00;"a ""b""";c;4;2,5\n12.5;d;;;\n')
+    put("prompts", "table.tsv", "ctime\tprompt\n1:02\ta\n90\tb\n")
+    put("prompts", "times.txt", "t0:00 - a\n0:30 - b\n1:02:03.5 - c\n")
 
 
 def variable(number):
@@ -158,6 +195,10 @@ def corrections():
     put("corrections", "traktor.nml", """b<?xml version="1.0"?><NML VERSION="19"><COLLECTION ENTRIES="1"><ENTRY TITLE="a">
 <LOCATION DIR="/:a/:" FILE="song.wav" VOLUME="C:"/><TEMPO BPM="120.000000"/><CUE_V2 NAME="AutoGrid" TYPE="4" START="500.0" LEN="0" REPEATS="-1" HOTCUE="0">
 <GRID BPM="120.0"/></CUE_V2><CUE_V2 NAME="c" TYPE="5" START="9500.0" LEN="8000.0" REPEATS="-1" HOTCUE="1"/></ENTRY></COLLECTION></NML>""")
+    put("corrections", "tracks.xml", """c<DJ_PLAYLISTS><COLLECTION><TRACK Name="a" Artist="b" Location="file://localhost/C:/a/b%20c.wav"/></COLLECTION>
+<PLAYLISTS><NODE Type="0" Name="ROOT"><NODE Type="1" Name="p"><TRACK Key="1"/></NODE></NODE></PLAYLISTS></DJ_PLAYLISTS>""")
+    put("corrections", "tracks.nml", """c<NML><COLLECTION><ENTRY TITLE="a" ARTIST="b"><LOCATION DIR="/:a/://b/:" FILE="c&amp;d.wav" VOLUME="C:"/></ENTRY></COLLECTION></NML>""")
+    put("corrections", "set.m3u", "s#EXTM3U\n#EXTINF:123 k=\"v\",A - B\n../dev/%20a.mp3\nfile:///C:/b%20c.wav\nd\\e.wav\n/proc/self/exe\n")
     put("corrections", "fix.txt", "f# c\ntempo: 120\nmeter: 6/8\nbeats:\n0:00.5  1\n0:01.0 2\nsections:\n0:00 verse\n0:20.5 chorus # c\n")
 
 

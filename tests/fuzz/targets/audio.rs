@@ -38,7 +38,7 @@ fn open(path: &Path) {
     }
     drop(track.all_notes());
     let folder = path.parent().expect("a file lies in a folder");
-    if let Ok(soundtrack) = track.soundtrack(0..end, SoundtrackFormat::Copy, folder)
+    if let Ok(Some(soundtrack)) = track.soundtrack(0..end, SoundtrackFormat::Copy, folder)
         && let Ok(packets) = soundtrack.packets()
     {
         for packet in packets {
