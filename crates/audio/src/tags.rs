@@ -22,18 +22,25 @@ pub(super) fn without_front(file: &mut File, length: u64) -> Result<Range<u64>> 
     Ok(start..length)
 }
 
-/// The range without ID3v1, ID3v2, APE and Lyrics3 tags behind.
+/// The range without ID3v1, ID3v2, APE and Lyrics3 tags behind. Of a tag that doesn't begin where it says, its end alone is left out.
 pub(super) fn without_behind(file: &mut File, range: Range<u64>) -> Result<Range<u64>> {
     const LONGEST_END: u64 = 128;
     let mut end = range.end;
     for _ in 0..MAX_TAGS {
         let from = end.saturating_sub(LONGEST_END).max(range.start);
         let tail = bytes_at(file, from, (end - from) as usize)?;
-        let tag = behind_tag_bytes(&tail);
-        if tag == 0 || tag >= end - range.start {
+        let Some(tag) = tag_behind(&tail) else {
             break;
+        };
+        let start = end.checked_sub(tag.n_bytes);
+        let is_whole = match start.filter(|start| *start > range.start) {
+            Some(start) => bytes_at(file, start, tag.head.len())? == tag.head,
+            None => false,
+        };
+        end -= if is_whole { tag.n_bytes } else { tag.n_end };
+        if end <= range.start {
+            return Ok(range);
         }
-        end -= tag;
     }
     Ok(range.start..end)
 }
@@ -54,32 +61,48 @@ fn front_tag_bytes(bytes: &[u8]) -> u64 {
     }
 }
 
-/// Bytes of the tag that these bytes end; 0 if they end none.
-fn behind_tag_bytes(tail: &[u8]) -> u64 {
+/// A tag behind the sound.
+struct TagBehind {
+    /// Bytes of all of it, as it says.
+    n_bytes: u64,
+    /// Bytes of its end, which says so.
+    n_end: u64,
+    /// What it begins with.
+    head: &'static [u8],
+}
+
+/// The tag that these bytes end.
+fn tag_behind(tail: &[u8]) -> Option<TagBehind> {
     let from_end = |n: usize| tail.len().checked_sub(n).and_then(|at| tail.get(at..));
+    let tag = |n_bytes, n_end, head| {
+        Some(TagBehind {
+            n_bytes,
+            n_end,
+            head,
+        })
+    };
     if from_end(128).is_some_and(|tag| tag.starts_with(b"TAG")) {
-        return 128;
+        return tag(128, 128, b"TAG");
     }
     if let Some(footer) = from_end(32).filter(|tag| tag.starts_with(b"APETAGEX")) {
-        let size = little_endian(footer.get(12..16)).unwrap_or(0);
+        let size = little_endian(footer.get(12..16)).unwrap_or(0).max(32);
         let has_header = footer.get(23).is_some_and(|flags| flags & 0x80 != 0);
-        return size.max(32) + if has_header { 32 } else { 0 };
+        return match has_header {
+            true => tag(size + 32, 32, b"APETAGEX"),
+            false => tag(size, 32, b""),
+        };
     }
     if let Some(footer) = from_end(10).filter(|tag| tag.starts_with(b"3DI")) {
-        return footer
-            .get(6..)
-            .and_then(syncsafe)
-            .map_or(0, |size| size + 20);
+        let size = footer.get(6..).and_then(syncsafe).unwrap_or(0);
+        return tag(size + 20, 10, b"ID3");
     }
     // Lyrics3v2: six digits state the bytes in front of them.
-    if let Some(end) = from_end(15).filter(|tag| tag.ends_with(b"LYRICS200")) {
-        let digits = end
-            .get(..6)
-            .and_then(|digits| std::str::from_utf8(digits).ok());
-        let size = digits.and_then(|digits| digits.parse::<u64>().ok());
-        return size.map_or(0, |size| size + 15);
-    }
-    0
+    let end = from_end(15).filter(|tag| tag.ends_with(b"LYRICS200"))?;
+    let digits = end
+        .get(..6)
+        .and_then(|digits| std::str::from_utf8(digits).ok());
+    let size = digits.and_then(|digits| digits.parse::<u64>().ok());
+    tag(size.unwrap_or(0) + 15, 15, b"LYRICSBEGIN")
 }
 
 /// Four bytes of seven bits each.
@@ -127,12 +150,20 @@ mod tests {
             ([id3v2.clone(), with_footer].concat(), id3v1.clone()),
             (vec![], ape_end(0)),
             (vec![], [ape_end(0), id3v1.clone()].concat()),
-            (vec![], [vec![2; 32], ape_end(0x80)].concat()),
-            (vec![], [lyrics, id3v1].concat()),
+            (
+                vec![],
+                [&b"APETAGEX"[..], &[2; 24], &ape_end(0x80)].concat(),
+            ),
+            (vec![], [lyrics, id3v1.clone()].concat()),
         ] {
             let start = front.len() as u64;
             assert_eq!(sound_of(&front, &behind), start..start + 1000);
         }
+        // Of a tag that claims what isn't there, its end alone is no sound.
+        let lying = [&ape_end(0x80)[8..], &id3v1].concat();
+        assert_eq!(sound_of(&[], &lying), 0..1000);
+        assert_eq!(sound_of(&[], b"000900LYRICS200"), 0..1000);
+        assert_eq!(sound_of(&[], b"3DI\x04\0\0\0\0\x02\0"), 0..1000);
         // A tag that claims more than the file has is left to the reader.
         assert_eq!(sound_of(b"ID3\x03\0\0\x7f\x7f\x7f\x7f", b"").start, 0);
     }
