@@ -149,6 +149,22 @@ impl Activation {
         }
     }
 
+    /// `scale` times the values, plus `shift`.
+    pub fn scaled(&self, scale: f32, shift: f32) -> Result<Self> {
+        match self {
+            Self::Tensor(x) => x
+                .affine(f64::from(scale), f64::from(shift))
+                .map(Self::Tensor),
+            Self::Array(x) => {
+                let scaled = Pointwise {
+                    scale_shift: Some((scale, shift)),
+                    ..Pointwise::default()
+                };
+                scaled.forward(x).map(Self::Array).map_err(failed)
+            }
+        }
+    }
+
     pub(super) fn tensor(&self) -> Result<&Tensor> {
         match self {
             Self::Tensor(x) => Ok(x),

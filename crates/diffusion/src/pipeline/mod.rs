@@ -250,12 +250,24 @@ impl StableDiffusion {
         )
     }
 
-    /// Pictures of nominally -1..=1, `[b, 3, h, w]`.
-    fn decoded(&self, latents: &Tensor) -> Result<Tensor> {
+    /// Frames of the decoded latents: of `size`, or as large as they are drawn.
+    fn decoded(&self, latents: &Tensor, size: Option<Size>) -> Result<Vec<RgbImage>> {
+        let failed = || Error::tensor("decoding the latents");
         let latents = latents
             .to_dtype(compute_dtype(self.device.tensors(), self.decoder_dtype()))
-            .map_err(Error::tensor("decoding the latents"))?;
-        self.networks()?.decoder.decode(&latents)
+            .map_err(failed())?;
+        let parts = self
+            .networks()?
+            .decoder
+            .decode_to(&latents, |first, pictures| {
+                let (height, width) = pictures.size().map_err(failed())?;
+                let drawn = Size {
+                    width: width as u32,
+                    height: height as u32,
+                };
+                postprocess::frames(&pictures, size.unwrap_or(drawn), first)
+            })?;
+        Ok(parts.into_iter().flatten().collect())
     }
 
     /// Draws frames pass by pass and job by job, and puts the pictures back in order.
@@ -303,7 +315,7 @@ impl Renderer for StableDiffusion {
     fn render(&mut self, frames: &[FrameInputs]) -> Result<Vec<RgbImage>> {
         self.draw(frames, |renderer, batch, guidance| {
             let latents = renderer.latents(batch, guidance)?;
-            postprocess::frames(&renderer.decoded(&latents)?, renderer.film_size)
+            renderer.decoded(&latents, Some(renderer.film_size))
         })
     }
 
@@ -319,13 +331,7 @@ impl Renderer for StableDiffusion {
                     .avg_pool2d(2)
                     .map_err(Error::tensor("shrinking the latents"))?
             };
-            let pictures = renderer.decoded(&latents)?;
-            let (_, _, height, width) = pictures.dims4().map_err(Error::tensor("sketching"))?;
-            let size = Size {
-                width: width as u32,
-                height: height as u32,
-            };
-            postprocess::frames(&pictures, size)
+            renderer.decoded(&latents, None)
         })
     }
 }

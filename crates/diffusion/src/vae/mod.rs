@@ -131,28 +131,43 @@ impl Decoder {
     /// # Errors
     /// When the device or the memory fails, or shapes don't fit.
     pub fn decode(&self, latents: &Tensor) -> Result<Tensor> {
-        let decode = || {
-            let (batch, _, height, width) = latents.dims4()?;
-            let n_pixels = height * width * self.config.scale().pow(2);
-            if batch * n_pixels <= MAX_PIXELS {
-                return self.decode_whole(latents);
-            }
-            let one = |idx: usize| {
-                let latents = latents.narrow(0, idx, 1)?;
-                match n_pixels <= MAX_PIXELS {
-                    true => self.decode_whole(&latents),
-                    false => self.decode_in_bands(&latents, BAND_PIXELS),
-                }
-            };
-            Tensor::cat(&(0..batch).map(one).collect::<TensorResult<Vec<_>>>()?, 0)
+        let failed = || Error::tensor("decoding the latents");
+        let parts = self.decode_to(latents, |_, part| part.to_tensor().map_err(failed()))?;
+        Tensor::cat(&parts, 0).map_err(failed())
+    }
+
+    /// As [`Decoder::decode`], but pictures are handed to `take` where they were computed: all of the batch at once, or one after
+    /// another, with the number in the batch of the first of them.
+    ///
+    /// # Errors
+    /// As [`Decoder::decode`], and those of `take`.
+    pub fn decode_to<T>(
+        &self,
+        latents: &Tensor,
+        mut take: impl FnMut(usize, Activation) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let failed = || Error::tensor("decoding the latents");
+        let (batch, _, height, width) = latents.dims4().map_err(failed())?;
+        let n_pixels = height * width * self.config.scale().pow(2);
+        let at_once = match batch * n_pixels <= MAX_PIXELS {
+            true => batch.max(1),
+            false => 1,
         };
-        decode().map_err(Error::tensor("decoding the latents"))
+        let mut decode = |first: usize| {
+            let latents = latents.narrow(0, first, at_once).map_err(failed())?;
+            let pictures = match n_pixels <= MAX_PIXELS {
+                true => self.decode_whole(&latents),
+                false => self.decode_in_bands(&latents, BAND_PIXELS),
+            };
+            take(first, pictures.map_err(failed())?)
+        };
+        (0..batch).step_by(at_once).map(&mut decode).collect()
     }
 
     /// [`Decoder::decode`] in one piece, whatever the size.
-    fn decode_whole(&self, latents: &Tensor) -> TensorResult<Tensor> {
+    fn decode_whole(&self, latents: &Tensor) -> TensorResult<Activation> {
         let latents = self.place.bring(&self.unscaled(latents)?)?;
-        self.picture(match &self.net {
+        self.pictures(match &self.net {
             DecoderNet::Kl(net) => net.forward(&latents)?,
             DecoderNet::Tiny(net) => net.forward(&latents)?,
             DecoderNet::Patch(net) => net.forward(&latents)?,
@@ -160,9 +175,9 @@ impl Decoder {
     }
 
     /// [`Decoder::decode`] in bands of about this many pixels, whatever the size.
-    fn decode_in_bands(&self, latents: &Tensor, band_pixels: usize) -> TensorResult<Tensor> {
+    fn decode_in_bands(&self, latents: &Tensor, band_pixels: usize) -> TensorResult<Activation> {
         let latents = self.place.bring(&self.unscaled(latents)?)?;
-        self.picture(match &self.net {
+        self.pictures(match &self.net {
             DecoderNet::Kl(net) => net.forward_in_bands(&latents, band_pixels)?,
             DecoderNet::Tiny(net) => net.forward_in_bands(&latents, band_pixels)?,
             DecoderNet::Patch(net) => net.forward_in_bands(&latents, band_pixels)?,
@@ -170,11 +185,10 @@ impl Decoder {
     }
 
     /// What the network made, nominally in -1..=1.
-    fn picture(&self, made: Activation) -> TensorResult<Tensor> {
-        let picture = made.to_tensor()?;
+    fn pictures(&self, made: Activation) -> TensorResult<Activation> {
         match &self.net {
-            DecoderNet::Tiny(_) => picture.affine(2.0, -1.0),
-            DecoderNet::Kl(_) | DecoderNet::Patch(_) => Ok(picture),
+            DecoderNet::Tiny(_) => made.scaled(2.0, -1.0),
+            DecoderNet::Kl(_) | DecoderNet::Patch(_) => Ok(made),
         }
     }
 
@@ -303,8 +317,9 @@ mod tests {
             let noise = crate::noise::gaussian(seed, 0, 4 * height * width);
             let noise: Vec<f32> = noise.into_iter().map(|x| x as f32).collect();
             let latents = Tensor::from_vec(noise, (1, 4, height, width), &Device::Cpu).unwrap();
-            let whole = decoder.decode_whole(&latents).unwrap();
+            let whole = decoder.decode_whole(&latents).unwrap().to_tensor().unwrap();
             let banded = decoder.decode_in_bands(&latents, band_pixels).unwrap();
+            let banded = banded.to_tensor().unwrap();
             prop_assert_eq!(whole.dims(), banded.dims());
             let range = whole.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
             let difference = (whole - banded).unwrap().abs().unwrap().max_all().unwrap();
