@@ -6,7 +6,6 @@ mod chunks;
 mod clips;
 mod draw;
 mod estimate;
-mod origin;
 mod path_map;
 mod pictures;
 mod queue;
@@ -21,7 +20,7 @@ use std::path::Path;
 use analysis::Analysis;
 use audio::{SoundtrackFormat, Track};
 use calibrate::{calibrate, known_calibration};
-use chunks::{check_space, coverage, sound_bytes};
+use chunks::{check_space, coverage, resumed, sound_bytes};
 use common::{Error, Result};
 use draw::{Work, draw_and_encode};
 use estimate::estimate;
@@ -325,12 +324,14 @@ fn draw(
     let count = |frames: &Range<u64>| frames.end - frames.start;
     let n_frames = found.iter().map(|(piece, _)| count(&piece.frames)).sum();
     let mut missing = Vec::new();
+    let mut finished = Vec::new();
     for (piece, found) in found {
         if let Found::Damaged(error) = &found {
             watch.note(&format!("drawing chunk {} again: {error}", piece.chunk));
         }
-        if !matches!(found, Found::Whole(_)) {
-            missing.push(piece.frames);
+        match found {
+            Found::Whole(chunk) => finished.extend(chunk.origin),
+            Found::Missing | Found::Damaged(_) => missing.push(piece.frames),
         }
     }
     let n_missing: u64 = missing.iter().map(count).sum();
@@ -346,7 +347,11 @@ fn draw(
         (n_missing, timeline.frames.len() as u64),
         sound_bytes,
     )?;
-    let mut drawer = session.drawer(&timeline.render, &timeline.words(), watch)?;
+    let (render, words) = (&timeline.render, &timeline.words());
+    let mut drawer = session.drawer(render, words, Some(folder), watch)?;
+    if let Some(note) = resumed(&finished, drawer.arithmetic) {
+        watch.note(&note);
+    }
     let work = Work {
         timeline,
         missing,

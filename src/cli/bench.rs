@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use visualize::diffusion::{
-    Device, GpuRoom, ModelSource, ModelStore, Timing, choose_device, choose_dtype, devices,
+    Device, GpuRoom, ModelSource, ModelStore, Timing, choose_dtype, devices, open_device,
     time_networks, time_operations,
 };
 use visualize::pipeline::Event;
@@ -37,18 +37,18 @@ pub fn run(args: &BenchArgs, output: OutputArgs) -> Result<()> {
         progress.event(Event::Download(download));
         Ok(())
     })?;
-    let other = match &args.device {
-        Some(name) if name == "cpu" => None,
-        Some(name) => Some(name.clone()),
-        None => devices()
+    let other = match args.device.as_deref() {
+        Some("cpu") => None,
+        Some("auto") | None => devices()
             .into_iter()
             .map(|device| device.device)
             .find(|name| name.starts_with("gpu")),
+        Some(name) => Some(name.to_owned()),
     };
     // A device that isn't there is said before anything is timed.
     let names = std::iter::once("cpu".to_owned()).chain(other);
     let chosen: Vec<_> = names
-        .map(|name| choose_device(&name))
+        .map(|name| open_device(&name))
         .collect::<Result<_>>()?;
     let mut columns = Vec::new();
     for (device, description) in chosen {
@@ -114,7 +114,7 @@ fn text(columns: &[Column]) -> String {
         .collect();
     let cell = |column: &Column, row: usize| {
         let ms = column.timings.get(row).map(|timing| timing.ms);
-        ms.map(|ms| format!("{ms:.2}")).unwrap_or_default()
+        ms.map(|ms| format!("{ms:>9.2}")).unwrap_or_default()
     };
     let cells = |name: &str, of: &dyn Fn(usize) -> String| {
         let mut row: [String; 4] = Default::default();
@@ -124,7 +124,7 @@ fn text(columns: &[Column]) -> String {
         }
         row
     };
-    let mut rows = vec![cells("milliseconds", &letter)];
+    let mut rows = vec![cells("milliseconds", &|idx| format!("{:>9}", letter(idx)))];
     let first = columns.first().map(|column| column.timings.as_slice());
     for (idx, timing) in first.unwrap_or_default().iter().enumerate() {
         rows.push(cells(&timing.name, &|column| {

@@ -43,7 +43,7 @@ pub(super) fn calibrate(
     let n_probes = missing.map(|(segment, _)| budget.of(&segment.span)).sum();
     let mut probes = Probes {
         plan,
-        drawer: session.drawer(render, &plan.words(), watch)?,
+        drawer: session.drawer(render, &plan.words(), Some(folder), watch)?,
         watch,
         n_done: 0,
         n_probes,

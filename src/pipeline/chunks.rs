@@ -4,14 +4,14 @@
 //! encode settings, and the version of the drawing code. A chunk whose name fits is therefore finished work, whoever made
 //! it and when; one whose name doesn't fit belongs to another timeline and is passed over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
 
 use audio::Track;
 use common::{Error, Result};
 use timeline::{RunFolder, Size, Timeline, VideoCodec};
-use video::{Coverage, EncodeConfig, Found};
+use video::{Coverage, EncodeConfig, Found, Origin};
 
 use super::chunk_set::{ChunkSet, Piece};
 
@@ -129,6 +129,19 @@ pub fn mixed<'a>(arithmetic: impl IntoIterator<Item = &'a str>) -> Option<String
         format!(
             "chunks were drawn with different arithmetic, so that pictures may differ by rounding where they meet: {}",
             counted.join(", ")
+        )
+    })
+}
+
+/// What to say where finished chunks were drawn with another arithmetic than those that are drawn now.
+pub(super) fn resumed(finished: &[Origin], arithmetic: &str) -> Option<String> {
+    let kinds = finished.iter().map(|origin| origin.arithmetic.as_str());
+    let others: BTreeSet<&str> = kinds.filter(|kind| *kind != arithmetic).collect();
+    let others: Vec<&str> = others.into_iter().collect();
+    (!others.is_empty()).then(|| {
+        format!(
+            "finished chunks were drawn with {}, the others are drawn with {arithmetic}: pictures may differ by rounding where they meet",
+            others.join(" and ")
         )
     })
 }

@@ -57,7 +57,7 @@ pub(super) fn estimate(
         guidance_scale: request.mapping.guidance_scale,
         ..FrameInputs::still(words.clone(), request.mapping.seed)
     };
-    let mut drawer = session.drawer(render, &[words], watch)?;
+    let mut drawer = session.drawer(render, &[words], Some(folder), watch)?;
     let frame_secs = drawer.frame_secs(&inputs)?;
     watch.note(&format!(
         "{n_frames} frames of {} take about {} on this machine",

@@ -60,7 +60,7 @@ pub fn pictures(
         sink.finish()?;
         return Ok(timeline);
     }
-    let mut drawer = session.drawer(&timeline.render, &timeline.words(), watch)?;
+    let mut drawer = session.drawer(&timeline.render, &timeline.words(), None, watch)?;
     let work = Work {
         timeline: &timeline,
         missing,

@@ -6,14 +6,12 @@ use std::time::Instant;
 use common::host::host_name;
 use common::{Error, Result};
 use diffusion::{
-    Device, GpuRoom, ModelSource, ModelStore, NotFinite, Renderer, StableDiffusion, choose_device,
-    choose_dtype,
+    Choice, HAS_GPUS, ModelSource, ModelStore, NotFinite, Renderer, StableDiffusion, Task, choose,
 };
 use image::RgbImage;
 use picture::camera;
-use timeline::{FrameInputs, PromptText, RenderConfig};
+use timeline::{FrameInputs, PromptText, RenderConfig, RunFolder};
 
-use super::origin::{arithmetic_of_cpu, arithmetic_of_gpu};
 use super::path_map::PathMap;
 use super::watch::{Event, Watch};
 
@@ -75,6 +73,8 @@ struct Open {
     renderer: StableDiffusion,
     threads: Arc<rayon::ThreadPool>,
     arithmetic: String,
+    /// How the film was drawn that it was opened for, if that was begun.
+    begun: Option<String>,
 }
 
 /// A model that is ready to draw.
@@ -128,14 +128,15 @@ impl Session {
         watch: &mut Watch<'_>,
     ) -> Result<Vec<RgbImage>> {
         self.set_model(Some(model));
-        let mut drawer = self.drawer(config, &[], watch)?;
+        let mut drawer = self.drawer(config, &[], None, watch)?;
         let drawn = drawer
             .render(frames)
             .map_err(|error| NotFinite::explain(error, |_| None))?;
         Ok(seen(drawn, frames))
     }
 
-    /// The model that a film is planned with, ready for some prompts.
+    /// The model that a film is planned with, ready for some prompts. `folder` is where the film's chunks lie: where the device is left
+    /// to us, it stays the one that has drawn there.
     ///
     /// # Errors
     /// [`Error::Weights`], [`Error::Device`]; [`Error::Limit`] where threads can't be started.
@@ -143,23 +144,19 @@ impl Session {
         &mut self,
         config: &RenderConfig,
         words: &[PromptText],
+        folder: Option<&RunFolder>,
         watch: &mut Watch<'_>,
     ) -> Result<Drawer<'_>> {
+        let begun = folder.filter(|_| HAS_GPUS && self.machine.device == "auto");
+        let begun = begun.and_then(|folder| video::latest_origin(folder.path()));
+        let begun = begun.map(|origin| origin.arithmetic);
         // One that draws otherwise goes before the next one comes: there is memory for one.
-        let open = self.open.take();
-        let mut open = match open.filter(|open| has_same_model(&open.config, config)) {
+        let open = self.open.take().filter(|open| {
+            has_same_model(&open.config, config) && open.goes_on_with(begun.as_deref())
+        });
+        let mut open = match open {
             Some(open) => open,
-            None => {
-                let threads = Arc::new(threads(&self.machine)?);
-                let (renderer, arithmetic) =
-                    load(config, &self.machine, self.model.as_ref(), watch)?;
-                Open {
-                    config: config.clone(),
-                    renderer,
-                    threads,
-                    arithmetic,
-                }
-            }
+            None => load(config, &self.machine, self.model.as_ref(), begun, watch)?,
         };
         if open.config != *config {
             open.renderer.set_sizes(config)?;
@@ -179,6 +176,13 @@ impl Session {
             host: &self.machine.host,
             arithmetic: &open.arithmetic,
         })
+    }
+}
+
+impl Open {
+    /// Whether it is the one to go on with a film that was begun with some arithmetic.
+    fn goes_on_with(&self, begun: Option<&str>) -> bool {
+        begun.is_none_or(|begun| begun == self.arithmetic) || begun == self.begun.as_deref()
     }
 }
 
@@ -278,30 +282,38 @@ fn load(
     config: &RenderConfig,
     machine: &Machine,
     model: Option<&ModelSource>,
+    begun: Option<String>,
     watch: &mut Watch<'_>,
-) -> Result<(StableDiffusion, String)> {
-    let config = &machine.path_map.of_render(config);
+) -> Result<Open> {
+    let here = &machine.path_map.of_render(config);
     let model = match model {
         Some(model) => model,
-        None => &find(config, machine, watch)?,
+        None => &find(here, machine, watch)?,
     };
-    let (device, name) = choose_device(&machine.device)?;
-    let dtype = choose_dtype(config.diffusion.dtype.as_deref().unwrap_or("auto"), &device)?;
+    let threads = threads(machine)?;
+    let task = Task {
+        model,
+        config: here,
+        n_batch: machine.n_batch,
+        threads: &threads,
+        begun: begun.as_deref(),
+    };
+    let Choice {
+        device,
+        dtype,
+        arithmetic,
+        name,
+    } = choose(&machine.device, &task, &machine.store.gpus, &mut |text| {
+        watch.note(text);
+    })?;
     watch.note(&format!("drawing on {name}, weights in {dtype:?}"));
-    if let Some(gpu) = device.gpu() {
-        GpuRoom::of(gpu).check(model, config, dtype, machine.n_batch)?;
-        if !machine.store.gpu_tests.has_passed(gpu, dtype) {
-            watch.note("testing the GPU with a small picture: once for each driver");
-        }
-        machine.store.gpu_tests.check(gpu, dtype)?;
-    }
-    let arithmetic = match &device {
-        device if device.is_cpu() => arithmetic_of_cpu(config.diffusion.kernels),
-        Device::Gpu(gpu) => format!("{dtype:?} on {}", gpu.identity()),
-        Device::Tensors(_) => arithmetic_of_gpu(&format!("{dtype:?}"), &name),
-    };
-    let renderer = StableDiffusion::load(model, config, device, dtype)?;
-    Ok((renderer, arithmetic))
+    Ok(Open {
+        config: config.clone(),
+        renderer: StableDiffusion::load(model, here, device, dtype)?,
+        threads: Arc::new(threads),
+        arithmetic,
+        begun,
+    })
 }
 
 /// The model of a timeline, if it still has the weights that the timeline was planned with.

@@ -85,7 +85,7 @@ pub(super) fn of(
         stop: watch.stop,
     };
     let (timeline, _) = plan_undrawn(one.analysis, one.request, folder, &mut quiet)?;
-    let mut drawer = session.drawer(&timeline.render, &timeline.words(), watch)?;
+    let mut drawer = session.drawer(&timeline.render, &timeline.words(), Some(folder), watch)?;
     let n_batch = drawer.n_batch;
     let n_frames = timeline.frames.len() as u64;
     let n = ((TRY_BATCHES * n_batch) as u64).min(n_frames);

@@ -2,8 +2,8 @@
 
 use super::harness::{Bench, Run};
 
-/// A plan of one chunk with two pictures, small enough for a GPU in software.
-const TINY: [&str; 18] = [
+/// A plan of two chunks with a picture each, small enough for a GPU in software.
+const TINY: [&str; 20] = [
     "plan",
     "song.wav",
     "--prompts",
@@ -22,6 +22,8 @@ const TINY: [&str; 18] = [
     "off",
     "--dtype",
     "f32",
+    "--chunk",
+    "1",
 ];
 
 /// Whether a GPU is there; where one has to be and none is, this fails.
@@ -39,12 +41,15 @@ fn has_gpu(bench: &Bench) -> bool {
     has_gpu
 }
 
-/// Draws the plan on the GPU, with a cache folder of its own.
-fn render(bench: &Bench, folder: &str) -> Run {
-    let mut command =
-        bench.command(&["render", "song.json", "--device", "gpu", "--folder", folder]);
+/// Draws chunks of the plan on a device, with a cache folder of its own.
+fn render(bench: &Bench, folder: &str, device: &str, chunks: &str) -> Run {
+    let args = ["render", "song.json", "--folder", folder];
+    let more = ["--device", device, "--chunks", chunks];
+    let mut command = bench.command(&[args, more].concat());
     command.env("XDG_CACHE_HOME", bench.path("cache"));
-    Run::from(command.output().unwrap())
+    let run = Run::from(command.output().unwrap());
+    run.assert_done();
+    run
 }
 
 #[test]
@@ -54,18 +59,46 @@ fn a_gpu_draws_after_a_test_that_is_remembered() {
         return;
     }
     bench.run(&TINY).assert_done();
-    let run = render(&bench, "song.visualize");
-    run.assert_done();
+    let run = render(&bench, "song.visualize", "gpu", "0-1");
     assert!(run.stderr.contains("testing the GPU"), "{}", run.stderr);
-    let run = render(&bench, "again.visualize");
-    run.assert_done();
+    let run = render(&bench, "again.visualize", "gpu", "0");
     assert!(!run.stderr.contains("testing the GPU"), "{}", run.stderr);
+    // A film stays on the device that it was begun on.
+    let run = render(&bench, "again.visualize", "auto", "1");
+    assert!(!run.stderr.contains("drawing on CPU"), "{}", run.stderr);
+    assert!(run.stderr.contains("finished part"), "{}", run.stderr);
     assert_eq!(bench.chunk_sizes("song"), bench.chunk_sizes("again"));
     let status = bench.run(&["farm", "status", "song.json", "--json"]);
     let status = status.assert_done().json();
     let arithmetic = status["chunks"][0]["arithmetic"].as_str().unwrap();
     assert!(arithmetic.starts_with("F32 on "), "{arithmetic}");
     assert!(arithmetic.contains(", kernels "), "{arithmetic}");
+}
+
+#[test]
+fn the_cpu_is_chosen_before_a_gpu_in_software() {
+    let bench = Bench::new();
+    if !has_gpu(&bench) {
+        return;
+    }
+    let devices = bench.run(&["models", "devices", "--json"]);
+    if devices.assert_done().json()[1]["kind"] != "software" {
+        return; // a card may well be faster
+    }
+    bench.run(&TINY).assert_done();
+    let run = render(&bench, "song.visualize", "auto", "0");
+    assert!(
+        run.stderr.contains("drawing on CPU (the only GPU"),
+        "{}",
+        run.stderr
+    );
+    // What is mixed is said before it is drawn.
+    let run = render(&bench, "song.visualize", "gpu", "0-1");
+    assert!(
+        run.stderr.contains("finished chunks were drawn with"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What the hub refuses, gets wrong, or answers in bad faith.
 
-use visualize::diffusion::{DigestCache, GpuTests, ModelDefaults, ModelStore};
+use visualize::diffusion::{DigestCache, GpuFindings, ModelDefaults, ModelStore};
 use visualize::timeline::DiffusionConfig;
 
 use super::server::COMMIT;
@@ -103,7 +103,7 @@ fn a_scheduler_that_cannot_be_run_is_refused_before_weights_are_loaded() {
     let store = ModelStore {
         hub: bench.settings.clone(),
         digests: DigestCache::new(None),
-        gpu_tests: GpuTests::new(None),
+        gpus: GpuFindings::new(None),
     };
     let open = |scheduler: Option<&str>| {
         let settings = DiffusionConfig {

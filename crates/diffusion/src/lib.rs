@@ -12,13 +12,16 @@
 //! | `vocabulary` | the words that a model knows |
 //! | [`vae`], `postprocess` | latents to pictures of the film's size |
 //! | `layers`, `device` | layers with weights, on the CPU or a GPU; which of them a model is drawn on |
-//! | `room`, `self_test` | whether a model fits onto a GPU, and whether that computes rightly |
+//! | `choice` | which device a film is drawn on |
+//! | `room`, `self_test`, `speed` | whether a model fits onto a GPU, whether that computes rightly, and faster than the CPU |
+//! | `findings` | what of it is kept |
 //! | `bench` | how long operations and networks take |
 //! | `pipeline`, `sizes` | all of it: [`StableDiffusion`], a [`Renderer`] |
 
 mod bench;
 mod bundled;
 mod checkpoint;
+mod choice;
 mod defaults;
 mod describe;
 mod device;
@@ -27,6 +30,7 @@ mod embedding;
 mod families;
 mod family;
 mod file_kind;
+mod findings;
 pub mod hub;
 pub mod interpolate;
 mod layers;
@@ -49,6 +53,7 @@ pub mod schedulers;
 mod self_test;
 mod sizes;
 mod source;
+mod speed;
 mod store;
 pub mod text;
 pub mod unet;
@@ -58,16 +63,18 @@ pub mod weights;
 
 pub use bench::{Timing, time_networks, time_operations};
 pub use bundled::{BUNDLED, BUNDLED_NAME};
+pub use choice::{Choice, Task, choose};
 pub use defaults::ModelDefaults;
 pub use describe::{
     Description, EmbeddingDescription, LoraDescription, ModelDescription, PartDescription,
     VaeDescription, describe_file, describe_model, describe_path,
 };
 pub use device::{
-    Device, DeviceDescription, HAS_GPUS, choose_device, choose_dtype, compute_dtype, devices,
+    Device, DeviceDescription, HAS_GPUS, choose_dtype, compute_dtype, devices, open_device,
 };
 pub use digests::DigestCache;
 pub use family::Family;
+pub use findings::GpuFindings;
 pub use layers::Activation;
 pub use memory::MemoryNeed;
 pub use model::{EmbeddedFolder, HeadersOnly, ModelFolder};
@@ -78,7 +85,6 @@ pub use renderer::Renderer;
 pub use required::required_tensors;
 pub use room::GpuRoom;
 pub use schedulers::{MAX_STEPS, SCHEDULERS};
-pub use self_test::GpuTests;
 pub use sizes::ModelSizes;
 pub use source::ModelSource;
 pub use store::{HubName, ModelStore, hub_name};

@@ -1,18 +1,14 @@
 //! A GPU that computes wrongly is found out before it draws a film.
 
-use std::path::{Path, PathBuf};
-
 use candle_core::DType;
-use common::hex::hex;
-use common::partial_file::write_whole;
 use common::{Error, Result};
 use gpu::{Class, Gpu};
 use image::RgbImage;
-use sha2::{Digest, Sha256};
 use timeline::{DiffusionConfig, FrameInputs, Kernels, RenderConfig, Size};
 
 use crate::bundled::BUNDLED_NAME;
 use crate::device::Device;
+use crate::findings::GpuFindings;
 use crate::not_finite::NotFinite;
 use crate::pipeline::StableDiffusion;
 use crate::renderer::Renderer;
@@ -22,33 +18,18 @@ use crate::source::ModelSource;
 /// is off by more than 20.
 const MAX_MEAN_OFF: (f64, f64) = (0.05, 1.0);
 
-/// Draws a picture with the bundled model on GPUs and on the CPU, once for each GPU, driver, number format and version of
-/// this program.
-#[derive(Clone, Debug, Default)]
-pub struct GpuTests {
-    folder: Option<PathBuf>,
-}
-
-impl GpuTests {
-    /// Remembers what passed in `folder`, which is made when there is something to remember; without one, nothing is remembered.
-    pub fn new(folder: Option<PathBuf>) -> Self {
-        Self { folder }
-    }
-
-    /// Whether a GPU has passed before.
+impl GpuFindings {
+    /// Whether a GPU has passed the test before.
     pub fn has_passed(&self, gpu: &Gpu, dtype: DType) -> bool {
-        let place = self.place(gpu, dtype);
-        place.is_some_and(|(path, text)| {
-            std::fs::read_to_string(path).is_ok_and(|known| known == text)
-        })
+        self.answer(&question(gpu, dtype)).as_deref() == Some(PASSED)
     }
 
-    /// Tests a GPU, as layers compute with weights in `dtype`, unless it has passed before.
+    /// Tests a GPU, as layers compute with weights in `dtype`, unless it has passed before: it draws a picture with the bundled
+    /// model, and so does the CPU.
     ///
     /// # Errors
-    /// [`Error::Device`] for a GPU whose picture isn't the CPU's; what drawing fails with. A folder that can't be written is no
-    /// error.
-    pub fn check(&self, gpu: &Gpu, dtype: DType) -> Result<()> {
+    /// [`Error::Device`] for a GPU whose picture isn't the CPU's; what drawing fails with.
+    pub fn test(&self, gpu: &Gpu, dtype: DType) -> Result<()> {
         if self.has_passed(gpu, dtype) {
             return Ok(());
         }
@@ -72,26 +53,23 @@ impl GpuTests {
         if off > max_off {
             return Err(wrong(gpu, &format!("is off by {off:.1} of 255 on average")));
         }
-        if let Some((path, text)) = self.place(gpu, dtype)
-            && let Some(folder) = path.parent()
-            && std::fs::create_dir_all(folder).is_ok()
-        {
-            // What can't be remembered is tested again.
-            let _ = write_whole(&path, text.as_bytes());
-        }
+        self.pass(gpu, dtype);
         Ok(())
+    }
+
+    /// Keeps that a GPU has passed.
+    pub(crate) fn pass(&self, gpu: &Gpu, dtype: DType) {
+        self.keep(&question(gpu, dtype), PASSED);
     }
 }
 
-impl GpuTests {
-    /// The file that says that a GPU has passed, and what is in it.
-    fn place(&self, gpu: &Gpu, dtype: DType) -> Option<(PathBuf, String)> {
-        let folder: &Path = self.folder.as_deref()?;
-        let version = env!("CARGO_PKG_VERSION");
-        let text = format!("{dtype:?} on {}, visualize {version}\n", gpu.identity());
-        let name = hex(&Sha256::digest(&text));
-        Some((folder.join(name), text))
-    }
+/// What is kept of a GPU that passed.
+const PASSED: &str = "passed";
+
+/// What is found out once for each GPU, driver, number format and version of this program.
+fn question(gpu: &Gpu, dtype: DType) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    format!("{dtype:?} on {}, visualize {version}", gpu.identity())
 }
 
 /// A picture of the bundled model in one step, computed exactly on the CPU.

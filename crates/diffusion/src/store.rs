@@ -7,10 +7,10 @@ use timeline::{DiffusionConfig, EmbeddingConfig, LoraConfig, RenderConfig};
 use super::bundled::BUNDLED_NAME;
 use super::checkpoint::Checkpoint;
 use super::digests::DigestCache;
+use super::findings::GpuFindings;
 use super::hub::{self, AddOn, HubFile, HubId, HubSettings};
 use super::model::{ConfigFile, ModelFolder};
 use super::schedulers::{Choice, SchedulerConfig};
-use super::self_test::GpuTests;
 use super::source::ModelSource;
 
 /// Where models are on this machine, where others come from, and what is remembered from run to run.
@@ -20,8 +20,8 @@ pub struct ModelStore {
     pub hub: HubSettings,
     /// Hashes of large files.
     pub digests: DigestCache,
-    /// GPUs that were found to compute rightly.
-    pub gpu_tests: GpuTests,
+    /// Which GPUs compute rightly, and how fast.
+    pub gpus: GpuFindings,
 }
 
 impl ModelStore {
@@ -32,7 +32,7 @@ impl ModelStore {
         Self {
             hub: HubSettings::from_env(),
             digests: DigestCache::new(cache("sha256")),
-            gpu_tests: GpuTests::new(cache("gpu")),
+            gpus: GpuFindings::new(cache("gpu")),
         }
     }
 

@@ -7,7 +7,18 @@ use crate::template::Names;
 pub(crate) const MAX_GROUPS: u32 = 65_535;
 
 /// Changes whenever the kernels may give other values than before; part of what a picture depends on.
-pub const KERNELS_VERSION: u32 = 1;
+pub const KERNELS_VERSION: u32 = 2;
+
+/// A kernel as drivers get it.
+#[derive(Clone, Debug)]
+pub struct KernelSource {
+    /// Its file and its variant.
+    pub name: String,
+    /// Its text; the entry point is `main`.
+    pub wgsl: String,
+    /// Buffers that it is bound to, numbered from 0; one with its sizes comes after them.
+    pub n_buffers: usize,
+}
 
 /// One call of a kernel. Its bindings are the buffers in their order, the last of which is written, and then the sizes.
 pub(crate) struct Call<'a> {

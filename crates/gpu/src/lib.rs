@@ -37,7 +37,7 @@ mod template;
 
 pub use array::{Array, Element, Shape};
 pub use backend::{Adapter, Gpu};
-pub use call::KERNELS_VERSION;
+pub use call::{KERNELS_VERSION, KernelSource};
 pub use class::Class;
 pub use error::{Bytes, Error, Result};
 pub use ops::{

@@ -1,6 +1,6 @@
 //! What stands in for GPUs in a program that was built without wgpu: there are none, and so there is nothing to run on them.
 
-use crate::call::Call;
+use crate::call::{Call, KernelSource};
 use crate::{Class, Error, Result};
 
 /// No GPU of this machine: no value of it exists.
@@ -65,7 +65,7 @@ impl Gpu {
     }
 
     /// What pixels depend on.
-    pub fn identity(&self) -> String {
+    pub fn identity(&self) -> &str {
         match self.0 {}
     }
 
@@ -94,6 +94,14 @@ impl Gpu {
     /// # Errors
     /// None: there is nothing to do.
     pub fn finish(&self) -> Result<()> {
+        match self.0 {}
+    }
+
+    /// The kernels that were compiled so far.
+    ///
+    /// # Errors
+    /// None: there are none.
+    pub fn sources(&self) -> Result<Vec<KernelSource>> {
         match self.0 {}
     }
 

@@ -12,6 +12,7 @@
 //! Loops are written out, since not every driver unrolls them and keeps what they index in registers.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Names of a shader's variant: numbers, and choices as 0 or 1. A name that is missing in an `#if` counts as 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +35,21 @@ impl Names {
     #[must_use]
     pub fn choice(self, name: &'static str, value: bool) -> Self {
         self.number(name, u32::from(value))
+    }
+}
+
+/// The names that are above 0: choices alone, numbers with their value.
+impl fmt::Display for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut blank = "";
+        for (name, value) in self.0.iter().filter(|(_, value)| **value > 0) {
+            match value {
+                1 => write!(f, "{blank}{name}")?,
+                value => write!(f, "{blank}{name}={value}")?,
+            }
+            blank = " ";
+        }
+        Ok(())
     }
 }
 
@@ -226,6 +242,12 @@ x1 = v5.z;
 kept 2
 ";
         assert_eq!(expand(template, &names()).unwrap(), expected);
+    }
+
+    #[test]
+    fn variants_are_told_apart_by_name() {
+        let names = names().choice("NO", false);
+        assert_eq!(names.to_string(), "N=2 YES");
     }
 
     #[test]

@@ -183,8 +183,8 @@ pub struct MachineOptions {
     /// What draws: auto, cpu, gpu, gpu:N, cuda, cuda:N or metal.
     ///
     /// `gpu` is any GPU, through Vulkan, Metal or Direct3D 12; `visualize models devices` lists them. `cuda` and `metal` are candle's. The
-    /// program has to be built for each of them. `auto` takes one of candle's if it is built for it and finds one, otherwise the
-    /// CPU.
+    /// program has to be built for each of them. `auto` goes on where a film was begun. Otherwise it takes a GPU if that draws faster
+    /// than the CPU, which it finds out once for each model and size, and says what it takes and why.
     #[arg(long, default_value = "auto")]
     pub device: String,
     /// Frames drawn at once, 1 to 64.

@@ -4,7 +4,7 @@ use gpu::Adapter;
 use kernels::Isa;
 use serde::Serialize;
 
-/// A device that [`choose_device`](super::choose_device) knows.
+/// A device that [`choose`](crate::choose) knows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DeviceDescription {
     /// By what it is asked for: `cpu`, `gpu:0`.

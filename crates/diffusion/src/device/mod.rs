@@ -1,5 +1,6 @@
 //! Where models draw.
 
+mod arithmetic;
 mod fault;
 mod list;
 
@@ -8,7 +9,8 @@ use common::{Error, Result};
 use gpu::{Adapter, Gpu};
 use kernels::Isa;
 
-pub(crate) use fault::explained;
+pub(crate) use arithmetic::arithmetic;
+pub(crate) use fault::{explained, of_gpu};
 pub use list::{DeviceDescription, devices};
 
 /// Whether this program was built for GPUs through Vulkan, Metal or Direct3D 12.
@@ -67,20 +69,14 @@ impl From<&TensorDevice> for Device {
     }
 }
 
-/// The device that the setting `device` names, and a description of what was chosen and why.
-///
-/// `auto` takes an NVIDIA GPU, else an Apple one, as far as this program was built for them with CUDA or Metal and they are
-/// there, else the CPU. A device that is named is used or refused, never replaced.
+/// The device that has this name (`cpu`, `gpu`, `gpu:1`, `cuda`, `cuda:1` or `metal`), and what it is called. It is used or refused,
+/// never replaced.
 ///
 /// # Errors
 /// [`Error::Device`] for an unknown name, for a device that this program wasn't built for (with the feature to build
 /// with), for one that isn't there, and for a limit of the CPU's instruction sets ([`kernels::LIMIT`]) that isn't known.
-pub fn choose_device(name: &str) -> Result<(Device, String)> {
+pub fn open_device(name: &str) -> Result<(Device, String)> {
     Isa::check_limit().map_err(|reason| Error::Device { reason, hint: None })?;
-    if name == "auto" {
-        let (device, why) = automatic();
-        return Ok((Device::Tensors(device), why));
-    }
     let (kind, ordinal) = name.split_once(':').unwrap_or((name, "0"));
     let ordinal: usize = ordinal.parse().map_err(|_| unknown(name))?;
     let (device, what) = match kind {
@@ -88,8 +84,8 @@ pub fn choose_device(name: &str) -> Result<(Device, String)> {
         "gpu" => {
             needs(gpu::HAS_DRIVERS, "gpu", "GPUs")?;
             let gpu = Adapter::numbered(ordinal).and_then(|adapter| Gpu::open(&adapter));
-            let gpu = gpu.map_err(fault::of_gpu)?;
-            let what = gpu.identity();
+            let gpu = gpu.map_err(of_gpu)?;
+            let what = gpu.identity().to_owned();
             return Ok((Device::Gpu(gpu), what));
         }
         "cuda" => {
@@ -150,21 +146,12 @@ pub fn compute_dtype(device: &TensorDevice, dtype: DType) -> DType {
     }
 }
 
-fn automatic() -> (TensorDevice, String) {
-    if let Ok(device) = TensorDevice::new_cuda(0) {
-        return (device, "NVIDIA GPU 0".to_owned());
-    }
-    if let Ok(device) = TensorDevice::new_metal(0) {
-        return (device, "Apple GPU 0".to_owned());
-    }
-    let why = if gpu::HAS_DRIVERS {
-        "`device gpu` draws on a GPU"
-    } else if cfg!(any(feature = "cuda", feature = "metal")) {
-        "no GPU was found"
-    } else {
-        "built without GPU support; --features gpu brings it"
-    };
-    (TensorDevice::Cpu, format!("{} ({why})", cpu()))
+/// An NVIDIA GPU, else an Apple one, that candle computes on, as far as this program was built for them and they are there.
+pub(crate) fn gpu_of_candle() -> Option<(Device, String)> {
+    let nvidia = || Some((TensorDevice::new_cuda(0).ok()?, "NVIDIA GPU 0"));
+    let apple = || Some((TensorDevice::new_metal(0).ok()?, "Apple GPU 0"));
+    let (device, name) = nvidia().or_else(apple)?;
+    Some((Device::Tensors(device), name.to_owned()))
 }
 
 /// What the CPU is called: with its instruction set where the environment limits that.
@@ -207,8 +194,7 @@ mod tests {
 
     #[test]
     fn the_cpu_is_always_there() {
-        assert!(choose_device("cpu").unwrap().0.is_cpu());
-        assert!(choose_device("auto").is_ok());
+        assert!(open_device("cpu").unwrap().0.is_cpu());
     }
 
     #[test]
@@ -222,15 +208,15 @@ mod tests {
 
     #[test]
     fn a_device_that_is_named_is_never_replaced() {
-        for name in ["toaster", "cpu:1", "cuda:x", "gpu:-1", "", "auto:0"] {
-            assert!(choose_device(name).is_err(), "{name}");
+        for name in ["toaster", "cpu:1", "cuda:x", "gpu:-1", "", "auto", "auto:0"] {
+            assert!(open_device(name).is_err(), "{name}");
         }
         for (name, is_built) in [
             ("cuda", cfg!(feature = "cuda")),
             ("gpu", cfg!(feature = "gpu")),
         ] {
             if !is_built {
-                let error = choose_device(name).unwrap_err();
+                let error = open_device(name).unwrap_err();
                 let feature = format!("--features {name}");
                 assert!(error.hint().unwrap().contains(&feature), "{error}");
             }

@@ -126,12 +126,12 @@ fn a_gpu_is_tested_once() {
     let Some(gpu) = gpu() else { return };
     let folder = tempfile::tempdir().unwrap();
     let f32 = candle_core::DType::F32;
-    let tests = || diffusion::GpuTests::new(Some(folder.path().join("gpu")));
-    assert!(!tests().has_passed(gpu, f32));
-    tests().check(gpu, f32).unwrap();
-    assert!(tests().has_passed(gpu, f32));
+    let findings = || diffusion::GpuFindings::new(Some(folder.path().join("gpu")));
+    assert!(!findings().has_passed(gpu, f32));
+    findings().test(gpu, f32).unwrap();
+    assert!(findings().has_passed(gpu, f32));
     if gpu.has_f16() {
-        assert!(!tests().has_passed(gpu, candle_core::DType::F16));
+        assert!(!findings().has_passed(gpu, candle_core::DType::F16));
     }
-    assert!(!diffusion::GpuTests::new(None).has_passed(gpu, f32));
+    assert!(!diffusion::GpuFindings::new(None).has_passed(gpu, f32));
 }

@@ -1,5 +1,6 @@
 //! The GPUs of a machine.
 
+use crate::call::KERNELS_VERSION;
 use crate::{Class, Error, Result};
 
 /// A GPU of this machine, or what plays one.
@@ -103,9 +104,12 @@ impl Adapter {
         }
     }
 
-    /// What pixels depend on besides the program: adapter, driver and interface.
+    /// What pixels depend on: adapter, interface, driver, and the version of the kernels.
     pub fn identity(&self) -> String {
-        format!("{} ({}, {})", self.name, self.api, self.driver)
+        let Self {
+            name, api, driver, ..
+        } = self;
+        format!("{name} ({api}, {driver}), kernels {KERNELS_VERSION}")
     }
 }
 

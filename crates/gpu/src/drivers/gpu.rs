@@ -7,12 +7,12 @@ use super::adapter::Adapter;
 use super::commands::{Command, Pending};
 use super::kernels::Kernel;
 use super::memory::{Buffer, Pool};
-use crate::call::KERNELS_VERSION;
 use crate::template::Names;
 use crate::{Bytes, Class, Error, Result};
 
 /// Memory that the threads of a workgroup share, as the kernels need it.
 const WORKGROUP_BYTES: u32 = 32 * 1024;
+
 /// A GPU in use; clones are the same one.
 #[derive(Clone)]
 pub struct Gpu(pub(super) Arc<Inner>);
@@ -100,9 +100,9 @@ impl Gpu {
         &self.0.name
     }
 
-    /// What pixels depend on: adapter, driver, interface, and the version of the kernels.
-    pub fn identity(&self) -> String {
-        format!("{}, kernels {KERNELS_VERSION}", self.0.identity)
+    /// What pixels depend on, see [`Adapter::identity`].
+    pub fn identity(&self) -> &str {
+        &self.0.identity
     }
 
     /// What it is.
@@ -159,6 +159,10 @@ impl Gpu {
 
     /// A buffer from the driver; `None` if memory doesn't suffice.
     fn create(&self, len: u64) -> Result<Option<Buffer>> {
+        #[cfg(test)]
+        if tests::refuses(&self.0.pool.n_refusals) {
+            return Ok(None);
+        }
         let device = &self.0.device;
         let memory = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let validity = device.push_error_scope(wgpu::ErrorFilter::Validation);
@@ -321,6 +325,9 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicU32;
+    use std::sync::atomic::Ordering::SeqCst;
+
     use super::*;
     use crate::{Array, Element, Shape, resize};
 
@@ -341,6 +348,41 @@ mod tests {
         // Another one of the same adapter works.
         let gpu = Gpu::open(&adapter).unwrap();
         assert!(Array::from_pixels(&gpu, Element::F32, shape, &[1.0; 8]).is_ok());
+    }
+
+    /// Counts a refusal, if there are some left.
+    pub(super) fn refuses(n_refusals: &AtomicU32) -> bool {
+        let one_less = |n: u32| n.checked_sub(1);
+        n_refusals.fetch_update(SeqCst, SeqCst, one_less).is_ok()
+    }
+
+    #[test]
+    fn memory_that_ran_out_is_an_error_that_can_be_got_over() {
+        let Ok(adapter) = Adapter::numbered(0) else {
+            eprintln!("skipped: no GPU");
+            return;
+        };
+        let gpu = Gpu::open(&adapter).unwrap();
+        let bring = |n_tokens: usize| {
+            let values: Vec<f32> = (0..4 * n_tokens).map(|n| n as f32).collect();
+            let shape = Shape::tokens(1, n_tokens, 4);
+            Array::from_pixels(&gpu, Element::F32, shape, &values)
+        };
+        let pool = &gpu.0.pool;
+        let kept = bring(100).unwrap();
+        drop(bring(1000).unwrap());
+        let size = pool.size_of(16_000).unwrap();
+        assert!(pool.take(size).is_some(), "what is free is kept");
+        // A driver that has no memory left gets back what is kept, and is asked once more.
+        pool.n_refusals.store(1, SeqCst);
+        assert!(bring(500).is_ok());
+        assert!(pool.take(size).is_none(), "what is free was given back");
+        pool.n_refusals.store(2, SeqCst);
+        let error = bring(2000).unwrap_err();
+        assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
+        assert!(error.to_string().contains("KiB"), "{error}");
+        assert_eq!(kept.to_pixels().unwrap()[399], 399.0);
+        assert!(bring(2000).is_ok());
     }
 
     #[test]

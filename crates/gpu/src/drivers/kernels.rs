@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::gpu::{Gpu, lock};
 use super::memory::Buffer;
-use crate::call::Call;
-use crate::{Error, Result, template};
+use crate::call::{Call, KernelSource};
+use crate::template::{self, Names};
+use crate::{Error, Result};
 
 /// Sets of sizes whose buffers are kept.
 const MAX_PARAMETERS: usize = 8192;
@@ -14,9 +15,27 @@ const MAX_PARAMETERS: usize = 8192;
 pub(crate) struct Kernel {
     pub(super) pipeline: wgpu::ComputePipeline,
     layout: wgpu::BindGroupLayout,
+    template: &'static str,
+    n_buffers: usize,
 }
 
 impl Gpu {
+    /// The kernels that were compiled so far, for who wants to see what compilers make of them.
+    ///
+    /// # Errors
+    /// None: they were written out before.
+    pub fn sources(&self) -> Result<Vec<KernelSource>> {
+        let kernels = lock(&self.0.kernels);
+        let source = |((name, names), kernel): (&(&str, Names), &Arc<Kernel>)| {
+            Ok(KernelSource {
+                name: format!("{name} {names}").trim_end().to_owned(),
+                wgsl: template::expand(kernel.template, names).map_err(Error::Shape)?,
+                n_buffers: kernel.n_buffers,
+            })
+        };
+        kernels.iter().map(source).collect()
+    }
+
     pub(super) fn bindings(
         &self,
         kernel: &Kernel,
@@ -78,7 +97,7 @@ impl Gpu {
         let device = &self.0.device;
         let validity = device.push_error_scope(wgpu::ErrorFilter::Validation);
         let internal = device.push_error_scope(wgpu::ErrorFilter::Internal);
-        let kernel = self.compile(name, source, call.buffers.len(), call.n_written);
+        let kernel = self.compile(call, source);
         let broken = pollster::block_on(internal.pop());
         let invalid = pollster::block_on(validity.pop());
         if let Some(error) = invalid.or(broken) {
@@ -90,8 +109,10 @@ impl Gpu {
         Ok(kernel)
     }
 
-    fn compile(&self, name: &str, source: String, n_buffers: usize, n_written: usize) -> Kernel {
+    fn compile(&self, call: &Call<'_>, source: String) -> Kernel {
         let device = &self.0.device;
+        let (name, template) = call.template;
+        let (n_buffers, n_written) = (call.buffers.len(), call.n_written);
         let entry = |binding: usize| {
             let ty = match binding {
                 _ if binding == n_buffers => wgpu::BufferBindingType::Uniform,
@@ -144,6 +165,11 @@ impl Gpu {
             },
             cache: None,
         });
-        Kernel { pipeline, layout }
+        Kernel {
+            pipeline,
+            layout,
+            template,
+            n_buffers,
+        }
     }
 }

@@ -10,6 +10,9 @@ use crate::{Bytes, Error, Result};
 pub(crate) struct Pool {
     free: Mutex<BTreeMap<u64, Vec<wgpu::Buffer>>>,
     max_bytes: u64,
+    /// How often the driver will have no memory left, in tests: those in software have as much as the computer.
+    #[cfg(test)]
+    pub(super) n_refusals: std::sync::atomic::AtomicU32,
 }
 
 impl Pool {
@@ -18,6 +21,8 @@ impl Pool {
         Self {
             free: Mutex::default(),
             max_bytes,
+            #[cfg(test)]
+            n_refusals: Default::default(),
         }
     }
 

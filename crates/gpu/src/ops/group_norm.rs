@@ -56,7 +56,7 @@ impl ChannelAffine {
 }
 
 impl GroupSums {
-    /// Of one row of values for each slab.
+    /// Bytes of what is known of a slab.
     fn row(shape: Shape) -> usize {
         (1 + 2 * shape.quads()) * 4 * size_of::<f32>()
     }

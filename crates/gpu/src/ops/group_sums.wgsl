@@ -1,5 +1,5 @@
 // Statistics of a group normalisation, first part: mean, and sum of squares about it, of each channel over 32 pixels, in two
-// passes. Written to [image][slab] 1 + 2 CHANNELS: the number of pixels, then mean and sum of squares of each quad.
+// passes. Written to [image][slab] 1 + 2 all_quads vectors: the number of pixels, then mean and sum of squares of each quad.
 
 struct Sizes {
   first_image: u32,

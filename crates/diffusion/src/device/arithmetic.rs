@@ -1,28 +1,38 @@
-//! What decides on a frame's pixels besides its inputs: how a machine rounds.
+//! What decides on a frame's pixels besides its inputs: how a device rounds.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use candle_core::DType;
 use kernels::Isa;
 use timeline::Kernels;
 
-/// How the CPU computes. Chunks of one arithmetic have the same bytes; those of two differ by rounding.
+use super::Device;
+
+/// How a device computes with weights in `dtype`. Pictures of one arithmetic have the same bytes; those of two differ by rounding.
+/// `name` is what a device of candle is called.
+pub(crate) fn arithmetic(device: &Device, name: &str, dtype: DType, kernels: Kernels) -> String {
+    match device {
+        Device::Gpu(gpu) => format!("{dtype:?} on {}", gpu.identity()),
+        Device::Tensors(device) if device.is_cpu() => of_cpu(kernels),
+        Device::Tensors(_) => {
+            let gpu = nvidia(Path::new("/proc/driver/nvidia"));
+            let gpu = gpu.filter(|_| name.starts_with("NVIDIA"));
+            format!("{dtype:?} on {}", gpu.as_deref().unwrap_or(name))
+        }
+    }
+}
+
+/// How the CPU computes.
 ///
 /// Where products are added in one rounding, as AVX2 and AVX-512 do, the exact method gives the same sums whatever the width of
 /// the vectors.
-pub(super) fn arithmetic_of_cpu(kernels: Kernels) -> String {
+fn of_cpu(kernels: Kernels) -> String {
     match (kernels, Isa::without_bf16x3().name()) {
         (Kernels::Exact, "AVX2" | "AVX-512") => "exact".to_owned(),
         (Kernels::Exact, name) => format!("exact {name}"),
         (Kernels::Fast, _) => Isa::best().name().to_owned(),
     }
-}
-
-/// How a GPU computes that candle drives: the numbers' format, its model and its driver. `name` is what is known without asking
-/// the system.
-pub(super) fn arithmetic_of_gpu(dtype: &str, name: &str) -> String {
-    let gpu = nvidia(Path::new("/proc/driver/nvidia")).filter(|_| name.starts_with("NVIDIA"));
-    format!("{dtype} on {}", gpu.as_deref().unwrap_or(name))
 }
 
 /// Models of the machine's NVIDIA GPUs, and their driver, from the files that the driver keeps on Linux.
