@@ -36,6 +36,7 @@ pub use chunk_set::{ChunkSet, Piece};
 pub use chunks::{DRAWING_VERSION, find_chunks, list_chunks, mixed, needed_bytes};
 pub use clips::{Amount, Clips, amount, finish_clip, hear, remove_chunks};
 pub use common::host::host_name;
+pub use estimate::frame_secs;
 pub use path_map::PathMap;
 pub use pictures::{PictureSink, pictures};
 pub use session::{DrawNow, Guests, Machine, Session};
@@ -347,7 +348,7 @@ fn draw(
         (n_missing, timeline.frames.len() as u64),
         sound_bytes,
     )?;
-    let (render, words) = (&timeline.render, &timeline.words());
+    let (render, words) = (&timeline.render, &timeline.words_in(&missing));
     let mut drawer = session.drawer(render, words, Some(folder), watch)?;
     if let Some(note) = resumed(&finished, drawer.arithmetic) {
         watch.note(&note);

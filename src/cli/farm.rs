@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf, absolute};
 
 use serde_json::json;
-use visualize::diffusion::{ModelStore, describe_model};
+use visualize::diffusion::{BUNDLED_NAME, ModelStore, describe_model};
 use visualize::farm::{Engine, Job, JobFile, JobFilm, SetStatus, Status, version};
 use visualize::partial_file::write_whole;
-use visualize::pipeline::{ChunkSet, PathMap};
+use visualize::pipeline::{ChunkSet, Machine, PathMap, Watch, frame_secs};
 use visualize::set::{self, SetRecord};
 use visualize::timeline::RunFolder;
 use visualize::{Error, Result, Timeline};
@@ -15,13 +15,14 @@ use super::args::{FarmArgs, FarmCommand, FarmJobArgs, OutputArgs};
 use super::farm_status;
 use super::mux::songs_of;
 use super::progress::Progress;
+use super::stop_on_signal;
 use super::typed::quote_path;
 
 /// Tasks of a job whose size nobody chose: enough for most farms, few enough for models that take a while to load.
 const MAX_TASKS: u64 = 100;
 
-/// Shortest time of such a task in seconds, where it is known how long chunks take. What a task takes before it draws is then a
-/// hundredth of it with the bundled model, which takes a twentieth of a second.
+/// Shortest time of such a task in seconds, where it is known how long chunks take. What a task takes before it draws is then no more
+/// than a hundredth of it with the bundled model.
 const LEAST_TASK_SECS: f64 = 5.0;
 
 pub fn run(args: &FarmArgs, output: OutputArgs) -> Result<()> {
@@ -38,7 +39,10 @@ fn write_job(args: &FarmJobArgs, output: OutputArgs) -> Result<()> {
     let (given, n_chunks) = (source.timeline, source.n_chunks);
     let timeline = for_farm(&given, args);
     let folder = absolute(&args.out).map_err(Error::io("find", &args.out))?;
-    let chunk_secs = chunk_secs(args, &given, source.film.is_some())?;
+    let chunk_secs = match drawn_secs(args, &given, source.film.is_some())? {
+        Some(secs) => Some(secs),
+        None => tried_secs(&timeline)?,
+    };
     let chunks_per_task = match args.chunks_per_task {
         Some(n) => u64::from(n),
         None => chunks_per_task(n_chunks, chunk_secs),
@@ -219,12 +223,31 @@ fn memory_mb(timeline: &Timeline, progress: &Progress) -> Result<u64> {
 }
 
 /// How long a chunk takes, in seconds: the longest of those that are drawn; `None` where none is.
-fn chunk_secs(args: &FarmJobArgs, timeline: &Timeline, is_film: bool) -> Result<Option<f64>> {
+fn drawn_secs(args: &FarmJobArgs, timeline: &Timeline, is_film: bool) -> Result<Option<f64>> {
     let status = match is_film {
         true => Status::of(timeline, &RunFolder::beside(&args.timeline))?,
         false => SetStatus::of(&args.timeline)?.chunks,
     };
     Ok(status.slowest_secs())
+}
+
+/// How long a chunk takes here, in seconds, by some frames that are drawn to find out; `None` with models that are too large for that.
+fn tried_secs(timeline: &Timeline) -> Result<Option<f64>> {
+    if timeline.render.model != BUNDLED_NAME {
+        return Ok(None);
+    }
+    let stop = stop_on_signal()?;
+    let mut watch = Watch {
+        observe: &mut |_| {},
+        stop: &stop,
+    };
+    let machine = Machine {
+        device: "cpu".to_owned(),
+        ..Machine::default()
+    };
+    let frame_secs = frame_secs(timeline, &machine, &mut watch)?;
+    let n_frames = (timeline.frames.len() as f64).min(timeline.encoding.chunk_len.into());
+    Ok(Some(n_frames * frame_secs))
 }
 
 /// So many that there are few tasks, and none is short.

@@ -7,11 +7,11 @@ use common::partial_file::folder_of;
 use common::units::{FrameRate, format_secs};
 use diffusion::BUNDLED_NAME;
 use mapping::Fps;
-use timeline::{FrameInputs, PromptText, RunFolder};
+use timeline::{FrameInputs, PromptText, RunFolder, Timeline};
 use video::EncodeConfig;
 
 use super::chunks::{check_space, sound_bytes};
-use super::session::Session;
+use super::session::{Machine, Session};
 use super::watch::Watch;
 use crate::request::Request;
 
@@ -65,6 +65,20 @@ pub(super) fn estimate(
         format_secs(frame_secs * n_frames as f64, 0),
     ));
     Ok(())
+}
+
+/// Seconds that a frame of a planned film takes on a machine, in a batch of its like: some are drawn to find out.
+///
+/// # Errors
+/// Those of loading the model and of drawing.
+pub fn frame_secs(timeline: &Timeline, machine: &Machine, watch: &mut Watch<'_>) -> Result<f64> {
+    let Some(inputs) = timeline.drawn_inputs(0..1)?.pop() else {
+        return Ok(0.0);
+    };
+    let words = timeline.words_in(std::slice::from_ref(&(0..1)));
+    let mut session = Session::new(machine.clone());
+    let mut drawer = session.drawer(&timeline.render, &words, None, watch)?;
+    drawer.frame_secs(&inputs)
 }
 
 fn n_frames(request: &Request) -> u64 {

@@ -60,7 +60,8 @@ pub fn pictures(
         sink.finish()?;
         return Ok(timeline);
     }
-    let mut drawer = session.drawer(&timeline.render, &timeline.words(), None, watch)?;
+    let words = timeline.words_in(&missing);
+    let mut drawer = session.drawer(&timeline.render, &words, None, watch)?;
     let work = Work {
         timeline: &timeline,
         missing,

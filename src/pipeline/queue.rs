@@ -18,7 +18,7 @@ pub(super) struct Queue<'a> {
     folder: Option<&'a RunFolder>,
     left: VecDeque<Range<u64>>,
     /// Those that another run was drawing.
-    claimed: VecDeque<Range<u64>>,
+    claimed: Vec<Range<u64>>,
     /// Frames of chunks that another run has finished since.
     pub n_found: u64,
 }
@@ -44,7 +44,7 @@ impl<'a> Queue<'a> {
             timeline,
             folder,
             left: missing.iter().cloned().collect(),
-            claimed: VecDeque::new(),
+            claimed: Vec::new(),
             n_found: 0,
         }
     }
@@ -68,10 +68,11 @@ impl<'a> Queue<'a> {
                     let file = Some(file);
                     return Ok(Some(Turn { frames, id, file }));
                 }
-                None => self.claimed.push_back(frames),
+                None => self.claimed.push(frames),
             }
         }
-        while let Some(frames) = self.claimed.pop_front() {
+        // From the last one on: whoever draws these in their order has finished the others meanwhile.
+        while let Some(frames) = self.claimed.pop() {
             let id = chunk_id(self.timeline, frames.clone())?;
             if let Some(folder) = self.folder
                 && self.is_found(folder, &frames, &id)

@@ -30,7 +30,7 @@ pub fn chunk_files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn missing(bench: &Bench, timeline: &str) -> String {
+pub fn missing(bench: &Bench, timeline: &str) -> String {
     let run = bench.run(&["farm", "status", timeline, "--missing"]);
     run.assert_done().stdout.trim().to_owned()
 }

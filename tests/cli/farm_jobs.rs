@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::farm::{chunk_files, planned, whole};
+use super::farm::{chunk_files, missing, planned, whole};
 use super::harness::{Bench, Run};
 
 /// An `sbatch` that runs what it is given at once, one task of an array after the other, and writes down its arguments.
@@ -143,6 +143,25 @@ fn a_job_replaces_nothing_unasked() {
     assert!(over.stderr.contains("its own timeline"), "{}", over.stderr);
 }
 
+/// Nothing is drawn yet, and six chunks of four small frames are no work for six tasks.
+#[test]
+fn tasks_of_a_film_that_nobody_has_begun_are_not_short() {
+    let bench = planned();
+    let args = [
+        "farm",
+        "film.json",
+        "--engine",
+        "slurm",
+        "-o",
+        "job",
+        "--json",
+    ];
+    let run = bench.run(&args);
+    assert_eq!(run.assert_done().json()["n_tasks"], 1);
+    assert!(!run.stderr.contains("no time limit"), "{}", run.stderr);
+    assert_eq!(missing(&bench, "film.json"), "0-5", "a trial is no chunk");
+}
+
 #[test]
 fn a_job_is_described_as_json_and_draws_with_exact_kernels() {
     let bench = Bench::new();
@@ -155,6 +174,8 @@ fn a_job_is_described_as_json_and_draws_with_exact_kernels() {
         "-o",
         "job",
         "--json",
+        "--chunks-per-task",
+        "1",
     ];
     let job = bench.run(&args).assert_done().json();
     assert_eq!((&job["n_chunks"], &job["n_tasks"]), (&6.into(), &6.into()));

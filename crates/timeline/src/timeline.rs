@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use common::units::FrameRate;
@@ -227,6 +229,22 @@ impl Timeline {
     /// The words of all prompts, in their order.
     pub fn words(&self) -> Vec<PromptText> {
         let prompts = self.prompts.iter();
+        prompts.map(|prompt| prompt.words.clone()).collect()
+    }
+
+    /// The words of those prompts that some frames show, in their order; `frames` are half-open.
+    pub fn words_in(&self, frames: &[Range<u64>]) -> Vec<PromptText> {
+        let mut shown = BTreeSet::new();
+        for range in frames {
+            let n_frames = range.end.saturating_sub(range.start) as usize;
+            let frames = self.frames.iter().skip(range.start as usize);
+            shown.extend(
+                frames
+                    .take(n_frames)
+                    .flat_map(|f| [f.prompt_from, f.prompt_to]),
+            );
+        }
+        let prompts = shown.into_iter().filter_map(|idx| self.prompts.get(idx));
         prompts.map(|prompt| prompt.words.clone()).collect()
     }
 

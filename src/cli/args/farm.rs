@@ -138,7 +138,7 @@ pub struct FarmJobArgs {
     /// Memory of a task in GB [default: what the model needs, and half as much again].
     #[arg(long, value_name = "GB", value_parser = clap::value_parser!(u32).range(1..=100_000), help_heading = heading::OUTPUT)]
     pub memory: Option<u32>,
-    /// Longest time of a task in minutes [default: four times what finished chunks took, or none].
+    /// Longest time of a task in minutes [default: four times what it takes here, and ten minutes; none where that isn't known].
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(1..=100_000), help_heading = heading::OUTPUT)]
     pub minutes: Option<u32>,
     /// The song, where it isn't found under the timeline's name for it or beside the timeline.
