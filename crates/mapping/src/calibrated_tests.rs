@@ -254,6 +254,21 @@ fn a_part_of_the_song_is_a_window_of_the_whole_calibrated_film() {
 }
 
 #[test]
+fn a_part_of_a_film_takes_the_words_that_it_shows() {
+    let song = Song::default().analysis();
+    let film = film(TEXT, &song, &config(24));
+    let words = |frames: &[std::ops::Range<u64>]| -> Vec<String> {
+        let words = film.words_in(frames).into_iter();
+        words.map(|words| words.text).collect()
+    };
+    let second = |secs: u64| 24 * secs..24 * (secs + 1);
+    assert_eq!(words(&[second(11)]), ["b", "c"]);
+    assert_eq!(words(&[second(30), second(2)]), ["a", "b", "c", "d"]);
+    assert_eq!(words(&[second(59)]), ["d"]);
+    assert!(words(&[second(60), 7..7]).is_empty());
+}
+
+#[test]
 fn a_calibrated_loop_closes() {
     let song = Song::default().analysis();
     let config = MappingConfig {
@@ -269,6 +284,44 @@ fn a_calibrated_loop_closes() {
         let inner = timeline::step(&film.inputs(0).unwrap(), &film.inputs(1).unwrap());
         assert!(seam < 1.5 * inner && seam > 0.0, "{text:?}: {seam} {inner}");
         assert_eq!(film.noise.kind, NoiseKind::Loop);
+    }
+}
+
+/// However much longer or shorter the course is than the music asks for, evenly or not.
+#[test]
+fn the_seam_of_a_loop_is_no_larger_than_other_steps() {
+    let song = Song::default().analysis();
+    for (secs, rate) in [(1.0, 60), (2.0, 24), (5.5, 30), (16.0, 24)] {
+        let config = MappingConfig {
+            looping: Looping::Whole,
+            start_secs: 30.0,
+            duration_secs: Some(secs),
+            ..config(rate)
+        };
+        for text in ["a", "a\nb", "a\nb\nc\nd"] {
+            let script = script(text);
+            let plan = Plan::new(&song, &script, &config).unwrap();
+            for factors in [[0.3, 0.3], [0.5, 1.0], [1.0, 1.0], [1.0, 3.0], [2.0, 0.5]] {
+                let mut calibration = calibrated(&plan, |_| 0.2);
+                for (idx, measured) in calibration.segments.iter_mut().enumerate() {
+                    for length in &mut measured.lengths {
+                        *length *= factors[idx % 2];
+                    }
+                }
+                let film = plan.timeline(Some(&calibration));
+                let mut steps = film.target_steps().unwrap();
+                let (first, last) = (film.frames[0], film.frames[film.frames.len() - 1]);
+                let drift = 0.5 * (first.speed.unwrap() + last.speed.unwrap()) / f64::from(rate);
+                let pushed = first.to_side(first.hit.unwrap()) - last.to_side(last.hit.unwrap());
+                let seam = drift.hypot(pushed);
+                steps.sort_by(f64::total_cmp);
+                let median = steps[steps.len() / 2];
+                assert!(
+                    (0.1..0.8).contains(&(seam / median)),
+                    "{secs} s, {text:?}, {factors:?}: {seam} {median}"
+                );
+            }
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use crate::calibration::Scale;
+use crate::calibration::{MeasuredSegment, Scale};
 
 /// How far the picture shall move, as a perceptual distance, for a noise velocity of 1 seed per second in one second. The
 /// bundled model's pictures then move from prompt to prompt in about five seconds of loud music.
@@ -103,6 +103,11 @@ impl Segment {
     /// Whether the noise goes the same number of seeds whatever its scale is.
     pub fn has_fixed_seeds(&self) -> bool {
         self.is_short
+    }
+
+    /// How far the picture moves on it over how far it shall.
+    pub(super) fn ratio(&self, measured: &MeasuredSegment) -> f64 {
+        measured.length() / self.target_length.max(1e-9)
     }
 
     /// How many seeds the noise goes on this segment. Prompts and noise move the picture as at a right angle to each other.

@@ -10,7 +10,7 @@ use super::course::Segment;
 use super::excerpt::excerpt;
 use super::motion::Motion;
 use super::seeds::{pulse_seed, seeds};
-use super::walk::Walk;
+use super::walk::{Walk, loop_paces, paces};
 use super::{Looping, Mapping, MappingConfig};
 use crate::calibration::Calibration;
 use crate::prompts::Script;
@@ -202,12 +202,20 @@ impl<'a> Plan<'a> {
     }
 
     fn walk(&self, calibration: &Calibration) -> Walk {
-        let is_joined = [
-            self.is_loop() || self.shown.start > 0,
-            self.is_loop() || self.shown.end < self.segments.len(),
-        ];
+        let segments = self.segments();
+        let measured = segments.iter().zip(&calibration.segments);
+        let paces = match self.is_loop() {
+            true => {
+                let ratios = measured.map(|(segment, measured)| segment.ratio(measured));
+                loop_paces(&ratios.collect::<Vec<_>>())
+            }
+            false => {
+                let goes_on = [self.shown.start > 0, self.shown.end < self.segments.len()];
+                paces(segments.len(), goes_on)
+            }
+        };
         let first_knot = usize::from(!self.is_loop());
-        Walk::new(self.segments(), calibration, first_knot, is_joined)
+        Walk::new(segments, calibration, first_knot, &paces)
     }
 
     /// The noise path of the segments' knots; an open one begins a knot before the first segment and ends two behind the last.
