@@ -93,7 +93,9 @@ fn loops_of_all_songs_play_at_one_tempo() {
             assert!(seam <= 1.0, "{bpm} {n_beats}: {seam}");
             if n > 4 {
                 let lag = measures["onset_lag_median_frames"].as_f64().unwrap();
-                assert!(lag < 0.5, "{bpm} {n_beats}: {lag}");
+                // At odd rates every other beat falls between two frames.
+                let most = if rate % 2 == 0 { 0.5 } else { 0.6 };
+                assert!(lag < most, "{bpm} {n_beats}: {lag}");
             }
         }
     }
