@@ -8,6 +8,7 @@ use common::partial_file::write_whole;
 use common::units::FrameRate;
 use image::RgbImage;
 use plot::{Figure, Text, palette};
+use timeline::Size;
 use video::FilmReader;
 
 use super::{ClipRecord, PlannedSong, SetRecord};
@@ -24,6 +25,8 @@ const TILE_WIDTH: f64 = 240.0;
 const GAP: f64 = 16.0;
 /// Height of the two lines of text below a picture.
 const CAPTION: f64 = 40.0;
+/// Bytes of the sheet's file for each picture and unit of its area, about; a figure has four pixels there.
+const BYTES_PER_AREA: f64 = 3.4;
 
 /// The beats of all clips as a table: clip, number of the beat, times in the clip and in the song.
 pub(super) fn cues_csv(record: &SetRecord) -> String {
@@ -58,6 +61,16 @@ pub(super) fn song_cues(song: &PlannedSong, folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Bytes that the sheet of so many clips of a size takes, about.
+pub(super) fn sheet_bytes(n_clips: usize, size: Size) -> f64 {
+    n_clips.min(MAX_TILES) as f64 * BYTES_PER_AREA * TILE_WIDTH * tile_height(size)
+}
+
+/// Height of a picture on the sheet.
+fn tile_height(size: Size) -> f64 {
+    TILE_WIDTH * f64::from(size.height) / f64::from(size.width.max(1))
+}
+
 /// Draws the middle picture of each clip with its name.
 ///
 /// # Errors
@@ -69,8 +82,7 @@ pub(super) fn sheet(record: &SetRecord, folder: &Path, sheet: &Path) -> Result<(
     };
     let n_tiles = clips.len().min(MAX_TILES);
     let n_columns = n_tiles.min(N_COLUMNS);
-    let tile_height =
-        TILE_WIDTH * f64::from(first.size.height) / f64::from(first.size.width.max(1));
+    let tile_height = tile_height(first.size);
     let cell = (TILE_WIDTH + GAP, tile_height + CAPTION + GAP);
     let mut figure = Figure::new(
         GAP + n_columns as f64 * cell.0,

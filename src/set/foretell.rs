@@ -7,10 +7,10 @@ use common::units::format_secs;
 use common::{Error, Result};
 use timeline::RunFolder;
 
-use super::{PlannedClip, PlannedSong, SetPlan};
+use super::{PlannedClip, PlannedSong, SetPlan, extras};
 use crate::pipeline::{Clips, Machine, TRY_BATCHES, Trial, Try, Watch};
 
-/// Room on the disk for timelines, tables and the sheet, as a share of the clips'.
+/// Room on the disk for timelines and tables, as a share of the clips'.
 const ROOM_BESIDES: f64 = 0.02;
 /// Share of the frames that are drawn to foretell what all take.
 const TRIED: f64 = 0.05;
@@ -24,7 +24,7 @@ pub struct Foretold {
     pub n_clips: usize,
     /// Seconds.
     pub secs: f64,
-    /// Bytes on the disk.
+    /// Bytes on the disk, those of the sheet included.
     pub n_bytes: f64,
     /// Bytes a second that a clip needs while it plays.
     pub bytes_per_sec: f64,
@@ -46,10 +46,12 @@ impl SetPlan {
         let Some((_, first)) = lacking.first() else {
             return Ok(Foretold::default());
         };
+        let size = first.request.mapping.render.size;
+        let sheet_bytes = extras::sheet_bytes(self.clips().count(), size);
         let mut clips = Clips::new(machine, Some(&first.request.model), RunFolder::at(out));
         let trial = clips.trial(&tries(&lacking, machine.n_batch), watch)?;
         let lacking: Vec<&PlannedClip> = lacking.into_iter().map(|(_, clip)| clip).collect();
-        let foretold = foretold(&lacking, &trial);
+        let foretold = foretold(&lacking, &trial, sheet_bytes);
         check_room(out, &foretold, &lacking, &trial)?;
         Ok(foretold)
     }
@@ -90,7 +92,7 @@ fn tries<'a>(clips: &[(&'a PlannedSong, &'a PlannedClip)], n_batch: usize) -> Ve
     (0..n).filter_map(place).collect()
 }
 
-fn foretold(clips: &[&PlannedClip], trial: &Trial) -> Foretold {
+fn foretold(clips: &[&PlannedClip], trial: &Trial, sheet_bytes: f64) -> Foretold {
     let n_frames: u64 = clips.iter().map(|clip| clip.amount.n_frames).sum();
     let n_probes: u64 = clips.iter().map(|clip| clip.amount.n_probes).sum();
     let n_bytes: f64 = clips.iter().map(|clip| clip_bytes(clip, trial)).sum();
@@ -98,7 +100,7 @@ fn foretold(clips: &[&PlannedClip], trial: &Trial) -> Foretold {
     Foretold {
         n_clips: clips.len(),
         secs: n_frames as f64 * trial.frame_secs + n_probes as f64 * trial.probe_secs,
-        n_bytes,
+        n_bytes: n_bytes + sheet_bytes,
         bytes_per_sec: rate * n_bytes / n_frames.max(1) as f64,
     }
 }

@@ -94,7 +94,7 @@ fn loops_of_all_songs_play_at_one_tempo() {
             if n > 4 {
                 let lag = measures["onset_lag_median_frames"].as_f64().unwrap();
                 // At odd rates every other beat falls between two frames.
-                let most = if rate % 2 == 0 { 0.5 } else { 0.6 };
+                let most = if rate.is_multiple_of(2) { 0.5 } else { 0.6 };
                 assert!(lag < most, "{bpm} {n_beats}: {lag}");
             }
         }
