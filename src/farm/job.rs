@@ -83,11 +83,12 @@ impl Job {
         self.n_chunks.saturating_sub(1)
     }
 
-    /// The device that a task draws on.
+    /// The device that a task draws on: any GPU, unless this program knows GPUs through CUDA alone.
     pub(super) fn device(&self) -> &'static str {
         match self.n_gpus {
             0 => "cpu",
-            _ => "cuda",
+            _ if cfg!(all(feature = "cuda", not(feature = "gpu"))) => "cuda",
+            _ => "gpu",
         }
     }
 

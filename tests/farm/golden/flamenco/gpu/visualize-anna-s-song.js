@@ -35,7 +35,7 @@ function compileJob(job) {
         task.addCommand(author.Command("exec", {
             exe: settings.program,
             args: ["render", timeline, "--chunks", chunks, "--require-version", "0.1.0-2",
-                "--device", "cuda", "--threads", "8"],
+                "--device", "gpu", "--threads", "8"],
         }));
         mux.addDependency(task);
         job.addTask(task);
