@@ -12,7 +12,7 @@ use common::Result;
 use common::statistics::percentile;
 
 /// Log-probability of a meter, relative to 4, for each bar.
-const METER_COST: [f32; 6] = [0.25, 0.1, 0.0, 0.5, 0.5, 0.6];
+const METER_COST: [f32; 6] = [0.55, 0.1, 0.0, 0.5, 0.5, 0.6];
 /// Positions in bars of all meters, one after the other.
 const N_POSITIONS: usize = 27;
 /// Share of downbeats among beats that the network expects without evidence.

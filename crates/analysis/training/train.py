@@ -22,6 +22,9 @@ N_ATTACKS, N_HARMONY = 4, 4
 NEAR_DILATIONS = [2, 4, 8]
 FAR_DILATIONS = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 DROPOUT = 0.2
+LEVEL_SHARPNESS = 4.0  # what a metrical level gains by log-odds of one more at each of its beats
+BEAT_BIAS = 1.0        # log-odds by which beats are overrated, since the loss weighs them more
+MAX_BAR = 7
 
 
 def conv(n_in, n_out, n_taps, dilation=1):
@@ -53,6 +56,7 @@ class Near(nn.Module):
 
 class OnsetNetwork(nn.Module):
     EXCERPT_HOPS = 1200
+    READS = ["bands", "semitones", "attacks", "harmony"]
 
     def __init__(self, n_bands, n_semitones):
         super().__init__()
@@ -73,6 +77,7 @@ class OnsetNetwork(nn.Module):
 
 class BeatNetwork(nn.Module):
     EXCERPT_HOPS = 2400
+    READS = ["bands", "harmony"]
 
     def __init__(self, n_bands, _):
         super().__init__()
@@ -86,7 +91,7 @@ class BeatNetwork(nn.Module):
         return with_rises(piece["bands"])
 
     def losses(self, batch):
-        """Of beats, and of downbeats among beats."""
+        """Of beats, of downbeats among beats, of the metrical level, and of where bars begin."""
         x = F.max_pool1d(self.near(batch["inputs"]), HOPS_PER_FRAME, ceil_mode=True)
         x = F.relu(self.joint(torch.cat([x, batch["harmony"]], 1)))
         for dilated, mix in self.far:
@@ -97,13 +102,29 @@ class BeatNetwork(nn.Module):
         of_beat = (bce(beat, batch["beat"], reduction="none") * weight).sum() / weight.sum()
         share = (batch["downbeat"] / batch["beat"].clamp(min=1e-3)).clamp(max=1)
         of_downbeat = (bce(downbeat, share, reduction="none") * batch["beat"]).sum() / (batch["beat"].sum() + 1)
-        return [of_beat, of_downbeat]
+        return [of_beat, of_downbeat, of_level(beat - BEAT_BIAS, batch), of_bar(downbeat, batch)]
 
-    LOSS_WEIGHTS = [2.0, 0.4]
+    LOSS_WEIGHTS = [2.0, 0.4, 0.15, 0.05]
 
 
-def load(path):
-    """Levels in dB relative to the reference as i16 / 64 [bands or semitones][hop], attacks [N_ATTACKS][hop], harmony
+def of_level(odds, batch):
+    """How likely other levels are than the true one, by log-odds added up over all of an excerpt: beats twice and three times as
+    fast, half as fast, and halfway between the true ones."""
+    sums = torch.einsum("plf,pf->lp", batch["pulses"], odds)
+    on, half, thirds, even, odd = LEVEL_SHARPNESS * sums / batch["n_beats"].clamp(min=1)
+    levels = torch.stack([on, on + half, half, on + thirds, even, odd], 1)
+    return (-F.log_softmax(levels, 1)[:, 0] * (batch["n_beats"] > 3)).mean()
+
+
+def of_bar(odds, batch):
+    """How likely bars begin on another of their beats than the true one."""
+    sums = LEVEL_SHARPNESS * torch.einsum("plf,pf->pl", batch["positions"], odds) / batch["n_bars"].clamp(min=1)[:, None]
+    starts = sums.masked_fill(batch["positions"].sum(2) == 0, -1e4)
+    return (-F.log_softmax(starts, 1)[:, 0] * (batch["n_bars"] > 1)).mean()
+
+
+def load(path, names):
+    """What `names` says of: levels in dB relative to the reference as i16 / 64 [bands or semitones][hop], attacks [N_ATTACKS][hop], harmony
     [N_HARMONY][frame], and the truth"""
     data = path.read_bytes()
     n_hops, *n_levels = np.frombuffer(data, "<u4", 3)
@@ -113,7 +134,7 @@ def load(path):
         at += 2 * n_hops * n
     piece["attacks"] = np.frombuffer(data, "<f4", n_hops * N_ATTACKS, at).reshape(n_hops, N_ATTACKS).T.copy()
     piece["harmony"] = np.frombuffer(data, "<f4", -1, at + 4 * n_hops * N_ATTACKS).reshape(-1, N_HARMONY).T.copy()
-    return piece, json.loads(path.with_suffix(".json").read_text())
+    return {name: piece[name] for name in names}, json.loads(path.with_suffix(".json").read_text())
 
 
 # Where the bands and semitones lie in the spectrum, for equalisers.
@@ -142,6 +163,27 @@ def marked(times, n, step, width, offset=0.0):
             if 0 <= k < n:
                 target[k] = max(target[k], 1 - abs(k - at) / (width + 0.5))
     return target
+
+
+def at_times(times, n_frames):
+    """What adds up values between frames, by proportion: [n_frames]"""
+    weights = np.zeros(n_frames + 2, np.float32)
+    at = np.array([t for t in times if 0 <= t < n_frames]) if times else np.zeros(0)
+    whole = at.astype(int)
+    np.add.at(weights, whole, 1 + whole - at)
+    np.add.at(weights, whole + 1, at - whole)
+    return weights[:n_frames]
+
+
+def pulses(beats, positions, n_frames):
+    """Where the beats, other levels' beats and each position of the bars lie, as [`at_times`] of frames, and how many there are."""
+    pairs = list(zip(beats, beats[1:]))
+    between = [[a + share * (b - a) for a, b in pairs for share in shares] for shares in ([0.5], [1 / 3, 2 / 3])]
+    levels = [at_times(times, n_frames) for times in (beats, *between, beats[::2], beats[1::2])]
+    of_positions = [at_times([t for t, p in zip(beats, positions) if p == k + 1], n_frames) for k in range(MAX_BAR)]
+    counts = {"n_beats": levels[0].sum(), "n_bars": of_positions[0].sum()}
+    tensors = {"pulses": np.stack(levels), "positions": np.stack(of_positions), **counts}
+    return {name: torch.tensor(values) for name, values in tensors.items()}
 
 
 def example(network, piece, rng, is_training):
@@ -176,7 +218,9 @@ def example(network, piece, rng, is_training):
     soft = marked(secs(truth["soft_onsets"]), n, HOP_SECS, 5)
     onset = marked(secs(o["time_secs"] for o in truth["onsets"]), n, HOP_SECS, 1)
     target = lambda times: torch.from_numpy(marked(secs(times), n_frames, frame_secs, 1))
+    beats = [t / frame_secs for t in secs(b["time_secs"] for b in truth["beats"])]
     return {
+        **pulses(beats, [b["position_in_bar"] for b in truth["beats"]], n_frames),
         "inputs": network.inputs(excerpt), "harmony": excerpt["harmony"][:, :n_frames],
         "onset": torch.from_numpy(onset), "weight": torch.from_numpy(np.where((soft > 0) & (onset == 0), 0, 1).astype(np.float32)),
         "beat": target(b["time_secs"] for b in truth["beats"]), "downbeat": target(truth["downbeats"]), "frames": torch.ones(n_frames),
@@ -187,12 +231,15 @@ def batch_of(examples):
     """Padded to the longest; `frames` and `weight` are 0 in the padding."""
     n = max(e["onset"].shape[0] for e in examples)
     length = lambda name: n if name in ("inputs", "onset", "weight") else (n + 1) // 2
-    pad = lambda x, m: F.pad(x, (0, m - x.shape[-1]))
+    pad = lambda x, m: F.pad(x, (0, m - x.shape[-1])) if x.ndim else x
     return {name: torch.stack([pad(e[name], length(name)) for e in examples]) for name in examples[0]}
 
 
-def save(network, optimiser, path):
+def save(network, optimiser, path, kept, keep):
+    """`kept` are the weights it began with, of which `keep` stays in those that are written."""
     numbers = np.concatenate([p.detach().numpy().ravel() for p in network.parameters()])
+    if kept is not None:
+        numbers = keep * kept + (1 - keep) * numbers
     path.write_bytes(numbers.astype("<f2").tobytes())
     torch.save({"network": network.state_dict(), "optimiser": optimiser.state_dict()}, path.with_suffix(".checkpoint"))
 
@@ -205,21 +252,25 @@ def main():
     parser.add_argument("--minutes", type=float, default=30, help="of processor time")
     parser.add_argument("--rate", type=float, default=3e-3, help="of learning, at its highest")
     parser.add_argument("--start", type=Path, help="weights to go on from, with a fresh optimiser")
+    parser.add_argument("--keep", type=float, default=0.0, help="share of --start that stays in what is written: the mean of both hears music "
+                        "that is unlike the training's better than either (Wortsman et al., CVPR 2022)")
     parser.add_argument("--resume", type=Path, help="a checkpoint written beside OUT by an earlier run")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
     rng = random.Random(0)
-    pieces = [load(p) for folder in arguments.folders for p in sorted(folder.glob("*.input"))]
     make = {"onset": OnsetNetwork, "beat": BeatNetwork}[arguments.network]
-    network = make(*(pieces[0][0][name].shape[0] for name in SPANS))
+    paths = [p for folder in arguments.folders for p in sorted(folder.glob("*.input"))]
+    pieces = [load(p, make.READS) for p in paths]
+    network = make(*np.frombuffer(paths[0].read_bytes(), "<u4", 2, 4))
     held_out = [batch_of([example(network, p, rng, False) for p in pieces[i::150]]) for i in range(0, 150, 15)]
     pieces = [p for i, p in enumerate(pieces) if i % 15]
     some = torch.cat([example(network, p, rng, False)["inputs"] for p in pieces[::9]], 1)
     network.near.mean.data, network.near.scale.data = some.mean(1), 1 / (some.std(1) + 0.05)
     optimiser = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], arguments.rate, weight_decay=1e-2)
+    kept = np.fromfile(arguments.start, "<f2").astype(np.float32) if arguments.start else None
     if arguments.start:
-        numbers, at = torch.from_numpy(np.fromfile(arguments.start, "<f2").astype(np.float32)), 0
+        numbers, at = torch.from_numpy(kept), 0
         for parameter in network.parameters():
             parameter.data, at = numbers[at:at + parameter.numel()].reshape(parameter.shape).clone(), at + parameter.numel()
     if arguments.resume:
@@ -245,8 +296,8 @@ def main():
             with torch.no_grad():
                 held = np.mean([[float(loss) for loss in network.losses(batch)] for batch in held_out], 0)
             print(f"{spent:.1f} min, step {step}: training", *(running / (1 - 0.98 ** step)).round(4), "held out", *held.round(4), flush=True)
-            save(network, optimiser, arguments.out)
-    save(network, optimiser, arguments.out)
+            save(network, optimiser, arguments.out, kept, arguments.keep)
+    save(network, optimiser, arguments.out, kept, arguments.keep)
 
 
 if __name__ == "__main__":
