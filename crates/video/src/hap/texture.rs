@@ -88,8 +88,11 @@ fn refine_all<'a>(blocks: impl Iterator<Item = &'a mut [u8; 8]>, pixels: &[[u8; 
         .step_by(SIDE)
         .flat_map(|row| (0..width).step_by(SIDE).map(move |left| row * width + left));
     for (block, corner) in blocks.zip(corners) {
-        let pixel = |i: usize| pixels[corner + i / SIDE * width + i % SIDE].map(f32::from);
-        refine(block, &std::array::from_fn(pixel));
+        let pixel = |i: usize| pixels[corner + i / SIDE * width + i % SIDE];
+        refine(
+            block,
+            &std::array::from_fn(|k| std::array::from_fn(|i| f32::from(pixel(i)[k]))),
+        );
     }
 }
 
