@@ -204,15 +204,12 @@ impl<'a> Plan<'a> {
     fn walk(&self, calibration: &Calibration) -> Walk {
         let segments = self.segments();
         let measured = segments.iter().zip(&calibration.segments);
-        let paces = match self.is_loop() {
-            true => {
-                let ratios = measured.map(|(segment, measured)| segment.ratio(measured));
-                loop_paces(&ratios.collect::<Vec<_>>())
-            }
-            false => {
-                let goes_on = [self.shown.start > 0, self.shown.end < self.segments.len()];
-                paces(segments.len(), goes_on)
-            }
+        let paces = if self.is_loop() {
+            let ratios = measured.map(|(segment, measured)| segment.ratio(measured));
+            loop_paces(&ratios.collect::<Vec<_>>())
+        } else {
+            let goes_on = [self.shown.start > 0, self.shown.end < self.segments.len()];
+            paces(segments.len(), goes_on)
         };
         let first_knot = usize::from(!self.is_loop());
         Walk::new(segments, calibration, first_knot, &paces)
