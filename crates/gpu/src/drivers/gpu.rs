@@ -1,7 +1,8 @@
 //! A GPU that is ready to compute, and its memory.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
+use std::time::Duration;
 
 use super::adapter::Adapter;
 use super::commands::{Command, Pending};
@@ -12,6 +13,9 @@ use crate::{Bytes, Class, Error, Result};
 
 /// Memory that the threads of a workgroup share, as the kernels need it.
 const WORKGROUP_BYTES: u32 = 32 * 1024;
+
+/// Longest wait for results of finished work: it only takes as long as a thread of ours needs to pass them on.
+const ANSWER_WAIT: Duration = Duration::from_secs(60);
 
 /// A GPU in use; clones are the same one.
 #[derive(Clone)]
@@ -236,22 +240,22 @@ impl Gpu {
         };
         self.note(copy, 0.0)?;
         self.submit()?;
-        let outcome = Arc::new(OnceLock::new());
-        let told = Arc::clone(&outcome);
+        let (tell, told) = mpsc::channel();
         target
             .slice(..)
             .map_async(wgpu::MapMode::Read, move |result| {
-                let _ = told.set(result);
+                let _ = tell.send(result);
             });
         self.finish()?;
         let failed = |reason: String| Error::Driver {
             doing: "hand over its results",
             reason,
         };
-        match outcome.get() {
-            Some(Ok(())) => {}
-            Some(Err(error)) => return Err(failed(error.to_string())),
-            None => return Err(failed("it gives no answer".to_owned())),
+        // Another thread that waits for the driver may be the one that is told, and be about to pass it on.
+        match told.recv_timeout(ANSWER_WAIT) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(failed(error.to_string())),
+            Err(_) => return Err(failed("it gives no answer".to_owned())),
         }
         let view = target
             .slice(..)
