@@ -252,11 +252,9 @@ impl Gpu {
             reason,
         };
         // Another thread that waits for the driver may be the one that is told, and be about to pass it on.
-        match told.recv_timeout(ANSWER_WAIT) {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(failed(error.to_string())),
-            Err(_) => return Err(failed("it gives no answer".to_owned())),
-        }
+        told.recv_timeout(ANSWER_WAIT)
+            .map_err(|_| failed("it gives no answer".to_owned()))?
+            .map_err(|error| failed(error.to_string()))?;
         let view = target
             .slice(..)
             .get_mapped_range()
