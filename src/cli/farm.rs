@@ -41,6 +41,8 @@ fn write_job(args: &FarmJobArgs, output: OutputArgs) -> Result<()> {
     let folder = absolute(&args.out).map_err(Error::io("find", &args.out))?;
     let chunk_secs = match drawn_secs(args, &given, source.film.is_some())? {
         Some(secs) => Some(secs),
+        // Nothing is drawn to find out what was said already.
+        None if args.chunks_per_task.is_some() && args.minutes.is_some() => None,
         None => tried_secs(&timeline)?,
     };
     let chunks_per_task = match args.chunks_per_task {

@@ -29,6 +29,12 @@ fi
 echo "$job;cluster"
 "#;
 
+/// Writes a job of `film.json` for Slurm into the folder `job`.
+fn slurm_job(bench: &Bench, flags: &[&str]) -> Run {
+    let job = ["farm", "film.json", "--engine", "slurm", "-o", "job"];
+    bench.run(&[&job[..], flags].concat())
+}
+
 /// Runs a job's `submit.sh` with the false `sbatch`.
 #[cfg(unix)]
 fn submit(bench: &Bench, folder: &str, program: &Path) -> Run {
@@ -55,17 +61,7 @@ fn submit(bench: &Bench, folder: &str, program: &Path) -> Run {
 #[test]
 fn slurm_draws_the_film() {
     let bench = planned();
-    let args = [
-        "farm",
-        "film.json",
-        "--engine",
-        "slurm",
-        "-o",
-        "job",
-        "--chunks-per-task",
-        "4",
-    ];
-    let run = bench.run(&args);
+    let run = slurm_job(&bench, &["--chunks-per-task", "4"]);
     assert_eq!(run.assert_done().stdout.trim(), "cd job && ./submit.sh");
     let program = Path::new(env!("CARGO_BIN_EXE_visualize"));
     let run = submit(&bench, "job", program);
@@ -104,9 +100,7 @@ fn slurm_draws_the_film() {
 fn a_killed_task_of_slurm_is_tried_again() {
     use std::os::unix::fs::PermissionsExt;
     let bench = planned();
-    bench
-        .run(&["farm", "film.json", "--engine", "slurm", "-o", "job"])
-        .assert_done();
+    slurm_job(&bench, &[]).assert_done();
     let text = format!(
         "#!/bin/bash\nif [ ! -e '{0}' ]; then touch '{0}'; kill -9 $$; fi\nexec '{1}' \"$@\"\n",
         bench.path("killed").display(),
@@ -147,16 +141,7 @@ fn a_job_replaces_nothing_unasked() {
 #[test]
 fn tasks_of_a_film_that_nobody_has_begun_are_not_short() {
     let bench = planned();
-    let args = [
-        "farm",
-        "film.json",
-        "--engine",
-        "slurm",
-        "-o",
-        "job",
-        "--json",
-    ];
-    let run = bench.run(&args);
+    let run = slurm_job(&bench, &["--json"]);
     assert_eq!(run.assert_done().json()["n_tasks"], 1);
     assert!(!run.stderr.contains("no time limit"), "{}", run.stderr);
     assert_eq!(missing(&bench, "film.json"), "0-5", "a trial is no chunk");
