@@ -1,4 +1,5 @@
-//! Attention on vectors of f32: both products are the inner loop of the convolutions.
+//! Attention on vectors of f32: both products are the inner loop of the convolutions. Keys and values are packed for it, once for
+//! each head.
 
 use std::mem::MaybeUninit;
 
@@ -25,9 +26,12 @@ impl Kernel for TileQueries {
     }
 }
 
-/// Packed values of one head, in values.
-fn packed_len(shape: &AttentionShape) -> usize {
-    shape.n_keys * shape.head_width.next_multiple_of(ROWS)
+/// Numbers of one head's packed keys, and of its packed values.
+fn packed_lens(shape: &AttentionShape) -> (usize, usize) {
+    (
+        shape.n_keys.next_multiple_of(ROWS) * shape.head_width,
+        shape.n_keys * shape.head_width.next_multiple_of(ROWS),
+    )
 }
 
 /// Computes the attention.
@@ -39,19 +43,22 @@ pub(super) fn forward(call: Call, isa: Isa, out: &mut [MaybeUninit<f32>]) {
         head_width,
         ..
     } = shape;
-    let len = packed_len(&shape);
+    let (n_of_keys, n_of_values) = packed_lens(&shape);
+    let len = n_of_keys + n_of_values;
     let n_all = batch * n_heads;
     let n_queries = isa.run(TileQueries);
-    with_scratch([n_all * len], |[values]| {
-        values
+    with_scratch([n_all * len], |[packed]| {
+        packed
             .par_chunks_exact_mut(len)
             .take(n_all)
             .enumerate()
-            .for_each(|(index, values)| {
+            .for_each(|(index, packed)| {
                 let head = (index / n_heads, index % n_heads);
+                let (keys, values) = packed.split_at_mut(n_of_keys);
+                pack_keys(&shape, call.head(call.k, head, 0), keys);
                 pack_values(&shape, call.head(call.v, head, 0), values);
             });
-        let values = &*values;
+        let packed = &*packed;
         let lens = [
             head_width * n_queries,
             KEYS * n_queries,
@@ -64,9 +71,11 @@ pub(super) fn forward(call: Call, isa: Isa, out: &mut [MaybeUninit<f32>]) {
             .for_each(|tile| {
                 let head = (tile.image * n_heads + tile.head) * len;
                 with_scratch(lens, |[queries, scores, sums, state]| {
+                    let (keys, values) = packed[head..][..len].split_at(n_of_keys);
                     isa.run(Attend {
                         call,
-                        values: &values[head..][..len],
+                        keys,
+                        values,
                         queries,
                         scores,
                         sums: &mut sums[..head_width * n_queries],
@@ -76,6 +85,18 @@ pub(super) fn forward(call: Call, isa: Isa, out: &mut [MaybeUninit<f32>]) {
                 });
             });
     });
+}
+
+/// `[n_keys / ROWS][head_width][ROWS]`: the keys of a tile's rows share cache lines. From rows of their own, some processors load one
+/// value at a time, as these lie in the same bank of the cache.
+fn pack_keys(shape: &AttentionShape, k: &[f32], to: &mut [f32]) {
+    let width = shape.head_width;
+    for (key, from) in k.chunks(shape.width()).take(shape.n_keys).enumerate() {
+        let to = &mut to[key / ROWS * width * ROWS + key % ROWS..];
+        for (to, value) in to.iter_mut().step_by(ROWS).zip(&from[..width]) {
+            *to = *value;
+        }
+    }
 }
 
 /// `[head_width / ROWS][n_keys][ROWS]`
@@ -90,7 +111,9 @@ fn pack_values(shape: &AttentionShape, v: &[f32], to: &mut [f32]) {
 /// Computes one tile.
 struct Attend<'a, 'b> {
     call: Call<'a>,
-    /// `[head_width / ROWS][n_keys][ROWS]`
+    /// See [`pack_keys`].
+    keys: &'a [f32],
+    /// See [`pack_values`].
     values: &'a [f32],
     /// `[head_width][queries of a tile]`, scaled.
     queries: &'a mut [f32],
@@ -128,9 +151,9 @@ impl Kernel for Attend<'_, '_> {
         for first in (0..n_keys).step_by(KEYS) {
             let n_block = KEYS.min(n_keys - first);
             let keys = Product {
-                weights: Weights::<1> {
-                    values: self.call.head(self.call.k, head, first),
-                    pitch: shape.width(),
+                weights: Weights::<ROWS> {
+                    values: &self.keys[first * width..],
+                    pitch: width * ROWS,
                 },
                 pixels: self.queries[..width * pitch].chunks_exact(pitch),
             };

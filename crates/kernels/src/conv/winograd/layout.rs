@@ -1,6 +1,6 @@
 //! How a convolution is cut into pieces of tiles.
 
-use super::{GROUP, TILE};
+use super::TILE;
 use crate::input::Shape;
 use crate::microkernel::{COLUMNS, ROWS, STEP};
 
@@ -8,6 +8,11 @@ use crate::microkernel::{COLUMNS, ROWS, STEP};
 const N_PIECES: usize = 4;
 /// Tiles of a piece with few channels.
 const MAX_TILES: usize = 256;
+/// Tiles that are multiplied at a time, at most. All weights of a layer are read for each such chunk, and seldom fit a core's own cache:
+/// the larger it is, the less they hold up the products.
+const MAX_CHUNK: usize = 2 * COLUMNS;
+/// Output channels from which on pieces may be groups of them.
+const MANY_OUTPUTS: usize = 16 * ROWS;
 /// Channels of the input from which on a piece is one chunk.
 const MANY_CHANNELS: usize = 64;
 
@@ -41,10 +46,10 @@ impl Layout {
         let most = if in_channels < MANY_CHANNELS {
             MAX_TILES
         } else {
-            COLUMNS
+            MAX_CHUNK
         };
         // Few tiles and many weights: pieces are groups of output channels, and each computes all transforms.
-        let is_grouped = n_tiles <= 2 * COLUMNS && output.channels >= 2 * GROUP;
+        let is_grouped = n_tiles <= 2 * COLUMNS && output.channels >= MANY_OUTPUTS;
         let wanted = if is_grouped {
             n_tiles.next_multiple_of(STEP)
         } else {
@@ -56,7 +61,7 @@ impl Layout {
         let n_chunk = if in_channels < 2 * ROWS {
             2 * STEP
         } else {
-            if is_grouped { wanted } else { COLUMNS }
+            if is_grouped { wanted } else { MAX_CHUNK }
         };
         Self {
             output,

@@ -71,8 +71,8 @@ const TILE: usize = 4;
 const PATCH: usize = 6;
 /// Products for one tile and pair of channels.
 const PLACES: usize = PATCH * PATCH;
-/// Output channels whose products are held at once.
-const GROUP: usize = 8 * ROWS;
+/// Output channels whose products are held at once: the inputs' transforms are read again for each such group.
+const GROUP: usize = 40 * ROWS;
 
 /// Whether the weights are few enough to be read often.
 pub(super) fn has_few_weights(in_channels: usize, out_channels: usize) -> bool {
