@@ -5,7 +5,7 @@
 //! ends early or late costs as much as many doubtful downbeats: rubato and breaks don't shift the bars behind them.
 
 use super::features::{CoarseReader, Features};
-use super::network::Activations;
+use super::network::AtHop;
 use super::tempo::{self, METERS, standardised};
 use super::tracker::Evidence;
 use common::Result;
@@ -61,12 +61,12 @@ pub(super) fn describe(hops: &[usize], evidence: &Evidence<'_>) -> Result<Vec<[f
     let harmony = standardised(changes.iter().map(|e| e.harmony).collect());
     let bass = standardised(changes.iter().map(|e| e.bass).collect());
     let novelty = novelty(evidence.features, hops)?;
-    let downbeat = &evidence.activations.downbeat;
+    let mut downbeat = AtHop::of(&evidence.activations.downbeat);
     let of_beat = |i: usize| {
-        let p = Activations::at_hop(downbeat, hops[i]).clamp(0.01, 0.99);
-        [log_odds(p), harmony[i], bass[i], novelty[i]]
+        let p = downbeat.read(hops[i])?.clamp(0.01, 0.99);
+        Ok([log_odds(p), harmony[i], bass[i], novelty[i]])
     };
-    Ok((0..hops.len()).map(of_beat).collect())
+    (0..hops.len()).map(of_beat).collect()
 }
 
 /// Relative to what is expected without evidence.

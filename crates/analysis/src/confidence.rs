@@ -2,6 +2,7 @@
 
 use super::inputs::HOPS_PER_STEP;
 use super::tracker::Evidence;
+use common::Result;
 use common::statistics::percentile;
 
 /// Probabilities, estimated from how plain the beats are to the network; see `training/README.md`.
@@ -20,18 +21,22 @@ pub(super) const N_TRAITS: usize = 5;
 
 /// Activations at the beats, and halfway between; the share of beats where the tempo breaks; how many beats there are; how doubtful
 /// their metrical level is, as the probability that the judge of levels gives all others.
-pub(super) fn describe(beats: &[(usize, u32)], evidence: &Evidence<'_>) -> [f64; N_TRAITS] {
-    let values = &evidence.activations.beat;
-    let at = |hop: usize| {
-        let step = hop / HOPS_PER_STEP;
-        let around = step.saturating_sub(1)..(step + 2).min(values.len());
-        let around = values.get(around).unwrap_or_default();
-        f64::from(around.iter().copied().fold(0.0, f32::max))
-    };
+///
+/// # Errors
+/// As [`Series::read`](super::series::Series::read).
+pub(super) fn describe(beats: &[(usize, u32)], evidence: &Evidence<'_>) -> Result<[f64; N_TRAITS]> {
     let n = beats.len().max(1) as f64;
-    let on = beats.iter().map(|(hop, _)| at(*hop)).sum::<f64>() / n;
-    let between = beats.windows(2).map(|w| at((w[0].0 + w[1].0) / 2));
-    let off = between.sum::<f64>() / n;
+    let mean_at = |hops: &mut dyn Iterator<Item = usize>| -> Result<f64> {
+        let mut steps = evidence.activations.beat.reader();
+        let at = hops.map(|hop| {
+            let step = hop / HOPS_PER_STEP;
+            let around = steps.read(step.saturating_sub(1)..step + 2)?;
+            Ok(f64::from(around.iter().copied().fold(0.0, f32::max)))
+        });
+        Ok(at.sum::<Result<f64>>()? / n)
+    };
+    let on = mean_at(&mut beats.iter().map(|(hop, _)| *hop))?;
+    let off = mean_at(&mut beats.windows(2).map(|w| (w[0].0 + w[1].0) / 2))?;
     let periods: Vec<f32> = beats.windows(2).map(|w| (w[1].0 - w[0].0) as f32).collect();
     let is_break = |w: &&[f32]| (w[1] / w[0] - 1.0).abs() > 0.15;
     let n_breaks = periods.windows(2).filter(is_break).count() as f64;
@@ -41,7 +46,7 @@ pub(super) fn describe(beats: &[(usize, u32)], evidence: &Evidence<'_>) -> [f64;
         _ => 0.0,
     };
     let doubt = 1.0 - f64::from(certainty);
-    [on, off, n_breaks / n, (n / 20.0).min(1.0), doubt]
+    Ok([on, off, n_breaks / n, (n / 20.0).min(1.0), doubt])
 }
 
 /// Bias, then a weight for each trait; see `training/README.md`.
@@ -49,16 +54,19 @@ const BEAT_WEIGHTS: [f64; N_TRAITS + 1] = [-2.71, 5.94, -1.50, -0.02, 0.57, -1.2
 const TEMPO_WEIGHTS: [f64; N_TRAITS + 1] = [-2.14, 5.42, -2.31, -0.07, 0.45, -1.25];
 
 /// Of beats given as hop and position.
-pub(super) fn of(beats: &[(usize, u32)], evidence: &Evidence<'_>) -> Confidence {
-    let traits = describe(beats, evidence);
+///
+/// # Errors
+/// As [`describe`].
+pub(super) fn of(beats: &[(usize, u32)], evidence: &Evidence<'_>) -> Result<Confidence> {
+    let traits = describe(beats, evidence)?;
     let probability = |weights: &[f64; N_TRAITS + 1]| {
         let sum: f64 = weights[1..].iter().zip(traits).map(|(w, t)| w * t).sum();
         1.0 / (1.0 + (-(weights[0] + sum)).exp())
     };
-    Confidence {
+    Ok(Confidence {
         beat: probability(&BEAT_WEIGHTS),
         tempo: probability(&TEMPO_WEIGHTS),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -106,7 +114,7 @@ mod tests {
             let beats: Vec<f64> = kept.iter().map(|b| b.0 as f64 * HOP_SECS).collect();
             let hops: Vec<usize> = kept.iter().map(|b| b.0).collect();
             let row = serde_json::json!({
-                "traits": describe(&kept, &evidence),
+                "traits": describe(&kept, &evidence).unwrap(),
                 "beats": beats,
                 "signs": bars::describe(&hops, &evidence).unwrap(),
             });

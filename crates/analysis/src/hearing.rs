@@ -139,7 +139,7 @@ impl Hearing {
         for (name, stem) in &stem_tracks {
             let analyzed = stems::analyze(name, stem, features.n_hops)?;
             if analyzed.is_drums() {
-                activations.merge_drum_activations(&analyzed.activations);
+                activations.merge_drum_activations(&analyzed.activations)?;
             }
             analyzed_stems.push(analyzed.stem);
         }

@@ -35,7 +35,7 @@ impl BeatTracker for NeuralTracker {
 
     fn finish(self: Box<Self>, evidence: &Evidence<'_>) -> Result<Vec<f64>> {
         let (n_hops, tempo_bpm) = (evidence.features.n_hops, evidence.config.tempo_bpm);
-        let worth = evidence.activations.beat_odds(n_hops);
+        let worth = evidence.activations.beat_odds(n_hops)?;
         let likely = evidence.likely.as_ref().map(|likely| &likely.hops[..]);
         let hops = beats(&worth, tempo_bpm, likely)?;
         Ok(hops.iter().map(|hop| *hop as f64 * HOP_SECS).collect())
@@ -92,7 +92,7 @@ mod tests {
             let step = (secs / 0.02).round() as usize;
             (activation[step - 1], activation[step], activation[step + 1]) = (0.4, 0.9, 0.4);
         }
-        odds(&activation, 2 * n_steps)
+        odds(&activation.into(), 2 * n_steps).unwrap()
     }
 
     fn at_tempo(start: f64, bpm: f64, n_beats: usize) -> Vec<f64> {

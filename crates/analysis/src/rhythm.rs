@@ -49,7 +49,7 @@ pub(super) fn kept(
 /// As [`bars::positions`].
 pub(super) fn choose(tracked: &[f64], evidence: &Evidence<'_>, onsets: &[Onset]) -> Result<Rhythm> {
     let kept = kept(tracked, evidence, onsets)?;
-    let confidence = confidence::of(&kept, evidence);
+    let confidence = confidence::of(&kept, evidence)?;
     if kept.len() < MIN_BEATS || confidence.beat < MIN_CONFIDENCE {
         return Ok(Rhythm::default());
     }

@@ -3,12 +3,16 @@
 //! Each bar is described by its mean spectrum and harmony. The cuts are those of the best piecewise constant description of
 //! all bars, found exactly by dynamic programming, where every further section must pay for itself.
 
+mod cut;
+
+use cut::cut;
+
 use super::features::{Features, HOPS_PER_CHROMA};
 use super::hops::HOP_SECS;
+use super::rows::N_AHEAD;
 use super::series::Series;
 use super::{Beat, Section};
 use common::Result;
-use common::statistics::percentile;
 
 /// Levels further below the song's loudest bands than this are silence, in dB.
 const RANGE_DB: f32 = 55.0;
@@ -16,22 +20,10 @@ const RANGE_DB: f32 = 55.0;
 const UNIT_DB: f32 = 6.0;
 /// Weight of harmony against spectrum.
 const HARMONY_WEIGHT: f32 = 0.8;
-/// Price of a section in units of the usual change from bar to bar.
-const SECTION_PRICE: f32 = 1.8;
-/// Least price of a section.
-const MIN_PRICE: f32 = 0.5;
 /// Length of a bar where there are no beats, in seconds.
 const FREE_BAR_SECS: f64 = 2.0;
 /// Least distance of a cut from the song's start, in seconds.
 const MIN_EDGE_SECS: f64 = 1.5;
-/// Sections that are shorter than the first of each pair, in seconds, cost more: nearly as many prices as the second says where
-/// they are very short. Musicians feel parts of 4, 8 and 16 bars; an intro may be short.
-const SHORT: [(f64, f64); 2] = [(12.0, 1.0), (5.0, 2.0)];
-/// Prices that sections cost in addition whose number of bars is even, but no multiple of four, or odd: phrases come in fours.
-const EVEN: f64 = 0.15;
-const ODD: f64 = 0.4;
-/// The most that a section costs beyond its price, in prices.
-const MOST_EXTRA: f64 = SHORT[0].1 + SHORT[1].1 + ODD;
 /// How far sections with one label may lie apart, over how far bars lie from the mean of their own section.
 const ALIKE: f32 = 0.9;
 /// Least distance of a section's bars from its mean: sections of one bar, and of bars that are all the same.
@@ -172,71 +164,6 @@ fn describe(features: &Features, starts: &[f64], duration_secs: f64) -> Result<V
         .collect()
 }
 
-/// Index of each section's first bar.
-fn cut(bars: &[Vec<f32>], starts: &[f64], duration_secs: f64) -> Vec<usize> {
-    let n = bars.len();
-    let n_dims = bars.first().map_or(0, Vec::len);
-    // Running sums, so that the spread of any run of bars takes one look at its ends.
-    let mut sums = vec![vec![0.0f64; n_dims]; n + 1];
-    let mut squares = vec![0.0f64; n + 1];
-    for (i, bar) in bars.iter().enumerate() {
-        squares[i + 1] = squares[i] + bar.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>();
-        for d in 0..n_dims {
-            sums[i + 1][d] = sums[i][d] + f64::from(bar[d]);
-        }
-    }
-    let spread = |start: usize, end: usize| {
-        let mean_square: f64 = (0..n_dims)
-            .map(|d| (sums[end][d] - sums[start][d]).powi(2))
-            .sum();
-        (squares[end] - squares[start] - mean_square / (end - start) as f64).max(0.0)
-    };
-    let changes: Vec<f32> = (1..n).map(|i| spread(i - 1, i + 1) as f32).collect();
-    let price = f64::from((SECTION_PRICE * percentile(&changes, 0.5)).max(MIN_PRICE));
-    let secs = |bar: usize| starts.get(bar).copied().unwrap_or(duration_secs);
-    let extra = |start: usize, end: usize| {
-        let length = secs(end) - secs(start);
-        let short: f64 = SHORT
-            .iter()
-            .map(|(secs, prices)| prices * (1.0 - length / secs).max(0.0))
-            .sum();
-        let odd = match end - start {
-            _ if end == n => 0.0,
-            n_bars if n_bars.is_multiple_of(4) => 0.0,
-            n_bars if n_bars.is_multiple_of(2) => EVEN,
-            _ => ODD,
-        };
-        short + odd
-    };
-    let mut best = vec![(0.0f64, 0usize); n + 1];
-    // Where the section may have begun that is the last one so far, with what it costs up to here but for its price.
-    let mut starts: Vec<(usize, f64)> = Vec::new();
-    for end in 1..=n {
-        starts.push((end - 1, 0.0));
-        let mut choice = (f64::MAX, 0);
-        for (start, cost) in &mut starts {
-            *cost = best[*start].0 + spread(*start, end);
-            let cost = *cost + price * (1.0 + extra(*start, end));
-            if cost < choice.0 {
-                choice = (cost, *start);
-            }
-        }
-        best[end] = choice;
-        // Two sections describe their bars at least as well as one. So a start is out for good where a new section from here on
-        // is cheaper even at its dearest (Killick, Fearnhead and Eckley, "Optimal detection of changepoints with a linear
-        // computational cost", JASA 2012), and an hour takes as long as twenty songs.
-        starts.retain(|(_, cost)| *cost <= choice.0 + MOST_EXTRA * price);
-    }
-    let mut cuts = Vec::new();
-    let mut end = n;
-    while end > 0 {
-        end = best[end].1;
-        cuts.push(end);
-    }
-    cuts.reverse();
-    cuts
-}
-
 /// Letters; sections that sound alike share one.
 fn name(bars: &[Vec<f32>], cuts: &[usize]) -> Vec<String> {
     let ends = cuts.iter().skip(1).copied().chain([bars.len()]);
@@ -311,70 +238,10 @@ fn loudness(features: &Features) -> Result<Series<f32>> {
 fn mean_between(values: &Series<f32>, start_secs: f64, end_secs: f64) -> Result<f64> {
     let first = ((start_secs / HOP_SECS) as usize).min(values.len());
     let last = ((end_secs / HOP_SECS) as usize).clamp(first, values.len());
-    let part = values.read(first..last)?;
-    Ok(f64::from(part.iter().sum::<f32>()) / part.len().max(1) as f64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Bars of two seconds that keep a sound for some of them, each with noise of its own.
-    fn bars(n_bars: usize, noise: f32) -> (Vec<Vec<f32>>, Vec<f64>) {
-        let random = |seed: usize| {
-            let x = (seed as u32).wrapping_mul(0x9E37_79B9);
-            (x ^ (x >> 15)).wrapping_mul(0x85EB_CA6B) as f32 / u32::MAX as f32
-        };
-        let bar = |bar: usize| {
-            let sound = (bar / 8 + bar / 20) * 100;
-            let value = |d: usize| random(sound + d) + noise * random(7777 + 10 * bar + d);
-            (0..6).map(value).collect()
-        };
-        let starts = (0..n_bars).map(|bar| 2.0 * bar as f64).collect();
-        ((0..n_bars).map(bar).collect(), starts)
+    let mut sum = 0.0f32;
+    for start in (first..last).step_by(N_AHEAD) {
+        let part = values.read(start..(start + N_AHEAD).min(last))?;
+        sum = part.iter().fold(sum, |sum, value| sum + value);
     }
-
-    /// What a section of bars costs that is followed by others, or that is the last.
-    fn cost(bars: &[Vec<f32>], price: f64, is_last: bool) -> f64 {
-        let square = |d: usize| {
-            let values = bars.iter().map(|bar| f64::from(bar[d]));
-            let mean = values.clone().sum::<f64>() / bars.len() as f64;
-            values.map(|value| (value - mean).powi(2)).sum::<f64>()
-        };
-        let length = 2.0 * bars.len() as f64;
-        let short = SHORT.map(|(secs, prices)| prices * (1.0 - length / secs).max(0.0));
-        let odd = match bars.len() % 4 {
-            _ if is_last => 0.0,
-            0 => 0.0,
-            2 => EVEN,
-            _ => ODD,
-        };
-        let spread: f64 = (0..bars[0].len()).map(square).sum();
-        spread + price * (1.0 + short.iter().sum::<f64>() + odd)
-    }
-
-    #[test]
-    fn no_other_cuts_are_better() {
-        for noise in [0.0, 0.1, 0.5, 2.0] {
-            let (bars, starts) = bars(120, noise);
-            let changes = bars.windows(2).map(|pair| distance(&pair[0], &pair[1]));
-            let changes: Vec<f32> = changes.map(|change| change.powi(2) / 2.0).collect();
-            let price = f64::from((SECTION_PRICE * percentile(&changes, 0.5)).max(MIN_PRICE));
-            let of = |start: usize, end: usize| cost(&bars[start..end], price, end == bars.len());
-            let mut least = vec![0.0];
-            for end in 1..=bars.len() {
-                let costs = (0..end).map(|start| least[start] + of(start, end));
-                least.push(costs.fold(f64::MAX, f64::min));
-            }
-            let cuts = cut(&bars, &starts, 240.0);
-            let ends = cuts.iter().skip(1).copied().chain([bars.len()]);
-            let found: f64 = cuts
-                .iter()
-                .zip(ends)
-                .map(|(start, end)| of(*start, end))
-                .sum();
-            assert!((found - least[bars.len()]).abs() < 1e-3, "{noise}: {found}");
-            assert!(cuts.len() > 1, "{noise}");
-        }
-    }
+    Ok(f64::from(sum) / (last - first).max(1) as f64)
 }

@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Stem;
 use super::evidence::{evidence, hops_of};
-use super::features::Features;
-use super::hops::HOP_SECS;
+use super::features::{FLOOR_DB, Features};
+use super::hops::{HOP_SECS, HOPS_PER_SEC};
 use super::network::Activations;
 use super::onset;
+use super::series::{Series, SeriesWriter, Value};
 
 /// The stem that beats are tracked with.
 const DRUMS: &str = "drums";
@@ -127,12 +128,6 @@ pub(super) fn analyze(name: &str, track: &Track, n_hops: usize) -> Result<StemEv
     let (strength, activations) = evidence(&features)?;
     let mut onsets = onset::find(&features, &strength, &activations)?;
     onsets.retain(|onset| onset.time_secs < n_hops as f64 * HOP_SECS);
-    // As many hops as the song has; silent ones where the stem is shorter.
-    let mut bands = features.bands.to_vec()?;
-    bands.resize(n_hops, [0.0; 3]);
-    let (mut strength, mut loudness_db) = (strength.full.to_vec()?, features.loudness_db.to_vec()?);
-    strength.resize(n_hops, 0.0);
-    loudness_db.resize(n_hops, super::features::FLOOR_DB);
     Ok(StemEvidence {
         stem: Stem {
             name: name.to_owned(),
@@ -140,14 +135,24 @@ pub(super) fn analyze(name: &str, track: &Track, n_hops: usize) -> Result<StemEv
             source_sha256: track.source_sha256.clone(),
             onsets,
             hops: hops_of(
-                &bands.into(),
-                &strength.into(),
-                &loudness_db.into(),
+                &resized(&features.bands, n_hops, [0.0; 3])?,
+                &resized(&strength.full, n_hops, 0.0)?,
+                &resized(&features.loudness_db, n_hops, FLOOR_DB)?,
                 track.sample_rate_hz,
             )?,
         },
         activations,
     })
+}
+
+/// As many hops as the song has, with `silent` ones where the stem is shorter.
+fn resized<T: Value>(hops: &Series<T>, n_hops: usize, silent: T) -> Result<Series<T>> {
+    let mut resized = SeriesWriter::new(HOPS_PER_SEC);
+    for hop in hops.iter().take(n_hops) {
+        resized.push(hop?);
+    }
+    (resized.len()..n_hops).for_each(|_| resized.push(silent));
+    Ok(resized.finish())
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use common::Result;
 use rayon::prelude::*;
 
 use super::super::inputs::{HOPS_PER_STEP, Inputs, N_HARMONY};
+use super::super::series::{Series, SeriesWriter};
+use super::STEPS_PER_SEC;
 use super::conv::{Block, Conv, rectify, sigmoid};
 use super::conv_stack::{ConvStack, REACH_HOPS};
 use super::weights::WeightReader;
@@ -50,42 +52,47 @@ impl Network {
 ///
 /// # Errors
 /// As [`Inputs::for_beats`].
-pub(super) fn activations(inputs: &Inputs<'_>) -> Result<(Vec<f32>, Vec<f32>)> {
+pub(super) fn activations(inputs: &Inputs<'_>) -> Result<(Series<f32>, Series<f32>)> {
     in_chunks(inputs, MAX_CHUNK)
 }
 
 /// As [`activations`], in chunks of at most `max_chunk` steps, which makes no difference.
-pub(super) fn in_chunks(inputs: &Inputs<'_>, max_chunk: usize) -> Result<(Vec<f32>, Vec<f32>)> {
+pub(super) fn in_chunks(
+    inputs: &Inputs<'_>,
+    max_chunk: usize,
+) -> Result<(Series<f32>, Series<f32>)> {
     let network = LazyLock::force(&NETWORK);
     let arch = pulp::Arch::new();
     let n_steps = inputs.n_hops().div_ceil(HOPS_PER_STEP);
     let n_chunks = n_steps.div_ceil(max_chunk).max(1);
     let length = n_steps.div_ceil(n_chunks).max(1);
-    let mut found = (vec![0.0; n_steps], vec![0.0; n_steps]);
-    found
-        .0
-        .par_chunks_mut(length)
-        .zip(found.1.par_chunks_mut(length))
-        .enumerate()
-        .try_for_each(|(i, (beat, downbeat))| {
-            let wanted = i * length..i * length + beat.len();
-            let start = wanted.start.saturating_sub(REACH);
-            let steps = start..(wanted.end + REACH).min(n_steps);
-            let hops = steps.start * HOPS_PER_STEP..steps.end * HOPS_PER_STEP;
-            let rows = inputs.for_beats(hops.start..hops.end.min(inputs.n_hops()))?;
-            let harmony = inputs.harmony(steps)?;
-            let beats = arch.dispatch(Pass {
-                network,
-                rows,
-                harmony,
-            });
-            let places = beat.iter_mut().zip(downbeat);
-            for ((beat, downbeat), found) in places.zip(&beats[wanted.start - start..]) {
-                [*beat, *downbeat] = *found;
-            }
-            Ok(())
-        })?;
-    Ok(found)
+    let chunk = |start: usize| {
+        let wanted = start..(start + length).min(n_steps);
+        let start = wanted.start.saturating_sub(REACH);
+        let steps = start..(wanted.end + REACH).min(n_steps);
+        let hops = steps.start * HOPS_PER_STEP..steps.end * HOPS_PER_STEP;
+        let rows = inputs.for_beats(hops.start..hops.end.min(inputs.n_hops()))?;
+        let harmony = inputs.harmony(steps)?;
+        let mut beats = arch.dispatch(Pass {
+            network,
+            rows,
+            harmony,
+        });
+        beats.truncate(wanted.end - start);
+        beats.drain(..wanted.start - start);
+        Ok(beats)
+    };
+    let new = || SeriesWriter::new(STEPS_PER_SEC);
+    let (mut beat, mut downbeat) = (new(), new());
+    let starts: Vec<usize> = (0..n_steps).step_by(length).collect();
+    for starts in starts.chunks(rayon::current_num_threads()) {
+        let found: Result<Vec<Vec<[f32; 2]>>> = starts.par_iter().map(|at| chunk(*at)).collect();
+        for [is_beat, is_downbeat] in found?.into_iter().flatten() {
+            beat.push(is_beat);
+            downbeat.push(is_downbeat);
+        }
+    }
+    Ok((beat.finish(), downbeat.finish()))
 }
 
 /// One pass over part of a song.

@@ -11,12 +11,16 @@ mod conv_stack;
 mod onset;
 mod weights;
 
+use std::ops::RangeInclusive;
+
 use common::Result;
 
 use super::hops::HOPS_PER_SEC;
 use super::inputs::{HOPS_PER_STEP, Inputs};
-use super::series::{Series, SeriesWriter};
+use super::series::{Series, SeriesReader, SeriesWriter};
 
+/// Steps in a second.
+pub(super) const STEPS_PER_SEC: usize = HOPS_PER_SEC / HOPS_PER_STEP;
 /// Added to the log-odds of a beat: training weighs beats more than what lies between them.
 const BEAT_BIAS: f32 = -0.3;
 /// What a beat without any sign of it costs at most.
@@ -28,47 +32,86 @@ pub(super) struct Activations {
     /// That a sound starts at a hop.
     pub onset: Series<f32>,
     /// That a beat falls on a step of [`HOPS_PER_STEP`] hops.
-    pub beat: Vec<f32>,
+    pub beat: Series<f32>,
     /// That a beat on this step would be a downbeat.
-    pub downbeat: Vec<f32>,
+    pub downbeat: Series<f32>,
 }
 
 impl Activations {
-    /// What `steps` has at a hop; between steps by proportion.
-    pub fn at_hop(steps: &[f32], hop: usize) -> f32 {
-        let (step, odd) = (hop / HOPS_PER_STEP, hop % HOPS_PER_STEP);
-        let at = |i: usize| steps.get(i).or(steps.last()).copied().unwrap_or(0.0);
-        at(step) + (at(step + 1) - at(step)) * odd as f32 / HOPS_PER_STEP as f32
-    }
-
     /// Log-odds of a beat at each of `n_hops` hops, as what a beat there is worth to a [`super::chain::Chain`]; where nothing tells of
     /// a beat it costs [`MISSING_COST`], so that breaks and rests are bridged.
-    pub fn beat_odds(&self, n_hops: usize) -> Series<f32> {
+    ///
+    /// # Errors
+    /// As [`Series::read`].
+    pub fn beat_odds(&self, n_hops: usize) -> Result<Series<f32>> {
         odds(&self.beat, n_hops)
     }
 
     /// Lets the drums lead where they play: the song's beats are raised to theirs. Where they pause, the song is all there is.
-    pub fn merge_drum_activations(&mut self, drums: &Activations) {
-        for (song, drums) in self.beat.iter_mut().zip(&drums.beat) {
-            *song = song.max(*drums);
+    ///
+    /// # Errors
+    /// As [`Series::read`].
+    pub fn merge_drum_activations(&mut self, drums: &Activations) -> Result<()> {
+        let mut drums = drums.beat.iter();
+        let mut merged = SeriesWriter::new(STEPS_PER_SEC);
+        for song in self.beat.iter() {
+            let drums = drums.next().transpose()?;
+            let song = song?;
+            merged.push(drums.map_or(song, |drums| song.max(drums)));
         }
+        self.beat = merged.finish();
+        Ok(())
+    }
+}
+
+/// Reads what a series of steps has at hops, which come in about their order.
+pub(super) struct AtHop<'a> {
+    steps: SeriesReader<'a, f32>,
+    n_steps: usize,
+}
+
+impl<'a> AtHop<'a> {
+    pub fn of(steps: &'a Series<f32>) -> Self {
+        Self {
+            steps: steps.reader(),
+            n_steps: steps.len(),
+        }
+    }
+
+    /// What the steps have at a hop; between steps by proportion, and behind the last one what that has.
+    ///
+    /// # Errors
+    /// As [`SeriesReader::read`].
+    pub fn read(&mut self, hop: usize) -> Result<f32> {
+        let (step, odd) = (hop / HOPS_PER_STEP, hop % HOPS_PER_STEP);
+        let step = step.min(self.n_steps.saturating_sub(1));
+        let around = self.steps.read(step..step + 2)?;
+        let first = around.first().copied().unwrap_or(0.0);
+        let second = around.get(1).copied().unwrap_or(first);
+        Ok(first + (second - first) * odd as f32 / HOPS_PER_STEP as f32)
+    }
+
+    /// The most that the steps have at some hops, and `least` at least.
+    ///
+    /// # Errors
+    /// As [`SeriesReader::read`].
+    pub fn most(&mut self, hops: RangeInclusive<usize>, least: f32) -> Result<f32> {
+        hops.into_iter()
+            .try_fold(least, |most, hop| Ok(most.max(self.read(hop)?)))
     }
 }
 
 /// See [`Activations::beat_odds`].
-pub(super) fn odds(beat: &[f32], n_hops: usize) -> Series<f32> {
-    let of_hop = |hop: usize| {
-        // Periods are whole hops and players aren't machines: a hop to either side will do.
-        let around = hop.saturating_sub(1)..=hop + 1;
-        let p = around.fold(1e-4f32, |most, hop| {
-            most.max(Activations::at_hop(beat, hop))
-        });
-        let p = p.min(1.0 - 1e-4);
-        (p / (1.0 - p)).ln().clamp(-MISSING_COST, 4.0) + BEAT_BIAS
-    };
+pub(super) fn odds(beat: &Series<f32>, n_hops: usize) -> Result<Series<f32>> {
+    let mut beat = AtHop::of(beat);
     let mut odds = SeriesWriter::new(HOPS_PER_SEC);
-    (0..n_hops).for_each(|hop| odds.push(of_hop(hop)));
-    odds.finish()
+    for hop in 0..n_hops {
+        // Periods are whole hops and players aren't machines: a hop to either side will do.
+        let p = beat.most(hop.saturating_sub(1)..=hop + 1, 1e-4)?;
+        let p = p.min(1.0 - 1e-4);
+        odds.push((p / (1.0 - p)).ln().clamp(-MISSING_COST, 4.0) + BEAT_BIAS);
+    }
+    Ok(odds.finish())
 }
 
 /// Activations of all of a song.
@@ -124,9 +167,12 @@ mod tests {
         for (chunk_steps, chunk_hops) in [(100_000, 100_000), (1500, 1777), (701, 333)] {
             let (beat, downbeat) = beat::in_chunks(&inputs, chunk_steps).unwrap();
             let onset = onset::in_chunks(&inputs, chunk_hops).unwrap();
-            assert!(bits(&beat) == bits(&whole.beat), "{chunk_steps}");
-            assert!(bits(&downbeat) == bits(&whole.downbeat), "{chunk_steps}");
             let bits_of = |series: &Series<f32>| bits(&series.to_vec().unwrap());
+            assert!(bits_of(&beat) == bits_of(&whole.beat), "{chunk_steps}");
+            assert!(
+                bits_of(&downbeat) == bits_of(&whole.downbeat),
+                "{chunk_steps}"
+            );
             assert!(bits_of(&onset) == bits_of(&whole.onset), "{chunk_hops}");
         }
         let (again, activations) = evidence(&features).unwrap();

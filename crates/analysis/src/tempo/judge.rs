@@ -6,7 +6,6 @@
 
 use std::sync::LazyLock;
 
-use super::levels::share;
 use super::scorer::Scorer;
 use super::{Level, strength};
 
@@ -57,7 +56,7 @@ pub(super) fn best(levels: &[Level], wanted: Option<u32>) -> Option<(usize, f32)
     let odds = scores.iter().map(|s| (s - scores[level]).exp());
     let odds: Vec<f32> = odds.collect();
     let same = levels.iter().zip(&odds);
-    let same = same.filter(|(level, _)| share(&level.hops, &levels[best].hops) > SAME_SHARE);
+    let same = same.filter(|(level, _)| level.beats.share(&levels[best].beats) > SAME_SHARE);
     let certainty = same.map(|(_, odds)| odds).sum::<f32>() / odds.iter().sum::<f32>();
     Some((best, certainty))
 }
@@ -205,7 +204,7 @@ mod tests {
                 .iter()
                 .zip(inputs(&levels, None))
                 .map(|(level, inputs)| {
-                    let beats = level.hops.iter().map(|hop| *hop as f64 * HOP_SECS);
+                    let beats = level.beats.iter().map(|hop| hop as f64 * HOP_SECS);
                     serde_json::json!({
                         "beats": beats.collect::<Vec<_>>(),
                         "inputs": inputs.to_vec(),

@@ -10,6 +10,7 @@ use super::super::chain::Chain;
 use super::super::hops::{HOP_SECS, HOPS_PER_SEC};
 use super::super::onset::OnsetStrength;
 use super::super::series::{Series, SeriesWriter};
+use super::beats::Beats;
 use super::grid;
 use super::period::median_period;
 use common::Result;
@@ -70,10 +71,12 @@ pub(super) fn candidates(odds: &Series<f32>, activation: &Series<f32>) -> Result
     }
     let worth = worth.finish();
     let both = |hops: Vec<usize>| {
-        let free = Candidate::new(&hops, false);
-        let placed = grid::placed(&worth, &hops)?;
-        let placed = placed.map(|hops| Candidate::new(&hops, true));
-        Ok([Some(free), placed])
+        let candidate = |hops: Vec<usize>, is_placed| Candidate {
+            beats: hops.into_iter().collect(),
+            is_placed,
+        };
+        let placed = grid::placed(&worth, &hops)?.map(|hops| candidate(hops, true));
+        Ok([Some(candidate(hops, false)), placed])
     };
     let of_level = |bpm: &f32| both(track(&worth, 60.0 / (bpm * HOP_SECS as f32), OCTAVE_COST)?);
     let of_strength = |bpm: &f32| {
@@ -90,7 +93,7 @@ pub(super) fn candidates(odds: &Series<f32>, activation: &Series<f32>) -> Result
     let shifted: Vec<Candidate> = tracked.iter().map(Candidate::half_later).collect();
     let mut levels: Vec<Candidate> = Vec::new();
     for candidate in tracked.into_iter().chain(shifted) {
-        let is_same = |known: &Candidate| share(&known.hops, &candidate.hops) > SAME_SHARE;
+        let is_same = |known: &Candidate| known.beats.share(&candidate.beats) > SAME_SHARE;
         match levels.iter().position(is_same) {
             // The one that keeps its place stands for both.
             Some(known) if candidate.is_placed && !levels[known].is_placed => {
@@ -105,25 +108,16 @@ pub(super) fn candidates(odds: &Series<f32>, activation: &Series<f32>) -> Result
 
 /// Beats of one metrical level.
 pub(super) struct Candidate {
-    /// Short numbers: there are many candidates, of long songs with many beats each.
-    pub hops: Vec<u32>,
+    pub beats: Beats,
     /// Whether they keep their place, as [`grid`] has it.
     pub is_placed: bool,
 }
 
 impl Candidate {
-    fn new(hops: &[usize], is_placed: bool) -> Self {
-        Self {
-            hops: hops.iter().map(|hop| *hop as u32).collect(),
-            is_placed,
-        }
-    }
-
     fn half_later(&self) -> Self {
-        let pairs = self.hops.windows(2);
         Self {
-            hops: pairs.map(|pair| (pair[0] + pair[1]) / 2).collect(),
-            ..*self
+            beats: self.beats.half_later(),
+            is_placed: self.is_placed,
         }
     }
 }
@@ -154,16 +148,6 @@ fn track_strength(loudness: &Series<f32>, center: f32) -> Result<Vec<usize>> {
     };
     let periods: Vec<[f32; 2]> = chain.periods().iter().map(of_period).collect();
     chain.most_likely(loudness, &periods)
-}
-
-/// Share of the beats of two sequences that lie within two hops of each other, of the longer one, 0..=1.
-pub(super) fn share(a: &[u32], b: &[u32]) -> f32 {
-    let is_shared = |hop: &&u32| {
-        let next = b.partition_point(|other| other + 2 < **hop);
-        b.get(next).is_some_and(|other| *other <= **hop + 2)
-    };
-    let n_shared = a.iter().filter(is_shared).count();
-    n_shared as f32 / a.len().max(b.len()).max(1) as f32
 }
 
 /// Onset strength relative to what is usual around, smoothed by the jitter of players, 0..=1.

@@ -93,12 +93,9 @@ pub(in super::super) fn evidence(
         50
     };
     let next = |i: usize| hops.get(i + 1).copied().unwrap_or(hops[i] + last_period);
-    let of_beats = |mut chroma: SeriesReader<'_, [f32; 12]>| -> Result<Vec<[f32; 12]>> {
-        let of_beat = |i: usize| mean_chroma(&mut chroma, hops[i], next(i));
-        (0..n).map(of_beat).collect()
-    };
-    let chroma = of_beats(features.chroma.reader())?;
-    let bass = of_beats(features.bass_chroma.reader())?;
+    let beat = |i: usize| (i < n).then(|| (hops[i], next(i)));
+    let mut chroma = Around::new(features.chroma.reader(), beat(0))?;
+    let mut bass = Around::new(features.bass_chroma.reader(), beat(0))?;
     let mut onsets = strength.bands.reader();
     let mut peak = |center: usize| -> Result<[f32; 3]> {
         let around = onsets.read(center.saturating_sub(3)..center + 4)?.iter();
@@ -106,23 +103,9 @@ pub(in super::super) fn evidence(
     };
     (0..n)
         .map(|i| {
-            let before = |values: &[[f32; 12]]| {
-                // What sounded over the two beats before against the two from here on.
-                let left = sum(&values[i.saturating_sub(2)..i]);
-                let right = sum(&values[i..(i + 2).min(n)]);
-                distance(&left, &right)
-            };
-            let change = |values: &[[f32; 12]]| {
-                let near = if i > 0 {
-                    distance(&values[i - 1], &values[i])
-                } else {
-                    0.0
-                };
-                0.5 * near + 0.5 * before(values)
-            };
             Ok(BeatEvidence {
-                harmony: change(&chroma),
-                bass: change(&bass),
+                harmony: chroma.next_change(beat(i + 1))?,
+                bass: bass.next_change(beat(i + 1))?,
                 onset: peak(hops[i] + 1)?,
                 off_onset: peak((hops[i] + next(i)) / 2 + 1)?,
             })
@@ -130,107 +113,127 @@ pub(in super::super) fn evidence(
         .collect()
 }
 
+/// What sounds around a beat, which moves through a song: a long one has many beats.
+struct Around<'a> {
+    chroma: SeriesReader<'a, [f32; 12]>,
+    /// Mean chroma of the two beats before, of the beat itself and of the next one, as far as there are such.
+    beats: [Option<[f32; 12]>; 4],
+}
+
+impl<'a> Around<'a> {
+    /// Before the first beat, which lasts from one hop to another.
+    fn new(chroma: SeriesReader<'a, [f32; 12]>, first: Option<(usize, usize)>) -> Result<Self> {
+        let mut around = Self {
+            chroma,
+            beats: [None; 4],
+        };
+        around.advance(first)?;
+        Ok(around)
+    }
+
+    fn advance(&mut self, next: Option<(usize, usize)>) -> Result<()> {
+        self.beats.rotate_left(1);
+        let next = next.map(|(start, end)| mean_chroma(&mut self.chroma, start, end));
+        self.beats[3] = next.transpose()?;
+        Ok(())
+    }
+
+    /// Moves on by a beat, behind which another one may lie, and says how much changes at it, 0..=1.
+    fn next_change(&mut self, behind: Option<(usize, usize)>) -> Result<f32> {
+        self.advance(behind)?;
+        let near = match self.beats {
+            [_, Some(before), Some(here), _] => distance(&before, &here),
+            _ => 0.0,
+        };
+        // What sounded over the two beats before against the two from here on.
+        let (before, after) = self.beats.split_at(2);
+        let far = distance(&sum(before.iter().flatten()), &sum(after.iter().flatten()));
+        Ok(0.5 * near + 0.5 * far)
+    }
+}
+
 /// How much each beat sounds like a downbeat, with mean 0 and standard deviation 1 in each of its parts.
 fn downbeat_scores(evidence: &[BeatEvidence]) -> Vec<f32> {
-    let part = |f: &dyn Fn(&BeatEvidence) -> f32| standardised(evidence.iter().map(f).collect());
-    let parts: Vec<(f32, Vec<f32>)> = vec![
-        (1.1, part(&|e| e.harmony)),
-        (0.6, part(&|e| e.bass)),
-        (1.0, part(&|e| e.onset[0])),
-        (0.25, part(&|e| e.onset[1])),
-        (-0.15, part(&|e| e.onset[2])),
-        (-0.3, part(&|e| e.off_onset[0])),
-        (-0.3, part(&|e| e.off_onset[1])),
-        (-0.25, part(&|e| e.off_onset[2])),
+    type Part = fn(&BeatEvidence) -> f32;
+    let parts: [(f32, Part); 8] = [
+        (1.1, |e| e.harmony),
+        (0.6, |e| e.bass),
+        (1.0, |e| e.onset[0]),
+        (0.25, |e| e.onset[1]),
+        (-0.15, |e| e.onset[2]),
+        (-0.3, |e| e.off_onset[0]),
+        (-0.3, |e| e.off_onset[1]),
+        (-0.25, |e| e.off_onset[2]),
     ];
-    (0..evidence.len())
-        .map(|i| {
-            parts
-                .iter()
-                .map(|(weight, values)| weight * values[i])
-                .sum()
-        })
-        .collect()
+    let mut scores = vec![0.0; evidence.len()];
+    for (weight, part) in parts {
+        let values = standardised(evidence.iter().map(part).collect());
+        for (score, value) in scores.iter_mut().zip(values) {
+            *score += weight * value;
+        }
+    }
+    scores
 }
 
 /// Mean evidence at the downbeats of the best bars of `beats_per_bar` beats each over that of other beats, in standard deviations.
 fn bars(scores: &[f32], beats_per_bar: usize) -> f32 {
-    let n = scores.len();
     let n_positions = beats_per_bar.max(1);
+    let share = 1.0 / n_positions as f32;
     // A bar that is cut short or starts over costs as much as several good downbeats.
     let slip_cost = 6.0 * (n_positions as f32).sqrt();
     let mut gain = vec![0.0f32; n_positions];
-    let mut came_from: Vec<Vec<usize>> = Vec::with_capacity(n);
-    let reward = |i: usize, position: usize| {
-        let share = 1.0 / n_positions as f32;
-        scores[i] * (if position == 0 { 1.0 } else { 0.0 } - share)
-    };
-    for i in 0..n {
+    // Of each beat as a downbeat: the position before it, where that isn't the bar's last.
+    let mut slips: Vec<Option<u8>> = Vec::with_capacity(scores.len());
+    for (i, score) in scores.iter().enumerate() {
         let best = (0..n_positions).fold(0, |b, p| if gain[p] > gain[b] { p } else { b });
-        let mut next = vec![0.0; n_positions];
-        let mut from = vec![0; n_positions];
-        for position in 0..n_positions {
-            let regular = (position + n_positions - 1) % n_positions;
-            let slips = position == 0 && i > 0 && gain[best] - slip_cost > gain[regular];
-            from[position] = if slips { best } else { regular };
-            let before = if i == 0 {
-                0.0
-            } else if slips {
-                gain[best] - slip_cost
-            } else {
-                gain[regular]
-            };
-            next[position] = before + reward(i, position);
+        let after_slip = gain[best] - slip_cost;
+        let slips_here = i > 0 && after_slip > gain[n_positions - 1];
+        slips.push(slips_here.then_some(best as u8));
+        gain.rotate_right(1);
+        if slips_here {
+            gain[0] = after_slip;
         }
-        gain = next;
-        came_from.push(from);
+        for (position, gain) in gain.iter_mut().enumerate() {
+            *gain += score * (if position == 0 { 1.0 } else { 0.0 } - share);
+        }
     }
     let mut position = (0..n_positions).fold(0, |b, p| if gain[p] > gain[b] { p } else { b });
-    let mut positions = vec![0u32; n];
-    for i in (0..n).rev() {
-        positions[i] = position as u32 + 1;
-        position = came_from[i][position];
+    let mut is_downbeat = vec![false; scores.len()];
+    for (is_downbeat, slip) in is_downbeat.iter_mut().zip(&slips).rev() {
+        *is_downbeat = position == 0;
+        position = match slip {
+            Some(best) if position == 0 => usize::from(*best),
+            _ => (position + n_positions - 1) % n_positions,
+        };
     }
-    let of = |is_downbeat: bool| {
-        let chosen: Vec<f32> = (0..n)
-            .filter(|i| (positions[*i] == 1) == is_downbeat)
-            .map(|i| scores[i])
-            .collect();
-        chosen.iter().sum::<f32>() / chosen.len().max(1) as f32
+    let mean_of = |wanted: bool| {
+        let chosen = scores.iter().zip(&is_downbeat);
+        let chosen = chosen.filter(|(_, is_downbeat)| **is_downbeat == wanted);
+        let (sum, n) = chosen.fold((0.0, 0), |(sum, n), (score, _)| (sum + score, n + 1));
+        sum / n.max(1) as f32
     };
-    of(true) - of(false)
+    mean_of(true) - mean_of(false)
 }
 
 /// How alike beats are at each distance from 1 to `max_lag`, 0..=1: cosine similarity of their evidence.
 fn repetition(evidence: &[BeatEvidence], max_lag: usize) -> Vec<f32> {
-    let columns: Vec<Vec<f32>> = (0..8)
-        .map(|k| {
-            standardised(
-                evidence
-                    .iter()
-                    .map(|e| match k {
-                        0 => e.harmony,
-                        1 => e.bass,
-                        2..=4 => e.onset[k - 2],
-                        _ => e.off_onset[k - 5],
-                    })
-                    .collect(),
-            )
-        })
-        .collect();
+    const N_COLUMNS: usize = 8;
     let n = evidence.len();
-    (1..=max_lag)
-        .map(|lag| {
-            if n <= lag * 2 {
-                return 0.0;
-            }
-            let product: f32 = columns
-                .iter()
-                .map(|c| (lag..n).map(|i| c[i] * c[i - lag]).sum::<f32>() / (n - lag) as f32)
-                .sum();
-            product / columns.len() as f32
-        })
-        .collect()
+    let mut alike = vec![0.0f32; max_lag];
+    for k in 0..N_COLUMNS {
+        let of_beat = |e: &BeatEvidence| match k {
+            0 => e.harmony,
+            1 => e.bass,
+            2..=4 => e.onset[k - 2],
+            _ => e.off_onset[k - 5],
+        };
+        let column = standardised(evidence.iter().map(of_beat).collect());
+        for (lag, alike) in (1..).zip(&mut alike).filter(|(lag, _)| n > lag * 2) {
+            let pairs = column.iter().skip(lag).zip(&column);
+            *alike += pairs.map(|(now, before)| now * before).sum::<f32>() / (n - lag) as f32;
+        }
+    }
+    alike.iter().map(|sum| sum / N_COLUMNS as f32).collect()
 }
 
 /// With mean 0 and standard deviation 1, and nothing far out.
@@ -259,7 +262,7 @@ fn mean_chroma(
     let margin = ((end_hop - start_hop) / 5).min(8);
     let first = (start_hop + margin).div_ceil(HOPS_PER_CHROMA);
     let last = ((end_hop.saturating_sub(margin)) / HOPS_PER_CHROMA).max(first);
-    let mut total = sum(chroma.read(first..last + 1)?);
+    let mut total = sum(chroma.read(first..last + 1)?.iter());
     let norm = total.iter().map(|c| c * c).sum::<f32>().sqrt();
     if norm > 1e-9 {
         total.iter_mut().for_each(|c| *c /= norm);
@@ -267,7 +270,7 @@ fn mean_chroma(
     Ok(total)
 }
 
-fn sum(values: &[[f32; 12]]) -> [f32; 12] {
+fn sum<'v>(values: impl Iterator<Item = &'v [f32; 12]>) -> [f32; 12] {
     let mut total = [0.0; 12];
     for value in values {
         for (t, v) in total.iter_mut().zip(value) {

@@ -5,6 +5,7 @@
 //! other one is meant; [`grid`] keeps their beats in place over the whole song. [`pulse`] says how plain a candidate is to that network, [`drums`] what sounds at it and between, [`meter`]
 //! how harmony changes and repeats; [`judge`] weighs it all.
 
+mod beats;
 mod drums;
 mod grid;
 mod judge;
@@ -16,6 +17,7 @@ mod pulse;
 mod scorer;
 mod strength;
 
+use self::beats::Beats;
 use self::drums::Drums;
 use self::levels::Candidate;
 use self::meter::Harmony;
@@ -66,7 +68,7 @@ pub(super) fn likely(heard: &Heard<'_>, meter: Option<u32>) -> Result<Option<Lik
     };
     let best = levels.into_iter().nth(best);
     Ok(best.map(|level| {
-        let hops: Vec<usize> = level.hops.into_iter().map(|hop| hop as usize).collect();
+        let hops: Vec<usize> = level.beats.iter().collect();
         Likely {
             period: median_period(&hops),
             hops,
@@ -81,11 +83,11 @@ pub(super) fn likely(heard: &Heard<'_>, meter: Option<u32>) -> Result<Option<Lik
 /// As [`meter::describe`].
 fn levels(heard: &Heard<'_>) -> Result<Vec<Level>> {
     use rayon::prelude::*;
-    let worth = heard.activations.beat_odds(heard.features.n_hops);
+    let worth = heard.activations.beat_odds(heard.features.n_hops)?;
     let music = Extent::of(heard.onsets, heard.features, heard.strength)?;
     let activation = levels::activation(heard.strength)?;
     let describe = |candidate: Candidate| {
-        let within = music.trimmed(candidate.hops.iter().map(|hop| *hop as usize).collect());
+        let within = music.trimmed(candidate.beats.iter().collect());
         let is_long = within.len() >= MIN_BEATS;
         is_long.then(|| Level::of(heard, &worth, &activation, candidate, &within))
     };
@@ -95,7 +97,7 @@ fn levels(heard: &Heard<'_>) -> Result<Vec<Level>> {
 
 /// A candidate for the beat.
 struct Level {
-    hops: Vec<u32>,
+    beats: Beats,
     is_placed: bool,
     bpm: f32,
     pulse: Pulse,
@@ -122,7 +124,7 @@ impl Level {
             profile: Profile::of(activation, within, bpm, drums.over_half, harmony.harmony)?,
             drums,
             harmony,
-            hops: candidate.hops,
+            beats: candidate.beats,
             is_placed: candidate.is_placed,
         })
     }

@@ -1,6 +1,6 @@
 //! What the network hears at a candidate's beats and between them.
 
-use super::super::network::Activations;
+use super::super::network::{Activations, AtHop};
 use super::super::series::Series;
 use super::pattern::contrast;
 use common::Result;
@@ -39,24 +39,22 @@ pub(super) fn describe(
     worth: &Series<f32>,
     hops: &[usize],
 ) -> Result<Pulse> {
-    let beat = |hop: usize| {
-        let around = hop.saturating_sub(2)..=hop + 2;
-        around.fold(0.0f32, |most, hop| {
-            most.max(Activations::at_hop(&activations.beat, hop))
-        })
-    };
-    let between = |share: f32| {
-        let inner = hops
+    let beat = |steps: &mut AtHop<'_>, hop: usize| steps.most(hop.saturating_sub(2)..=hop + 2, 0.0);
+    let between = |share: f32| -> Result<f32> {
+        let mut steps = AtHop::of(&activations.beat);
+        let places = hops
             .windows(2)
-            .map(|w| beat(w[0] + ((w[1] - w[0]) as f32 * share).round() as usize));
-        inner.sum::<f32>() / (hops.len() - 1).max(1) as f32
+            .map(|w| w[0] + ((w[1] - w[0]) as f32 * share).round() as usize);
+        let inner = places.map(|hop| beat(&mut steps, hop));
+        Ok(inner.sum::<Result<f32>>()? / (hops.len() - 1).max(1) as f32)
     };
     let n = hops.len().max(1) as f32;
-    let at_beats: Vec<f32> = hops.iter().map(|hop| beat(*hop)).collect();
-    let downbeats: Vec<f32> = hops
-        .iter()
-        .map(|hop| Activations::at_hop(&activations.downbeat, *hop))
-        .collect();
+    let mut steps = AtHop::of(&activations.beat);
+    let at_beats = hops.iter().map(|hop| beat(&mut steps, *hop));
+    let at_beats: Vec<f32> = at_beats.collect::<Result<_>>()?;
+    let mut steps = AtHop::of(&activations.downbeat);
+    let downbeats = hops.iter().map(|hop| steps.read(*hop));
+    let downbeats: Vec<f32> = downbeats.collect::<Result<_>>()?;
     let mut worth = worth.reader();
     let odds = hops.iter().map(|hop| {
         let odds = worth.read(*hop..hop + 1)?;
@@ -66,9 +64,9 @@ pub(super) fn describe(
     let n_hops = hops.last().unwrap_or(&1) - hops.first().unwrap_or(&0) + 1;
     Ok(Pulse {
         on: at_beats.iter().sum::<f32>() / n,
-        half: between(0.5),
-        thirds: (between(0.333) + between(0.667)) / 2.0,
-        quarters: (between(0.25) + between(0.75)) / 2.0,
+        half: between(0.5)?,
+        thirds: (between(0.333)? + between(0.667)?) / 2.0,
+        quarters: (between(0.25)? + between(0.75)?) / 2.0,
         odds: odds / n,
         odds_per_sec: odds / n_hops as f32 * 100.0,
         sure: at_beats.iter().filter(|p| **p > 0.5).count() as f32 / n,
