@@ -18,6 +18,7 @@ use symphonia::core::units::TimeBase;
 use super::aiff;
 use super::flac_head;
 use super::joined_flac;
+use super::layout::Layout;
 use super::matroska;
 use super::mp4::Edit;
 use super::mp4_reader;
@@ -69,11 +70,11 @@ pub(super) struct Opened {
     pub notes: Vec<String>,
 }
 
-/// Opens a file. `joined_at` says where further FLAC streams begin in it.
+/// Opens a file, of which the layout says what its headers don't tell.
 ///
 /// # Errors
 /// [`Error::Io`] if the file can't be read, [`Error::Input`] if it holds no sound.
-pub(super) fn open(path: &Path, joined_at: &[u64]) -> Result<Opened> {
+pub(super) fn open(path: &Path, layout: &Layout) -> Result<Opened> {
     let mut file = File::open(path).map_err(Error::io("read", path))?;
     let metadata = file.metadata().map_err(Error::io("read", path))?;
     if metadata.is_dir() {
@@ -108,13 +109,14 @@ pub(super) fn open(path: &Path, joined_at: &[u64]) -> Result<Opened> {
                 return open_pcm(file, &pcm, body).map_err(failed);
             }
         }
-        Some(b"fLaC") if !joined_at.is_empty() => {
-            return joined_flac::open(path, &mut file, &body, joined_at);
+        Some(b"fLaC") if !layout.joined_at.is_empty() => {
+            return joined_flac::open(path, &mut file, &body, &layout.joined_at);
         }
         Some(b"fLaC") => {
             let tagless = tags::without_behind(&mut file, body.clone()).map_err(failed)?;
             if let Some((head, frames)) = flac_head::read(&mut file, &tagless).map_err(failed)? {
-                let source = Source::new(head, file, frames.clone());
+                let end = layout.flac_end.unwrap_or(frames.end);
+                let source = Source::new(head, file, frames.start..end);
                 return open_with_symphonia(path, source, "flac", frames);
             }
         }

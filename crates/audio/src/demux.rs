@@ -117,7 +117,7 @@ impl Demuxer {
     /// # Errors
     /// [`Error::Io`] if the file can't be read, [`Error::Input`] if it holds no sound that can be decoded.
     pub fn open(path: &Path, layout: &Layout) -> Result<Self> {
-        let mut demuxer = Self::new(path, container::open(path, &layout.joined_at)?)?;
+        let mut demuxer = Self::new(path, container::open(path, layout)?)?;
         demuxer.known_gaps = layout.gaps.iter().copied().collect();
         demuxer.knows_gaps = !layout.gaps.is_empty();
         Ok(demuxer)
@@ -212,7 +212,7 @@ impl Demuxer {
         u64::try_from(samples.saturating_sub(self.first_base)).unwrap_or(0)
     }
 
-    /// Whether the file may hold several FLAC streams: not all of it is frames that count on.
+    /// Whether the file may hold several FLAC streams, or something else behind one: not all of it is frames that count on.
     pub fn may_be_joined(&self) -> bool {
         let n_body = self.body.end.saturating_sub(self.body.start);
         let is_flac = self.stream.codec == Codec::Flac && self.stream.container == Container::Other;

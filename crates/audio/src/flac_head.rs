@@ -45,7 +45,7 @@ pub(super) fn read(file: &mut File, body: &Range<u64>) -> Result<Option<(Vec<u8>
 }
 
 /// Whether a frame begins here: its sync code, and none of the values that section 9.1 forbids.
-fn is_frame(bytes: &[u8]) -> bool {
+pub(super) fn is_frame(bytes: &[u8]) -> bool {
     matches!(bytes, [0xff, 0xf8 | 0xf9, sizes, channels, ..]
         if sizes >> 4 != 0 && sizes & 15 != 15 && channels >> 4 < 11 && channels & 1 == 0)
 }

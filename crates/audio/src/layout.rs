@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::demux::Demuxer;
 use super::stream::Container;
-use super::{joined_flac, ogg, tags};
+use super::{flac_end, joined_flac, ogg, tags};
 
 /// Where the parts of a song lie, where its packets alone don't tell.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,9 @@ use super::{joined_flac, ogg, tags};
 pub struct Layout {
     /// Where further FLAC streams begin in the file, in bytes, if several are joined in it.
     pub joined_at: Vec<u64>,
+    /// Where the frames of FLAC end, in bytes, if something else stands behind them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flac_end: Option<u64>,
     /// Where sound is missing, if pages of Ogg are: the place on the decoded timeline without the gaps before it, and how much,
     /// in samples.
     pub gaps: Vec<(u64, u64)>,
@@ -44,6 +47,10 @@ impl Layout {
         if !has_gaps {
             let body = tags::without_front(&mut file, length).map_err(failed)?;
             layout.joined_at = joined_flac::find(&mut file, &body).map_err(failed)?;
+            if layout.joined_at.is_empty() {
+                let end = flac_end::find(&mut file, &body).map_err(failed)?;
+                layout.flac_end = end.filter(|end| *end < demuxer.body().end);
+            }
             return Ok(layout);
         }
         // symphonia tells each place a page late, and how much is missing.

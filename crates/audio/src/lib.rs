@@ -14,6 +14,7 @@ mod encoded;
 mod extent;
 mod ffmpeg;
 mod flac;
+mod flac_end;
 mod flac_head;
 mod joined_flac;
 mod layout;

@@ -5,7 +5,7 @@ use crate::extent::scale;
 
 /// A file's first packet of a track, read apart from everything else.
 pub(super) fn first_packet(path: &Path, track_id: u32) -> Result<Option<Packet>> {
-    let mut opened = container::open(path, &[])?;
+    let mut opened = container::open(path, &Layout::default())?;
     while let Ok(Some(packet)) = opened.packets.next_packet() {
         if packet.track_id == track_id {
             return Ok(Some(packet));
@@ -36,6 +36,10 @@ pub(super) fn stream_of(path: &Path, opened: &Opened) -> Result<Stream> {
         // A frame that tells nothing leaves the parameters incomplete, which is refused below.
         let _ = mpeg::describe(&mut params, &packet.data);
     }
+    // Decoders of plain samples make room for as many channels as the header states: a gigabyte for the most that WAV can.
+    if let (Codec::Other, Some(channels)) = (codec, &params.channels) {
+        check_channels(path, channels.count())?;
+    }
     let known = PacketDecoder::describe(path, codec, &params)?;
     let sample_rate_hz = known.sample_rate_hz;
     if !SAMPLE_RATES_HZ.contains(&sample_rate_hz) {
@@ -44,13 +48,7 @@ pub(super) fn stream_of(path: &Path, opened: &Opened) -> Result<Stream> {
             format!("has a sample rate of {sample_rate_hz} Hz; {low} to {high} Hz are supported");
         return Err(Error::input(path, reason).with_hint(CONVERT_HINT));
     }
-    if !(1..=MAX_CHANNELS).contains(&known.n_channels) {
-        let reason = format!(
-            "has {} channels; 1 to {MAX_CHANNELS} are supported",
-            known.n_channels
-        );
-        return Err(Error::input(path, reason).with_hint(CONVERT_HINT));
-    }
+    check_channels(path, known.n_channels)?;
     if codec == Codec::Vorbis && known.n_channels > 2 {
         // symphonia 0.6.1 mixes the channels up, whatever their number.
         let reason = format!(
@@ -90,4 +88,12 @@ pub(super) fn stream_of(path: &Path, opened: &Opened) -> Result<Stream> {
         }),
         valid_bits: opened.valid_bits,
     })
+}
+
+fn check_channels(path: &Path, n_channels: usize) -> Result<()> {
+    if (1..=MAX_CHANNELS).contains(&n_channels) {
+        return Ok(());
+    }
+    let reason = format!("has {n_channels} channels; 1 to {MAX_CHANNELS} are supported");
+    Err(Error::input(path, reason).with_hint(CONVERT_HINT))
 }

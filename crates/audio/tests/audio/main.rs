@@ -5,6 +5,7 @@
 mod bad_input;
 mod builders;
 mod fixtures;
+mod flac_repairs;
 mod formats;
 mod helpers;
 mod joined;

@@ -1,11 +1,10 @@
-//! Faults of FLAC and MP3 files that don't touch the sound, or only a part of it.
+//! Faults of MP3 and other files that don't touch the sound, or only a part of it.
 
 use std::fs;
 use std::path::Path;
 
 use audio::Track;
 
-use crate::builders::*;
 use crate::fixtures::{FIXTURES, Fixture};
 use crate::helpers::*;
 
@@ -43,11 +42,11 @@ pub fn assert_same(what: &str, name: &str, bytes: &[u8]) -> Vec<String> {
     track.all_notes()
 }
 
-fn id3v1() -> Vec<u8> {
+pub fn id3v1() -> Vec<u8> {
     [&b"TAG"[..], &[b' '; 125]].concat()
 }
 
-fn ape() -> Vec<u8> {
+pub fn ape() -> Vec<u8> {
     let mut tag = b"\x05\0\0\0\0\0\0\0Key\0value".to_vec();
     let size = tag.len() as u32 + 32;
     tag.extend(b"APETAGEX\xd0\x07\0\0");
@@ -55,108 +54,6 @@ fn ape() -> Vec<u8> {
     tag.extend([1, 0, 0, 0]);
     tag.extend([0; 12]);
     tag
-}
-
-/// The fixture's STREAMINFO block with its header, and its frames.
-fn flac_parts() -> (Vec<u8>, Vec<u8>) {
-    let flac = bytes_of("pulse.flac");
-    let mut at = 4;
-    loop {
-        let last = flac[at] & 0x80 != 0;
-        at += 4 + u32::from_be_bytes([0, flac[at + 1], flac[at + 2], flac[at + 3]]) as usize;
-        if last {
-            break;
-        }
-    }
-    (flac[4..42].to_vec(), flac[at..].to_vec())
-}
-
-#[test]
-fn tags_around_flac_files_are_no_sound() {
-    let flac = bytes_of("pulse.flac");
-    let id3v2 = b"ID3\x04\0\0\0\0\0\x08TIT2\0\0\0\0".to_vec();
-    for (front, behind) in [
-        (vec![], id3v1()),
-        (vec![], ape()),
-        (vec![], [ape(), id3v1()].concat()),
-        (id3v2, id3v1()),
-    ] {
-        let bytes = [front, flac.clone(), behind].concat();
-        assert_eq!(assert_same("tags", "pulse.flac", &bytes), [""; 0]);
-    }
-}
-
-#[test]
-fn flac_files_of_unknown_length_are_counted_to_the_last_frame() {
-    let mut flac = bytes_of("pulse.flac");
-    flac[21] &= 0xf0;
-    flac[22..26].fill(0);
-    for behind in [vec![], id3v1()] {
-        let bytes = [flac.clone(), behind].concat();
-        assert_eq!(assert_same("unknown length", "pulse.flac", &bytes), [""; 0]);
-    }
-}
-
-#[test]
-fn broken_metadata_of_flac_files_is_passed_over() {
-    let (info, frames) = flac_parts();
-    let mut picture = be32(&[3, 10]);
-    picture.extend(b"image/jpeg");
-    picture.extend(be32(&[0, 10, 10, 24, 0, 200]));
-    picture.extend([b'x'; 100]);
-    let block = |kind: u8, body: &[u8]| [&[kind, 0, 0, body.len() as u8], body].concat();
-    let last = block(0x81, &[0; 16]);
-    let seek_table = block(3, &[0; 18]);
-    for (what, blocks) in [
-        ("empty comment", block(4, &[])),
-        ("picture that claims too much", block(6, &picture)),
-        ("two seek tables", [seek_table.clone(), seek_table].concat()),
-        ("block that claims too much", vec![5, 0xff, 0xff, 0xff]),
-    ] {
-        let mut info = info.clone();
-        info[0] &= 0x7f;
-        let bytes = [b"fLaC", &info[..], &blocks, &last, &frames].concat();
-        assert_eq!(assert_same(what, "pulse.flac", &bytes), [""; 0]);
-    }
-    let mut flac = bytes_of("pulse.flac");
-    flac[8..10].fill(0);
-    assert_eq!(
-        assert_same("smallest block of 0", "pulse.flac", &flac),
-        [""; 0]
-    );
-}
-
-#[test]
-fn a_lost_flac_frame_leaves_a_gap_of_its_length() {
-    // 3 frames of 4096 samples of noise, so that frames are easily found by their sync code.
-    let folder = tempfile::tempdir().unwrap();
-    let wav = folder.path().join("a.wav");
-    write_wav(&wav, wav_spec(44_100, 1, 16, false), &noise(3 * 4096, 16));
-    let song = Track::open(&wav).unwrap();
-    let expected = all_samples(&song);
-    let soundtrack = soundtrack(&song, 0..song.n_samples);
-    let audio::SoundtrackCodec::Flac { stream_info } = soundtrack.codec() else {
-        panic!("not FLAC");
-    };
-    let mut frames: Vec<Vec<u8>> = packets(&*soundtrack)
-        .into_iter()
-        .map(|packet| packet.data)
-        .collect();
-    let n_bytes = frames[1].len();
-    frames[1][n_bytes / 2] ^= 0x55;
-    let flac = [b"fLaC\x80\0\0\x22", &stream_info[..], &frames.concat()].concat();
-    let (_folder, track) = open("a.flac", &flac);
-    assert_eq!(
-        track.notes,
-        ["part of the sound is missing: silent from 0:00.093 to 0:00.186"]
-    );
-    let heard = all_samples(&track);
-    assert_eq!(heard.len(), expected.len());
-    assert_eq!(heard[..4096], expected[..4096]);
-    assert!(heard[4096..8192].iter().all(|&sample| sample == 0.0));
-    assert_eq!(heard[8192..], expected[8192..]);
-    let film = crate::helpers::soundtrack(&track, 0..track.n_samples);
-    assert!(decode(&*film) == heard);
 }
 
 /// MPEG frames of a fixture without tags.
