@@ -35,9 +35,10 @@ impl Scratch {
     /// # Panics
     /// Where it can't be written.
     pub fn with(&mut self, bytes: &[u8]) -> &Path {
+        // Cut behind the new bytes, so that the file keeps its memory.
         self.file.seek(SeekFrom::Start(0)).expect("no seek");
-        self.file.set_len(0).expect("no cut");
         self.file.write_all(bytes).expect("no write");
+        self.file.set_len(bytes.len() as u64).expect("no cut");
         &self.path
     }
 }

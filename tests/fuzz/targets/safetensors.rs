@@ -2,6 +2,7 @@
 #![no_main]
 
 use std::cell::RefCell;
+use std::hint::black_box;
 use std::path::Path;
 
 use diffusion::describe_path;
@@ -25,7 +26,7 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     for (name, entry) in weights.entries() {
-        drop((entry.n_elements(), entry.n_bytes(), entry.float_dtype()));
+        black_box((entry.n_elements(), entry.n_bytes(), entry.float_dtype()));
         drop((weights.read_integer(name), weights.read_f32(name)));
     }
     FILE.with_borrow_mut(|file| drop(describe_path(file.with(bytes), None)));

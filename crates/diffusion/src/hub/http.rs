@@ -2,6 +2,7 @@ use std::io::Read;
 
 use common::{Error, Result};
 use serde_json::Value;
+use ureq::config::Config;
 use ureq::http::{HeaderMap, Method, Response, Uri};
 use ureq::{Agent, Body};
 
@@ -48,7 +49,12 @@ impl Metadata {
 
 impl<'a> Client<'a> {
     pub fn new(settings: &'a HubSettings) -> Self {
-        let agent = Agent::config_builder()
+        Self::by(settings, Agent::new_with_config)
+    }
+
+    /// By the connections of an agent that is made with these settings.
+    pub fn by(settings: &'a HubSettings, agent: impl FnOnce(Config) -> Agent) -> Self {
+        let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -58,9 +64,11 @@ impl<'a> Client<'a> {
             .timeout_recv_response(Some(settings.timeout))
             .timeout_per_read(Some(settings.timeout))
             .proxy(None) // each request has its own
-            .build()
-            .new_agent();
-        Self { agent, settings }
+            .build();
+        Self {
+            agent: agent(config),
+            settings,
+        }
     }
 
     /// Where a file of a commit is.

@@ -45,6 +45,8 @@ use common::partial_file::write_error;
 use common::{Error, Result};
 use http::{Client, Metadata};
 use transfer::Transfer;
+use ureq::Agent;
+use ureq::config::Config;
 
 use crate::family::Family;
 use crate::model::{ConfigFile, HeadersOnly, ModelFolder};
@@ -136,11 +138,24 @@ pub fn fetch_checked(
 /// # Errors
 /// As [`fetch`].
 pub fn peek(settings: &HubSettings, id: &HubId) -> Result<(HeadersOnly, u64)> {
+    peek_by(settings, id, Agent::new_with_config)
+}
+
+/// As [`peek`], by the connections of an agent of one's own: for programs that stand in for the hub.
+///
+/// # Errors
+/// As [`peek`].
+#[doc(hidden)]
+pub fn peek_by(
+    settings: &HubSettings,
+    id: &HubId,
+    agent: impl FnOnce(Config) -> Agent,
+) -> Result<(HeadersOnly, u64)> {
     if settings.is_offline {
         let reason = "is not in the cache, and HF_HUB_OFFLINE forbids asking the hub";
         return Err(Error::weights(id.to_string(), reason));
     }
-    Download::new(settings, id)?.headers_only()
+    Download::by(Client::by(settings, agent), settings, id)?.headers_only()
 }
 
 fn family(snapshot: &Path) -> Result<Family> {
@@ -165,7 +180,10 @@ struct Wanted {
 
 impl<'a> Download<'a> {
     fn new(settings: &'a HubSettings, id: &'a HubId) -> Result<Self> {
-        let client = Client::new(settings);
+        Self::by(Client::new(settings), settings, id)
+    }
+
+    fn by(client: Client<'a>, settings: &'a HubSettings, id: &'a HubId) -> Result<Self> {
         let listing = client.listing(id)?;
         Ok(Self {
             client,
