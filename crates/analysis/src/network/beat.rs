@@ -1,5 +1,6 @@
 //! Hears beats, and which of them are downbeats.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use common::Result;
@@ -21,6 +22,8 @@ const DILATIONS: [usize; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 const REACH: usize = 2 * 511 + REACH_HOPS.div_ceil(HOPS_PER_STEP);
 /// Most steps that are computed at once, 2 minutes: memory stays bounded, and threads share a long song.
 const MAX_CHUNK: usize = 6000;
+/// Steps whose surroundings are looked at at once.
+const PART_STEPS: usize = 1000;
 
 struct Network {
     around: ConvStack<WIDTH>,
@@ -69,15 +72,8 @@ pub(super) fn in_chunks(
     let chunk = |start: usize| {
         let wanted = start..(start + length).min(n_steps);
         let start = wanted.start.saturating_sub(REACH);
-        let steps = start..(wanted.end + REACH).min(n_steps);
-        let hops = steps.start * HOPS_PER_STEP..steps.end * HOPS_PER_STEP;
-        let rows = inputs.for_beats(hops.start..hops.end.min(inputs.n_hops()))?;
-        let harmony = inputs.harmony(steps)?;
-        let mut beats = arch.dispatch(Pass {
-            network,
-            rows,
-            harmony,
-        });
+        let joint = joint(network, inputs, start..(wanted.end + REACH).min(n_steps))?;
+        let mut beats = arch.dispatch(Far { network, joint });
         beats.truncate(wanted.end - start);
         beats.drain(..wanted.start - start);
         Ok(beats)
@@ -95,36 +91,62 @@ pub(super) fn in_chunks(
     Ok((beat.finish(), downbeat.finish()))
 }
 
-/// One pass over part of a song.
-struct Pass<'a> {
-    network: &'a Network,
-    /// What [`Inputs::for_beats`] has for the steps.
-    rows: Vec<f32>,
-    /// Of each step.
-    harmony: Vec<[f32; N_HARMONY]>,
-}
-
-impl pulp::WithSimd for Pass<'_> {
-    type Output = Vec<[f32; 2]>;
-
-    /// All convolutions are inlined, and so compiled for the vectors of `S`.
-    #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) -> Vec<[f32; 2]> {
-        let Self {
-            network,
-            rows,
-            harmony,
-        } = self;
-        let hidden = network.around.apply(rows);
-        let mut joint = Vec::with_capacity(harmony.len() * (WIDTH + N_HARMONY));
-        for (harmony, hops) in harmony.into_iter().zip(hidden.chunks(HOPS_PER_STEP)) {
+/// What the far layers see of some steps: what sounds around each, and how harmony changes. It is found in short parts, whose many inputs
+/// take little memory.
+fn joint(network: &Network, inputs: &Inputs<'_>, steps: Range<usize>) -> Result<Vec<f32>> {
+    let arch = pulp::Arch::new();
+    let mut joint = Vec::with_capacity(steps.len() * (WIDTH + N_HARMONY));
+    for start in steps.clone().step_by(PART_STEPS) {
+        let steps = start..(start + PART_STEPS).min(steps.end);
+        let hops = steps.start * HOPS_PER_STEP..steps.end * HOPS_PER_STEP;
+        let first = hops.start.saturating_sub(REACH_HOPS);
+        let rows = inputs.for_beats(first..(hops.end + REACH_HOPS).min(inputs.n_hops()))?;
+        let hidden = arch.dispatch(Around { network, rows });
+        let hidden = hidden.get(hops.start - first..).unwrap_or_default();
+        let hops = hidden.chunks(HOPS_PER_STEP);
+        for (harmony, hops) in inputs.harmony(steps)?.into_iter().zip(hops) {
             let loudest = hops.iter().fold([f32::MIN; WIDTH], |max, hop| {
                 std::array::from_fn(|k| max[k].max(hop[k]))
             });
             joint.extend(loudest);
             joint.extend(harmony);
         }
+    }
+    Ok(joint)
+}
+
+/// The layers that look around a hop, over part of a song.
+struct Around<'a> {
+    network: &'a Network,
+    /// What [`Inputs::for_beats`] has for the hops.
+    rows: Vec<f32>,
+}
+
+impl pulp::WithSimd for Around<'_> {
+    type Output = Vec<[f32; WIDTH]>;
+
+    /// All convolutions are inlined, and so compiled for the vectors of `S`.
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) -> Vec<[f32; WIDTH]> {
+        self.network.around.apply(self.rows)
+    }
+}
+
+/// The layers that look far, over part of a song.
+struct Far<'a> {
+    network: &'a Network,
+    joint: Vec<f32>,
+}
+
+impl pulp::WithSimd for Far<'_> {
+    type Output = Vec<[f32; 2]>;
+
+    /// As in [`Around`].
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) -> Vec<[f32; 2]> {
+        let Self { network, joint } = self;
         let mut far = network.joint.apply(&joint);
+        drop(joint);
         rectify(&mut far);
         for block in &network.far {
             block.apply(&mut far);
