@@ -71,8 +71,20 @@ const TILE: usize = 4;
 const PATCH: usize = 6;
 /// Products for one tile and pair of channels.
 const PLACES: usize = PATCH * PATCH;
-/// Output channels whose products are held at once: the inputs' transforms are read again for each such group.
-const GROUP: usize = 40 * ROWS;
+/// Output channels whose products are held at once, where the weights of as many and of a place fit a core's own cache.
+const GROUP: usize = 8 * ROWS;
+/// The same where they don't: the inputs' transforms, which are large then, are read again for each such group.
+const WIDE_GROUP: usize = 40 * ROWS;
+/// Input channels up to which they fit.
+const FEW_INPUTS: usize = 512;
+
+/// Output channels whose products are held at once.
+fn group(in_channels: usize) -> usize {
+    match in_channels <= FEW_INPUTS {
+        true => GROUP,
+        false => WIDE_GROUP,
+    }
+}
 
 /// Whether the weights are few enough to be read often.
 pub(super) fn has_few_weights(in_channels: usize, out_channels: usize) -> bool {
@@ -116,7 +128,7 @@ pub(super) fn forward(
         PLACES * layout.place_pitch(n_channels),
     ];
     let output_lens = [
-        PLACES * layout.place_pitch(GROUP.min(shape.channels.next_multiple_of(ROWS))),
+        PLACES * layout.place_pitch(group(n_channels).min(shape.channels.next_multiple_of(ROWS))),
         TILE * TILE * (layout.n_chunk + STEP),
     ];
     // Transforms the inputs of a piece's tiles from `first` on.

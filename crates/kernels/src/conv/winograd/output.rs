@@ -1,7 +1,7 @@
 //! The output transform: sums over channels, and `Aᵀ m A` of each tile.
 
 use super::layout::Layout;
-use super::{GROUP, PATCH, PLACES, TILE};
+use super::{PATCH, PLACES, TILE, group};
 use crate::conv::{ChannelEpilogue, Conv2d, Epilogue};
 use crate::microkernel::{Product, ROWS, STEP, Weights};
 use crate::pieces::Piece;
@@ -29,7 +29,7 @@ pub(super) struct Multiply<'a, 'b> {
     pub weights: &'a [f32],
     /// `[PLACES][in_channels][n_chunk]`, see [`Layout::place_pitch`]
     pub transformed: &'a [f32],
-    /// `[PLACES][GROUP][n_chunk]`, likewise
+    /// `[PLACES][group][n_chunk]`, likewise
     pub products: &'a mut [f32],
     /// `[TILE][TILE][n_chunk + STEP]`: the outputs of one channel, sorted by their place in the tile.
     pub tiles: &'a mut [f32],
@@ -47,8 +47,9 @@ impl Kernel for Multiply<'_, '_> {
         let n_weights = in_channels * ROWS;
         let n_tiles = self.layout.n_chunk.min(self.layout.n_tiles() - self.first);
         let in_pitch = self.layout.place_pitch(in_channels);
-        for first in (0..n_channels).step_by(GROUP) {
-            let n_rows = GROUP.min(n_channels - first);
+        let group = group(in_channels);
+        for first in (0..n_channels).step_by(group) {
+            let n_rows = group.min(n_channels - first);
             let place_pitch = self.layout.place_pitch(n_rows.next_multiple_of(ROWS));
             for place in 0..PLACES {
                 let first = self.piece.first_channel + first;
