@@ -20,7 +20,7 @@ use crate::pieces::{Piece, Size, cut};
 use crate::simd::{Isa, Kernel, Simd};
 
 /// Input channels whose weights are transformed at a time.
-const CHUNK: usize = 64;
+const CHUNK: usize = 32;
 /// Output channels of a piece; where tiles are few, [`COLUMNS`].
 const GROUP: usize = 4 * ROWS;
 /// Tiles that are rows, where there are no more.
