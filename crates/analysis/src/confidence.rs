@@ -5,13 +5,16 @@ use super::tracker::Evidence;
 use common::Result;
 use common::statistics::percentile;
 
-/// Probabilities, estimated from how plain the beats are to the network; see `training/README.md`.
+/// Probabilities, estimated from how plain the beats are to the network and how plain their metrical level is to the judge of levels;
+/// see `training/README.md`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Confidence {
-    /// That a beat lies within 70 ms of a true one: the expected F-measure.
+    /// That the beats are right: their F-measure against the true ones, within 70 ms, is above .9.
     pub beat: f64,
     /// That the tempo is within 4 % of the true one.
     pub tempo: f64,
+    /// How plain a beat is at all: the F-measure to expect.
+    pub plainness: f64,
 }
 
 /// How far a median period may lie from that of the likely level, as a logarithm, to count as the same.
@@ -20,7 +23,7 @@ const SAME_LEVEL: f32 = 0.1;
 pub(super) const N_TRAITS: usize = 5;
 
 /// Activations at the beats, and halfway between; the share of beats where the tempo breaks; how many beats there are; how doubtful
-/// their metrical level is, as the probability that the judge of levels gives all others.
+/// their metrical level is, as the probability that the judge of levels gives all others; none where the tempo is given.
 ///
 /// # Errors
 /// As [`Series::read`](super::series::Series::read).
@@ -42,6 +45,7 @@ pub(super) fn describe(beats: &[(usize, u32)], evidence: &Evidence<'_>) -> Resul
     let n_breaks = periods.windows(2).filter(is_break).count() as f64;
     let is_near = |period: f32| (percentile(&periods, 0.5) / period).ln().abs() < SAME_LEVEL;
     let certainty = match &evidence.likely {
+        _ if evidence.config.tempo_bpm.is_some() => 1.0,
         Some(likely) if !periods.is_empty() && is_near(likely.period) => likely.certainty,
         _ => 0.0,
     };
@@ -49,9 +53,13 @@ pub(super) fn describe(beats: &[(usize, u32)], evidence: &Evidence<'_>) -> Resul
     Ok([on, off, n_breaks / n, (n / 20.0).min(1.0), doubt])
 }
 
-/// Bias, then a weight for each trait; see `training/README.md`.
-const BEAT_WEIGHTS: [f64; N_TRAITS + 1] = [-2.71, 5.94, -1.50, -0.02, 0.57, -1.25];
-const TEMPO_WEIGHTS: [f64; N_TRAITS + 1] = [-2.14, 5.42, -2.31, -0.07, 0.45, -1.25];
+/// Of [`Confidence::plainness`]: bias, then a weight for each trait; see `training/README.md`.
+const PLAINNESS: [f64; N_TRAITS + 1] = [-2.71, 5.94, -1.50, -0.02, 0.57, -1.25];
+/// That this is music with a beat: bias, activations at the beats and halfway between.
+const MUSIC: [f64; 3] = [-3.63, 12.88, -2.78];
+/// That beats, or their tempo, are right if it is: bias, doubt.
+const BEAT_LEVEL: [f64; 2] = [2.99, -4.71];
+const TEMPO_LEVEL: [f64; 2] = [3.05, -3.18];
 
 /// Of beats given as hop and position.
 ///
@@ -59,14 +67,19 @@ const TEMPO_WEIGHTS: [f64; N_TRAITS + 1] = [-2.14, 5.42, -2.31, -0.07, 0.45, -1.
 /// As [`describe`].
 pub(super) fn of(beats: &[(usize, u32)], evidence: &Evidence<'_>) -> Result<Confidence> {
     let traits = describe(beats, evidence)?;
-    let probability = |weights: &[f64; N_TRAITS + 1]| {
-        let sum: f64 = weights[1..].iter().zip(traits).map(|(w, t)| w * t).sum();
-        1.0 / (1.0 + (-(weights[0] + sum)).exp())
-    };
+    let [on, off, .., doubt] = traits;
+    let music = probability(&MUSIC, &[on, off]);
     Ok(Confidence {
-        beat: probability(&BEAT_WEIGHTS),
-        tempo: probability(&TEMPO_WEIGHTS),
+        beat: music * probability(&BEAT_LEVEL, &[doubt]),
+        tempo: music * probability(&TEMPO_LEVEL, &[doubt]),
+        plainness: probability(&PLAINNESS, &traits),
     })
+}
+
+/// Logistic: `weights` are a bias and then one for each of `traits`.
+fn probability(weights: &[f64], traits: &[f64]) -> f64 {
+    let weighted = weights[1..].iter().zip(traits).map(|(w, t)| w * t);
+    1.0 / (1.0 + (-(weights[0] + weighted.sum::<f64>())).exp())
 }
 
 #[cfg(test)]

@@ -105,7 +105,8 @@ pub struct Analysis {
     pub tempo_bpm: Option<f64>,
     /// Probability that the tempo is right within 4 %, 0..=1; 1 where beats are given.
     pub tempo_confidence: f64,
-    /// Expected F-measure of the beats within 70 ms, 0..=1; 1 where they are given. Mapping relies on energy alone where it is low.
+    /// Probability that the beats are right (an F-measure above .9 within 70 ms), 0..=1; 1 where they are given. Mapping relies on energy
+    /// alone where it is low.
     pub beat_confidence: f64,
     /// Beats, in order of time.
     pub beats: Vec<Beat>,

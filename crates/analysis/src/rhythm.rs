@@ -13,8 +13,8 @@ use super::{Beat, Onset};
 
 /// Fewest beats that make a rhythm.
 const MIN_BEATS: usize = 4;
-/// Confidence below which nothing is claimed: noise, tones and a single click have at most .021 (`training/README.md`).
-const MIN_CONFIDENCE: f64 = 0.025;
+/// Plainness of a beat below which none is claimed.
+const MIN_PLAINNESS: f64 = 0.025;
 /// Farthest that a beat is moved to an onset, in seconds.
 const SNAP_SECS: f64 = 0.04;
 
@@ -50,7 +50,7 @@ pub(super) fn kept(
 pub(super) fn choose(tracked: &[f64], evidence: &Evidence<'_>, onsets: &[Onset]) -> Result<Rhythm> {
     let kept = kept(tracked, evidence, onsets)?;
     let confidence = confidence::of(&kept, evidence)?;
-    if kept.len() < MIN_BEATS || confidence.beat < MIN_CONFIDENCE {
+    if kept.len() < MIN_BEATS || confidence.plainness < MIN_PLAINNESS {
         return Ok(Rhythm::default());
     }
     let mut strength = evidence.strength.full.reader();

@@ -1,15 +1,18 @@
 """Fits the weights of confidence.rs and bars.rs: python3 calibrate.py FOLDER...
 
 Each FOLDER holds held-out pieces by generate.py with the `.traits` of the ignored test `training_traits`. Prints the weights (bias
-first), and for the confidences how well weights fitted to four fifths of the pieces foretell the rest. Needs numpy.
+first), and for the confidences how well weights fitted to other kinds of pieces foretell the rest. Needs numpy.
 """
 import json
+import re
 import sys
 from pathlib import Path
 
 import numpy as np
 
-N_FOLDS = 5
+N_FOLDS = 6
+RIGHT = 0.9            # F-measure above which beats are right
+ON, OFF, DOUBT = 0, 1, 4  # traits
 NO_MUSIC_WEIGHT = 2.0  # a grid made up for noise is worse than a doubted beat
 
 
@@ -51,14 +54,23 @@ def downbeats_among(beats, truth):
     return np.array([int(truth["beats"][k]["position_in_bar"] == 1) if abs(times[k] - beat) <= 0.07 else -1 for k, beat in zip(nearest, beats)])
 
 
+def told(name, claims, target):
+    print(f"{name}: mean squared error {np.mean((claims - target) ** 2):.3f}\n  claimed   pieces  mean claim  right")
+    for low, high in ((0, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.85), (0.85, 1.01)):
+        inside = (claims >= low) & (claims < high)
+        if inside.any():
+            print(f"  {low:.2f}-{min(high, 1):.2f} {inside.sum():6d} {claims[inside].mean():10.2f} {target[inside].mean():8.2f}")
+
+
 def main():
-    traits, beat_f, tempo, is_music, signs, firsts, shares = [], [], [], [], [], [], []
+    kinds, traits, beat_f, tempo, is_music, signs, firsts, shares = [], [], [], [], [], [], [], []
     for path in sorted(p for folder in sys.argv[1:] for p in Path(folder).glob("*.traits")):
         heard, truth = json.loads(path.read_text()), json.loads(path.with_suffix(".json").read_text())
         beats = heard["beats"]
         if len(beats) < 4:
             continue
         period = float(np.median(np.diff(beats)))
+        kinds.append(re.sub(r"^\d+_", "", path.stem))
         traits.append(heard["traits"])
         beat_f.append(f_measure([b["time_secs"] for b in truth["beats"]], beats))
         tempo.append(float(bool(truth["tempo_bpm"]) and abs(60 / period / truth["tempo_bpm"] - 1) <= 0.04))
@@ -68,19 +80,21 @@ def main():
             signs.append(np.array(heard["signs"])[first >= 0])
             firsts.append(first[first >= 0])
             shares.append(np.full(len(firsts[-1]), 40 / len(firsts[-1])))
-    traits, weight = np.array(traits), np.where(is_music, 1.0, NO_MUSIC_WEIGHT)
-    for name, target in (("BEAT_WEIGHTS", np.array(beat_f)), ("TEMPO_WEIGHTS", np.array(tempo))):
-        foretold = np.zeros(len(target))
+    kinds, traits, is_music, beat_f = np.array(kinds), np.array(traits), np.array(is_music), np.array(beat_f)
+    weight = np.where(is_music, 1.0, NO_MUSIC_WEIGHT)
+    print("PLAINNESS", np.round(fit(traits, beat_f, weight), 2).tolist())
+    there = traits[:, [ON, OFF]]
+    music = fit(there, is_music.astype(float), weight, 0.1)
+    print("MUSIC", np.round(music, 2).tolist(), "of no music at most", chance(there[~is_music], music).max(initial=0).round(3))
+    doubt = traits[:, [DOUBT]]
+    for name, target in (("BEAT_LEVEL", (beat_f > RIGHT).astype(float)), ("TEMPO_LEVEL", np.array(tempo))):
+        claims, names = np.zeros(len(target)), sorted(set(kinds[is_music]))
         for fold in range(N_FOLDS):
-            held_out = np.arange(len(target)) % N_FOLDS == fold
-            foretold[held_out] = chance(traits[held_out], fit(traits[~held_out], target[~held_out], weight[~held_out]))
-        print(name, np.round(fit(traits, target, weight), 2).tolist())
-        print(f"  mean squared error {np.mean((foretold - target) ** 2):.3f}; claimed at most of no music: {foretold[~np.array(is_music)].max(initial=0):.2f}")
-        print("  claimed   pieces  mean claim  truth")
-        for low, high in ((0, 0.1), (0.1, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.85), (0.85, 1.01)):
-            inside = (foretold >= low) & (foretold < high)
-            if inside.any():
-                print(f"  {low:.2f}-{min(high, 1):.2f} {inside.sum():6d} {foretold[inside].mean():10.2f} {target[inside].mean():8.2f}")
+            left_out = np.isin(kinds, names[fold::N_FOLDS])
+            others = is_music & ~left_out
+            claims[left_out] = chance(doubt[left_out], fit(doubt[others], target[others], weight[others])) * chance(there[left_out], music)
+        told(name, claims[is_music], target[is_music])
+        print(name, np.round(fit(doubt[is_music], target[is_music], weight[is_music]), 2).tolist())
     print("ODDS", np.round(fit(np.vstack(signs), np.concatenate(firsts), np.concatenate(shares), 1.0), 2).tolist())
 
 

@@ -272,7 +272,7 @@ tempo_bpm?: number,
  */
 tempo_confidence: number, 
 /**
- * Expected F-measure of the beats, 0..=1.
+ * Probability that the beats are right, 0..=1.
  */
 beat_confidence: number, 
 /**

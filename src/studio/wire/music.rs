@@ -17,7 +17,7 @@ pub struct Analysis {
     pub tempo_bpm: Option<f64>,
     /// Probability that the tempo is right, 0..=1.
     pub tempo_confidence: f64,
-    /// Expected F-measure of the beats, 0..=1.
+    /// Probability that the beats are right, 0..=1.
     pub beat_confidence: f64,
     /// Beats in a bar.
     pub meter: u32,

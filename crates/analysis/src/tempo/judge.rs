@@ -21,6 +21,8 @@ const OFF_BEATS: f32 = 1.3;
 
 /// Beats that keep their place may lose this much of their mean log-odds by it.
 const PLACED_ODDS: f32 = 0.5;
+/// Scores are that many times surer than they turn out to be on pieces that the weights weren't fitted to.
+const OVERSURE: f32 = 2.0;
 /// How far tempi of one level lie apart, as a logarithm.
 const SAME_TEMPO: f32 = 0.04;
 /// Share of beats from which on two candidates mean the same beat.
@@ -53,7 +55,9 @@ pub(super) fn best(levels: &[Level], wanted: Option<u32>) -> Option<(usize, f32)
     let scores: Vec<f32> = levels.iter().zip(&inputs).map(score).collect();
     let level = (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b]))?;
     let best = best_path(levels, level);
-    let odds = scores.iter().map(|s| (s - scores[level]).exp());
+    let odds = scores
+        .iter()
+        .map(|s| ((s - scores[level]) / OVERSURE).exp());
     let odds: Vec<f32> = odds.collect();
     let same = levels.iter().zip(&odds);
     let same = same.filter(|(level, _)| level.beats.share(&levels[best].beats) > SAME_SHARE);
