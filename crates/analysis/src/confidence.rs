@@ -3,7 +3,6 @@
 use super::inputs::HOPS_PER_STEP;
 use super::tracker::Evidence;
 use common::Result;
-use common::statistics::percentile;
 
 /// Probabilities, estimated from how plain the beats are to the network and how plain their metrical level is to the judge of levels;
 /// see `training/README.md`.
@@ -17,8 +16,8 @@ pub(super) struct Confidence {
     pub plainness: f64,
 }
 
-/// How far a median period may lie from that of the likely level, as a logarithm, to count as the same.
-const SAME_LEVEL: f32 = 0.1;
+/// Share of beats from which on they are those of the likely level, and how far each may lie from one of those, in hops.
+const SAME_LEVEL: (f64, usize) = (0.75, 4);
 /// Values that [`describe`] gives.
 pub(super) const N_TRAITS: usize = 5;
 
@@ -43,10 +42,17 @@ pub(super) fn describe(beats: &[(usize, u32)], evidence: &Evidence<'_>) -> Resul
     let periods: Vec<f32> = beats.windows(2).map(|w| (w[1].0 - w[0].0) as f32).collect();
     let is_break = |w: &&[f32]| (w[1] / w[0] - 1.0).abs() > 0.15;
     let n_breaks = periods.windows(2).filter(is_break).count() as f64;
-    let is_near = |period: f32| (percentile(&periods, 0.5) / period).ln().abs() < SAME_LEVEL;
+    let is_among = |hop: usize, likely: &[usize]| {
+        let next = likely.partition_point(|other| other + SAME_LEVEL.1 < hop);
+        likely
+            .get(next)
+            .is_some_and(|other| *other <= hop + SAME_LEVEL.1)
+    };
+    let n_among = |likely: &[usize]| beats.iter().filter(|beat| is_among(beat.0, likely)).count();
+    let is_same = |likely: &[usize]| n_among(likely) as f64 > SAME_LEVEL.0 * n;
     let certainty = match &evidence.likely {
         _ if evidence.config.tempo_bpm.is_some() => 1.0,
-        Some(likely) if !periods.is_empty() && is_near(likely.period) => likely.certainty,
+        Some(likely) if is_same(&likely.hops) => likely.certainty,
         _ => 0.0,
     };
     let doubt = 1.0 - f64::from(certainty);

@@ -51,8 +51,6 @@ pub(super) struct Heard<'a> {
 pub(super) struct Likely {
     /// The beats, over all of the song.
     pub hops: Vec<usize>,
-    /// Their median distance in hops.
-    pub period: f32,
     /// Probability that these are meant, rather than those of another level, by the judge.
     pub certainty: f32,
 }
@@ -69,11 +67,7 @@ pub(super) fn likely(heard: &Heard<'_>, meter: Option<u32>) -> Result<Option<Lik
     let best = levels.into_iter().nth(best);
     Ok(best.map(|level| {
         let hops: Vec<usize> = level.beats.iter().collect();
-        Likely {
-            period: median_period(&hops),
-            hops,
-            certainty,
-        }
+        Likely { hops, certainty }
     }))
 }
 
