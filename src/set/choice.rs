@@ -4,9 +4,6 @@ use analysis::{Analysis, Section};
 
 use super::Per;
 
-/// Beats below this confidence are no beats to loop by.
-const LEAST_CONFIDENCE: f64 = 0.5;
-
 /// A part of a song that becomes a clip.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part {
@@ -46,7 +43,7 @@ pub fn parts(
     even_bpm: f64,
 ) -> (Vec<Part>, Vec<String>) {
     let mut notes = Vec::new();
-    let has_beats = analysis.beats.len() > 1 && analysis.beat_confidence >= LEAST_CONFIDENCE;
+    let has_beats = analysis.beats.len() > 1 && analysis.has_reliable_beats();
     if !has_beats {
         notes.push(format!(
             "it has no steady beat: clips are lengths of time, as if it had {even_bpm} beats a minute"

@@ -199,8 +199,9 @@ fn milliseconds(secs: f64) -> String {
 /// Loudness at and below which a hop is silent, in dB relative to full scale.
 pub const SILENCE_DB: f32 = -70.0;
 
-/// Least [`Analysis::beat_confidence`] of beats that mapping goes by without being told to.
-pub const MIN_RELIABLE_CONFIDENCE: f64 = 0.5;
+/// Least [`Analysis::beat_confidence`] of beats that mapping goes by without being told to. It lies above all that is heard where there is no
+/// beat. Much of music that is no surer than this is heard at half or double tempo, which still goes with the music.
+pub const MIN_RELIABLE_CONFIDENCE: f64 = 0.3;
 
 impl Analysis {
     /// Whether the beats are sure enough to be gone by. Where they aren't, energy is all there is.
