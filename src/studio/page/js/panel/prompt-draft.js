@@ -73,6 +73,7 @@ export function draftForm() {
   }
 
   words.addEventListener("keydown", (event) => {
+    if (!draft.value) return; // given up a moment ago, and still focused: the key is the page's
     if (event.key === "Enter" && !event.isComposing) {
       event.preventDefault();
       void finish();
