@@ -47,6 +47,7 @@ export function draftForm() {
 
   function drop() {
     words.value = "";
+    words.blur(); // hidden only when drawn: until then it would take keys that are the page's
     draft.value = null;
   }
 
@@ -73,7 +74,6 @@ export function draftForm() {
   }
 
   words.addEventListener("keydown", (event) => {
-    if (!draft.value) return; // given up a moment ago, and still focused: the key is the page's
     if (event.key === "Enter" && !event.isComposing) {
       event.preventDefault();
       void finish();
