@@ -199,8 +199,8 @@ fn milliseconds(secs: f64) -> String {
 /// Loudness at and below which a hop is silent, in dB relative to full scale.
 pub const SILENCE_DB: f32 = -70.0;
 
-/// Least [`Analysis::beat_confidence`] of beats that mapping goes by without being told to. It lies above all that is heard where there is no
-/// beat. Much of music that is no surer than this is heard at half or double tempo, which still goes with the music.
+/// Least [`Analysis::beat_confidence`] of beats that mapping goes by without being told to. Where there is no beat, less is
+/// claimed. Beats below one half may have half or double the tempo that people tap; they still go with the music.
 pub const MIN_RELIABLE_CONFIDENCE: f64 = 0.3;
 
 impl Analysis {

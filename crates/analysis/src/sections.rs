@@ -9,7 +9,6 @@ use cut::cut;
 
 use super::features::{Features, HOPS_PER_CHROMA};
 use super::hops::HOP_SECS;
-use super::rows::N_AHEAD;
 use super::series::Series;
 use super::{Beat, Section};
 use common::Result;
@@ -238,10 +237,7 @@ fn loudness(features: &Features) -> Result<Series<f32>> {
 fn mean_between(values: &Series<f32>, start_secs: f64, end_secs: f64) -> Result<f64> {
     let first = ((start_secs / HOP_SECS) as usize).min(values.len());
     let last = ((end_secs / HOP_SECS) as usize).clamp(first, values.len());
-    let mut sum = 0.0f32;
-    for start in (first..last).step_by(N_AHEAD) {
-        let part = values.read(start..(start + N_AHEAD).min(last))?;
-        sum = part.iter().fold(sum, |sum, value| sum + value);
-    }
+    let mut values = values.over(first..last);
+    let sum = values.try_fold(0.0f32, |sum, value| value.map(|value| sum + value))?;
     Ok(f64::from(sum) / (last - first).max(1) as f64)
 }

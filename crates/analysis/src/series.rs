@@ -98,11 +98,15 @@ impl<T: Value> Series<T> {
     /// # Errors
     /// Each as [`read`](Self::read).
     pub fn iter(&self) -> impl Iterator<Item = Result<T>> {
-        (0..self.len()).step_by(N_AHEAD).flat_map(|start| {
-            let (values, error) = match self.read(start..start + N_AHEAD) {
-                Ok(values) => (values, None),
-                Err(error) => (Vec::new(), Some(error)),
-            };
+        self.over(0..self.len())
+    }
+
+    /// Some of the values, as far as there are any, each as [`iter`](Self::iter) has it; few of them are in memory at once.
+    pub(super) fn over(&self, range: Range<usize>) -> impl Iterator<Item = Result<T>> {
+        let end = range.end.min(self.len());
+        (range.start..end).step_by(N_AHEAD).flat_map(move |start| {
+            let read = self.read(start..end.min(start + N_AHEAD));
+            let (values, error) = read.map_or_else(|e| (Vec::new(), Some(e)), |v| (v, None));
             values.into_iter().map(Ok).chain(error.map(Err))
         })
     }
