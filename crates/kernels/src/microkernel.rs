@@ -12,13 +12,14 @@
 use std::ops::Range;
 use std::slice::Iter;
 
-use super::simd::Simd;
+use super::output::Slot;
+use super::simd::{Kernel, Simd};
 
 /// Rows in a block of packed weights.
 pub(super) const ROWS: usize = 8;
 /// Rows that are whole tiles, whatever the registers.
 pub(super) const GROUP: usize = 24;
-/// Columns in a panel of packed pixels.
+/// The most columns in a panel of packed pixels.
 pub(super) const COLUMNS: usize = 48;
 /// Columns are computed in multiples of this many: inputs and outputs must have room for them.
 pub(super) const STEP: usize = 16;
@@ -84,11 +85,85 @@ pub(super) fn tile_rows<S: Simd>(n: usize) -> usize {
     }
 }
 
-/// Columns of a panel that are computed for all rows before the next ones: of few registers so many that their pixels stay in the
-/// first-level cache.
+/// Columns that are computed for all rows before the next ones: of few registers so many that their pixels stay in the first-level
+/// cache. Panels of that many columns lie in memory as they are read.
 #[inline(always)]
 pub(super) fn tile_columns<S: Simd>() -> usize {
     if S::MANY_REGISTERS { COLUMNS } else { STEP }
+}
+
+/// [`tile_columns`] of an instruction set.
+pub(super) struct TileColumns;
+
+impl Kernel for TileColumns {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) -> usize {
+        tile_columns::<S>()
+    }
+}
+
+/// Where the sums of a tile go, while they are still in registers.
+pub(super) trait Sink {
+    /// Takes the sums of a row, counted from the first one computed, at some columns.
+    fn take<S: Simd, const V: usize>(&mut self, s: S, row: usize, column: usize, sums: [S::V; V]);
+}
+
+/// Asks for the memory of some columns of a tile's output, and of its residual, whose rows lie `pitch` values apart and begin at these
+/// columns: sums take long enough for it to arrive.
+#[inline(always)]
+pub(super) fn prefetch<S: Simd, T: Slot>(
+    s: S,
+    rows: &[&mut [T]],
+    columns: Range<usize>,
+    (residual, pitch): (Option<&[f32]>, usize),
+) {
+    for (row, to) in rows.iter().enumerate() {
+        for column in columns.clone().step_by(STEP) {
+            s.prefetch(&to[column]);
+            if let Some(residual) = residual {
+                s.prefetch(&residual[row * pitch + column - columns.start]);
+            }
+        }
+    }
+}
+
+/// Sums as they are, in rows.
+pub(super) struct Sums<'a> {
+    pub to: &'a mut [f32],
+    /// Values from one row to the next.
+    pub pitch: usize,
+    /// Whether they are added to what is there.
+    pub add: bool,
+}
+
+impl<'a> Sums<'a> {
+    /// In place of what is there.
+    #[inline(always)]
+    pub(super) fn new(to: &'a mut [f32], pitch: usize) -> Self {
+        Self {
+            to,
+            pitch,
+            add: false,
+        }
+    }
+}
+
+impl Sink for Sums<'_> {
+    #[inline(always)]
+    fn take<S: Simd, const V: usize>(&mut self, s: S, row: usize, column: usize, sums: [S::V; V]) {
+        let to = &mut self.to[row * self.pitch + column..][..V * S::LANES];
+        for (v, &sum) in sums.iter().enumerate() {
+            let to = &mut to[v * S::LANES..];
+            let sum = if self.add {
+                s.add(s.load(to), sum)
+            } else {
+                sum
+            };
+            s.store(sum, to);
+        }
+    }
 }
 
 /// Weights times pixels.
@@ -99,26 +174,23 @@ pub(super) struct Product<'a, P, const N: usize> {
 }
 
 impl<'a, P: ExactSizeIterator<Item = &'a [f32]> + Clone, const N: usize> Product<'a, P, N> {
-    /// Computes `n_columns` columns, rounded up to [`STEP`], from column `first` on, of some rows of the weights. The first of these is
-    /// written (or added, if `add`) to `out[first ..]`, the next ones each `pitch` values further.
+    /// Computes the first `n_columns` columns, rounded up to [`STEP`], of some rows of the weights.
     #[inline(always)]
     pub(super) fn compute<S: Simd>(
         &self,
         s: S,
         rows: Range<usize>,
-        (first, n_columns): (usize, usize),
-        (out, pitch): (&mut [f32], usize),
-        add: bool,
+        n_columns: usize,
+        sink: &mut impl Sink,
     ) {
-        let mut column = first;
-        let end = first + n_columns.next_multiple_of(STEP);
+        let mut column = 0;
+        let end = n_columns.next_multiple_of(STEP);
         while column < end {
-            let out = (&mut *out, pitch);
             let rows = rows.clone();
             let n_vectors = match ((end - column) / S::LANES, S::MANY_REGISTERS) {
-                (1, _) => self.columns::<S, 1>(s, rows, column, out, add),
-                (2 | 4, _) | (_, false) => self.columns::<S, 2>(s, rows, column, out, add),
-                (_, true) => self.columns::<S, 3>(s, rows, column, out, add),
+                (1, _) => self.columns::<S, 1>(s, rows, column, sink),
+                (2 | 4, _) | (_, false) => self.columns::<S, 2>(s, rows, column, sink),
+                (_, true) => self.columns::<S, 3>(s, rows, column, sink),
             };
             column += n_vectors * S::LANES;
         }
@@ -131,43 +203,35 @@ impl<'a, P: ExactSizeIterator<Item = &'a [f32]> + Clone, const N: usize> Product
         s: S,
         rows: Range<usize>,
         column: usize,
-        (out, pitch): (&mut [f32], usize),
-        add: bool,
+        sink: &mut impl Sink,
     ) -> usize {
         let mut done = 0;
         while done < rows.len() {
-            let tile = rows.start + done..rows.end;
-            let out = (&mut out[done * pitch..], pitch);
-            done += match (tile_rows::<S>(tile.len()), S::MANY_REGISTERS) {
-                (8, true) => self.tile::<S, 8, V>(s, tile, column, out, add),
-                (6, false) => self.tile::<S, 6, V>(s, tile, column, out, add),
-                _ => self.tile::<S, 4, V>(s, tile, column, out, add),
+            let tile = (rows.start, rows.start + done..rows.end);
+            done += match (tile_rows::<S>(tile.1.len()), S::MANY_REGISTERS) {
+                (8, true) => self.tile::<S, 8, V>(s, tile, column, sink),
+                (6, false) => self.tile::<S, 6, V>(s, tile, column, sink),
+                _ => self.tile::<S, 4, V>(s, tile, column, sink),
             };
         }
         V
     }
 
-    /// The first `R` of the rows, or all where they are fewer, by `V` vectors: `R`.
+    /// The first `R` of `rows`, or all where they are fewer, by `V` vectors: `R`. The sink counts rows from `origin`.
     #[inline(always)]
     fn tile<S: Simd, const R: usize, const V: usize>(
         &self,
         s: S,
-        rows: Range<usize>,
+        (origin, rows): (usize, Range<usize>),
         column: usize,
-        (out, pitch): (&mut [f32], usize),
-        add: bool,
+        sink: &mut impl Sink,
     ) -> usize {
         let sums = match rows.start % N + R <= N {
             true => self.of_one_block::<S, R, V>(s, rows.start, column),
             false => self.of_rows::<S, R, V>(s, &rows, column),
         };
-        for (r, sums) in sums.iter().enumerate().take(rows.len()) {
-            let row = &mut out[r * pitch + column..][..V * S::LANES];
-            for (v, &sum) in sums.iter().enumerate() {
-                let to = &mut row[v * S::LANES..];
-                let sum = if add { s.add(s.load(to), sum) } else { sum };
-                s.store(sum, to);
-            }
+        for (row, &sums) in rows.zip(&sums) {
+            sink.take(s, row - origin, column, sums);
         }
         R
     }

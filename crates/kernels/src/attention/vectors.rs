@@ -8,23 +8,11 @@ use rayon::prelude::*;
 use super::{AttentionShape, Call, OnlineSoftmax, Tile, tiles};
 use crate::arena::with_scratch;
 use crate::math::exp2;
-use crate::microkernel::{Product, ROWS, STEP, Weights, tile_columns};
+use crate::microkernel::{Product, ROWS, STEP, Sums, TileColumns, Weights};
 use crate::simd::{Isa, Kernel, Simd};
 
 /// Keys of a block.
 const KEYS: usize = 256;
-
-/// Queries of a tile: so many that the scores of a block stay in the first-level cache, or of many registers are few for the second.
-struct TileQueries;
-
-impl Kernel for TileQueries {
-    type Output = usize;
-
-    #[inline(always)]
-    fn run<S: Simd>(self, _: S) -> usize {
-        tile_columns::<S>()
-    }
-}
 
 /// Numbers of one head's packed keys, and of its packed values.
 fn packed_lens(shape: &AttentionShape) -> (usize, usize) {
@@ -46,7 +34,8 @@ pub(super) fn forward(call: Call, isa: Isa, out: &mut [MaybeUninit<f32>]) {
     let (n_of_keys, n_of_values) = packed_lens(&shape);
     let len = n_of_keys + n_of_values;
     let n_all = batch * n_heads;
-    let n_queries = isa.run(TileQueries);
+    // So many that the scores of a block stay in the first-level cache, or of many registers are few for the second.
+    let n_queries = isa.run(TileColumns);
     with_scratch([n_all * len], |[packed]| {
         packed
             .par_chunks_exact_mut(len)
@@ -157,8 +146,8 @@ impl Kernel for Attend<'_, '_> {
                 },
                 pixels: self.queries[..width * pitch].chunks_exact(pitch),
             };
-            let scores = (&mut *self.scores, pitch);
-            keys.compute(s, 0..n_block, (0, n_columns), scores, false);
+            let scores = &mut Sums::new(self.scores, pitch);
+            keys.compute(s, 0..n_block, n_columns, scores);
             let scores = &mut self.scores[..n_block * pitch];
             if self.call.causal {
                 self.tile.mask(first, pitch, scores);
@@ -181,8 +170,12 @@ impl Kernel for Attend<'_, '_> {
                 },
                 pixels: self.scores[..n_block * pitch].chunks_exact(pitch),
             };
-            let sums = (&mut *self.sums, pitch);
-            values.compute(s, 0..width, (0, n_columns), sums, true);
+            let sums = &mut Sums {
+                to: self.sums,
+                pitch,
+                add: true,
+            };
+            values.compute(s, 0..width, n_columns, sums);
         }
         self.tile.store(&self.softmax, self.sums);
     }

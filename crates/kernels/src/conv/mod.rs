@@ -281,17 +281,31 @@ impl<S: Simd> ChannelEpilogue<S> {
         }
     }
 
-    /// Stores a vector of sums, or its part that fits `to`; `residual` is as long.
+    /// Stores some vectors of sums, or their part that fits `to`; `residual` is at least as long as that.
     #[inline(always)]
-    fn store(&self, s: S, sums: S::V, residual: Option<&[f32]>, to: &mut [MaybeUninit<f32>]) {
-        let mut value = s.add(sums, self.bias);
+    fn store<const V: usize>(
+        &self,
+        s: S,
+        sums: [S::V; V],
+        residual: Option<&[f32]>,
+        to: &mut [MaybeUninit<f32>],
+    ) {
+        let mut values = sums;
+        for value in &mut values {
+            *value = s.add(*value, self.bias);
+        }
         if let Some(residual) = residual {
-            value = s.add(value, s.load_partial(residual));
+            let residual = s.load_row::<V>(residual);
+            for v in 0..V {
+                values[v] = s.add(values[v], residual[v]);
+            }
         }
         if self.relu {
-            value = s.max(value, s.splat(0.0));
+            for value in &mut values {
+                *value = s.max(*value, s.splat(0.0));
+            }
         }
-        s.store_partial(value, to);
+        s.store_row(values, to);
     }
 
     /// Stores a row of sums.
@@ -305,7 +319,7 @@ impl<S: Simd> ChannelEpilogue<S> {
     ) {
         for x in (0..out.len()).step_by(S::LANES) {
             let residual = residual.map(|residual| &residual[x..]);
-            self.store(s, s.load_partial(&sums[x..]), residual, &mut out[x..]);
+            self.store(s, [s.load_partial(&sums[x..])], residual, &mut out[x..]);
         }
     }
 }

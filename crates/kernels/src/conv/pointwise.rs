@@ -7,7 +7,9 @@ use rayon::prelude::*;
 
 use crate::arena::with_scratch;
 use crate::input::Input;
-use crate::microkernel::{COLUMNS, GROUP, Product, ROWS, STEP, Weights, tile_columns, tile_rows};
+use crate::microkernel::{
+    COLUMNS, GROUP, Product, STEP, Sink, Weights, prefetch, tile_columns, tile_rows,
+};
 use crate::pieces::{Piece, Size, cut};
 use crate::simd::{Isa, Kernel, Simd};
 
@@ -55,15 +57,12 @@ pub(super) fn forward(
         });
     };
     let compute = |panels: &[f32], piece: &mut Piece| {
-        with_scratch([ROWS * COLUMNS], |[sums]| {
-            isa.run(Compute {
-                conv,
-                panels,
-                sums,
-                plane: shape.plane(),
-                epilogue,
-                piece,
-            });
+        isa.run(Compute {
+            conv,
+            panels,
+            plane: shape.plane(),
+            epilogue,
+            piece,
         });
     };
     let span_of = |piece: &Piece| piece.image * n_spans + piece.start / span;
@@ -95,7 +94,7 @@ struct Pack<'a> {
     image: usize,
     /// First pixel; may lie behind the last one.
     first: usize,
-    /// `[panels][in_channels][COLUMNS]`
+    /// `[panels][in_channels][columns]`, see [`tile_columns`]
     to: &'a mut [f32],
 }
 
@@ -106,10 +105,10 @@ impl Kernel for Pack<'_> {
     fn run<S: Simd>(self, s: S) {
         let (input, image) = (self.input, self.image);
         let n_channels = input.shape.channels;
-        let n_panels = self.to.len() / (n_channels * COLUMNS);
+        let columns = tile_columns::<S>();
         let n_pixels = input.shape.plane();
         let first = self.first.min(n_pixels);
-        let end = n_pixels.min(first + n_panels * COLUMNS);
+        let end = n_pixels.min(first + self.to.len() / n_channels);
         // Panel by panel within a channel: the input is read in long runs.
         for channel in 0..n_channels {
             // They are too short for the processor to see what comes next.
@@ -120,8 +119,8 @@ impl Kernel for Pack<'_> {
                 }
             }
             let pixels = &input.plane(image, channel)[first..end];
-            for (panel, from) in pixels.chunks(COLUMNS).enumerate() {
-                let to = &mut self.to[(panel * n_channels + channel) * COLUMNS..];
+            for (panel, from) in pixels.chunks(columns).enumerate() {
+                let to = &mut self.to[(panel * n_channels + channel) * columns..];
                 input.copy(s, (image, channel), from, &mut to[..from.len()]);
             }
         }
@@ -131,10 +130,8 @@ impl Kernel for Pack<'_> {
 /// Computes one piece of the output from its panels.
 struct Compute<'a, 'b> {
     conv: &'a Conv2d,
-    /// `[panels][in_channels][COLUMNS]`
+    /// `[panels][in_channels][columns]`, see [`tile_columns`]
     panels: &'a [f32],
-    /// `[ROWS][COLUMNS]`
-    sums: &'a mut [f32],
     /// Values of a channel of the output.
     plane: usize,
     epilogue: &'a Epilogue<'a>,
@@ -151,36 +148,73 @@ impl Kernel for Compute<'_, '_> {
             return;
         };
         let n_channels = conv.shape.in_channels;
-        let image = piece.image;
-        for first in (0..span).step_by(tile_columns::<S>()) {
-            let panel = &self.panels[first / COLUMNS * n_channels * COLUMNS..];
+        let columns = tile_columns::<S>();
+        for first in (0..span).step_by(columns) {
+            let panel = &self.panels[first * n_channels..];
             let product = Product {
                 weights: Weights::<1> {
                     values: &conv.plain,
                     pitch: n_channels,
                 },
-                pixels: panel[..n_channels * COLUMNS].chunks_exact(COLUMNS),
+                pixels: panel[..n_channels * columns].chunks_exact(columns),
             };
-            let n_columns = tile_columns::<S>().min(span - first);
-            let columns = (first % COLUMNS, n_columns);
+            let n_columns = columns.min(span - first);
             let mut begin = 0;
             while begin < piece.n_channels {
                 let end = begin + tile_rows::<S>(piece.n_channels - begin);
                 let end = end.min(piece.n_channels);
                 let channels = piece.first_channel + begin..piece.first_channel + end;
-                let sums = (&mut *self.sums, COLUMNS);
-                product.compute(s, channels.clone(), columns, sums, false);
-                let rows = piece.rows[begin..end].iter_mut();
-                for ((row, to), channel) in rows.enumerate().zip(channels) {
-                    let epilogue = ChannelEpilogue::new(s, conv, self.epilogue, image, channel);
-                    let plane = (image * conv.shape.out_channels + channel) * self.plane;
-                    let from = plane + piece.start + first;
-                    let residual = self.epilogue.residual.map(|all| &all[from..][..n_columns]);
-                    let sums = &self.sums[row * COLUMNS + columns.0..];
-                    epilogue.store_row(s, sums, residual, &mut to[first..][..n_columns]);
-                }
+                let plane = (piece.image * conv.shape.out_channels + channels.start) * self.plane;
+                let mut out = Out {
+                    conv,
+                    epilogue: self.epilogue,
+                    image: piece.image,
+                    first_channel: channels.start,
+                    first,
+                    residual: self
+                        .epilogue
+                        .residual
+                        .map(|all| &all[plane + piece.start..]),
+                    plane: self.plane,
+                    rows: &mut piece.rows[begin..end],
+                };
+                let residual = out.residual.map(|all| &all[first..]);
+                let pixels = first..first + n_columns;
+                prefetch(s, out.rows, pixels, (residual, self.plane));
+                product.compute(s, channels, n_columns, &mut out);
                 begin = end;
             }
         }
+    }
+}
+
+/// Where a tile's sums become values of some channels.
+struct Out<'a, 'b> {
+    conv: &'a Conv2d,
+    epilogue: &'a Epilogue<'a>,
+    image: usize,
+    first_channel: usize,
+    /// The panel's first pixel, counted from the piece's.
+    first: usize,
+    /// From the piece's first pixel of the first channel on.
+    residual: Option<&'a [f32]>,
+    /// Values of a channel.
+    plane: usize,
+    /// The piece's pixels of each channel.
+    rows: &'a mut [&'b mut [MaybeUninit<f32>]],
+}
+
+impl Sink for Out<'_, '_> {
+    #[inline(always)]
+    fn take<S: Simd, const V: usize>(&mut self, s: S, row: usize, column: usize, sums: [S::V; V]) {
+        let first = self.first + column;
+        // Columns are computed in multiples of STEP; a row may end before.
+        let Some(to) = self.rows[row].get_mut(first..) else {
+            return;
+        };
+        let channel = self.first_channel + row;
+        let epilogue = ChannelEpilogue::new(s, self.conv, self.epilogue, self.image, channel);
+        let residual = self.residual.map(|all| &all[row * self.plane + first..]);
+        epilogue.store(s, sums, residual, to);
     }
 }

@@ -7,7 +7,7 @@ use std::mem::MaybeUninit;
 
 use super::output::write_all;
 use super::simd::{Isa, Simd};
-use super::{amx, microkernel};
+use super::{amx, microkernel::TileColumns};
 
 /// Layer normalisation (Ba et al., 2016) over a token's values.
 #[derive(Clone, Debug)]
@@ -64,7 +64,7 @@ impl Linear {
     fn pack(isa: Isa, (width_in, width_out): (usize, usize), parts: &[(&[f32], &[f32])]) -> Self {
         let (columns, depth) = match isa.uses_bf16x3() {
             true => (amx::SIDE, width_in.next_multiple_of(amx::DEPTH)),
-            false => (microkernel::COLUMNS, width_in),
+            false => (isa.run(TileColumns), width_in),
         };
         let n_columns = width_out.next_multiple_of(columns);
         let mut packed = vec![0.0; parts.len() * n_columns * depth];
@@ -73,7 +73,7 @@ impl Linear {
             let to = &mut packed[part * n_columns * depth..][..n_columns * depth];
             match isa.uses_bf16x3() {
                 true => bf16x3::pack(width_in, weight, to),
-                false => panels::pack(width_in, weight, to),
+                false => panels::pack(columns, width_in, weight, to),
             }
             packed_bias[part * n_columns..][..bias.len()].copy_from_slice(bias);
         }
@@ -138,22 +138,45 @@ impl Linear {
 #[inline(always)]
 fn moments<S: Simd>(s: S, x: &[f32], eps: f32) -> [f32; 2] {
     let n = x.len() as f32;
-    let vectors = x.chunks_exact(S::LANES);
-    let mut sum = s.splat(0.0);
-    for x in vectors.clone() {
-        sum = s.add(sum, s.load(x));
+    let mean = sum_of::<_, false>(s, x, 0.0) / n;
+    let variance = sum_of::<_, true>(s, x, mean) / n;
+    [mean, 1.0 / (variance + eps).sqrt()]
+}
+
+/// The sum of all values, or of the squares of what they are above `mean`. Four sums side by side: one alone waits for each
+/// addition.
+#[inline(always)]
+fn sum_of<S: Simd, const SQUARES: bool>(s: S, x: &[f32], mean: f32) -> f32 {
+    let mut sums = [s.splat(0.0); 4];
+    let mut quads = x.chunks_exact(4 * S::LANES);
+    for quad in &mut quads {
+        for i in 0..4 {
+            sums[i] = add::<_, SQUARES>(s, sums[i], s.load(&quad[i * S::LANES..]), mean);
+        }
     }
-    let mean = (s.sum(sum) + vectors.remainder().iter().sum::<f32>()) / n;
-    let mut squares = s.splat(0.0);
-    for x in vectors.clone() {
-        let x = s.sub(s.load(x), s.splat(mean));
-        squares = s.mul_add(x, x, squares);
+    let mut vectors = quads.remainder().chunks_exact(S::LANES);
+    for x in &mut vectors {
+        sums[0] = add::<_, SQUARES>(s, sums[0], s.load(x), mean);
     }
-    let mut squares = s.sum(squares);
+    let [a, b, c, d] = sums;
+    let mut sum = s.sum(s.add(s.add(a, b), s.add(c, d)));
     for x in vectors.remainder() {
-        squares += (x - mean) * (x - mean);
+        sum += match SQUARES {
+            true => (x - mean) * (x - mean),
+            false => *x,
+        };
     }
-    [mean, 1.0 / (squares / n + eps).sqrt()]
+    sum
+}
+
+/// Adds a vector of values, or of the squares of what they are above `mean`.
+#[inline(always)]
+fn add<S: Simd, const SQUARES: bool>(s: S, sums: S::V, x: S::V, mean: f32) -> S::V {
+    if !SQUARES {
+        return s.add(sums, x);
+    }
+    let x = s.sub(x, s.splat(mean));
+    s.mul_add(x, x, sums)
 }
 
 #[cfg(test)]

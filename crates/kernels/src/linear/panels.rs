@@ -10,7 +10,9 @@ use rayon::prelude::*;
 use super::{LayerNorm, Linear, moments};
 use crate::arena::with_scratch;
 use crate::math::gelu;
-use crate::microkernel::{COLUMNS, GROUP, Product, ROWS, Weights, tile_columns, tile_rows};
+use crate::microkernel::{
+    COLUMNS, GROUP, Product, ROWS, Sink, Sums, Weights, prefetch, tile_columns, tile_rows,
+};
 use crate::simd::{Isa, Kernel, Simd};
 
 /// Most tokens of a piece.
@@ -24,12 +26,12 @@ const FEW_TOKENS: usize = 128;
 /// Tokens that are worked off together where threads divide the weights.
 const MANY_TOKENS: usize = 256;
 
-/// `[n_panels][width_in][COLUMNS]`
-pub(super) fn pack(width_in: usize, weight: &[f32], packed: &mut [f32]) {
+/// `[n_panels][width_in][columns]`
+pub(super) fn pack(columns: usize, width_in: usize, weight: &[f32], packed: &mut [f32]) {
     for (column, row) in weight.chunks_exact(width_in).enumerate() {
-        let panel = column / COLUMNS * width_in * COLUMNS;
+        let panel = column / columns * width_in * columns;
         for (k, &weight) in row.iter().enumerate() {
-            packed[panel + k * COLUMNS + column % COLUMNS] = weight;
+            packed[panel + k * columns + column % columns] = weight;
         }
     }
 }
@@ -138,7 +140,7 @@ impl Call<'_> {
         x: &[f32],
         rows: Vec<&mut [MaybeUninit<f32>]>,
     ) {
-        with_scratch([2 * ROWS * COLUMNS], |[sums]| {
+        with_scratch([ROWS * COLUMNS], |[sums]| {
             isa.run(Compute {
                 call: self,
                 first,
@@ -184,7 +186,7 @@ struct Compute<'a, 'b> {
     first: (usize, usize),
     /// The part's tokens, `[tokens][width_in]`, normalised.
     x: &'a [f32],
-    /// `[2][ROWS][COLUMNS]`: values and gates.
+    /// `[ROWS][COLUMNS]`: values that wait for their gates.
     sums: &'a mut [f32],
     /// Each token's part of the output.
     rows: Vec<&'b mut [MaybeUninit<f32>]>,
@@ -201,64 +203,91 @@ impl Kernel for Compute<'_, '_> {
         let Some(n_all) = self.rows.first().map(|row| row.len()) else {
             return;
         };
-        let n_panels = linear.width_out.div_ceil(COLUMNS);
-        let n_panel = width_in * COLUMNS;
-        for begin in (0..n_all).step_by(tile_columns::<S>()) {
-            let n_columns = tile_columns::<S>().min(n_all - begin);
-            let at = self.first.1 + begin;
-            let (panel, column) = (at / COLUMNS, at % COLUMNS);
+        let columns = tile_columns::<S>();
+        let n_panels = linear.width_out.div_ceil(columns);
+        let n_panel = width_in * columns;
+        for begin in (0..n_all).step_by(columns) {
+            let n_columns = columns.min(n_all - begin);
+            let column = self.first.1 + begin;
+            let product = |part: usize| {
+                let weight = &linear.weight[(part * n_panels + column / columns) * n_panel..];
+                Product {
+                    weights: Weights::<1> {
+                        values: self.x,
+                        pitch: width_in,
+                    },
+                    pixels: weight[..n_panel].chunks_exact(columns),
+                }
+            };
             let mut first = 0;
             while first < n_tokens {
                 let tokens = first..n_tokens.min(first + tile_rows::<S>(n_tokens - first));
-                for part in 0..if linear.is_gated { 2 } else { 1 } {
-                    let weight = &linear.weight[(part * n_panels + panel) * n_panel..];
-                    let product = Product {
-                        weights: Weights::<1> {
-                            values: self.x,
-                            pitch: width_in,
-                        },
-                        pixels: weight[..n_panel].chunks_exact(COLUMNS),
-                    };
-                    let sums = (&mut self.sums[part * ROWS * COLUMNS..], COLUMNS);
-                    product.compute(s, tokens.clone(), (column, n_columns), sums, false);
+                let at = (self.first.0 + first) * linear.width_out + column;
+                let mut out = Out {
+                    bias: &linear.bias[column..][..columns],
+                    gated: None,
+                    residual: self.call.residual.map(|all| &all[at..]),
+                    pitch: linear.width_out,
+                    begin,
+                    rows: &mut self.rows[tokens.clone()],
+                };
+                let residual = (out.residual, out.pitch);
+                prefetch(s, out.rows, begin..begin + n_columns, residual);
+                if linear.is_gated {
+                    let values = &mut Sums::new(self.sums, COLUMNS);
+                    product(0).compute(s, tokens.clone(), n_columns, values);
+                    out.gated = Some((self.sums, out.bias));
+                    out.bias = &linear.bias[linear.bias.len() / 2 + column..][..columns];
                 }
-                for token in tokens.clone() {
-                    self.store(s, (token, token - first), begin, n_columns);
-                }
+                let part = usize::from(linear.is_gated);
+                product(part).compute(s, tokens.clone(), n_columns, &mut out);
                 first = tokens.end;
             }
         }
     }
 }
 
-impl Compute<'_, '_> {
-    /// Stores one token's values from column `begin` on, counted from the part's first.
+/// Where a panel's sums become values of some tokens.
+struct Out<'a, 'b> {
+    /// Of the panel's columns; if gated, the gates'.
+    bias: &'a [f32],
+    /// If gated, `[ROWS][COLUMNS]` sums of the values, and their bias.
+    gated: Option<(&'a [f32], &'a [f32])>,
+    /// From the first token's value in the panel's first column on.
+    residual: Option<&'a [f32]>,
+    /// Values of a token in the residual.
+    pitch: usize,
+    /// Where the panel begins in the rows.
+    begin: usize,
+    /// Each token's part of the output.
+    rows: &'a mut [&'b mut [MaybeUninit<f32>]],
+}
+
+impl Sink for Out<'_, '_> {
     #[inline(always)]
-    fn store<S: Simd>(
-        &mut self,
-        s: S,
-        (token, row): (usize, usize),
-        begin: usize,
-        n_columns: usize,
-    ) {
-        let linear = self.call.linear;
-        let column = self.first.1 + begin;
-        let at = (self.first.0 + token) * linear.width_out + column;
-        let bias = &linear.bias[column..];
-        let gate_bias = &linear.bias[linear.bias.len() / 2..];
-        let sums = &self.sums[row * COLUMNS + column % COLUMNS..];
-        let to = &mut self.rows[token][begin..][..n_columns];
-        for i in (0..n_columns).step_by(S::LANES) {
-            let mut value = s.add(s.load(&sums[i..]), s.load(&bias[i..]));
-            if linear.is_gated {
-                let gate = s.load(&sums[ROWS * COLUMNS + i..]);
-                let gate = s.add(gate, s.load(&gate_bias[column + i..]));
-                value = s.mul(value, gelu(s, gate));
-            }
-            if let Some(residual) = self.call.residual {
-                value = s.add(value, s.load_partial(&residual[at..][i..n_columns]));
-            }
-            s.store_partial(value, &mut to[i..]);
+    fn take<S: Simd, const V: usize>(&mut self, s: S, row: usize, column: usize, sums: [S::V; V]) {
+        // Columns are computed in multiples of STEP; a row may end before.
+        let Some(to) = self.rows[row].get_mut(self.begin + column..) else {
+            return;
+        };
+        let bias = s.load_row::<V>(&self.bias[column..]);
+        let mut values = sums;
+        for v in 0..V {
+            values[v] = s.add(values[v], bias[v]);
         }
+        if let Some((gated, bias)) = self.gated {
+            let gated = s.load_row::<V>(&gated[row * COLUMNS + column..]);
+            let bias = s.load_row::<V>(&bias[column..]);
+            for v in 0..V {
+                values[v] = s.mul(s.add(gated[v], bias[v]), gelu(s, values[v]));
+            }
+        }
+        if let Some(residual) = self.residual {
+            let residual = s.load_row::<V>(&residual[row * self.pitch + column..]);
+            for v in 0..V {
+                values[v] = s.add(values[v], residual[v]);
+            }
+        }
+        s.store_row(values, to);
     }
 }

@@ -21,7 +21,7 @@ use rayon::prelude::*;
 
 use crate::arena::with_scratch;
 use crate::input::{Input, Shape};
-use crate::microkernel::{COLUMNS, Product, ROWS, STEP, Shifted, Weights, tile_rows};
+use crate::microkernel::{COLUMNS, Product, ROWS, STEP, Shifted, Sums, Weights, tile_rows};
 use crate::pieces::{Piece, Size, cut};
 use crate::simd::{Isa, Kernel, Simd};
 use layout::Layout;
@@ -268,8 +268,8 @@ impl Kernel for Compute<'_, '_> {
                     },
                     pixels: Shifted::new(&self.strip[at..], self.offsets),
                 };
-                let sums = (&mut sums[phase * ROWS * pitch..], pitch);
-                product.compute(s, channels.clone(), (0, n_columns), sums, false);
+                let sums = &mut Sums::new(&mut sums[phase * ROWS * pitch..], pitch);
+                product.compute(s, channels.clone(), n_columns, sums);
             }
             let rows = &mut self.piece.rows[begin..end];
             for ((row, to), channel) in rows.iter_mut().enumerate().zip(channels) {

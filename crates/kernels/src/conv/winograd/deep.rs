@@ -15,7 +15,7 @@ use super::{Layout, Multiply, PATCH, PLACES, Pad, TILE, TransformInput, n_tiles}
 use crate::arena::with_scratch;
 use crate::conv::{Border, Conv2d, ConvShape, Epilogue, for_pieces};
 use crate::input::{Input, Shape};
-use crate::microkernel::{COLUMNS, Product, ROWS, STEP, Weights};
+use crate::microkernel::{COLUMNS, Product, ROWS, STEP, Sums, Weights};
 use crate::pieces::{Piece, Size, cut};
 use crate::simd::{Isa, Kernel, Simd};
 
@@ -269,8 +269,12 @@ impl Kernel for Group<'_, '_> {
                     },
                     pixels: input.chunks_exact(n_chunk),
                 };
-                let products = (&mut self.products[place * pitch..], n_chunk);
-                product.compute(s, 0..n_rows, (0, n_chunk), products, chunk > 0);
+                let products = &mut Sums {
+                    to: &mut self.products[place * pitch..],
+                    pitch: n_chunk,
+                    add: chunk > 0,
+                };
+                product.compute(s, 0..n_rows, n_chunk, products);
             }
         }
         if is_wide {
@@ -311,9 +315,13 @@ impl Group<'_, '_> {
             },
             pixels: weights[..input.len() / N_ROWS * COLUMNS].chunks_exact(COLUMNS),
         };
-        let sums = (&mut self.sums[place * N_ROWS * COLUMNS..], COLUMNS);
-        let columns = (0, self.piece.n_channels);
-        product.compute(s, 0..self.layout.n_tiles(), columns, sums, add);
+        let sums = &mut Sums {
+            to: &mut self.sums[place * N_ROWS * COLUMNS..],
+            pitch: COLUMNS,
+            add,
+        };
+        let n_tiles = self.layout.n_tiles();
+        product.compute(s, 0..n_tiles, self.piece.n_channels, sums);
     }
 
     /// Writes the sums of every tile to `products`.

@@ -3,7 +3,7 @@
 use super::layout::Layout;
 use super::{PATCH, PLACES, TILE, group};
 use crate::conv::{ChannelEpilogue, Conv2d, Epilogue};
-use crate::microkernel::{Product, ROWS, STEP, Weights};
+use crate::microkernel::{Product, ROWS, STEP, Sums, Weights};
 use crate::pieces::Piece;
 use crate::simd::{Kernel, Simd};
 
@@ -62,8 +62,8 @@ impl Kernel for Multiply<'_, '_> {
                     },
                     pixels: pixels.chunks_exact(n_chunk),
                 };
-                let products = (&mut self.products[place * place_pitch..], n_chunk);
-                product.compute(s, first..first + n_rows, (0, n_tiles), products, false);
+                let products = &mut Sums::new(&mut self.products[place * place_pitch..], n_chunk);
+                product.compute(s, first..first + n_rows, n_tiles, products);
             }
             for row in 0..n_rows {
                 self.transform_channel(s, first + row, row * self.layout.n_chunk, place_pitch);
@@ -157,7 +157,7 @@ impl Multiply<'_, '_> {
                 break;
             }
             let residual = residual.map(|residual| &residual[x..]);
-            epilogue.store(s, values[part], residual, &mut to[x..]);
+            epilogue.store(s, [values[part]], residual, &mut to[x..]);
         }
     }
 }
