@@ -4,15 +4,18 @@
 //! as a whole, since sections begin with bars. The most likely positions are found by the Viterbi algorithm, in which a bar that
 //! ends early or late costs as much as many doubtful downbeats: rubato and breaks don't shift the bars behind them.
 
-use super::features::{CoarseReader, Features};
+use super::features::Features;
+use super::hops::HOP_SECS;
 use super::network::AtHop;
-use super::tempo::{self, METERS, standardised};
+use super::novelty;
+use super::tempo::{self, METERS, Standard};
 use super::tracker::Evidence;
 use common::Result;
-use common::statistics::percentile;
 
 /// Log-probability of a meter, relative to 4, for each bar.
 const METER_COST: [f32; 6] = [0.55, 0.1, 0.0, 0.5, 0.5, 0.6];
+/// What a bar of two costs more for each octave that it is shorter than this, in seconds: two beats of a usual tempo are half a bar.
+const SHORT_BAR: (f32, f32) = (4.0, 1.6);
 /// Positions in bars of all meters, one after the other.
 const N_POSITIONS: usize = 27;
 /// Share of downbeats among beats that the network expects without evidence.
@@ -29,42 +32,50 @@ const N_SIGNS: usize = 4;
 const NOVELTY_BEATS: usize = 4;
 /// Beats on each side of one that novelty must exceed.
 const PEAK_BEATS: usize = 2;
-/// Levels further below the song's loudest than this are silence, in dB.
-const RANGE_DB: f32 = 55.0;
-/// Decibels that count as one unit of novelty in a band.
-const UNIT_DB: f32 = 6.0;
 /// Most that novelty counts.
 const MAX_NOVELTY: f32 = 1.5;
 
 /// The most likely position in the bar of each of `hops`, from 1.
 ///
 /// # Errors
-/// As [`CoarseReader::read`].
+/// As [`novelty::changes`].
 pub(super) fn positions(hops: &[usize], evidence: &Evidence<'_>) -> Result<Vec<u32>> {
     let odds = describe(hops, evidence)?.into_iter().map(|signs| {
         let weighted = signs.iter().zip(&ODDS[1..]).map(|(s, w)| s * w);
         ODDS[0] + weighted.sum::<f32>()
     });
+    let beat_secs = tempo::median_period(hops.iter().copied()) * HOP_SECS as f32;
     Ok(most_likely(
         &odds.collect::<Vec<_>>(),
+        meter_costs(beat_secs),
         evidence.config.meter,
     ))
+}
+
+/// Cost of a bar of each meter, with beats of this length.
+fn meter_costs(beat_secs: f32) -> [f32; METERS.len()] {
+    let mut costs = METER_COST;
+    let octaves = (SHORT_BAR.1 / (2.0 * beat_secs).max(1e-3)).log2();
+    costs[0] += SHORT_BAR.0 * octaves.max(0.0);
+    costs
 }
 
 /// For each beat: log-odds of a downbeat by the network, change of harmony, change of the bass, and how much more novel the
 /// sound is than at the beats around.
 ///
 /// # Errors
-/// As [`CoarseReader::read`].
+/// As [`novelty::changes`].
 pub(super) fn describe(hops: &[usize], evidence: &Evidence<'_>) -> Result<Vec<[f32; N_SIGNS]>> {
-    let changes = tempo::evidence(evidence.features, evidence.strength, hops)?;
-    let harmony = standardised(changes.iter().map(|e| e.harmony).collect());
-    let bass = standardised(changes.iter().map(|e| e.bass).collect());
+    let found = tempo::evidence(evidence.features, evidence.strength, hops.iter().copied())?;
+    let standard = Standard::of(&found)?;
+    let mut found = found.iter();
     let novelty = novelty(evidence.features, hops)?;
     let mut downbeat = AtHop::of(&evidence.activations.downbeat);
     let of_beat = |i: usize| {
         let p = downbeat.read(hops[i])?.clamp(0.01, 0.99);
-        Ok([log_odds(p), harmony[i], bass[i], novelty[i]])
+        let found = found.next().transpose()?.unwrap_or_default();
+        let [harmony, bass, ..] = standard.of_beat(&found);
+        Ok([log_odds(p), harmony, bass, novelty[i]])
     };
     (0..hops.len()).map(of_beat).collect()
 }
@@ -74,19 +85,10 @@ fn log_odds(p: f32) -> f32 {
     (p / DOWNBEAT_SHARE).ln() - ((1.0 - p) / (1.0 - DOWNBEAT_SHARE)).ln()
 }
 
-/// How much more the mean spectrum of some beats before differs from that of some beats after each beat than around its
-/// neighbours.
+/// How much more the sound changes at each beat than at its neighbours.
 fn novelty(features: &Features, hops: &[usize]) -> Result<Vec<f32>> {
-    let periods: Vec<f32> = hops.windows(2).map(|w| (w[1] - w[0]) as f32).collect();
-    let reach = NOVELTY_BEATS * percentile(&periods, 0.5).max(1.0) as usize;
-    let mut levels = Levels::of(features);
-    let change = |hop: &usize| {
-        let before = levels.mean(hop.saturating_sub(reach), *hop)?;
-        let after = levels.mean(*hop, hop + reach)?;
-        let squares = before.iter().zip(&after).map(|(a, b)| (a - b).powi(2));
-        Ok(squares.sum::<f32>().sqrt())
-    };
-    let changes: Vec<f32> = hops.iter().map(change).collect::<Result<_>>()?;
+    let changes = novelty::changes(features, hops.iter().copied(), NOVELTY_BEATS);
+    let changes: Vec<f32> = changes.collect::<Result<_>>()?;
     let novelty = (0..changes.len())
         .map(|i| {
             let around = i.saturating_sub(PEAK_BEATS)..(i + PEAK_BEATS + 1).min(changes.len());
@@ -97,47 +99,6 @@ fn novelty(features: &Features, hops: &[usize]) -> Result<Vec<f32>> {
         })
         .collect();
     Ok(novelty)
-}
-
-/// The spectrogram above silence, in units of novelty.
-struct Levels<'a> {
-    rows: CoarseReader<'a>,
-    hops_per_row: usize,
-    n_bands: usize,
-    n_hops: usize,
-    floor_db: f32,
-    scale: f32,
-}
-
-impl<'a> Levels<'a> {
-    fn of(features: &'a Features) -> Self {
-        let coarse = &features.coarse;
-        Self {
-            rows: coarse.reader(),
-            hops_per_row: coarse.hops_per_row(),
-            n_bands: coarse.n_bands(),
-            n_hops: features.n_hops,
-            floor_db: coarse.top_db() - RANGE_DB,
-            scale: 1.0 / (UNIT_DB * (coarse.n_bands().max(1) as f32).sqrt()),
-        }
-    }
-
-    /// Mean of the rows of `start..end` in hops, of one at least.
-    fn mean(&mut self, start: usize, end: usize) -> Result<Vec<f32>> {
-        let mut row = vec![0.0f32; self.n_bands];
-        let mut mean = vec![0.0f32; row.len()];
-        let last = self.n_hops.saturating_sub(1);
-        let first = start.min(last);
-        let hops = (first..end.clamp(first + 1, last + 1)).step_by(self.hops_per_row);
-        let scale = self.scale / hops.len() as f32;
-        for hop in hops {
-            self.rows.read(hop, &mut row)?;
-            for (mean, level) in mean.iter_mut().zip(&row) {
-                *mean += (level - self.floor_db).max(0.0) * scale;
-            }
-        }
-        Ok(mean)
-    }
 }
 
 /// Index of the first position of each meter, and the meter of each position.
@@ -160,8 +121,9 @@ fn layout() -> Layout {
     layout
 }
 
-/// The most likely positions of beats with these log-odds of being downbeats, in bars of `meter` beats where that is given.
-fn most_likely(odds: &[f32], meter: Option<u32>) -> Vec<u32> {
+/// The most likely positions of beats with these log-odds of being downbeats, where each bar costs what its meter does, in bars of
+/// `meter` beats where that is given.
+fn most_likely(odds: &[f32], costs: [f32; METERS.len()], meter: Option<u32>) -> Vec<u32> {
     let layout = layout();
     let is_wanted = |m: usize| meter.is_none_or(|n| METERS[m] == n as usize);
     let mut gain = [0.0f32; N_POSITIONS];
@@ -192,7 +154,7 @@ fn most_likely(odds: &[f32], meter: Option<u32>) -> Vec<u32> {
             origin[position] = from as u8;
             gain[position] = reached
                 + match is_first {
-                    true => first - METER_COST[meter],
+                    true => first - costs[meter],
                     false => other,
                 };
         }
@@ -221,7 +183,7 @@ mod tests {
     fn bars_of_every_length_are_found_after_any_pick_up() {
         for n in METERS {
             for k in 0..n {
-                let positions = most_likely(&odds(n, k, 12 * n), None);
+                let positions = most_likely(&odds(n, k, 12 * n), METER_COST, None);
                 let is_first = |i: usize| i % n == k;
                 let is_right = |(i, p): (usize, &u32)| (*p == 1) == is_first(i);
                 assert!(positions.iter().enumerate().all(is_right), "{n} {k}");
@@ -235,18 +197,30 @@ mod tests {
         for i in (20..28).step_by(4) {
             (odds_of_beats[i], odds_of_beats[i + 1]) = (-2.0, 1.5);
         }
-        let positions = most_likely(&odds_of_beats, None);
+        let positions = most_likely(&odds_of_beats, METER_COST, None);
         assert!((0..64).all(|i| positions[i] as usize == i % 4 + 1));
         let odds_of_beats = [odds(4, 0, 62), odds(4, 0, 64)].concat();
-        let positions = most_likely(&odds_of_beats, None);
+        let positions = most_likely(&odds_of_beats, METER_COST, None);
         assert!((4..60).all(|i| positions[i] as usize == i % 4 + 1));
         assert!((66..120).all(|i| positions[i] as usize == (i - 62) % 4 + 1));
     }
 
     #[test]
+    fn two_beats_are_a_bar_where_they_are_slow() {
+        // The third of four beats sounds like a downbeat, almost as much as the first.
+        let of_beat = |i: usize| [2.5, -2.0, 2.2, -2.0][i % 4];
+        let odds: Vec<f32> = (0..48).map(of_beat).collect();
+        for (beat_secs, n) in [(0.57, 4), (1.07, 2)] {
+            let positions = most_likely(&odds, meter_costs(beat_secs), None);
+            let is_first = |(i, position): (usize, &u32)| (*position == 1) == (i % n == 0);
+            assert!(positions.iter().enumerate().all(is_first), "{beat_secs}");
+        }
+    }
+
+    #[test]
     fn a_given_meter_is_kept() {
-        let positions = most_likely(&odds(4, 0, 40), Some(3));
+        let positions = most_likely(&odds(4, 0, 40), METER_COST, Some(3));
         assert!(positions.windows(2).all(|w| w[1] == w[0] % 3 + 1));
-        assert!(most_likely(&[], Some(3)).is_empty());
+        assert!(most_likely(&[], METER_COST, Some(3)).is_empty());
     }
 }

@@ -2,17 +2,18 @@
 //!
 //! The bar-pointer model (Whiteley, Cemgil and Godsill, ISMIR 2006; Krebs, Böck and Widmer, ISMIR 2015) without its bars, as a
 //! semi-Markov chain from beat to beat: the state at a beat is the distance to the next one. The path with the most gain is
-//! found by the Viterbi algorithm. Loops over periods are written for vectors. Once a minute, what all paths that are still open
-//! share is settled, and its choices are forgotten: an hour of music needs about as much memory as a minute, and the path is the
-//! same as if all choices had been kept.
+//! found by the Viterbi algorithm. Loops over periods are written for vectors. Once a minute, all choices but those on paths
+//! that are still open are forgotten: the path stays the same, and an hour of music needs about as much memory as a minute.
 
-use std::collections::BTreeSet;
+mod tree;
 
 use common::Result;
 
 use super::series::Series;
+use super::tempo::Beats;
+use tree::{ROOT, Tree};
 
-/// Hops between attempts to settle what all open paths share: 1 minute.
+/// Hops between the moments at which choices are forgotten: 1 minute, much more than the longest period.
 const SETTLE_HOPS: usize = 6000;
 
 /// Periods, and what it costs to go from one to another.
@@ -59,7 +60,7 @@ impl Chain {
     ///
     /// # Errors
     /// As [`Series::read`].
-    pub fn most_likely(&self, worth: &Series<f32>, periods: &[[f32; 2]]) -> Result<Vec<usize>> {
+    pub fn most_likely(&self, worth: &Series<f32>, periods: &[[f32; 2]]) -> Result<Beats> {
         let search = Search::new(self, worth.len());
         pulp::Arch::new().dispatch(Viterbi {
             search,
@@ -81,16 +82,11 @@ struct Viterbi<'a> {
 }
 
 impl pulp::WithSimd for Viterbi<'_> {
-    type Output = Result<Vec<usize>>;
+    type Output = Result<Beats>;
 
     #[inline(always)]
-    fn with_simd<S: pulp::Simd>(mut self, _: S) -> Result<Vec<usize>> {
-        for (hop, worth) in self.worth.iter().enumerate() {
-            self.search.step(hop, worth?, self.periods);
-            if (hop + 1) % SETTLE_HOPS == 0 {
-                self.search.settle(hop + 1);
-            }
-        }
+    fn with_simd<S: pulp::Simd>(mut self, _: S) -> Result<Beats> {
+        self.search.run(self.worth, self.periods)?;
         Ok(self.search.finish(self.worth.len()))
     }
 }
@@ -110,10 +106,16 @@ struct Search<'a> {
     steps: Vec<u8>,
     /// `[hop - settled_until]`: the best period, from which jumps come.
     best: Vec<u8>,
-    settled: Vec<usize>,
-    /// Choices at earlier hops are forgotten.
+    /// Paths over earlier hops, of which the choices are forgotten.
+    tree: Tree,
+    /// `[hop % n_ring][period]`: where the tree has the beat at a hop before `settled_until` from which an open path goes on
+    /// with a period.
+    leaves: Vec<u32>,
     settled_until: usize,
 }
+
+/// A beat at a hop, from which a path goes on with the period of this place.
+type State = (usize, usize);
 
 const JUMP: u8 = u8::MAX;
 
@@ -121,7 +123,7 @@ impl<'a> Search<'a> {
     fn new(chain: &'a Chain, n_hops: usize) -> Self {
         let n_periods = chain.periods.len();
         let n_ring = chain.periods.last().map_or(1, |longest| longest + 1);
-        let n_kept = (2 * SETTLE_HOPS).min(n_hops);
+        let n_kept = SETTLE_HOPS.min(n_hops);
         Self {
             here: vec![f32::MIN; n_periods + 2 * chain.max_change()],
             chosen: vec![0; n_periods],
@@ -129,10 +131,22 @@ impl<'a> Search<'a> {
             n_ring,
             steps: Vec::with_capacity(n_periods * n_kept),
             best: Vec::with_capacity(n_kept),
-            settled: Vec::new(),
+            tree: Tree::default(),
+            leaves: vec![ROOT; n_periods * n_ring],
             settled_until: 0,
             chain,
         }
+    }
+
+    #[inline(always)]
+    fn run(&mut self, worth: &Series<f32>, periods: &[[f32; 2]]) -> Result<()> {
+        for (hop, worth) in worth.iter().enumerate() {
+            self.step(hop, worth?, periods);
+            if (hop + 1) % SETTLE_HOPS == 0 {
+                self.settle(hop + 1);
+            }
+        }
+        Ok(())
     }
 
     #[inline(always)]
@@ -178,9 +192,9 @@ impl<'a> Search<'a> {
             .extend(self.chosen.iter().map(|chosen| *chosen as u8));
     }
 
-    /// The beat before the one at `hop` from which a path goes on with period `k`, and the period between them.
-    fn before(&self, hop: usize, k: usize) -> Option<(usize, usize)> {
-        let row = hop.checked_sub(self.settled_until)?;
+    /// The state before one that isn't settled; `None` if its beat is the first.
+    fn before(&self, (hop, k): State) -> Option<State> {
+        let row = hop - self.settled_until;
         let k = match self.steps[row * self.chain.periods.len() + k] {
             JUMP => usize::from(self.best[row]),
             step => (k + usize::from(step)).saturating_sub(self.chain.max_change()),
@@ -188,48 +202,54 @@ impl<'a> Search<'a> {
         Some((hop.checked_sub(self.chain.periods[k])?, k))
     }
 
-    /// The beats from the last settled one up to `hop`, from which the path goes on with period `k`.
-    fn path(&self, hop: usize, k: usize) -> Vec<usize> {
-        let next = |(hop, k): &(usize, usize)| self.before(*hop, *k);
-        let open = std::iter::successors(Some((hop, k)), next)
-            .map(|(hop, _)| hop)
-            .take_while(|hop| *hop >= self.settled_until);
-        let mut hops: Vec<usize> = open.collect();
-        hops.reverse();
-        hops
+    /// Index of a state among `leaves`.
+    fn leaf(&self, (hop, k): State) -> usize {
+        hop % self.n_ring * self.chain.periods.len() + k
     }
 
-    /// Settles the beats that all paths share which can go on after `n_hops` hops, and forgets the choices up to the last of
-    /// them.
+    /// The states from which a path can go on behind `n_hops` hops.
+    fn open(&self, n_hops: usize) -> impl Iterator<Item = State> + use<'a> {
+        let periods = &self.chain.periods;
+        let is_open = move |(hop, k): &State| hop + periods[*k] >= n_hops;
+        (n_hops.saturating_sub(self.n_ring - 1)..n_hops)
+            .flat_map(|hop| (0..periods.len()).map(move |k| (hop, k)))
+            .filter(is_open)
+    }
+
+    /// Moves the beats of open paths over to the tree, and forgets the choices at all hops before `n_hops`.
     fn settle(&mut self, n_hops: usize) {
-        let mut open: BTreeSet<(usize, usize)> = BTreeSet::new();
-        for hop in n_hops.saturating_sub(self.n_ring - 1)..n_hops {
-            let periods = self.chain.periods.iter().enumerate();
-            open.extend(
-                periods
-                    .filter(|(_, period)| hop + **period >= n_hops)
-                    .map(|(k, _)| (hop, k)),
-            );
+        let n_periods = self.chain.periods.len();
+        let (start, first_row) = (self.settled_until, self.settled_until * n_periods);
+        let index = |(hop, k): State| (hop * n_periods + k).checked_sub(first_row);
+        let mut is_passed = vec![false; (n_hops - start) * n_periods];
+        self.open(n_hops)
+            .filter_map(index)
+            .for_each(|at| is_passed[at] = true);
+        let state = |at: usize| (start + at / n_periods, at % n_periods);
+        for at in (0..is_passed.len()).rev() {
+            if is_passed[at]
+                && let Some(before) = self.before(state(at)).and_then(index)
+            {
+                is_passed[before] = true;
+            }
         }
-        // The latest beat steps back until one is left; all of the open paths go through it.
-        while open.len() > 1 {
-            let Some((hop, k)) = open.pop_last() else {
-                return;
-            };
-            match self.before(hop, k) {
-                Some(before) if before.0 >= self.settled_until => open.insert(before),
-                _ => return,
-            };
+        for at in (0..is_passed.len()).filter(|at| is_passed[*at]) {
+            let before = self.before(state(at));
+            let before = before.map_or(ROOT, |before| self.leaves[self.leaf(before)]);
+            let leaf = self.leaf(state(at));
+            self.leaves[leaf] = self.tree.push(state(at).0, before);
         }
-        let Some((hop, k)) = open.pop_last() else {
-            return;
-        };
-        let path = self.path(hop, k);
-        self.settled.extend(path);
-        let n_rows = hop + 1 - self.settled_until;
-        self.steps.drain(..n_rows * self.chain.periods.len());
-        self.best.drain(..n_rows);
-        self.settled_until = hop + 1;
+        let mut is_open = vec![false; self.leaves.len()];
+        self.open(n_hops)
+            .for_each(|state| is_open[self.leaf(state)] = true);
+        let leaves = self.leaves.iter_mut().zip(is_open);
+        leaves
+            .filter(|(_, is_open)| !is_open)
+            .for_each(|(leaf, _)| *leaf = ROOT);
+        self.tree.prune(&mut self.leaves);
+        self.steps.clear();
+        self.best.clear();
+        self.settled_until = n_hops;
         // Gains stay small, and so exact, however long the song is.
         let highest = self.reached.iter().copied().fold(f32::MIN, f32::max);
         for gain in &mut self.reached {
@@ -238,7 +258,7 @@ impl<'a> Search<'a> {
     }
 
     /// The beats of the best path over `n_hops` hops.
-    fn finish(mut self, n_hops: usize) -> Vec<usize> {
+    fn finish(self, n_hops: usize) -> Beats {
         let n_periods = self.chain.periods.len();
         let mut last = (f32::MIN, None);
         for hop in n_hops.saturating_sub(self.n_ring)..n_hops {
@@ -250,11 +270,17 @@ impl<'a> Search<'a> {
                 }
             }
         }
-        if let (_, Some((hop, k))) = last {
-            let rest = self.path(hop, k);
-            self.settled.extend(rest);
+        let is_settled = |state: &State| state.0 < self.settled_until;
+        let mut state = last.1;
+        let mut hops = Vec::new();
+        while let Some(open) = state.filter(|state| !is_settled(state)) {
+            hops.push(open.0);
+            state = self.before(open);
         }
-        self.settled
+        if let Some(settled) = state {
+            hops.extend(self.tree.back_from(self.leaves[self.leaf(settled)]));
+        }
+        hops.into_iter().rev().collect()
     }
 }
 
@@ -279,7 +305,8 @@ mod tests {
 
     fn most_likely(chain: &Chain, worth: &[f32]) -> Vec<usize> {
         let worth = Series::from(worth.to_vec());
-        chain.most_likely(&worth, &plain(chain)).unwrap()
+        let beats = chain.most_likely(&worth, &plain(chain)).unwrap();
+        beats.iter().collect()
     }
 
     /// The gain of the best path, hop by hop over all pairs of periods.
@@ -347,19 +374,23 @@ mod tests {
     }
 
     #[test]
-    fn where_all_paths_stay_open_none_is_settled_too_early() {
-        // Two phases are alike for three minutes; then one of them is right.
-        let n = 3 * SETTLE_HOPS + 1500;
-        let is_late = |hop: usize| hop >= 3 * SETTLE_HOPS;
+    fn where_paths_stay_open_for_an_hour_all_are_kept_and_little_of_each() {
+        // Two phases are alike for an hour; then one of them is right.
+        let n = 60 * SETTLE_HOPS + 1500;
         let worth = |hop: usize| match hop % 40 {
-            5 if is_late(hop) => -3.0,
+            5 if hop >= 60 * SETTLE_HOPS => -3.0,
             5 | 25 => 2.0,
             _ => -9.0,
         };
         let worth: Vec<f32> = (0..n).map(worth).collect();
-        let slow = Chain::new((40.0, 40.0), 1.06, vec![0.0], 50.0);
-        let path = most_likely(&slow, &worth);
+        let slow = Chain::new((38.0, 42.0), 1.03, vec![0.0, 4.0], 50.0);
+        let mut search = Search::new(&slow, n);
+        search.run(&Series::from(worth), &plain(&slow)).unwrap();
+        // A beat of each path every 40 hops, and the last minutes whole.
+        assert!(search.tree.len() < 2 * n / 40 + (1 << 15));
+        let path: Vec<usize> = search.finish(n).iter().collect();
         assert!(path.iter().all(|hop| hop % 40 == 25), "{:?}", &path[..3]);
+        assert_eq!(path.len(), n / 40);
     }
 
     #[test]

@@ -12,17 +12,17 @@ pub(super) struct Confidence {
     pub beat: f64,
     /// That the tempo is within 4 % of the true one.
     pub tempo: f64,
-    /// How plain a beat is at all: the F-measure to expect.
-    pub plainness: f64,
+    /// That this is music with a beat at all.
+    pub music: f64,
 }
 
 /// Share of beats from which on they are those of the likely level, and how far each may lie from one of those, in hops.
 const SAME_LEVEL: (f64, usize) = (0.75, 4);
 /// Values that [`describe`] gives.
-pub(super) const N_TRAITS: usize = 5;
+pub(super) const N_TRAITS: usize = 3;
 
-/// Activations at the beats, and halfway between; the share of beats where the tempo breaks; how many beats there are; how doubtful
-/// their metrical level is, as the probability that the judge of levels gives all others; none where the tempo is given.
+/// Activations at the beats, and halfway between; how doubtful their metrical level is, as the probability that the judge of levels
+/// gives all others; none where the tempo is given.
 ///
 /// # Errors
 /// As [`Series::read`](super::series::Series::read).
@@ -39,9 +39,6 @@ pub(super) fn describe(beats: &[(usize, u32)], evidence: &Evidence<'_>) -> Resul
     };
     let on = mean_at(&mut beats.iter().map(|(hop, _)| *hop))?;
     let off = mean_at(&mut beats.windows(2).map(|w| (w[0].0 + w[1].0) / 2))?;
-    let periods: Vec<f32> = beats.windows(2).map(|w| (w[1].0 - w[0].0) as f32).collect();
-    let is_break = |w: &&[f32]| (w[1] / w[0] - 1.0).abs() > 0.15;
-    let n_breaks = periods.windows(2).filter(is_break).count() as f64;
     let is_among = |hop: usize, likely: &[usize]| {
         let next = likely.partition_point(|other| other + SAME_LEVEL.1 < hop);
         likely
@@ -55,12 +52,9 @@ pub(super) fn describe(beats: &[(usize, u32)], evidence: &Evidence<'_>) -> Resul
         Some(likely) if is_same(&likely.hops) => likely.certainty,
         _ => 0.0,
     };
-    let doubt = 1.0 - f64::from(certainty);
-    Ok([on, off, n_breaks / n, (n / 20.0).min(1.0), doubt])
+    Ok([on, off, 1.0 - f64::from(certainty)])
 }
 
-/// Of [`Confidence::plainness`]: bias, then a weight for each trait; see `training/README.md`.
-const PLAINNESS: [f64; N_TRAITS + 1] = [-2.71, 5.94, -1.50, -0.02, 0.57, -1.25];
 /// That this is music with a beat: bias, activations at the beats and halfway between.
 const MUSIC: [f64; 3] = [-3.63, 12.88, -2.78];
 /// That beats, or their tempo, are right if it is: bias, doubt.
@@ -72,13 +66,12 @@ const TEMPO_LEVEL: [f64; 2] = [3.05, -3.18];
 /// # Errors
 /// As [`describe`].
 pub(super) fn of(beats: &[(usize, u32)], evidence: &Evidence<'_>) -> Result<Confidence> {
-    let traits = describe(beats, evidence)?;
-    let [on, off, .., doubt] = traits;
+    let [on, off, doubt] = describe(beats, evidence)?;
     let music = probability(&MUSIC, &[on, off]);
     Ok(Confidence {
         beat: music * probability(&BEAT_LEVEL, &[doubt]),
         tempo: music * probability(&TEMPO_LEVEL, &[doubt]),
-        plainness: probability(&PLAINNESS, &traits),
+        music,
     })
 }
 

@@ -6,8 +6,8 @@ use super::Onset;
 use super::features::Features;
 use super::hops::HOP_SECS;
 use super::onset::OnsetStrength;
+use super::tempo::median_period;
 use common::Result;
-use common::statistics::percentile;
 
 /// How far below the loudest twentieth of the song a sound still counts, in dB.
 const SOUND_DB: f32 = 35.0;
@@ -50,12 +50,11 @@ impl Extent {
         Ok(Self(first..last))
     }
 
-    /// Leaves out the beats that lie farther outside than half a period.
-    pub fn trimmed(&self, mut hops: Vec<usize>) -> Vec<usize> {
-        let periods: Vec<f32> = hops.windows(2).map(|w| (w[1] - w[0]) as f32).collect();
-        let margin = 0.55 * f64::from(percentile(&periods, 0.5)) * HOP_SECS;
+    /// Those beats that don't lie farther outside than half a period.
+    pub fn trimmed<B: FromIterator<usize>>(&self, hops: impl Iterator<Item = usize> + Clone) -> B {
+        let margin = 0.55 * f64::from(median_period(hops.clone())) * HOP_SECS;
         let music = self.0.start - margin..self.0.end + margin;
-        hops.retain(|hop| music.contains(&(*hop as f64 * HOP_SECS)));
-        hops
+        hops.filter(|hop| music.contains(&(*hop as f64 * HOP_SECS)))
+            .collect()
     }
 }

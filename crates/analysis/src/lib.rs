@@ -19,8 +19,10 @@ mod labels;
 mod names;
 mod network;
 mod neural;
+mod novelty;
 mod onset;
 mod plot;
+mod ranks;
 mod resample;
 mod rhythm;
 mod rows;
@@ -46,6 +48,7 @@ pub use given::{
 pub use hearing::{Hearing, analyze_kept};
 pub use labels::labels;
 pub use plot::plot;
+pub use ranks::Number;
 pub use series::{Series, SeriesReader, Value};
 pub use sound::{Key, Mode, pitch_name};
 pub use stems::StemFile;

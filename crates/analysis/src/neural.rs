@@ -77,7 +77,7 @@ fn track(worth: &Series<f32>, tempo_bpm: Option<f64>) -> Result<Vec<usize>> {
     };
     let cost = |period: &usize| weight * (*period as f32 / USUAL_PERIOD).log2().powi(2);
     let periods: Vec<[f32; 2]> = chain.periods().iter().map(|p| [1.0, cost(p)]).collect();
-    chain.most_likely(worth, &periods)
+    Ok(chain.most_likely(worth, &periods)?.iter().collect())
 }
 
 #[cfg(test)]

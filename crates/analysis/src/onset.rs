@@ -63,7 +63,7 @@ impl OnsetStrength {
             }
         }
         let (full, bands) = (full.finish(), bands.finish());
-        let scale = 1.0 / full.percentile(0.99, |_| true)?.max(MIN_TOP);
+        let scale = 1.0 / full.percentile(0.99, |_: f32| true)?.max(MIN_TOP);
         Ok(Self {
             full: full.map(|sum| sum * scale)?,
             bands: bands.map(|sums| sums.map(|sum| sum * scale))?,

@@ -13,8 +13,8 @@ use super::{Beat, Onset};
 
 /// Fewest beats that make a rhythm.
 const MIN_BEATS: usize = 4;
-/// Plainness of a beat below which none is claimed.
-const MIN_PLAINNESS: f64 = 0.025;
+/// Least probability of music with a beat: noise, tones and held chords lie at .026 to .029, the quietest music at .05.
+const MIN_MUSIC: f64 = 0.035;
 /// Farthest that a beat is moved to an onset, in seconds.
 const SNAP_SECS: f64 = 0.04;
 
@@ -38,7 +38,7 @@ pub(super) fn kept(
 ) -> Result<Vec<(usize, u32)>> {
     let hops = secs.iter().map(|secs| (secs / HOP_SECS).round() as usize);
     let music = Extent::of(onsets, evidence.features, evidence.strength)?;
-    let hops = music.trimmed(hops.collect());
+    let hops: Vec<usize> = music.trimmed(hops);
     let positions = bars::positions(&hops, evidence)?;
     Ok(hops.into_iter().zip(positions).collect())
 }
@@ -50,7 +50,9 @@ pub(super) fn kept(
 pub(super) fn choose(tracked: &[f64], evidence: &Evidence<'_>, onsets: &[Onset]) -> Result<Rhythm> {
     let kept = kept(tracked, evidence, onsets)?;
     let confidence = confidence::of(&kept, evidence)?;
-    if kept.len() < MIN_BEATS || confidence.plainness < MIN_PLAINNESS {
+    // Where the tempo is given, there is a beat.
+    let is_music = confidence.music >= MIN_MUSIC || evidence.config.tempo_bpm.is_some();
+    if kept.len() < MIN_BEATS || !is_music {
         return Ok(Rhythm::default());
     }
     let mut strength = evidence.strength.full.reader();

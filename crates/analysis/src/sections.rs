@@ -3,9 +3,13 @@
 //! Each bar is described by its mean spectrum and harmony. The cuts are those of the best piecewise constant description of
 //! all bars, found exactly by dynamic programming, where every further section must pay for itself.
 
+mod bar_sounds;
 mod cut;
 
+use bar_sounds::BarSounds;
 use cut::cut;
+
+use std::ops::Range;
 
 use super::features::{Features, HOPS_PER_CHROMA};
 use super::hops::HOP_SECS;
@@ -39,8 +43,8 @@ pub(super) fn find(
 ) -> Result<Vec<Section>> {
     let starts = bar_starts(beats, duration_secs);
     let bars = describe(features, &starts, duration_secs)?;
-    let cuts = cut(&bars, &starts, duration_secs);
-    let labels = name(&bars, &cuts);
+    let cuts = cut(&bars, &starts, duration_secs)?;
+    let labels = name(&bars, &cuts)?;
     let parts: Vec<(f64, String)> = cuts.iter().map(|bar| starts[*bar]).zip(labels).collect();
     between(features, &parts, duration_secs)
 }
@@ -119,7 +123,7 @@ fn typical_bar(starts: &[f64]) -> f64 {
 }
 
 /// One vector for each bar.
-fn describe(features: &Features, starts: &[f64], duration_secs: f64) -> Result<Vec<Vec<f32>>> {
+fn describe(features: &Features, starts: &[f64], duration_secs: f64) -> Result<BarSounds> {
     let n_bands = features.coarse.n_bands();
     let mut rows = features.coarse.reader();
     let (mut chroma, mut bass) = (features.chroma.reader(), features.bass_chroma.reader());
@@ -127,50 +131,50 @@ fn describe(features: &Features, starts: &[f64], duration_secs: f64) -> Result<V
     let floor_db = features.coarse.top_db() - RANGE_DB;
     let longest = 1.2 * typical_bar(starts).max(0.1);
     let spectrum_scale = 1.0 / (UNIT_DB * (n_bands as f32).sqrt());
-    (0..starts.len())
-        .map(|bar| {
-            let end = starts.get(bar + 1).copied().unwrap_or(duration_secs);
-            // A song that fades doesn't change for that.
-            let end = end.min(starts[bar] + longest);
-            let first = (starts[bar] / HOP_SECS) as usize;
-            let last = ((end / HOP_SECS) as usize).clamp(first + 1, features.n_hops.max(first + 1));
-            let mut vector = vec![0.0f32; n_bands + 24];
-            for hop in first..last.min(features.n_hops) {
-                rows.read(hop, &mut levels)?;
-                for (sum, level) in vector.iter_mut().zip(&levels) {
-                    *sum += (level - floor_db).max(0.0);
-                }
+    let mut bars = BarSounds::new(n_bands + 24);
+    for bar in 0..starts.len() {
+        let end = starts.get(bar + 1).copied().unwrap_or(duration_secs);
+        // A song that fades doesn't change for that.
+        let end = end.min(starts[bar] + longest);
+        let first = (starts[bar] / HOP_SECS) as usize;
+        let last = ((end / HOP_SECS) as usize).clamp(first + 1, features.n_hops.max(first + 1));
+        let mut vector = vec![0.0f32; n_bands + 24];
+        for hop in first..last.min(features.n_hops) {
+            rows.read(hop, &mut levels)?;
+            for (sum, level) in vector.iter_mut().zip(&levels) {
+                *sum += (level - floor_db).max(0.0);
             }
-            for value in &mut vector[..n_bands] {
-                *value *= spectrum_scale / (last - first) as f32;
+        }
+        for value in &mut vector[..n_bands] {
+            *value *= spectrum_scale / (last - first) as f32;
+        }
+        let harmony = first / HOPS_PER_CHROMA..last.div_ceil(HOPS_PER_CHROMA);
+        for (rows, offset) in [(&mut chroma, 0), (&mut bass, 12)] {
+            let target = &mut vector[n_bands + offset..n_bands + offset + 12];
+            for row in rows.read(harmony.clone())? {
+                target.iter_mut().zip(row).for_each(|(t, c)| *t += c);
             }
-            let harmony = first / HOPS_PER_CHROMA..last.div_ceil(HOPS_PER_CHROMA);
-            for (rows, offset) in [(&mut chroma, 0), (&mut bass, 12)] {
-                let target = &mut vector[n_bands + offset..n_bands + offset + 12];
-                for row in rows.read(harmony.clone())? {
-                    target.iter_mut().zip(row).for_each(|(t, c)| *t += c);
-                }
-                let norm = target.iter().map(|t| t * t).sum::<f32>().sqrt();
-                let scale = if norm > 1e-9 {
-                    HARMONY_WEIGHT * 0.7 / norm
-                } else {
-                    0.0
-                };
-                target.iter_mut().for_each(|t| *t *= scale);
-            }
-            Ok(vector)
-        })
-        .collect()
+            let norm = target.iter().map(|t| t * t).sum::<f32>().sqrt();
+            let scale = if norm > 1e-9 {
+                HARMONY_WEIGHT * 0.7 / norm
+            } else {
+                0.0
+            };
+            target.iter_mut().for_each(|t| *t *= scale);
+        }
+        bars.push(&vector);
+    }
+    Ok(bars)
 }
 
 /// Letters; sections that sound alike share one.
-fn name(bars: &[Vec<f32>], cuts: &[usize]) -> Vec<String> {
+fn name(bars: &BarSounds, cuts: &[usize]) -> Result<Vec<String>> {
     let ends = cuts.iter().skip(1).copied().chain([bars.len()]);
     let sounds: Vec<Sound> = cuts
         .iter()
         .zip(ends)
-        .map(|(start, end)| Sound::of(&bars[*start..end]))
-        .collect();
+        .map(|(start, end)| Sound::of(bars, *start..end))
+        .collect::<Result<_>>()?;
     let mut firsts: Vec<&Sound> = Vec::new();
     let mut labels = Vec::new();
     for sound in &sounds {
@@ -187,7 +191,7 @@ fn name(bars: &[Vec<f32>], cuts: &[usize]) -> Vec<String> {
         };
         labels.push(letter(label));
     }
-    labels
+    Ok(labels)
 }
 
 /// How a section sounds.
@@ -199,15 +203,19 @@ struct Sound {
 }
 
 impl Sound {
-    fn of(bars: &[Vec<f32>]) -> Self {
-        let n = bars.len().max(1) as f32;
-        let n_dims = bars.first().map_or(0, Vec::len);
-        let mean: Vec<f32> = (0..n_dims)
-            .map(|d| bars.iter().map(|bar| bar[d]).sum::<f32>() / n)
-            .collect();
-        let squares = bars.iter().map(|bar| distance(bar, &mean).powi(2));
-        let spread = (squares.sum::<f32>() / n).sqrt().max(MIN_SPREAD);
-        Self { mean, spread }
+    fn of(bars: &BarSounds, range: Range<usize>) -> Result<Self> {
+        let n = range.len().max(1) as f32;
+        let mut mean = vec![0.0f32; bars.n_dims()];
+        for bar in bars.over(range.clone()) {
+            let values = mean.iter_mut().zip(bar?);
+            values.for_each(|(sum, value)| *sum += value);
+        }
+        mean.iter_mut().for_each(|sum| *sum /= n);
+        let squares = bars
+            .over(range)
+            .map(|bar| Ok(distance(&bar?, &mean).powi(2)));
+        let spread = (squares.sum::<Result<f32>>()? / n).sqrt().max(MIN_SPREAD);
+        Ok(Self { mean, spread })
     }
 }
 

@@ -55,6 +55,18 @@ impl Value for f32 {
     }
 }
 
+impl Value for f64 {
+    const N_BYTES: usize = size_of::<f64>();
+
+    fn with_bytes(self, take: impl FnOnce(&[u8])) {
+        take(&self.to_le_bytes());
+    }
+
+    fn of_bytes(bytes: &[u8]) -> Self {
+        bytes.first_chunk().copied().map_or(0.0, f64::from_le_bytes)
+    }
+}
+
 /// A value at each step of a song's time, in order. Of a song that lasts longer than five minutes they lie in a temporary file,
 /// which is gone with the last copy of this; where there is no room for one they stay in memory. As JSON a list.
 ///
@@ -111,11 +123,23 @@ impl<T: Value> Series<T> {
         })
     }
 
+    /// Values of a song's hops, one after the other.
+    ///
+    /// # Errors
+    /// The first of the values.
+    pub fn of_hops(values: impl Iterator<Item = Result<T>>) -> Result<Self> {
+        let mut writer = SeriesWriter::new(HOPS_PER_SEC);
+        for value in values {
+            writer.push(value?);
+        }
+        Ok(writer.finish())
+    }
+
     /// What becomes of each value, one after the other.
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    pub(super) fn map<U: Value>(&self, mut of: impl FnMut(T) -> U) -> Result<Series<U>> {
+    pub fn map<U: Value>(&self, mut of: impl FnMut(T) -> U) -> Result<Series<U>> {
         let mut writer = SeriesWriter::new(self.rows.rows_per_sec());
         for value in self.iter() {
             writer.push(of(value?));
@@ -141,66 +165,6 @@ impl Series<f32> {
     pub(super) fn sum(&self) -> Result<f32> {
         self.iter().sum()
     }
-
-    /// [`common::statistics::percentile`] of those values that count, none of which is held: half of their bits are looked at in
-    /// each of two passes.
-    ///
-    /// # Errors
-    /// As [`read`](Self::read).
-    pub(super) fn percentile(&self, share: f64, counts: impl Fn(f32) -> bool) -> Result<f32> {
-        let mut halves = vec![0usize; 1 << 16];
-        let mut n = 0;
-        for value in self.iter() {
-            let value = value?;
-            if counts(value) {
-                halves[(ordered(value) >> 16) as usize] += 1;
-                n += 1;
-            }
-        }
-        if n == 0 {
-            return Ok(0.0);
-        }
-        let rank = ((n - 1) as f64 * share.clamp(0.0, 1.0)) as usize;
-        let (high, rank) = place_of(&halves, rank);
-        halves.fill(0);
-        for value in self.iter() {
-            let value = value?;
-            if counts(value) && ordered(value) >> 16 == high {
-                halves[(ordered(value) & 0xFFFF) as usize] += 1;
-            }
-        }
-        let (low, _) = place_of(&halves, rank);
-        Ok(from_ordered(high << 16 | low))
-    }
-}
-
-/// A number's bits so that they are in the order of [`f32::total_cmp`].
-fn ordered(value: f32) -> u32 {
-    let bits = value.to_bits();
-    if bits >> 31 == 1 {
-        !bits
-    } else {
-        bits | 1 << 31
-    }
-}
-
-fn from_ordered(bits: u32) -> f32 {
-    f32::from_bits(if bits >> 31 == 1 {
-        bits ^ 1 << 31
-    } else {
-        !bits
-    })
-}
-
-/// Which of the counted places the `rank`th count falls on, and what is left of the rank there.
-fn place_of(counts: &[usize], mut rank: usize) -> (u32, usize) {
-    for (place, count) in (0u32..).zip(counts) {
-        if rank < *count {
-            return (place, rank);
-        }
-        rank -= count;
-    }
-    (0, 0)
 }
 
 impl<T: Value> Default for Series<T> {
@@ -361,22 +325,6 @@ mod tests {
             assert_eq!(reader.read(range).unwrap(), &values[there]);
         }
         assert!(reader.read(200_000..200_001).unwrap().is_empty());
-    }
-
-    #[test]
-    fn a_percentile_is_one_of_the_values_that_count() {
-        use common::statistics::percentile;
-        let value = |i: u32| (f64::from(i) * 0.7).sin() as f32 * 10f32.powi(i as i32 % 7 - 3);
-        let values: Vec<f32> = (0..2000).map(value).chain([0.0, -0.0, 1e30]).collect();
-        let series = Series::from(values.clone());
-        for share in [0.0, 0.05, 0.5, 0.951, 1.0] {
-            let found = series.percentile(share, |_| true).unwrap();
-            assert_eq!(found.to_bits(), percentile(&values, share).to_bits());
-            let some: Vec<f32> = values.iter().copied().filter(|v| *v < 0.3).collect();
-            let found = series.percentile(share, |v| v < 0.3).unwrap();
-            assert_eq!(found.to_bits(), percentile(&some, share).to_bits());
-        }
-        assert_eq!(series.percentile(0.5, |_| false).unwrap(), 0.0);
     }
 
     #[test]

@@ -12,7 +12,7 @@ import numpy as np
 
 N_FOLDS = 6
 RIGHT = 0.9            # F-measure above which beats are right
-ON, OFF, DOUBT = 0, 1, 4  # traits
+ON, OFF, DOUBT = 0, 1, 2  # traits
 NO_MUSIC_WEIGHT = 2.0  # a grid made up for noise is worse than a doubted beat
 
 
@@ -82,7 +82,6 @@ def main():
             shares.append(np.full(len(firsts[-1]), 40 / len(firsts[-1])))
     kinds, traits, is_music, beat_f = np.array(kinds), np.array(traits), np.array(is_music), np.array(beat_f)
     weight = np.where(is_music, 1.0, NO_MUSIC_WEIGHT)
-    print("PLAINNESS", np.round(fit(traits, beat_f, weight), 2).tolist())
     there = traits[:, [ON, OFF]]
     music = fit(there, is_music.astype(float), weight, 0.1)
     print("MUSIC", np.round(music, 2).tolist(), "of no music at most", chance(there[~is_music], music).max(initial=0).round(3))

@@ -11,14 +11,6 @@ pub fn quantile(values: &[f64], share: f64) -> Option<f64> {
     Some(low + (place - place.floor()) * (high - low))
 }
 
-/// [`quantile`] of values that are in order already.
-pub fn sorted_quantile(sorted: &[f32], share: f64) -> Option<f64> {
-    let place = share.clamp(0.0, 1.0) * sorted.len().checked_sub(1)? as f64;
-    let low = f64::from(*sorted.get(place.floor() as usize)?);
-    let high = f64::from(*sorted.get(place.ceil() as usize)?);
-    Some(low + (place - place.floor()) * (high - low))
-}
-
 /// The value at the share (0..=1) of the sorted values, rounded down to one of them; 0 for none. Faster than [`quantile`] on long
 /// series.
 pub fn percentile(values: &[f32], share: f64) -> f32 {
@@ -110,16 +102,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn sorted_values_have_the_same_quantiles(
-            mut values in prop::collection::vec(-5.0f32..5.0, 0..40),
-            share in 0.0f64..1.0,
-        ) {
-            let same: Vec<f64> = values.iter().map(|value| f64::from(*value)).collect();
-            values.sort_by(f32::total_cmp);
-            prop_assert_eq!(sorted_quantile(&values, share), quantile(&same, share));
-        }
-
         #[test]
         fn ranks_see_the_order_alone(values in prop::collection::vec(-5.0f64..5.0, 3..40)) {
             let bent: Vec<f64> = values.iter().map(|v| v.exp()).collect();

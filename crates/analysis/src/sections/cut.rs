@@ -1,7 +1,10 @@
 //! Where sections begin: the cuts of the best piecewise constant description of all bars, found exactly by dynamic programming, where
 //! every further section must pay for itself. Sums are kept for starts that are still open alone, as hours have many bars.
 
+use common::Result;
 use common::statistics::percentile;
+
+use super::bar_sounds::BarSounds;
 
 /// Price of a section in units of the usual change from bar to bar.
 const SECTION_PRICE: f32 = 1.8;
@@ -17,10 +20,9 @@ const ODD: f64 = 0.4;
 const MOST_EXTRA: f64 = SHORT[0].1 + SHORT[1].1 + ODD;
 
 /// Index of each section's first bar.
-pub(super) fn cut(bars: &[Vec<f32>], starts: &[f64], duration_secs: f64) -> Vec<usize> {
+pub(super) fn cut(bars: &BarSounds, starts: &[f64], duration_secs: f64) -> Result<Vec<usize>> {
     let n = bars.len();
-    let n_dims = bars.first().map_or(0, Vec::len);
-    let price = f64::from((SECTION_PRICE * usual_change(bars)).max(MIN_PRICE));
+    let price = f64::from((SECTION_PRICE * usual_change(bars)?).max(MIN_PRICE));
     let secs = |bar: usize| starts.get(bar).copied().unwrap_or(duration_secs);
     let extra = |start: usize, end: usize| {
         let length = secs(end) - secs(start);
@@ -38,13 +40,13 @@ pub(super) fn cut(bars: &[Vec<f32>], starts: &[f64], duration_secs: f64) -> Vec<
     };
     let mut best = vec![(0.0f64, 0usize); n + 1];
     let mut open: Vec<Start> = Vec::new();
-    let mut sums = Sums::new(n_dims);
-    for (end, bar) in (1..).zip(bars) {
+    let mut sums = Sums::new(bars.n_dims());
+    for (end, bar) in (1..).zip(bars.iter()) {
         open.push(Start {
             sums: sums.clone(),
             cost: 0.0,
         });
-        sums.add(bar);
+        sums.add(&bar?);
         let mut choice = (f64::MAX, 0);
         for start in &mut open {
             let first = start.sums.n_bars;
@@ -67,21 +69,21 @@ pub(super) fn cut(bars: &[Vec<f32>], starts: &[f64], duration_secs: f64) -> Vec<
         cuts.push(end);
     }
     cuts.reverse();
-    cuts
+    Ok(cuts)
 }
 
 /// Median change from bar to bar.
-fn usual_change(bars: &[Vec<f32>]) -> f32 {
-    let mut sums = Sums::new(bars.first().map_or(0, Vec::len));
+fn usual_change(bars: &BarSounds) -> Result<f32> {
+    let mut sums = Sums::new(bars.n_dims());
     let mut before: Option<Sums> = None;
     let mut changes = Vec::with_capacity(bars.len());
-    for bar in bars {
+    for bar in bars.iter() {
         let here = sums.clone();
-        sums.add(bar);
+        sums.add(&bar?);
         changes.extend(before.map(|before| before.spread_to(&sums) as f32));
         before = Some(here);
     }
-    percentile(&changes, 0.5)
+    Ok(percentile(&changes, 0.5))
 }
 
 /// Sums over the bars from the song's start to one of them, so that the spread of any run of bars takes one look at its ends.
@@ -179,7 +181,9 @@ mod tests {
                 let costs = (0..end).map(|start| least[start] + of(start, end));
                 least.push(costs.fold(f64::MAX, f64::min));
             }
-            let cuts = cut(&bars, &starts, 240.0);
+            let mut sounds = BarSounds::new(bars[0].len());
+            bars.iter().for_each(|bar| sounds.push(bar));
+            let cuts = cut(&sounds, &starts, 240.0).unwrap();
             let ends = cuts.iter().skip(1).copied().chain([bars.len()]);
             let found: f64 = cuts
                 .iter()

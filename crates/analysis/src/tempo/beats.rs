@@ -6,15 +6,33 @@ const MORE: u8 = 1 << N_BITS;
 
 /// Ascending hops, kept as the distances between them, for which most take a byte.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Beats {
+pub(in super::super) struct Beats {
     bytes: Vec<u8>,
-    /// Number of beats.
     len: usize,
+    /// The last hop.
+    last: usize,
 }
 
 impl Beats {
+    /// Adds a beat, behind all others or where the last one is.
+    pub fn push(&mut self, hop: usize) {
+        let mut distance = hop - self.last;
+        while distance >= usize::from(MORE) {
+            self.bytes.push(distance as u8 | MORE);
+            distance >>= N_BITS;
+        }
+        self.bytes.push(distance as u8);
+        self.len += 1;
+        self.last = hop;
+    }
+
+    /// Number of beats.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
     /// The hops.
-    pub fn iter(&self) -> impl Iterator<Item = usize> {
+    pub fn iter(&self) -> impl Iterator<Item = usize> + Clone {
         let mut bytes = self.bytes.iter();
         let mut hop = 0;
         std::iter::from_fn(move || {
@@ -30,10 +48,14 @@ impl Beats {
         })
     }
 
+    /// Each beat and the next.
+    pub fn pairs(&self) -> impl Iterator<Item = (usize, usize)> + Clone {
+        self.iter().zip(self.iter().skip(1))
+    }
+
     /// Each beat half a period later, but for the last.
     pub fn half_later(&self) -> Self {
-        let later = self.iter().skip(1);
-        self.iter().zip(later).map(|(a, b)| (a + b) / 2).collect()
+        self.pairs().map(|(a, b)| (a + b) / 2).collect()
     }
 
     /// Share of the beats of two sequences that lie within two hops of each other, of the longer one, 0..=1.
@@ -51,17 +73,7 @@ impl Beats {
 impl FromIterator<usize> for Beats {
     fn from_iter<I: IntoIterator<Item = usize>>(hops: I) -> Self {
         let mut beats = Self::default();
-        let mut last = 0;
-        for hop in hops {
-            let mut distance = hop - last;
-            while distance >= usize::from(MORE) {
-                beats.bytes.push(distance as u8 | MORE);
-                distance >>= N_BITS;
-            }
-            beats.bytes.push(distance as u8);
-            beats.len += 1;
-            last = hop;
-        }
+        hops.into_iter().for_each(|hop| beats.push(hop));
         beats.bytes.shrink_to_fit();
         beats
     }

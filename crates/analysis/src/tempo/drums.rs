@@ -4,7 +4,8 @@ use super::super::Onset;
 use super::super::hops::HOP_SECS;
 use super::super::onset::OnsetStrength;
 use super::super::series::SeriesReader;
-use super::pattern::{alternation, contrast};
+use super::beats::Beats;
+use super::pattern::{Alternation, Contrast};
 use common::Result;
 
 /// Hops around a beat in which the strongest onset counts; strength is seen a hop late.
@@ -38,89 +39,126 @@ pub(super) struct Drums {
     pub off_struck: f32,
 }
 
-/// Of beats at `hops`.
+/// Where between a beat and the next is listened: there, at a quarter, a third, half, two thirds and three quarters of the way.
+const PLACES: [f32; 6] = [0.0, 0.25, 0.333, 0.5, 0.667, 0.75];
+
+/// What alternates from beat to beat.
+struct Patterns {
+    two: [Contrast; 3],
+    off_two: [Contrast; 3],
+    low_groups: [Contrast; 2],
+    backbeat: Alternation,
+    off_backbeat: Alternation,
+    double_backbeat: Alternation,
+}
+
+impl Patterns {
+    fn new() -> Self {
+        Self {
+            two: [Contrast::new(2); 3],
+            off_two: [Contrast::new(2); 3],
+            low_groups: [3, 4].map(Contrast::new),
+            backbeat: Alternation::default(),
+            off_backbeat: Alternation::default(),
+            double_backbeat: Alternation::default(),
+        }
+    }
+
+    /// Takes what sounds on the next beat and half a beat later.
+    fn push(&mut self, on: [f32; 3], half: [f32; 3]) {
+        for (contrasts, values) in [(&mut self.two, on), (&mut self.off_two, half)] {
+            let bands = contrasts.iter_mut().zip(values);
+            bands.for_each(|(contrast, value)| contrast.push(value));
+        }
+        self.low_groups.iter_mut().for_each(|c| c.push(on[0]));
+        let [on, half] = [on, half].map(|[low, mid, _]| [low, mid]);
+        self.backbeat.push(on);
+        self.off_backbeat.push(half);
+        self.double_backbeat.push(on);
+        self.double_backbeat.push(half);
+    }
+}
+
+/// Of some beats.
 ///
 /// # Errors
 /// As [`Series::read`](super::super::series::Series::read).
-pub(super) fn describe(
-    strength: &OnsetStrength,
-    onsets: &[Onset],
-    hops: &[usize],
-) -> Result<Drums> {
-    let peaks = |share: f32| -> Result<[Vec<f32>; 3]> {
-        let mut bands = strength.bands.reader();
-        let places = hops
-            .windows(2)
-            .map(|w| w[0] + ((w[1] - w[0]) as f32 * share).round() as usize);
-        let values = places.map(|hop| peak(&mut bands, hop));
-        let values: Vec<[f32; 3]> = values.collect::<Result<_>>()?;
-        Ok([0, 1, 2].map(|k| values.iter().map(|v| v[k]).collect()))
-    };
-    let joined =
-        |a: [Vec<f32>; 3], b: [Vec<f32>; 3]| [0, 1, 2].map(|k| (mean(&a[k]) + mean(&b[k])) / 2.0);
-    let (on, half) = (peaks(0.0)?, peaks(0.5)?);
-    let at_on = [0, 1, 2].map(|k| mean(&on[k]));
-    let at_half = [0, 1, 2].map(|k| mean(&half[k]));
-    let thirds = joined(peaks(0.333)?, peaks(0.667)?);
-    let quarters = joined(peaks(0.25)?, peaks(0.75)?);
-    let over = |other: [f32; 3]| [0, 1, 2].map(|k| difference(at_on[k], other[k]));
-    let total = at_on.iter().sum::<f32>().max(1e-6);
-    let doubled = |k: usize| -> Vec<f32> {
-        let pairs = on[k].iter().zip(&half[k]);
-        pairs.flat_map(|(on, half)| [*on, *half]).collect()
-    };
-    let between: Vec<usize> = hops.windows(2).map(|w| (w[0] + w[1]) / 2).collect();
+pub(super) fn describe(strength: &OnsetStrength, onsets: &[Onset], beats: &Beats) -> Result<Drums> {
+    let mut bands = strength.bands.reader();
+    let mut sums = [[0.0f32; 3]; PLACES.len()];
+    let mut patterns = Patterns::new();
+    for (hop, next) in beats.pairs() {
+        let mut peaks = [[0.0; 3]; PLACES.len()];
+        for (peak, share) in peaks.iter_mut().zip(PLACES) {
+            *peak = peak_at(
+                &mut bands,
+                hop + ((next - hop) as f32 * share).round() as usize,
+            )?;
+        }
+        let values = sums.as_flattened_mut().iter_mut().zip(peaks.as_flattened());
+        values.for_each(|(sum, peak)| *sum += peak);
+        patterns.push(peaks[0], peaks[3]);
+    }
+    let n = beats.len().saturating_sub(1).max(1) as f32;
+    let [on, quarter, third, half, two_thirds, three_quarters] =
+        sums.map(|sums| sums.map(|sum| sum / n));
+    let joined = |a: [f32; 3], b: [f32; 3]| [0, 1, 2].map(|k| (a[k] + b[k]) / 2.0);
+    let over = |other: [f32; 3]| [0, 1, 2].map(|k| difference(on[k], other[k]));
+    let total = on.iter().sum::<f32>().max(1e-6);
+    let between = beats.pairs().map(|(hop, next)| (hop + next) / 2);
     Ok(Drums {
-        over_half: over(at_half),
-        over_thirds: over(thirds),
-        over_quarters: over(quarters),
-        share: at_on.map(|a| a / total),
-        two: [0, 1, 2].map(|k| contrast(&on[k], 2)),
-        off_two: [0, 1, 2].map(|k| contrast(&half[k], 2)),
-        low_groups: [3, 4].map(|n| contrast(&on[0], n)),
-        backbeat: alternation(&on[0], &on[1]),
-        off_backbeat: alternation(&half[0], &half[1]),
-        double_backbeat: alternation(&doubled(0), &doubled(1)),
-        density: density(onsets, hops),
-        struck: struck(onsets, hops),
-        off_struck: struck(onsets, &between),
+        over_half: over(half),
+        over_thirds: over(joined(third, two_thirds)),
+        over_quarters: over(joined(quarter, three_quarters)),
+        share: on.map(|a| a / total),
+        two: patterns.two.map(|contrast| contrast.value()),
+        off_two: patterns.off_two.map(|contrast| contrast.value()),
+        low_groups: patterns.low_groups.map(|contrast| contrast.value()),
+        backbeat: patterns.backbeat.value(),
+        off_backbeat: patterns.off_backbeat.value(),
+        double_backbeat: patterns.double_backbeat.value(),
+        density: density(onsets, beats),
+        struck: struck(onsets, beats.iter()),
+        off_struck: struck(onsets, between),
     })
-}
-
-fn mean(values: &[f32]) -> f32 {
-    values.iter().sum::<f32>() / values.len().max(1) as f32
 }
 
 fn difference(a: f32, b: f32) -> f32 {
     (a - b) / (a + b).max(1e-6)
 }
 
-fn peak(bands: &mut SeriesReader<'_, [f32; 3]>, hop: usize) -> Result<[f32; 3]> {
+fn peak_at(bands: &mut SeriesReader<'_, [f32; 3]>, hop: usize) -> Result<[f32; 3]> {
     let around = bands.read(hop.saturating_sub(REACH.0)..hop + REACH.1 + 1)?;
     Ok(around.iter().fold([0.0f32; 3], |most, bands| {
         [0, 1, 2].map(|k| most[k].max(bands[k]))
     }))
 }
 
-fn density(onsets: &[Onset], hops: &[usize]) -> f32 {
-    let (Some(first), Some(last)) = (hops.first(), hops.last()) else {
+fn density(onsets: &[Onset], beats: &Beats) -> f32 {
+    let (Some(first), Some(last)) = (beats.iter().next(), beats.iter().last()) else {
         return 0.0;
     };
-    let music = *first as f64 * HOP_SECS - NEAR_SECS..*last as f64 * HOP_SECS - NEAR_SECS;
+    let music = first as f64 * HOP_SECS - NEAR_SECS..last as f64 * HOP_SECS - NEAR_SECS;
     let n = onsets
         .iter()
         .filter(|o| music.contains(&o.time_secs))
         .count();
-    n as f32 / (hops.len() - 1).max(1) as f32
+    n as f32 / (beats.len() - 1).max(1) as f32
 }
 
-fn struck(onsets: &[Onset], hops: &[usize]) -> f32 {
-    let is_struck = |hop: &&usize| {
-        let secs = **hop as f64 * HOP_SECS;
+/// Share of places near which there is an onset.
+fn struck(onsets: &[Onset], hops: impl Iterator<Item = usize>) -> f32 {
+    let is_struck = |hop: usize| {
+        let secs = hop as f64 * HOP_SECS;
         let next = onsets.partition_point(|o| o.time_secs < secs - NEAR_SECS);
         onsets
             .get(next)
             .is_some_and(|o| o.time_secs < secs + NEAR_SECS)
     };
-    hops.iter().filter(is_struck).count() as f32 / hops.len().max(1) as f32
+    let (mut n_struck, mut n) = (0, 0);
+    for hop in hops {
+        n_struck += usize::from(is_struck(hop));
+        n += 1;
+    }
+    n_struck as f32 / n.max(1) as f32
 }

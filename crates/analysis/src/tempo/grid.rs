@@ -5,7 +5,9 @@
 
 use common::Result;
 
-use super::super::series::{Series, SeriesReader};
+use super::super::hops::HOPS_PER_SEC;
+use super::super::series::{Series, SeriesReader, SeriesWriter};
+use super::beats::Beats;
 use super::period::median_period;
 
 /// Beats on each side of one whose periods tell the tempo.
@@ -22,39 +24,41 @@ const STEADY_RANGE: f64 = 0.05;
 /// Share of a song's beats from which on one tempo is that of the song.
 const STEADY_SHARE: f64 = 0.6;
 
-/// The beats at the tempo of `hops` that are worth most, where `worth` is what a beat is worth at each hop. None if there are too few.
+/// The beats at the tempo of `beats` that are worth most, where `worth` is what a beat is worth at each hop. None if there are too few.
 ///
 /// # Errors
 /// As [`Series::read`].
-pub(super) fn placed(worth: &Series<f32>, hops: &[usize]) -> Result<Option<Vec<usize>>> {
+pub(super) fn placed(worth: &Series<f32>, beats: &Beats) -> Result<Option<Beats>> {
     let n_hops = worth.len();
-    let nominal = nominal(n_hops, hops);
-    let longest = hops.windows(2).map(|w| w[1] - w[0]).max();
+    let nominal = nominal(n_hops, beats);
+    let longest = beats.pairs().map(|(hop, next)| next - hop).max();
     let (Some(nominal), Some(longest)) = (nominal, longest) else {
         return Ok(None);
     };
     // Every phase, and what it may drift to.
-    let reach = REACH.0 + (REACH.1 * hops.len() as f64) as usize;
+    let reach = REACH.0 + (REACH.1 * beats.len() as f64) as usize;
     let n_shifts = longest + 2 * reach;
     let mut shifts = Shifts {
         worth: worth.reader(),
         reach,
-        cost: SLIP_COST / (0.5 * median_period(hops)).max(1.0),
+        cost: SLIP_COST / (0.5 * median_period(beats.iter())).max(1.0),
     };
     // Where each shift comes from is kept for one part of the song at a time, and found again, from its end to its start: hours have
     // many beats, and each may drift far.
     let n_part = (nominal.len() as f64).sqrt().ceil() as usize;
-    let mut gains: Vec<Vec<f32>> = Vec::new();
+    let mut gains = SeriesWriter::new(HOPS_PER_SEC);
     let mut gain = vec![0.0f32; n_shifts];
     for part in nominal.chunks(n_part.max(1)) {
-        gains.push(gain.clone());
+        gain.iter().for_each(|gain| gains.push(*gain));
         for beat in part {
             gain = shifts.step(*beat, &gain)?.0;
         }
     }
+    let gains = gains.finish();
     let mut shift = (0..n_shifts).fold(0, |b, s| if gain[s] > gain[b] { s } else { b });
     let mut placed = Vec::with_capacity(nominal.len());
-    for (part, mut gain) in nominal.chunks(n_part.max(1)).zip(gains).rev() {
+    for (idx, part) in nominal.chunks(n_part.max(1)).enumerate().rev() {
+        let mut gain = gains.read(idx * n_shifts..(idx + 1) * n_shifts)?;
         let mut origins = Vec::with_capacity(part.len());
         for beat in part {
             let (gains, from) = shifts.step(*beat, &gain)?;
@@ -69,7 +73,7 @@ pub(super) fn placed(worth: &Series<f32>, hops: &[usize]) -> Result<Option<Vec<u
     }
     placed.reverse();
     placed.dedup();
-    Ok(Some(placed))
+    Ok(Some(placed.into_iter().collect()))
 }
 
 /// What beats may be shifted by against their tempo: by `-reach` hops and more.
@@ -112,14 +116,10 @@ impl Shifts<'_> {
     }
 }
 
-/// Where beats would be at the tempo of `hops`, from before the start to after the end.
-fn nominal(n_hops: usize, hops: &[usize]) -> Option<Vec<f64>> {
-    let periods = steadied(hops);
-    let n_beats = SPAN.min(periods.len()).max(1);
-    let spans = periods
-        .windows(n_beats)
-        .map(|w| w.iter().sum::<f64>() / n_beats as f64);
-    let spans: Vec<f64> = spans.collect();
+/// Where beats would be at the tempo of `beats`, from before the start to after the end.
+fn nominal(n_hops: usize, beats: &Beats) -> Option<Vec<f64>> {
+    let spans = spans(beats);
+    let last_period = beats.len().checked_sub(2)?;
     let usual = |i: usize| {
         let first = i.saturating_sub(AROUND).min(spans.len() - 1);
         let mut around = spans[first..(i + AROUND + 1).min(spans.len())].to_vec();
@@ -127,41 +127,58 @@ fn nominal(n_hops: usize, hops: &[usize]) -> Option<Vec<f64>> {
         let middle = &around[around.len() / 4..around.len() - around.len() / 4];
         middle.iter().sum::<f64>() / middle.len() as f64
     };
-    let usual: Vec<f64> = (0..periods.len()).map(usual).collect();
     let mut nominal = Vec::new();
-    let (mut beat, mut i) = (-usual.first()?, 0);
+    let (mut beat, mut i) = (-usual(0), 0);
+    let mut next_hops = beats.iter().skip(1).peekable();
     while beat < (n_hops + REACH.0) as f64 {
         nominal.push(beat);
-        while i + 1 < usual.len() && (hops[i + 1] as f64) < beat {
+        while i < last_period && next_hops.next_if(|hop| (*hop as f64) < beat).is_some() {
             i += 1;
         }
-        beat += usual[i].max(1.0);
+        beat += usual(i).max(1.0);
     }
     Some(nominal)
 }
 
-/// The periods of `hops`; where most of the song holds one tempo, what leaves it for a while is taken for a mistake.
-fn steadied(hops: &[usize]) -> Vec<f64> {
-    let periods: Vec<f64> = hops.windows(2).map(|w| (w[1] - w[0]) as f64).collect();
-    let median = f64::from(median_period(hops));
+/// Mean periods over [`SPAN`] beats, or over all where there are fewer.
+fn spans(beats: &Beats) -> Vec<f64> {
+    let periods = steadied(beats);
+    let n_beats = SPAN.min(periods.len()).max(1);
+    periods
+        .windows(n_beats)
+        .map(|w| w.iter().sum::<f64>() / n_beats as f64)
+        .collect()
+}
+
+/// The periods of `beats`; where most of the song holds one tempo, what leaves it for a while is taken for a mistake.
+fn steadied(beats: &Beats) -> Vec<f64> {
+    let mut periods: Vec<f64> = beats
+        .pairs()
+        .map(|(hop, next)| (next - hop) as f64)
+        .collect();
+    let median = f64::from(median_period(beats.iter()));
     let is_usual = |period: &f64| (period / median).ln().abs() < STEADY_RANGE;
-    let usual: Vec<f64> = periods.iter().copied().filter(is_usual).collect();
-    if (usual.len() as f64) < STEADY_SHARE * periods.len() as f64 {
+    let usual = || periods.iter().copied().filter(is_usual);
+    let n_usual = usual().count();
+    if (n_usual as f64) < STEADY_SHARE * periods.len() as f64 {
         return periods;
     }
-    let mean = usual.iter().sum::<f64>() / usual.len().max(1) as f64;
-    let steadied = periods.iter().map(|period| match is_usual(period) {
-        true => *period,
-        false => mean,
-    });
-    steadied.collect()
+    let mean = usual().sum::<f64>() / n_usual.max(1) as f64;
+    for period in &mut periods {
+        if !is_usual(period) {
+            *period = mean;
+        }
+    }
+    periods
 }
 
 #[cfg(test)]
 mod tests {
 
     fn placed(worth: &[f32], hops: &[usize]) -> Option<Vec<usize>> {
-        super::placed(&worth.to_vec().into(), hops).unwrap()
+        let beats = hops.iter().copied().collect();
+        let placed = super::placed(&worth.to_vec().into(), &beats).unwrap();
+        placed.map(|beats| beats.iter().collect())
     }
 
     /// Worth of beats at some hops, nearly as much a hop to either side, as what the network hears has it.

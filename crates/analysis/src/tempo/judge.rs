@@ -169,7 +169,7 @@ mod tests {
     use super::super::super::features::Features;
     use super::super::super::hops::HOP_SECS;
     use super::super::super::onset;
-    use super::super::{Heard, levels};
+    use super::super::{Heard, Music, levels, phase};
     use super::*;
 
     #[test]
@@ -177,7 +177,8 @@ mod tests {
         assert_eq!(JUDGE.n_units(), Some(0));
     }
 
-    /// For each song a `.levels` file: JSON with the beats of each candidate in seconds and the judge's inputs for it.
+    /// For each song a `.levels` file: JSON with the beats of each candidate in seconds, the judge's inputs for it, and the
+    /// signs of its phase.
     #[test]
     #[ignore = "writes what the judge is trained on; see training/README.md"]
     fn training_levels() {
@@ -203,7 +204,8 @@ mod tests {
                 activations: &activations,
                 onsets: &onsets,
             };
-            let levels = levels(&heard).unwrap();
+            let music = Music::of(&heard).unwrap();
+            let levels = levels(&heard, &music).unwrap();
             let rows: Vec<_> = levels
                 .iter()
                 .zip(inputs(&levels, None))
@@ -213,6 +215,7 @@ mod tests {
                         "beats": beats.collect::<Vec<_>>(),
                         "inputs": inputs.to_vec(),
                         "is_placed": level.is_placed,
+                        "phase": phase::describe(&heard, &music, &level.beats).unwrap(),
                     })
                 })
                 .collect();

@@ -70,18 +70,15 @@ pub(super) fn candidates(odds: &Series<f32>, activation: &Series<f32>) -> Result
         worth.push(odds? + STRENGTH_WEIGHT * loud);
     }
     let worth = worth.finish();
-    let both = |hops: Vec<usize>| {
-        let candidate = |hops: Vec<usize>, is_placed| Candidate {
-            beats: hops.into_iter().collect(),
-            is_placed,
-        };
-        let placed = grid::placed(&worth, &hops)?.map(|hops| candidate(hops, true));
-        Ok([Some(candidate(hops, false)), placed])
+    let both = |beats: Beats| {
+        let candidate = |beats: Beats, is_placed| Candidate { beats, is_placed };
+        let placed = grid::placed(&worth, &beats)?.map(|beats| candidate(beats, true));
+        Ok([Some(candidate(beats, false)), placed])
     };
     let of_level = |bpm: &f32| both(track(&worth, 60.0 / (bpm * HOP_SECS as f32), OCTAVE_COST)?);
     let of_strength = |bpm: &f32| {
         let heard = track_strength(&loudness, 60.0 / (bpm * HOP_SECS as f32))?;
-        let period = median_period(&heard).max(1.0);
+        let period = median_period(heard.iter()).max(1.0);
         both(track(&worth, period, SOFT_OCTAVE_COST)?)
     };
     let (by_network, by_strength): (Result<Vec<_>>, Result<Vec<_>>) = rayon::join(
@@ -123,7 +120,7 @@ impl Candidate {
 }
 
 /// The most likely beats with periods around `center` hops, where an octave from it costs `octave_cost` for each beat.
-fn track(worth: &Series<f32>, center: f32, octave_cost: f32) -> Result<Vec<usize>> {
+fn track(worth: &Series<f32>, center: f32, octave_cost: f32) -> Result<Beats> {
     let chain = Chain::new(PERIODS, PERIOD_STEP, CHANGE_COSTS.to_vec(), JUMP_COST);
     let cost = |period: &usize| octave_cost * (*period as f32 / center).log2().powi(2);
     let periods: Vec<[f32; 2]> = chain.periods().iter().map(|p| [1.0, cost(p)]).collect();
@@ -132,7 +129,7 @@ fn track(worth: &Series<f32>, center: f32, octave_cost: f32) -> Result<Vec<usize
 
 /// The path that gains most onset strength, times the time that a beat covers, with periods around `center` hops. `loudness` is onset
 /// strength above its mean.
-fn track_strength(loudness: &Series<f32>, center: f32) -> Result<Vec<usize>> {
+fn track_strength(loudness: &Series<f32>, center: f32) -> Result<Beats> {
     let change_cost =
         |steps| STRENGTH_CHANGE_COST * (steps as f32 * STRENGTH_PERIOD_STEP.ln() as f32).powi(2);
     let chain = Chain::new(

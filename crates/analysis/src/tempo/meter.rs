@@ -4,10 +4,13 @@
 //! Bars of each length are laid over the beats by a Viterbi pass that may change its phase at a cost (a pick-up, a bar of
 //! another length), and the length whose downbeats stand out most wins.
 
+use std::collections::VecDeque;
+
 use super::super::features::{Features, HOPS_PER_CHROMA};
 use super::super::onset::OnsetStrength;
-use super::super::series::SeriesReader;
-use super::pattern::contrast;
+use super::super::series::{Series, SeriesReader, SeriesWriter, Value};
+use super::beats::Beats;
+use super::pattern::Contrast;
 use common::Result;
 
 /// Beats in a bar that are tried.
@@ -15,8 +18,11 @@ pub(in super::super) const METERS: [usize; 6] = [2, 3, 4, 5, 6, 7];
 /// Longest distance in beats at which beats are compared.
 const MAX_LAG: usize = 14;
 
+/// Most beats in a second: 300 a minute.
+const MOST_BEATS_PER_SEC: usize = 5;
+
 /// What is found at one beat, until the next.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(in super::super) struct BeatEvidence {
     /// Change of harmony, 0..=1.
     pub harmony: f32,
@@ -26,6 +32,35 @@ pub(in super::super) struct BeatEvidence {
     pub onset: [f32; 3],
     /// Onset strength half a beat later.
     pub off_onset: [f32; 3],
+}
+
+/// Numbers in a [`BeatEvidence`].
+const N_COLUMNS: usize = 8;
+
+impl BeatEvidence {
+    fn columns(&self) -> [f32; N_COLUMNS] {
+        let ([low, mid, high], [off_low, off_mid, off_high]) = (self.onset, self.off_onset);
+        let Self { harmony, bass, .. } = *self;
+        [harmony, bass, low, mid, high, off_low, off_mid, off_high]
+    }
+}
+
+impl Value for BeatEvidence {
+    const N_BYTES: usize = <[f32; N_COLUMNS]>::N_BYTES;
+
+    fn with_bytes(self, take: impl FnOnce(&[u8])) {
+        self.columns().with_bytes(take);
+    }
+
+    fn of_bytes(bytes: &[u8]) -> Self {
+        let [harmony, bass, low, mid, high, off_low, off_mid, off_high] = Value::of_bytes(bytes);
+        Self {
+            harmony,
+            bass,
+            onset: [low, mid, high],
+            off_onset: [off_low, off_mid, off_high],
+        }
+    }
 }
 
 /// How harmony moves over a candidate's beats; each is a number that [`super::judge`] weighs.
@@ -43,27 +78,32 @@ pub(super) struct Harmony {
     pub repetition: Vec<f32>,
 }
 
-/// Of beats at `hops`.
+/// Of some beats.
 ///
 /// # Errors
-/// As [`Series::read`](super::super::series::Series::read).
+/// As [`Series::read`].
 pub(super) fn describe(
     features: &Features,
     strength: &OnsetStrength,
-    hops: &[usize],
+    beats: &Beats,
 ) -> Result<Harmony> {
-    let evidence = evidence(features, strength, hops)?;
-    let harmony: Vec<f32> = evidence.iter().map(|e| e.harmony).collect();
-    let bass: Vec<f32> = evidence.iter().map(|e| e.bass).collect();
-    let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len().max(1) as f32;
-    let scores = downbeat_scores(&evidence);
+    let evidence = evidence(features, strength, beats.iter())?;
+    let standard = Standard::of(&evidence)?;
+    let mut harmony = [2, 3, 4].map(Contrast::new);
+    let mut bass = harmony;
+    for beat in evidence.iter() {
+        let beat = beat?;
+        harmony.iter_mut().for_each(|c| c.push(beat.harmony));
+        bass.iter_mut().for_each(|c| c.push(beat.bass));
+    }
+    let scores = downbeat_scores(&evidence, &standard)?;
     Ok(Harmony {
-        harmony: mean(&harmony),
-        bass: mean(&bass),
-        harmony_contrasts: [2, 3, 4].map(|n| contrast(&harmony, n)),
-        bass_contrasts: [2, 3, 4].map(|n| contrast(&bass, n)),
+        harmony: standard.mean[0],
+        bass: standard.mean[1],
+        harmony_contrasts: harmony.map(|contrast| contrast.value()),
+        bass_contrasts: bass.map(|contrast| contrast.value()),
         bars: METERS.iter().map(|n| stand_out(&scores, *n)).collect(),
-        repetition: repetition(&evidence, MAX_LAG),
+        repetition: repetition(&evidence, &standard)?,
     })
 }
 
@@ -80,37 +120,43 @@ pub(super) fn most_contrast(n: usize) -> f32 {
 /// Evidence at each beat; `hops` are the beats.
 ///
 /// # Errors
-/// As [`Series::read`](super::super::series::Series::read).
+/// As [`Series::read`].
 pub(in super::super) fn evidence(
     features: &Features,
     strength: &OnsetStrength,
-    hops: &[usize],
-) -> Result<Vec<BeatEvidence>> {
-    let n = hops.len();
-    let last_period = if n >= 2 {
-        hops[n - 1] - hops[n - 2]
-    } else {
-        50
-    };
-    let next = |i: usize| hops.get(i + 1).copied().unwrap_or(hops[i] + last_period);
-    let beat = |i: usize| (i < n).then(|| (hops[i], next(i)));
-    let mut chroma = Around::new(features.chroma.reader(), beat(0))?;
-    let mut bass = Around::new(features.bass_chroma.reader(), beat(0))?;
+    hops: impl Iterator<Item = usize>,
+) -> Result<Series<BeatEvidence>> {
+    let mut spans = spans(hops).peekable();
+    let first = spans.peek().copied();
+    let mut chroma = Around::new(features.chroma.reader(), first)?;
+    let mut bass = Around::new(features.bass_chroma.reader(), first)?;
     let mut onsets = strength.bands.reader();
     let mut peak = |center: usize| -> Result<[f32; 3]> {
         let around = onsets.read(center.saturating_sub(3)..center + 4)?.iter();
         Ok(around.fold([0.0f32; 3], |m, b| [0, 1, 2].map(|k| m[k].max(b[k]))))
     };
-    (0..n)
-        .map(|i| {
-            Ok(BeatEvidence {
-                harmony: chroma.next_change(beat(i + 1))?,
-                bass: bass.next_change(beat(i + 1))?,
-                onset: peak(hops[i] + 1)?,
-                off_onset: peak((hops[i] + next(i)) / 2 + 1)?,
-            })
-        })
-        .collect()
+    let mut evidence = SeriesWriter::new(MOST_BEATS_PER_SEC);
+    while let Some((hop, next)) = spans.next() {
+        let behind = spans.peek().copied();
+        evidence.push(BeatEvidence {
+            harmony: chroma.next_change(behind)?,
+            bass: bass.next_change(behind)?,
+            onset: peak(hop + 1)?,
+            off_onset: peak((hop + next) / 2 + 1)?,
+        });
+    }
+    Ok(evidence.finish())
+}
+
+/// Each beat's hop and the next one's; the last beat is as long as the one before.
+fn spans(hops: impl Iterator<Item = usize>) -> impl Iterator<Item = (usize, usize)> {
+    let mut hops = hops.peekable();
+    let mut period = 50;
+    std::iter::from_fn(move || {
+        let hop = hops.next()?;
+        period = hops.peek().map_or(period, |next| next - hop);
+        Some((hop, hop + period))
+    })
 }
 
 /// What sounds around a beat, which moves through a song: a long one has many beats.
@@ -152,27 +198,17 @@ impl<'a> Around<'a> {
     }
 }
 
-/// How much each beat sounds like a downbeat, with mean 0 and standard deviation 1 in each of its parts.
-fn downbeat_scores(evidence: &[BeatEvidence]) -> Vec<f32> {
-    type Part = fn(&BeatEvidence) -> f32;
-    let parts: [(f32, Part); 8] = [
-        (1.1, |e| e.harmony),
-        (0.6, |e| e.bass),
-        (1.0, |e| e.onset[0]),
-        (0.25, |e| e.onset[1]),
-        (-0.15, |e| e.onset[2]),
-        (-0.3, |e| e.off_onset[0]),
-        (-0.3, |e| e.off_onset[1]),
-        (-0.25, |e| e.off_onset[2]),
-    ];
-    let mut scores = vec![0.0; evidence.len()];
-    for (weight, part) in parts {
-        let values = standardised(evidence.iter().map(part).collect());
-        for (score, value) in scores.iter_mut().zip(values) {
-            *score += weight * value;
-        }
-    }
-    scores
+/// Weights of a beat's numbers, made comparable, in how much it sounds like a downbeat.
+const DOWNBEAT_WEIGHTS: [f32; N_COLUMNS] = [1.1, 0.6, 1.0, 0.25, -0.15, -0.3, -0.3, -0.25];
+
+/// How much each beat sounds like a downbeat.
+fn downbeat_scores(evidence: &Series<BeatEvidence>, standard: &Standard) -> Result<Vec<f32>> {
+    let score = |beat: Result<BeatEvidence>| {
+        let values = standard.of_beat(&beat?);
+        let weighted = DOWNBEAT_WEIGHTS.iter().zip(values);
+        Ok(weighted.fold(0.0, |sum, (weight, value)| sum + weight * value))
+    };
+    evidence.iter().map(score).collect()
 }
 
 /// Mean evidence at the downbeats of the best bars of `beats_per_bar` beats each over that of other beats, in standard deviations.
@@ -215,42 +251,72 @@ fn bars(scores: &[f32], beats_per_bar: usize) -> f32 {
     mean_of(true) - mean_of(false)
 }
 
-/// How alike beats are at each distance from 1 to `max_lag`, 0..=1: cosine similarity of their evidence.
-fn repetition(evidence: &[BeatEvidence], max_lag: usize) -> Vec<f32> {
-    const N_COLUMNS: usize = 8;
+/// How alike beats are at each distance from 1 to [`MAX_LAG`], 0..=1: cosine similarity of their evidence.
+fn repetition(evidence: &Series<BeatEvidence>, standard: &Standard) -> Result<Vec<f32>> {
     let n = evidence.len();
-    let mut alike = vec![0.0f32; max_lag];
-    for k in 0..N_COLUMNS {
-        let of_beat = |e: &BeatEvidence| match k {
-            0 => e.harmony,
-            1 => e.bass,
-            2..=4 => e.onset[k - 2],
-            _ => e.off_onset[k - 5],
-        };
-        let column = standardised(evidence.iter().map(of_beat).collect());
-        for (lag, alike) in (1..).zip(&mut alike).filter(|(lag, _)| n > lag * 2) {
-            let pairs = column.iter().skip(lag).zip(&column);
-            *alike += pairs.map(|(now, before)| now * before).sum::<f32>() / (n - lag) as f32;
+    let mut sums = [[0.0f32; N_COLUMNS]; MAX_LAG];
+    let mut before: VecDeque<[f32; N_COLUMNS]> = VecDeque::with_capacity(MAX_LAG + 1);
+    for beat in evidence.iter() {
+        let now = standard.of_beat(&beat?);
+        for (sums, before) in sums.iter_mut().zip(&before) {
+            let products = now.iter().zip(before).map(|(now, before)| now * before);
+            sums.iter_mut().zip(products).for_each(|(s, p)| *s += p);
         }
+        before.push_front(now);
+        before.truncate(MAX_LAG);
     }
-    alike.iter().map(|sum| sum / N_COLUMNS as f32).collect()
+    let alike = |(lag, sums): (usize, &[f32; N_COLUMNS])| match n > lag * 2 {
+        true => {
+            let means = sums.iter().map(|sum| sum / (n - lag) as f32);
+            means.fold(0.0, |sum, mean| sum + mean) / N_COLUMNS as f32
+        }
+        false => 0.0,
+    };
+    Ok((1..).zip(&sums).map(alike).collect())
 }
 
-/// With mean 0 and standard deviation 1, and nothing far out.
-pub(in super::super) fn standardised(values: Vec<f32>) -> Vec<f32> {
-    let n = values.len().max(1) as f32;
-    let mean = values.iter().sum::<f32>() / n;
-    let deviation = (values.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / n).sqrt();
-    let scale = if deviation > 1e-6 {
-        1.0 / deviation
-    } else {
-        0.0
-    };
-    // One extreme beat must not decide on its own.
-    values
-        .into_iter()
-        .map(|v| ((v - mean) * scale).clamp(-2.5, 2.5))
-        .collect()
+/// Makes the numbers of beats comparable: each with mean 0 and standard deviation 1 over the song, and nothing far out.
+pub(in super::super) struct Standard {
+    mean: [f32; N_COLUMNS],
+    scale: [f32; N_COLUMNS],
+}
+
+impl Standard {
+    /// For these beats.
+    ///
+    /// # Errors
+    /// As [`Series::read`].
+    pub fn of(evidence: &Series<BeatEvidence>) -> Result<Self> {
+        let n = evidence.len().max(1) as f32;
+        let sum = |of: &dyn Fn(usize, f32) -> f32| -> Result<[f32; N_COLUMNS]> {
+            let mut sums = [0.0; N_COLUMNS];
+            for beat in evidence.iter() {
+                let values = sums.iter_mut().zip(beat?.columns());
+                for (column, (sum, value)) in values.enumerate() {
+                    *sum += of(column, value);
+                }
+            }
+            Ok(sums)
+        };
+        let mean = sum(&|_, value| value)?.map(|sum| sum / n);
+        let squares = sum(&|column, value| (value - mean[column]).powi(2))?;
+        let scale = squares.map(|square| match (square / n).sqrt() {
+            deviation if deviation > 1e-6 => 1.0 / deviation,
+            _ => 0.0,
+        });
+        Ok(Self { mean, scale })
+    }
+
+    /// One beat's: change of harmony, of the bass, onset strength in three bands, and that half a beat later.
+    pub fn of_beat(&self, beat: &BeatEvidence) -> [f32; N_COLUMNS] {
+        let mut values = beat.columns();
+        let columns = values.iter_mut().zip(self.mean).zip(self.scale);
+        for ((value, mean), scale) in columns {
+            // One extreme beat must not decide on its own.
+            *value = ((*value - mean) * scale).clamp(-2.5, 2.5);
+        }
+        values
+    }
 }
 
 fn mean_chroma(

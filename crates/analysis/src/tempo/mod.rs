@@ -3,7 +3,7 @@
 //!
 //! [`levels`] finds the candidates in what [`super::network`] hears at single beats, which leaves open whether every beat or every
 //! other one is meant; [`grid`] keeps their beats in place over the whole song. [`pulse`] says how plain a candidate is to that network, [`drums`] what sounds at it and between, [`meter`]
-//! how harmony changes and repeats; [`judge`] weighs it all.
+//! how harmony changes and repeats; [`judge`] weighs it all. [`phase`] then says whether its choice lies on the beat or between.
 
 mod beats;
 mod drums;
@@ -13,16 +13,17 @@ mod levels;
 mod meter;
 mod pattern;
 mod period;
+mod phase;
 mod pulse;
 mod scorer;
 mod strength;
 
-use self::beats::Beats;
+pub(super) use self::beats::Beats;
 use self::drums::Drums;
 use self::levels::Candidate;
 use self::meter::Harmony;
-pub(super) use self::meter::{METERS, evidence, standardised};
-use self::period::median_period;
+pub(super) use self::meter::{METERS, Standard, evidence};
+pub(super) use self::period::median_period;
 use self::pulse::Pulse;
 use self::strength::Profile;
 use super::Onset;
@@ -36,6 +37,8 @@ use common::Result;
 
 /// Fewest beats that make a level.
 const MIN_BEATS: usize = 4;
+/// Log-odds below which what was taken for beats is off-beats: strong evidence, as it is rare.
+const OFF_BEATS: f32 = -1.0;
 
 /// What is heard in a song.
 #[derive(Clone, Copy)]
@@ -60,32 +63,55 @@ pub(super) struct Likely {
 /// # Errors
 /// As [`meter::describe`].
 pub(super) fn likely(heard: &Heard<'_>, meter: Option<u32>) -> Result<Option<Likely>> {
-    let levels = levels(heard)?;
+    let music = Music::of(heard)?;
+    let levels = levels(heard, &music)?;
     let Some((best, certainty)) = judge::best(&levels, meter) else {
         return Ok(None);
     };
-    let best = levels.into_iter().nth(best);
-    Ok(best.map(|level| {
-        let hops: Vec<usize> = level.beats.iter().collect();
-        Likely { hops, certainty }
+    let Some(beats) = levels.into_iter().nth(best).map(|level| level.beats) else {
+        return Ok(None);
+    };
+    let likely = |beats: &Beats, certainty| Likely {
+        hops: beats.iter().collect(),
+        certainty,
+    };
+    Ok(Some(match phase::log_odds(heard, &music, &beats)? {
+        Some(odds) if odds < OFF_BEATS => {
+            likely(&beats.half_later(), certainty / (1.0 + odds.exp()))
+        }
+        _ => likely(&beats, certainty),
     }))
+}
+
+/// What candidates are described by, over all of the song.
+struct Music {
+    extent: Extent,
+    /// Log-odds of a beat at each hop.
+    worth: Series<f32>,
+}
+
+impl Music {
+    fn of(heard: &Heard<'_>) -> Result<Self> {
+        Ok(Self {
+            extent: Extent::of(heard.onsets, heard.features, heard.strength)?,
+            worth: heard.activations.beat_odds(heard.features.n_hops)?,
+        })
+    }
 }
 
 /// All candidates, described.
 ///
 /// # Errors
 /// As [`meter::describe`].
-fn levels(heard: &Heard<'_>) -> Result<Vec<Level>> {
+fn levels(heard: &Heard<'_>, music: &Music) -> Result<Vec<Level>> {
     use rayon::prelude::*;
-    let worth = heard.activations.beat_odds(heard.features.n_hops)?;
-    let music = Extent::of(heard.onsets, heard.features, heard.strength)?;
     let activation = levels::activation(heard.strength)?;
     let describe = |candidate: Candidate| {
-        let within = music.trimmed(candidate.beats.iter().collect());
+        let within: Beats = music.extent.trimmed(candidate.beats.iter());
         let is_long = within.len() >= MIN_BEATS;
-        is_long.then(|| Level::of(heard, &worth, &activation, candidate, &within))
+        is_long.then(|| Level::of(heard, &music.worth, &activation, candidate, &within))
     };
-    let candidates = levels::candidates(&worth, &activation)?;
+    let candidates = levels::candidates(&music.worth, &activation)?;
     candidates.into_par_iter().filter_map(describe).collect()
 }
 
@@ -107,9 +133,9 @@ impl Level {
         worth: &Series<f32>,
         activation: &Series<f32>,
         candidate: Candidate,
-        within: &[usize],
+        within: &Beats,
     ) -> Result<Self> {
-        let bpm = 60.0 / (median_period(within) * HOP_SECS as f32);
+        let bpm = 60.0 / (median_period(within.iter()) * HOP_SECS as f32);
         let drums = drums::describe(heard.strength, heard.onsets, within)?;
         let harmony = meter::describe(heard.features, heard.strength, within)?;
         Ok(Self {

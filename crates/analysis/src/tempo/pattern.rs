@@ -2,50 +2,174 @@
 
 /// Beats over which a pattern keeps its place: one beat too many or too few shifts what comes after it.
 const CHUNK: usize = 32;
+/// Most places of a pattern.
+const MOST_PLACES: usize = 4;
 
-/// Means of each of `n` places in the pattern over consecutive chunks of beats, and how many beats each chunk has.
-fn chunks(values: &[f32], n: usize) -> impl Iterator<Item = (Vec<f32>, usize)> {
-    let is_long = move |chunk: &&[f32]| chunk.len() >= 2 * n;
-    values.chunks(CHUNK).filter(is_long).map(move |chunk| {
-        let mean = |place: usize| {
-            let (mut sum, mut count) = (0.0, 0.0);
-            for value in chunk.iter().skip(place).step_by(n) {
-                (sum, count) = (sum + value, count + 1.0);
+/// Values of consecutive beats, added up by their places in a pattern of `n` beats.
+#[derive(Clone, Copy, Debug)]
+struct Chunk {
+    n: usize,
+    sums: [f32; MOST_PLACES],
+    n_values: usize,
+}
+
+impl Chunk {
+    fn new(n: usize) -> Self {
+        Self {
+            n,
+            sums: [0.0; MOST_PLACES],
+            n_values: 0,
+        }
+    }
+
+    fn push(&mut self, value: f32) {
+        self.sums[self.n_values % self.n] += value;
+        self.n_values += 1;
+    }
+
+    /// Means of the places, once there are as many values as tell something and `is_end`, or as many as belong together.
+    fn means(&self, is_end: bool) -> Option<[f32; MOST_PLACES]> {
+        let is_whole = self.n_values == CHUNK || is_end && self.n_values >= 2 * self.n;
+        let n_at = |place: usize| (self.n_values - place).div_ceil(self.n) as f32;
+        is_whole.then(|| {
+            let mut means = self.sums;
+            for (place, mean) in means.iter_mut().enumerate().take(self.n) {
+                *mean /= n_at(place);
             }
-            sum / f32::max(count, 1.0)
-        };
-        ((0..n).map(mean).collect(), chunk.len())
-    })
+            means
+        })
+    }
 }
 
-/// How far the strongest of `n` places stands out from the others, 0..=1: 0 where all beats are alike.
-pub(super) fn contrast(values: &[f32], n: usize) -> f32 {
-    let (mut sum, mut count) = (0.0, 1e-6);
-    for (means, n_beats) in chunks(values, n) {
-        let most = means.iter().copied().fold(0.0, f32::max);
-        let others = (means.iter().sum::<f32>() - most) / (n as f32 - 1.0).max(1.0);
-        sum += n_beats as f32 * (most - others) / (most + others).max(1e-6);
-        count += n_beats as f32;
-    }
-    sum / count
+/// A mean over chunks, each of which counts for as many beats as it has.
+#[derive(Clone, Copy, Debug)]
+struct Mean {
+    sum: f32,
+    count: f32,
 }
 
-/// Whether two series alternate from beat to beat against each other, -1..=1: the low band and the mid band where kick and snare
-/// take turns. Above 0 where they are loud together.
-pub(super) fn alternation(a: &[f32], b: &[f32]) -> f32 {
-    let (mut sum, mut count) = (0.0, 1e-6);
-    for ((a, n_beats), (b, _)) in chunks(a, 2).zip(chunks(b, 2)) {
-        let difference = |m: &[f32]| (m[0] - m[1]) / (m[0] + m[1]).max(1e-6);
-        let product = difference(&a) * difference(&b);
-        sum += n_beats as f32 * product.signum() * product.abs().sqrt();
-        count += n_beats as f32;
+impl Mean {
+    const NONE: Self = Self {
+        sum: 0.0,
+        count: 1e-6,
+    };
+
+    /// With another chunk's value, times its number of beats.
+    fn with(self, weighted: f32, n_beats: f32) -> Self {
+        Self {
+            sum: self.sum + weighted,
+            count: self.count + n_beats,
+        }
     }
-    sum / count
+
+    fn value(self) -> f32 {
+        self.sum / self.count
+    }
+}
+
+/// How far the strongest of some places stands out from the others.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Contrast {
+    chunk: Chunk,
+    mean: Mean,
+}
+
+impl Contrast {
+    /// In a pattern of `n` beats, 2 to 4.
+    pub fn new(n: usize) -> Self {
+        Self {
+            chunk: Chunk::new(n.clamp(2, MOST_PLACES)),
+            mean: Mean::NONE,
+        }
+    }
+
+    /// Takes the next beat's value.
+    pub fn push(&mut self, value: f32) {
+        self.chunk.push(value);
+        if let Some(mean) = self.with_chunk(false) {
+            *self = Self {
+                mean,
+                ..Self::new(self.chunk.n)
+            };
+        }
+    }
+
+    fn with_chunk(&self, is_end: bool) -> Option<Mean> {
+        let n = self.chunk.n;
+        let means = self.chunk.means(is_end)?;
+        let most = means[..n].iter().copied().fold(0.0, f32::max);
+        let others = (means[..n].iter().sum::<f32>() - most) / (n as f32 - 1.0);
+        let n_beats = self.chunk.n_values as f32;
+        let weighted = n_beats * (most - others) / (most + others).max(1e-6);
+        Some(self.mean.with(weighted, n_beats))
+    }
+
+    /// 0..=1: 0 where all beats are alike.
+    pub fn value(&self) -> f32 {
+        self.with_chunk(true).unwrap_or(self.mean).value()
+    }
+}
+
+/// Whether two series alternate from beat to beat against each other: the low band and the mid band where kick and snare take turns.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Alternation {
+    chunks: [Chunk; 2],
+    mean: Mean,
+}
+
+impl Default for Alternation {
+    fn default() -> Self {
+        Self {
+            chunks: [Chunk::new(2); 2],
+            mean: Mean::NONE,
+        }
+    }
+}
+
+impl Alternation {
+    /// Takes the next beat's values.
+    pub fn push(&mut self, values: [f32; 2]) {
+        let chunks = self.chunks.iter_mut().zip(values);
+        chunks.for_each(|(chunk, value)| chunk.push(value));
+        if let Some(mean) = self.with_chunk(false) {
+            *self = Self {
+                mean,
+                ..Self::default()
+            };
+        }
+    }
+
+    fn with_chunk(&self, is_end: bool) -> Option<Mean> {
+        let [a, b] = self.chunks.map(|chunk| chunk.means(is_end));
+        let difference = |m: [f32; MOST_PLACES]| (m[0] - m[1]) / (m[0] + m[1]).max(1e-6);
+        let product = difference(a?) * difference(b?);
+        let n_beats = self.chunks[0].n_values as f32;
+        let weighted = n_beats * product.signum() * product.abs().sqrt();
+        Some(self.mean.with(weighted, n_beats))
+    }
+
+    /// -1..=1; above 0 where they are loud together.
+    pub fn value(&self) -> f32 {
+        self.with_chunk(true).unwrap_or(self.mean).value()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn contrast(values: &[f32], n: usize) -> f32 {
+        let mut contrast = Contrast::new(n);
+        values.iter().for_each(|value| contrast.push(*value));
+        contrast.value()
+    }
+
+    fn alternation(a: &[f32], b: &[f32]) -> f32 {
+        let mut alternation = Alternation::default();
+        let pairs = a.iter().zip(b);
+        pairs.for_each(|(a, b)| alternation.push([*a, *b]));
+        alternation.value()
+    }
 
     #[test]
     fn a_pattern_stands_out_at_its_length_even_if_it_is_shifted_once() {

@@ -2,7 +2,8 @@
 
 use super::super::network::{Activations, AtHop};
 use super::super::series::Series;
-use super::pattern::contrast;
+use super::beats::Beats;
+use super::pattern::Contrast;
 use common::Result;
 
 /// See the fields; each is a number that [`super::judge`] weighs.
@@ -30,59 +31,67 @@ pub(super) struct Pulse {
     pub spread: f32,
 }
 
-/// Of beats at `hops`, where `worth` has the log-odds of a beat at each hop.
+/// Where between a beat and the next is listened: at a quarter, a third, half, two thirds and three quarters of the way.
+const PLACES: [f32; 5] = [0.25, 0.333, 0.5, 0.667, 0.75];
+
+/// Of some beats, where `worth` has the log-odds of a beat at each hop.
 ///
 /// # Errors
 /// As [`Series::read`].
 pub(super) fn describe(
     activations: &Activations,
     worth: &Series<f32>,
-    hops: &[usize],
+    beats: &Beats,
 ) -> Result<Pulse> {
     let beat = |steps: &mut AtHop<'_>, hop: usize| steps.most(hop.saturating_sub(2)..=hop + 2, 0.0);
-    let between = |share: f32| -> Result<f32> {
-        let mut steps = AtHop::of(&activations.beat);
-        let places = hops
-            .windows(2)
-            .map(|w| w[0] + ((w[1] - w[0]) as f32 * share).round() as usize);
-        let inner = places.map(|hop| beat(&mut steps, hop));
-        Ok(inner.sum::<Result<f32>>()? / (hops.len() - 1).max(1) as f32)
-    };
-    let n = hops.len().max(1) as f32;
     let mut steps = AtHop::of(&activations.beat);
-    let at_beats = hops.iter().map(|hop| beat(&mut steps, *hop));
-    let at_beats: Vec<f32> = at_beats.collect::<Result<_>>()?;
-    let mut steps = AtHop::of(&activations.downbeat);
-    let downbeats = hops.iter().map(|hop| steps.read(*hop));
-    let downbeats: Vec<f32> = downbeats.collect::<Result<_>>()?;
+    let mut between = [0.0f32; PLACES.len()];
+    for (hop, next) in beats.pairs() {
+        for (sum, share) in between.iter_mut().zip(PLACES) {
+            let place = hop + ((next - hop) as f32 * share).round() as usize;
+            *sum += beat(&mut steps, place)?;
+        }
+    }
+    let [quarter, third, half, two_thirds, three_quarters] =
+        between.map(|sum| sum / (beats.len() - 1).max(1) as f32);
+    let mut steps = AtHop::of(&activations.beat);
+    let mut downbeats = AtHop::of(&activations.downbeat);
     let mut worth = worth.reader();
-    let odds = hops.iter().map(|hop| {
-        let odds = worth.read(*hop..hop + 1)?;
-        Ok(odds.first().copied().unwrap_or_default())
-    });
-    let odds = odds.sum::<Result<f32>>()?;
-    let n_hops = hops.last().unwrap_or(&1) - hops.first().unwrap_or(&0) + 1;
+    let (mut on, mut downbeat, mut odds, mut n_sure) = (0.0, 0.0, 0.0, 0);
+    let mut beat_contrasts = [2, 3, 4].map(Contrast::new);
+    let mut bar_contrasts = beat_contrasts;
+    for hop in beats.iter() {
+        let (at_beat, at_downbeat) = (beat(&mut steps, hop)?, downbeats.read(hop)?);
+        on += at_beat;
+        downbeat += at_downbeat;
+        odds += worth.read(hop..hop + 1)?.first().copied().unwrap_or(0.0);
+        n_sure += usize::from(at_beat > 0.5);
+        beat_contrasts.iter_mut().for_each(|c| c.push(at_beat));
+        bar_contrasts.iter_mut().for_each(|c| c.push(at_downbeat));
+    }
+    let n = beats.len().max(1) as f32;
+    let first = beats.iter().next().unwrap_or(0);
+    let n_hops = beats.iter().last().unwrap_or(1) - first + 1;
     Ok(Pulse {
-        on: at_beats.iter().sum::<f32>() / n,
-        half: between(0.5)?,
-        thirds: (between(0.333)? + between(0.667)?) / 2.0,
-        quarters: (between(0.25)? + between(0.75)?) / 2.0,
+        on: on / n,
+        half,
+        thirds: (third + two_thirds) / 2.0,
+        quarters: (quarter + three_quarters) / 2.0,
         odds: odds / n,
         odds_per_sec: odds / n_hops as f32 * 100.0,
-        sure: at_beats.iter().filter(|p| **p > 0.5).count() as f32 / n,
-        beat_contrasts: [2, 3, 4].map(|n| contrast(&at_beats, n)),
-        bar_contrasts: [2, 3, 4].map(|n| contrast(&downbeats, n)),
-        downbeat: downbeats.iter().sum::<f32>() / n,
-        spread: spread(hops),
+        sure: n_sure as f32 / n,
+        beat_contrasts: beat_contrasts.map(|contrast| contrast.value()),
+        bar_contrasts: bar_contrasts.map(|contrast| contrast.value()),
+        downbeat: downbeat / n,
+        spread: spread(beats),
     })
 }
 
-fn spread(hops: &[usize]) -> f32 {
-    let periods: Vec<f32> = hops
-        .windows(2)
-        .map(|w| ((w[1] - w[0]).max(1) as f32).ln())
-        .collect();
-    let n = periods.len().max(1) as f32;
-    let mean = periods.iter().sum::<f32>() / n;
-    (periods.iter().map(|p| (p - mean).powi(2)).sum::<f32>() / n).sqrt()
+fn spread(beats: &Beats) -> f32 {
+    let periods = beats
+        .pairs()
+        .map(|(hop, next)| ((next - hop).max(1) as f32).ln());
+    let n = beats.len().saturating_sub(1).max(1) as f32;
+    let mean = periods.clone().sum::<f32>() / n;
+    (periods.map(|p| (p - mean).powi(2)).sum::<f32>() / n).sqrt()
 }

@@ -7,6 +7,7 @@ use common::Result;
 
 use super::super::series::Series;
 use super::METERS;
+use super::beats::Beats;
 use super::meter::{Harmony, most_contrast};
 use super::scorer::Scorer;
 
@@ -33,13 +34,13 @@ pub(super) struct Profile {
 }
 
 impl Profile {
-    /// Of beats at `hops`, where `activation` is the onset strength relative to what is usual around.
+    /// Of some beats, where `activation` is the onset strength relative to what is usual around.
     ///
     /// # Errors
     /// As [`Series::read`].
     pub fn of(
         activation: &Series<f32>,
-        hops: &[usize],
+        beats: &Beats,
         bpm: f32,
         over_half: [f32; 3],
         harmony: f32,
@@ -50,18 +51,18 @@ impl Profile {
             Ok(around.iter().copied().fold(0.0, f32::max))
         };
         let mut between = |share: f32| -> Result<f32> {
-            let inner = hops
-                .windows(2)
-                .map(|w| at(w[0] + ((w[1] - w[0]) as f32 * share) as usize));
-            Ok(inner.sum::<Result<f32>>()? / (hops.len() - 1).max(1) as f32)
+            let inner = beats
+                .pairs()
+                .map(|(hop, next)| at(hop + ((next - hop) as f32 * share) as usize));
+            Ok(inner.sum::<Result<f32>>()? / (beats.len() - 1).max(1) as f32)
         };
         let (on, half) = (between(0.0)?, between(0.5)?);
         let thirds = (between(0.333)? + between(0.667)?) / 2.0;
         let quarters = (between(0.25)? + between(0.75)?) / 2.0;
         let mut every_other = |first: usize| -> Result<f32> {
-            let places = hops.iter().skip(first).step_by(2);
-            let values: Vec<f32> = places.map(|hop| at(*hop)).collect::<Result<_>>()?;
-            Ok(values.iter().sum::<f32>() / values.len().max(1) as f32)
+            let values = beats.iter().skip(first).step_by(2).map(&mut at);
+            let n = beats.len().saturating_sub(first).div_ceil(2);
+            Ok(values.sum::<Result<f32>>()? / n.max(1) as f32)
         };
         let (even, odd) = (every_other(0)?, every_other(1)?);
         Ok(Self {
@@ -71,7 +72,7 @@ impl Profile {
             thirds,
             quarters,
             balance: even.min(odd) / even.max(odd).max(1e-6),
-            clarity: clarity(activation, hops)?,
+            clarity: clarity(activation, beats)?,
             bands: over_half,
             harmony,
         })
@@ -80,12 +81,12 @@ impl Profile {
 
 /// How regular the sound is at the beats' distance, 0..=1: the autocorrelation of the activation from each beat's
 /// surroundings to the next's.
-fn clarity(activation: &Series<f32>, hops: &[usize]) -> Result<f32> {
+fn clarity(activation: &Series<f32>, beats: &Beats) -> Result<f32> {
     let mean = activation.sum()? / activation.len().max(1) as f32;
     let mut levels = activation.reader();
     let (mut product, mut power) = (0.0f32, 1e-6f32);
-    for pair in hops.windows(2) {
-        let (start, period) = (pair[0], pair[1] - pair[0]);
+    for (start, next) in beats.pairs() {
+        let period = next - start;
         let around = levels.read(start..start + 2 * period)?;
         let next = around.get(period..).unwrap_or_default();
         for (now, next) in around.iter().zip(next) {
