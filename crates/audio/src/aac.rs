@@ -31,11 +31,17 @@ struct EncodedAac {
     note: String,
 }
 
-/// Whether there is an `ffmpeg`.
+/// Whether there is an `ffmpeg`, and AAC can have so many channels.
 ///
 /// # Errors
-/// [`Error::Config`] if there is none.
-pub(super) fn check() -> Result<()> {
+/// [`Error::Config`] if not.
+pub(super) fn check(n_channels: u32) -> Result<()> {
+    // ISO 14496-3, table 1.19.
+    if n_channels == 7 || n_channels > 8 {
+        return Err(refused(&format!(
+            "the song has {n_channels} channels, and AAC is written with one to six or eight; take flac"
+        )));
+    }
     let found = Command::new("ffmpeg")
         .arg("-version")
         .stdin(Stdio::null())
@@ -49,11 +55,16 @@ pub(super) fn check() -> Result<()> {
 }
 
 fn missing() -> Error {
+    refused(
+        "AAC is encoded by ffmpeg, and there is no `ffmpeg` on the PATH: install it, or take alac, which needs none",
+    )
+}
+
+fn refused(why: &str) -> Error {
     Error::Config {
         name: "audio",
         value: SoundtrackFormat::Aac.to_string(),
-        allowed: "AAC is encoded by ffmpeg, and there is no `ffmpeg` on the PATH: install it, or take alac, which needs none"
-            .to_owned(),
+        allowed: why.to_owned(),
     }
 }
 
@@ -71,7 +82,7 @@ pub(super) fn encode(
             &track.path,
             format!("ffmpeg can't make AAC of it: {reason}"),
         )
-        .with_hint("take another `audio`, such as alac")
+        .with_hint("take another `audio`, such as flac")
     };
     let rate = sample_rate(track.sample_rate_hz);
     let n_samples = scaled(range.end - range.start, track.sample_rate_hz, rate);
@@ -87,12 +98,12 @@ pub(super) fn encode(
         let last = said.lines().rfind(|line| !line.trim().is_empty());
         return Err(failed(last.unwrap_or(&reason)));
     }
-    let encoded =
-        Track::open_without_ffmpeg(file.path()).map_err(|error| failed(&error.to_string()))?;
+    let encoded = Track::open_coded(file.path()).map_err(|error| failed(&error.to_string()))?;
     // A resampler may end a sample or two earlier.
     let slack = if rate == track.sample_rate_hz { 0 } else { 16 };
     let is_whole = encoded.n_samples + slack >= n_samples;
-    if encoded.codec != "aac" || encoded.sample_rate_hz != rate || !is_whole {
+    let is_alike = (encoded.sample_rate_hz, encoded.n_channels) == (rate, track.n_channels);
+    if encoded.codec != "aac" || !is_alike || !is_whole {
         return Err(failed("it wrote something else"));
     }
     let n_samples = n_samples.min(encoded.n_samples);
@@ -115,10 +126,17 @@ pub(super) fn encode(
 
 fn start(track: &Track, rate: u32, out: &Path, words: &File, folder: &Path) -> Result<Child> {
     let words = words.try_clone().map_err(Error::io("write to", folder))?;
+    // It takes three channels for two and a bass, which AAC has no number for.
+    let layout: &[&str] = match track.n_channels {
+        3 => &["-channel_layout", "3.0"],
+        _ => &[],
+    };
     Command::new("ffmpeg")
         .args(["-nostdin", "-v", "error", "-f", "f32le"])
         .args(["-ar", &track.sample_rate_hz.to_string()])
-        .args(["-ac", &track.n_channels.to_string(), "-i", "pipe:0"])
+        .args(["-ac", &track.n_channels.to_string()])
+        .args(layout)
+        .args(["-i", "pipe:0"])
         .args(["-c:a", "aac", "-ar", &rate.to_string()])
         .args(["-b:a", &(CHANNEL_BIT_RATE * track.n_channels).to_string()])
         .args(["-f", "mp4", "-y"])

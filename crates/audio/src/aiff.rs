@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use symphonia::core::codecs::audio::well_known as ids;
 
-use super::pcm::{Numbers, Pcm, SampleKind, data_range};
+use super::pcm::{Numbers, Pcm, SampleKind, SoundChunk, data_range};
 use super::source::bytes_at;
 
 const MAX_CHUNKS: usize = 10_000;
@@ -25,7 +25,7 @@ pub(super) fn read(file: &mut File, body: &Range<u64>) -> Result<Option<Pcm>> {
 fn read_aiff(file: &mut File, body: &Range<u64>) -> Result<Option<Pcm>> {
     let mut at = body.start + 12;
     let mut common = None;
-    let mut sound = None;
+    let mut sound = SoundChunk::default();
     for _ in 0..MAX_CHUNKS {
         let head = bytes_at(file, at, 8 + 26)?;
         let (Some(id), Some(size)) = (head.get(..4), u32_at(&head, 4)) else {
@@ -45,28 +45,19 @@ fn read_aiff(file: &mut File, body: &Range<u64>) -> Result<Option<Pcm>> {
             b"SSND" => {
                 let offset = u64::from(u32_at(chunk, 0).unwrap_or(0));
                 let stated = u64::from(size).saturating_sub(8 + offset);
-                sound = Some(data_range(
-                    (at + 16 + offset).min(body.end),
-                    stated,
-                    body.end,
-                    true,
-                ));
+                let start = (at + 16 + offset).min(body.end);
+                sound.add(data_range(start, stated, body.end, true));
             }
             _ => {}
         }
-        if common.is_some() && sound.is_some() {
-            break;
-        }
         at += 8 + u64::from(size) + u64::from(size % 2);
     }
-    let Some((common, (data, stated_bytes))) = common.zip(sound) else {
-        return Ok(None);
-    };
-    Ok(aiff_pcm(&common, data, stated_bytes))
+    Ok(common.and_then(|common| aiff_pcm(&common, &sound)))
 }
 
 /// Reads a COMM chunk (AIFF 1.3, Apple 1989; AIFF-C adds the kind of compression).
-fn aiff_pcm(common: &[u8], data: Range<u64>, stated_bytes: Option<u64>) -> Option<Pcm> {
+fn aiff_pcm(common: &[u8], sound: &SoundChunk) -> Option<Pcm> {
+    let (data, stated_bytes) = sound.range()?;
     let n_channels = u16_at(common, 0).filter(|&n| n > 0)?;
     let n_bytes = u16_at(common, 6)?.div_ceil(8);
     let signed = |is_big_endian| SampleKind::of(Numbers::Signed, n_bytes, is_big_endian);
@@ -86,6 +77,7 @@ fn aiff_pcm(common: &[u8], data: Range<u64>, stated_bytes: Option<u64>) -> Optio
         n_channels,
         data,
         stated_bytes,
+        notes: sound.notes(),
     })
 }
 
@@ -101,6 +93,7 @@ fn extended_at(bytes: &[u8], at: usize) -> Option<u32> {
 fn read_caf(file: &mut File, body: &Range<u64>) -> Result<Option<Pcm>> {
     let mut at = body.start + 8;
     let mut description = None;
+    let mut sound = SoundChunk::default();
     for _ in 0..MAX_CHUNKS {
         let head = bytes_at(file, at, 12 + 32)?;
         let (Some(id), Some(size)) = (head.get(..4), u64_at(&head, 4)) else {
@@ -116,8 +109,8 @@ fn read_caf(file: &mut File, body: &Range<u64>) -> Result<Option<Pcm>> {
                 } else {
                     size.saturating_sub(4)
                 };
-                let (data, stated) = data_range((at + 16).min(body.end), stated, body.end, false);
-                return Ok(description.and_then(|description| caf_pcm(&description, data, stated)));
+                let start = (at + 16).min(body.end);
+                sound.add(data_range(start, stated, body.end, false));
             }
             _ => {}
         }
@@ -126,10 +119,10 @@ fn read_caf(file: &mut File, body: &Range<u64>) -> Result<Option<Pcm>> {
             _ => break,
         };
     }
-    Ok(None)
+    Ok(description.and_then(|description| caf_pcm(&description, &sound)))
 }
 
-fn caf_pcm(description: &[u8], data: Range<u64>, stated_bytes: Option<u64>) -> Option<Pcm> {
+fn caf_pcm(description: &[u8], sound: &SoundChunk) -> Option<Pcm> {
     const IS_FLOAT: u32 = 1;
     const IS_LITTLE_ENDIAN: u32 = 2;
     let rate = f64::from_bits(u64_at(description, 0)?);
@@ -157,12 +150,14 @@ fn caf_pcm(description: &[u8], data: Range<u64>, stated_bytes: Option<u64>) -> O
         _ => None,
     }?;
     let is_rate = (1.0..=f64::from(u32::MAX)).contains(&rate);
+    let (data, stated_bytes) = sound.range()?;
     is_rate.then_some(Pcm {
         kind,
         sample_rate_hz: rate.round() as u32,
         n_channels,
         data,
         stated_bytes,
+        notes: sound.notes(),
     })
 }
 
@@ -189,6 +184,7 @@ fn read_au(head: &[u8], body: &Range<u64>) -> Option<Pcm> {
         n_channels: u16::try_from(u32_at(head, 20)?).ok().filter(|&n| n > 0)?,
         data,
         stated_bytes,
+        notes: Vec::new(),
     })
 }
 

@@ -159,6 +159,11 @@ impl Decoding {
         self.demuxer.stream()
     }
 
+    /// Passes over what lies before a sample of the track.
+    pub fn skip_to(&mut self, sample: u64) {
+        self.range.start = self.range.start.max(sample);
+    }
+
     /// Place in the track of the first sample that [`Self::advance`] named last.
     pub fn last_start(&self) -> u64 {
         self.last_start

@@ -52,7 +52,7 @@ impl Track {
             return Ok(());
         }
         match format {
-            SoundtrackFormat::Aac => aac::check(),
+            SoundtrackFormat::Aac => aac::check(self.n_channels),
             _ => check(self, demuxer.stream(), format),
         }
     }

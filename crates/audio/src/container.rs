@@ -17,6 +17,7 @@ use symphonia::core::units::TimeBase;
 
 use super::aiff;
 use super::flac_head;
+use super::guard;
 use super::joined_flac;
 use super::layout::Layout;
 use super::matroska;
@@ -46,7 +47,8 @@ pub(super) trait Packets: Send {
 
 impl Packets for Box<dyn FormatReader> {
     fn next_packet(&mut self) -> PacketResult {
-        self.as_mut().next_packet()
+        let next = || self.as_mut().next_packet();
+        guard::caught(next)
     }
 
     fn next_track(&self) -> Option<Track> {
@@ -100,7 +102,17 @@ pub(super) fn open(path: &Path, layout: &Layout) -> Result<Opened> {
         Some(b"RIFF" | b"RF64" | b"BW64" | b"riff") => {
             match wave::read(&mut file, &body).map_err(failed)? {
                 Some(Wave::Pcm(pcm)) => return open_pcm(file, &pcm, body).map_err(failed),
-                Some(Wave::Coded { format, data }) => return open_coded(path, file, &format, data),
+                Some(Wave::Coded {
+                    format,
+                    data,
+                    notes,
+                }) => {
+                    let opened = open_coded(path, file, &format, data)?;
+                    return Ok(Opened {
+                        notes: [notes, opened.notes].concat(),
+                        ..opened
+                    });
+                }
                 None => {}
             }
         }
@@ -196,7 +208,7 @@ fn open_pcm(file: File, pcm: &Pcm, body: Range<u64>) -> std::io::Result<Opened> 
         valid_bits: Some(pcm.kind.valid_bits),
         edit: None,
         body,
-        notes: Vec::new(),
+        notes: pcm.notes.clone(),
     })
 }
 
@@ -242,9 +254,10 @@ fn open_choosing(
     let mut hint = Hint::new();
     hint.with_extension(extension);
     let source = MediaSourceStream::new(Box::new(source), Default::default());
-    let reader = symphonia::default::get_probe()
-        .probe(&hint, source, Default::default(), Default::default())
-        .map_err(|error| unreadable(path, &error))?;
+    let probe = || {
+        symphonia::default::get_probe().probe(&hint, source, Default::default(), Default::default())
+    };
+    let reader = guard::caught(probe).map_err(|error| unreadable(path, &error))?;
     let container = match reader.format_info().format {
         format_ids::FORMAT_ID_ISOMP4 => Container::Mp4,
         format_ids::FORMAT_ID_OGG => Container::Ogg,

@@ -133,20 +133,38 @@ pub(super) fn codec_of(stream: &Stream) -> Option<SoundtrackCodec> {
     }
 }
 
+/// ISO 14496-3, section 1.5.1.1.
+const LOW_COMPLEXITY: u16 = 2;
+/// ISO 14496-3, table 1.18.
+const AAC_RATES_HZ: [u32; 13] = [
+    96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000,
+    7_350,
+];
+
 /// AudioSpecificConfig of AAC-LC (ISO 14496-3, section 1.6.2.1), for ADTS streams, which bring none along.
 fn low_complexity_config(sample_rate_hz: u32, n_channels: usize) -> Option<Vec<u8>> {
-    const LOW_COMPLEXITY: u16 = 2;
-    // ISO 14496-3, table 1.18.
-    const RATES_HZ: [u32; 13] = [
-        96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025,
-        8_000, 7_350,
-    ];
-    let rate_idx = RATES_HZ.iter().position(|&rate| rate == sample_rate_hz)? as u16;
+    let rate_idx = AAC_RATES_HZ
+        .iter()
+        .position(|&rate| rate == sample_rate_hz)? as u16;
     let channels = u16::try_from(n_channels)
         .ok()
         .filter(|n| (1..=6).contains(n))?;
     let bits = LOW_COMPLEXITY << 11 | rate_idx << 7 | channels << 3;
     Some(bits.to_be_bytes().to_vec())
+}
+
+/// Sample rate and number of channels of AAC-LC, as its AudioSpecificConfig states them.
+pub(super) fn of_low_complexity_config(config: &[u8]) -> Option<(u32, usize)> {
+    let bits = u16::from_be_bytes(config.get(..2)?.try_into().ok()?);
+    let rate = AAC_RATES_HZ.get(usize::from(bits >> 7 & 15));
+    // ISO 14496-3, table 1.19: eight channels are number 7.
+    let n_channels = match usize::from(bits >> 3 & 15) {
+        n @ 1..=6 => n,
+        7 => 8,
+        _ => return None,
+    };
+    rate.filter(|_| bits >> 11 == LOW_COMPLEXITY)
+        .map(|rate| (*rate, n_channels))
 }
 
 /// The header's body with another pre-skip. A film's edit list says the same; some players heed one, some the other.

@@ -7,6 +7,7 @@ use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDe
 use symphonia::core::packet::Packet;
 
 use super::container::undecodable;
+use super::guard;
 use super::ms_adpcm::MsAdpcm;
 use super::opus::{OPUS_RATE_HZ, OpusHead, OpusPackets};
 use super::stream::{Codec, Stream};
@@ -82,10 +83,10 @@ impl PacketDecoder {
     /// What is wrong with the packet, in words.
     pub fn decode(&mut self, packet: &Packet) -> Result<usize, String> {
         let decoded = match &mut self.inner {
-            Inner::Symphonia(decoder) => decoder
-                .decode(packet)
-                .map(|buffer| buffer.frames())
-                .map_err(|error| error.to_string()),
+            Inner::Symphonia(decoder) => {
+                let decode = || decoder.decode(packet).map(|buffer| buffer.frames());
+                guard::caught(decode).map_err(|error| error.to_string())
+            }
             Inner::Opus(decoder) => decoder.decode(&packet.data),
             Inner::MsAdpcm(decoder) => decoder.decode(&packet.data),
         };
@@ -177,9 +178,8 @@ impl Inner {
         }
         // Trimming is ours, see `demux`.
         let options = AudioDecoderOptions::default().gapless(false);
-        let decoder = symphonia::default::get_codecs()
-            .make_audio_decoder(params, &options)
-            .map_err(|error| refused(error.to_string()))?;
+        let make = || symphonia::default::get_codecs().make_audio_decoder(params, &options);
+        let decoder = guard::caught(make).map_err(|error| refused(error.to_string()))?;
         Ok(Self::Symphonia(decoder))
     }
 }

@@ -167,6 +167,14 @@ impl Demuxer {
         &self.stream
     }
 
+    /// This, if its packets can be decoded here.
+    pub fn decodable(mut self) -> Result<Self> {
+        match self.stream.undecodable.take() {
+            Some(error) => Err(error),
+            None => Ok(self),
+        }
+    }
+
     pub fn edit(&self) -> Option<Edit> {
         self.edit
     }

@@ -9,6 +9,7 @@ use common::{Error, Result};
 use symphonia::core::codecs::audio::well_known as codec_ids;
 
 use super::alac;
+use super::blocks::Decoding;
 use super::flac::{self, BLOCK_SAMPLES, Format};
 use super::quantise::{Quantiser, Source};
 use super::soundtrack::{Packet, Soundtrack, SoundtrackCodec, SoundtrackFormat};
@@ -78,6 +79,55 @@ impl Encoder {
                 config: encoder.config(),
             },
         }
+    }
+}
+
+/// Encodes some packets of a song, to see how large they are.
+pub(super) struct Trial<'a> {
+    track: &'a Track,
+    encoder: Encoder,
+    quantiser: Quantiser,
+    n_bytes: usize,
+    n_samples: usize,
+}
+
+impl<'a> Trial<'a> {
+    pub fn new(track: &'a Track, decoding: &Decoding, format: SoundtrackFormat) -> Self {
+        let source = source_of(decoding.stream());
+        let (encoder, bits) = Encoder::new(format, track, source);
+        Self {
+            track,
+            encoder,
+            quantiser: Quantiser::new(source, bits),
+            n_bytes: 0,
+            n_samples: 0,
+        }
+    }
+
+    /// Encodes a packet of what is decoded next.
+    ///
+    /// # Errors
+    /// As for [`Encoded::encode`].
+    pub fn encode(&mut self, decoding: &mut Decoding) -> Result<()> {
+        let n_wanted = BLOCK_SAMPLES * decoding.n_channels;
+        let mut samples = Vec::new();
+        while samples.len() < n_wanted
+            && let Some(fresh) = decoding.advance()?
+        {
+            self.quantiser.append(decoding, fresh, &mut samples)?;
+        }
+        samples.truncate(n_wanted);
+        if !samples.is_empty() {
+            let packet = self.encoder.encode(&samples);
+            self.n_bytes += packet.map_err(|why| refused(self.track, &why))?.len();
+            self.n_samples += samples.len() / decoding.n_channels;
+        }
+        Ok(())
+    }
+
+    /// Bytes of a sample of all channels.
+    pub fn bytes_per_sample(&self) -> f64 {
+        self.n_bytes as f64 / self.n_samples.max(1) as f64
     }
 }
 

@@ -99,7 +99,7 @@ pub(super) fn measure(path: &Path, demuxer: &mut Demuxer) -> Result<(Extent, Vec
         (Container::Caf | Container::Wave | Container::Plain | Container::Other, _) => {
             // Of an MP4 file that another decoder reads.
             let edit = demuxer.edit().unwrap_or_default();
-            edited(&edit, stream, counted.total, counted.total)
+            to_the_sample(&edit, stream, counted.total)
         }
     };
     if extent.n_samples == 0 {
@@ -207,6 +207,21 @@ fn mp4_extent(demuxer: &Demuxer, total: u64) -> Extent {
         .map_or(total, |stated| stated.min(total));
     let edit = demuxer.edit().unwrap_or_default();
     edited(&edit, stream, total, media_samples)
+}
+
+/// The part of `total` decoded samples that an edit list has heard, padding and all. Where the list counts in milliseconds and ends
+/// where the media does, that tells the last sample.
+fn to_the_sample(edit: &Edit, stream: &Stream, total: u64) -> Extent {
+    let rate = u64::from(stream.sample_rate_hz);
+    let media_samples = scale(edit.media_duration, rate, edit.media_timescale.into());
+    let listed = edited(edit, stream, total, total);
+    let counted = edited(edit, stream, total, media_samples.min(total));
+    let tick = rate.div_ceil(u64::from(edit.movie_timescale.max(1)));
+    let is_near = counted.n_samples.abs_diff(listed.n_samples) <= tick;
+    match edit.media_duration > 0 && is_near {
+        true => counted,
+        false => listed,
+    }
 }
 
 /// The part of `total` decoded samples that an edit list has heard; of those, `media_samples` are no padding.

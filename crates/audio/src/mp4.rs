@@ -13,6 +13,8 @@ pub(super) struct Edit {
     pub media_time: Option<u64>,
     /// Ticks per second of the media.
     pub media_timescale: u32,
+    /// The media's own length, in its ticks; 0 where nothing says it.
+    pub media_duration: u64,
     /// Length, in ticks of the movie; `None` means all that is left.
     pub duration: Option<u64>,
     /// Ticks per second of the movie.
@@ -70,6 +72,16 @@ pub(super) fn descendant<'a>(bytes: &'a [u8], path: &[&[u8; 4]]) -> Option<&'a [
         .try_fold(bytes, |bytes, kind| child(bytes, kind))
 }
 
+/// Ticks that a media header states as its media's length, if it states any.
+fn length(header: &[u8]) -> Option<u64> {
+    match header.first() {
+        Some(1) => u64_at(header, 24).filter(|&length| length != u64::MAX),
+        _ => u32_at(header, 16)
+            .filter(|&length| length != u32::MAX)
+            .map(u64::from),
+    }
+}
+
 /// Ticks per second of a movie or media header, whose two versions differ in the size of their times.
 pub(super) fn timescale(header: &[u8]) -> Option<u32> {
     let at = if header.first() == Some(&1) { 20 } else { 12 };
@@ -87,8 +99,10 @@ pub(super) fn edit(moov: &[u8], trak: &[u8], media_timescale: u32) -> Edit {
     let movie_timescale = child(moov, b"mvhd")
         .and_then(timescale)
         .unwrap_or(media_timescale);
+    let header = descendant(trak, &[b"mdia", b"mdhd"]).unwrap_or_default();
     let mut edit = Edit {
         media_timescale,
+        media_duration: length(header).unwrap_or(0),
         movie_timescale,
         ..Edit::default()
     };

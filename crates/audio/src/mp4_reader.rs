@@ -27,6 +27,7 @@ use symphonia::core::units::{Duration, TimeBase, Timestamp};
 
 use super::aiff::{u32_at, u64_at};
 use super::container::{Opened, PacketResult, Packets, audio_params, is_known, skipped_note};
+use super::guard;
 use super::mp4::{self, SampleEntry, child, children, descendant};
 use super::mp4_table::{Run, Table};
 use super::pcm::{Numbers, SampleKind};

@@ -24,6 +24,8 @@ pub(super) struct Pcm {
     pub data: Range<u64>,
     /// Bytes that the header states, where it states a number that can be meant.
     pub stated_bytes: Option<u64>,
+    /// What a person should know of the file.
+    pub notes: Vec<String>,
 }
 
 /// The coding of one sample.
@@ -160,6 +162,37 @@ impl<R: Read + Send> Packets for PcmPackets<R> {
         self.position += n_read;
         self.n_left -= n_read;
         Ok(Some(Packet::new(0, start, Duration::new(n_read), data)))
+    }
+}
+
+/// The chunk of sound among a file's chunks. One is allowed; of several, ffmpeg and libsndfile play the last one.
+#[derive(Default)]
+pub(super) struct SoundChunk {
+    last: Option<(Range<u64>, Option<u64>)>,
+    n_found: usize,
+}
+
+impl SoundChunk {
+    /// Adds what [`data_range`] says of the next one. Empty ones don't count.
+    pub fn add(&mut self, (data, stated_bytes): (Range<u64>, Option<u64>)) {
+        if !data.is_empty() {
+            self.last = Some((data, stated_bytes));
+            self.n_found += 1;
+        }
+    }
+
+    /// Where the sound lies, and the bytes that its chunk states.
+    pub fn range(&self) -> Option<(Range<u64>, Option<u64>)> {
+        self.last.clone()
+    }
+
+    /// What a person should know of sound that isn't played.
+    pub fn notes(&self) -> Vec<String> {
+        let n_found = self.n_found;
+        let note = format!(
+            "the file holds {n_found} pieces of sound, where one is allowed; the last one is used, as by ffmpeg"
+        );
+        if n_found > 1 { vec![note] } else { Vec::new() }
     }
 }
 

@@ -94,13 +94,30 @@ pub fn is_stream(path: &Path) -> bool {
 }
 
 /// Reads a pipe to its end, `-` being the standard input, into a temporary file in `folder`. `is_stopped` is asked ten
-/// times a second, also while nobody writes to the pipe.
+/// times a second, also while nobody writes to the pipe. One that doesn't end may take half of what is free on the disk.
 ///
 /// # Errors
 /// [`Error::Interrupted`] once `is_stopped` says so; [`Error::Io`] if the pipe can't be read or the folder can't be
-/// written to; [`Error::Later`] if the disk is full; [`Error::Input`] if nothing comes through the pipe.
+/// written to; [`Error::Later`] if the disk is full; [`Error::Limit`] if half of it isn't enough; [`Error::Input`] if nothing
+/// comes through the pipe, or the path is a device.
 pub fn spool(path: &Path, folder: &Path, is_stopped: &dyn Fn() -> bool) -> Result<Spooled> {
+    // A file system that doesn't tell may have room.
+    let most_bytes = fs4::available_space(folder).map_or(u64::MAX, |free| free / 2);
+    spool_at_most(most_bytes, path, folder, is_stopped)
+}
+
+fn spool_at_most(
+    most_bytes: u64,
+    path: &Path,
+    folder: &Path,
+    is_stopped: &dyn Fn() -> bool,
+) -> Result<Spooled> {
     const PATIENCE: Duration = Duration::from_millis(100);
+    if is_device(path) {
+        return Err(Error::input(path, "is a device, not a song").with_hint(
+            "give a file, or pipe a song into the command, such as: cat song.flac | visualize -",
+        ));
+    }
     let extension = path.extension().and_then(|text| text.to_str());
     if path == Path::new("-") && std::io::stdin().is_terminal() {
         let reason = "stands for the standard input, which is a terminal and no song";
@@ -131,7 +148,7 @@ pub fn spool(path: &Path, folder: &Path, is_stopped: &dyn Fn() -> bool) -> Resul
             let _ = sender.send(Err(error));
         }
     });
-    let mut n_bytes = 0;
+    let mut n_bytes: u64 = 0;
     loop {
         if is_stopped() {
             return Err(Error::Interrupted);
@@ -139,7 +156,10 @@ pub fn spool(path: &Path, folder: &Path, is_stopped: &dyn Fn() -> bool) -> Resul
         match receiver.recv_timeout(PATIENCE) {
             Ok(bytes) => {
                 let bytes = bytes.map_err(Error::io("read", path))?;
-                n_bytes += bytes.len();
+                n_bytes += bytes.len() as u64;
+                if n_bytes > most_bytes {
+                    return Err(too_long(path, folder, most_bytes));
+                }
                 let place = folder.join("its copy of the song");
                 kept.file()
                     .write_all(&bytes)
@@ -156,6 +176,36 @@ pub fn spool(path: &Path, folder: &Path, is_stopped: &dyn Fn() -> bool) -> Resul
         );
     }
     Ok(Spooled(Arc::new(kept)))
+}
+
+fn too_long(path: &Path, folder: &Path, most_bytes: u64) -> Error {
+    Error::Limit {
+        reason: format!(
+            "{}: has not ended after {:.0} MB, half of what was free on the disk of {}",
+            path.display(),
+            most_bytes as f64 / 1e6,
+            folder.display()
+        ),
+        hint: Some(
+            "if the stream has an end, save it to a file and give that, or set TMPDIR to a folder on a larger disk"
+                .to_owned(),
+        ),
+    }
+}
+
+/// Devices such as `/dev/zero` give bytes without end.
+fn is_device(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        path.metadata()
+            .is_ok_and(|metadata| metadata.file_type().is_char_device())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
 }
 
 #[cfg(all(test, unix))]
@@ -206,5 +256,36 @@ mod tests {
         assert!(matches!(stopped, Err(Error::Interrupted)));
         // Lets the reading thread go.
         std::fs::write(&pipe, b"").unwrap();
+    }
+
+    #[test]
+    fn a_pipe_that_never_ends_is_left_before_the_disk_is_full() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = pipe_in(folder.path());
+        let writer = {
+            let pipe = pipe.clone();
+            std::thread::spawn(move || {
+                let mut pipe = File::create(pipe).unwrap();
+                while pipe.write_all(&[7; 4096]).is_ok() {}
+            })
+        };
+        let error = spool_at_most(2_000_000, &pipe, folder.path(), &|| false).unwrap_err();
+        // Nobody reads any more, so the writer ends.
+        writer.join().unwrap();
+        let said = error.to_string();
+        assert!(
+            said.contains("has not ended after 2 MB, half of what was free on the disk of"),
+            "{said}"
+        );
+        assert!(error.hint().unwrap().contains("TMPDIR"));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_device_is_no_song() {
+        for device in ["/dev/zero", "/dev/null"] {
+            let error = spool(Path::new(device), &std::env::temp_dir(), &|| false).unwrap_err();
+            assert!(error.to_string().contains("is a device, not a song"));
+        }
     }
 }

@@ -64,6 +64,8 @@ pub(super) struct Stream {
     pub tick_secs: (u32, u32),
     /// Bits of plain samples that carry sound, the upper ones.
     pub valid_bits: Option<u32>,
+    /// Why the packets can't be decoded here, though they can be counted and copied.
+    pub undecodable: Option<Error>,
 }
 
 impl Stream {

@@ -14,6 +14,7 @@ use super::demux::Demuxer;
 use super::extent::{self, Extent};
 use super::layout::Layout;
 use super::notes::Damage;
+use super::soundtrack_size::SampleBytes;
 use super::spool::{Spooled, is_stream, spool};
 
 /// A song: what is known of the file. Its samples stay on disk and are streamed.
@@ -56,6 +57,9 @@ pub struct Track {
     /// The song's bytes, where it came through a pipe: `path` names the pipe then.
     #[serde(skip)]
     pub spooled: Option<Spooled>,
+    /// How large the song is as a soundtrack, once that was asked for.
+    #[serde(skip)]
+    pub sample_bytes: SampleBytes,
 }
 
 /// Current [`Track::schema_version`].
@@ -115,6 +119,12 @@ impl Track {
         Self::measured(path.as_ref(), false).map(|(track, _)| track)
     }
 
+    /// As [`Track::open_without_ffmpeg`], also of what can't be decoded here: for its packets.
+    pub(super) fn open_coded(path: &Path) -> Result<Self> {
+        let demuxer = Demuxer::open(path, &Layout::default())?;
+        Self::counted(path, demuxer, false).map(|(track, _)| track)
+    }
+
     /// Whether the upper half of the spectrum is coded in a way that the `ffmpeg` on the PATH alone can read: HE-AAC looks like AAC at
     /// half its rate.
     fn lacks_treble(&self) -> bool {
@@ -126,7 +136,11 @@ impl Track {
 
     /// Counts the samples; with the track, whether sound was left out that another decoder may read.
     fn measured(path: &Path, uses_ffmpeg: bool) -> Result<(Self, bool)> {
-        let mut demuxer = open_demuxer(path, uses_ffmpeg, &Layout::default())?;
+        let demuxer = open_demuxer(path, uses_ffmpeg, &Layout::default())?;
+        Self::counted(path, demuxer.decodable()?, uses_ffmpeg)
+    }
+
+    fn counted(path: &Path, mut demuxer: Demuxer, uses_ffmpeg: bool) -> Result<(Self, bool)> {
         let mut measured = extent::measure(path, &mut demuxer);
         let layout = Layout::find(path, &demuxer)?;
         if !layout.is_plain() {
@@ -155,6 +169,7 @@ impl Track {
             layout,
             damage: Damage::default(),
             spooled: None,
+            sample_bytes: SampleBytes::default(),
         };
         Ok((track, demuxer.lacks_sound()))
     }
@@ -187,8 +202,12 @@ impl Track {
     }
 
     pub(super) fn demuxer(&self) -> Result<Demuxer> {
-        let file = self.spooled.as_ref().map_or(&*self.path, Spooled::path);
-        open_demuxer(file, self.uses_ffmpeg, &self.layout)
+        open_demuxer(self.file(), self.uses_ffmpeg, &self.layout)
+    }
+
+    /// Where the song's bytes lie.
+    pub(super) fn file(&self) -> &Path {
+        self.spooled.as_ref().map_or(&self.path, Spooled::path)
     }
 }
 

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use symphonia::core::codecs::audio::well_known as ids;
 
-use super::pcm::{Numbers, Pcm, SampleKind, data_range};
+use super::pcm::{Numbers, Pcm, SampleKind, SoundChunk, data_range};
 use super::source::bytes_at;
 
 /// What a WAV file holds.
@@ -20,6 +20,8 @@ pub(super) enum Wave {
     Coded {
         format: Vec<u8>,
         data: Range<u64>,
+        /// What a person should know of the file.
+        notes: Vec<String>,
     },
 }
 
@@ -39,69 +41,56 @@ pub(super) fn read(file: &mut File, body: &Range<u64>) -> Result<Option<Wave>> {
         (Some(_), Some(b"WAVE")) => riff_chunks(file, body)?,
         _ => return Ok(None),
     };
-    Ok(chunks.and_then(|chunks| chunks.wave()))
+    Ok(chunks.wave())
 }
 
 /// The chunks that matter.
+#[derive(Default)]
 struct Chunks {
-    format: Vec<u8>,
-    data: Range<u64>,
-    stated_bytes: Option<u64>,
+    format: Option<Vec<u8>>,
+    sound: SoundChunk,
 }
 
-fn riff_chunks(file: &mut File, body: &Range<u64>) -> Result<Option<Chunks>> {
+fn riff_chunks(file: &mut File, body: &Range<u64>) -> Result<Chunks> {
     let mut at = body.start + 12;
-    let (mut format, mut long_data) = (None, None);
+    let (mut chunks, mut long_data) = (Chunks::default(), None);
     for _ in 0..MAX_CHUNKS {
         let head = bytes_at(file, at, 8 + 28)?;
         let (Some(id), Some(size)) = (head.get(..4), u32_at(&head, 4)) else {
             break;
         };
         let start = at + 8;
+        let mut next = start + u64::from(size);
         match id {
-            b"fmt " => {
-                format = Some(bytes_at(
-                    file,
-                    start,
-                    u64::from(size).min(MAX_FORMAT_BYTES) as usize,
-                )?);
-            }
+            b"fmt " => chunks.add_format(file, start, u64::from(size))?,
             // RF64's 64-bit sizes: of the whole, of the data, of the samples.
             b"ds64" => long_data = u64_at(&head, 8 + 8).filter(|&size| size > 0),
-            b"data" => {
-                // Chunks right behind an empty one show that it is empty, and not of unknown length.
-                let follows = bytes_at(file, start, 8)?;
-                if size == 0
-                    && follows.get(..4).is_some_and(|id| {
-                        [b"LIST", b"id3 ", b"fact", b"cue "]
-                            .iter()
-                            .any(|known| id == *known)
-                    })
-                {
-                    return Ok(None);
-                }
+            b"data" if size > 0 || !is_chunk(&bytes_at(file, start, 8)?) => {
                 let (data, stated_bytes) = match (size, long_data) {
                     (u32::MAX, Some(long)) => data_range(start, long, body.end, false),
                     _ => data_range(start, u64::from(size), body.end, true),
                 };
-                return Ok(format.map(|format| Chunks {
-                    format,
-                    data,
-                    stated_bytes,
-                }));
+                next = data.end;
+                chunks.sound.add((data, stated_bytes));
             }
             _ => {}
         }
-        let next = start + u64::from(size);
         at = match next_chunk(file, next, size, body.end)? {
             Some(next) => next,
+            None if chunks.sound.range().is_some() => break,
             None => match search_data(file, start, body.end)? {
                 Some(data) => data,
                 None => break,
             },
         };
     }
-    Ok(None)
+    Ok(chunks)
+}
+
+/// Whether a chunk begins here that often stands behind the sound: then a length of 0 before it means that there is none, and
+/// not that it is unknown.
+fn is_chunk(bytes: &[u8]) -> bool {
+    matches!(bytes.get(..4), Some(b"LIST" | b"id3 " | b"fact" | b"cue "))
 }
 
 /// Where the next chunk begins: chunks of odd sizes are followed by a byte that some programs leave out.
@@ -133,10 +122,10 @@ fn search_data(file: &mut File, from: u64, end: u64) -> Result<Option<u64>> {
 }
 
 /// Wave64 names its chunks with 16 bytes, whose first four are those of RIFF, and counts their 24-byte headers in.
-fn wave64_chunks(file: &mut File, body: &Range<u64>) -> Result<Option<Chunks>> {
+fn wave64_chunks(file: &mut File, body: &Range<u64>) -> Result<Chunks> {
     const HEADER: u64 = 24;
     let mut at = body.start + 40;
-    let mut format = None;
+    let mut chunks = Chunks::default();
     for _ in 0..MAX_CHUNKS {
         let head = bytes_at(file, at, HEADER as usize)?;
         let (Some(id), Some(size)) = (head.get(..4), u64_at(&head, 16)) else {
@@ -145,21 +134,10 @@ fn wave64_chunks(file: &mut File, body: &Range<u64>) -> Result<Option<Chunks>> {
         let start = at + HEADER;
         let n_bytes = size.saturating_sub(HEADER);
         match id {
-            b"fmt " => {
-                format = Some(bytes_at(
-                    file,
-                    start,
-                    n_bytes.min(MAX_FORMAT_BYTES) as usize,
-                )?)
-            }
-            b"data" => {
-                let (data, stated_bytes) = data_range(start, n_bytes, body.end, false);
-                return Ok(format.map(|format| Chunks {
-                    format,
-                    data,
-                    stated_bytes,
-                }));
-            }
+            b"fmt " => chunks.add_format(file, start, n_bytes)?,
+            b"data" => chunks
+                .sound
+                .add(data_range(start, n_bytes, body.end, false)),
             _ => {}
         }
         let padded = size.max(HEADER).checked_next_multiple_of(8);
@@ -168,61 +146,74 @@ fn wave64_chunks(file: &mut File, body: &Range<u64>) -> Result<Option<Chunks>> {
             _ => break,
         };
     }
-    Ok(None)
+    Ok(chunks)
 }
 
 impl Chunks {
-    fn wave(self) -> Option<Wave> {
-        match self.pcm() {
-            Some(pcm) => Some(Wave::Pcm(pcm)),
-            None => (u16_at(&self.format, 0)? != 0).then_some(Wave::Coded {
-                format: self.format,
-                data: self.data,
-            }),
+    /// Reads a `fmt ` chunk. The first one counts.
+    fn add_format(&mut self, file: &mut File, start: u64, n_bytes: u64) -> Result<()> {
+        if self.format.is_none() {
+            let n_bytes = n_bytes.min(MAX_FORMAT_BYTES) as usize;
+            self.format = Some(bytes_at(file, start, n_bytes)?);
         }
+        Ok(())
     }
 
-    /// Reads a WAVEFORMATEX of any length (RFC 2361), or a WAVEFORMATEXTENSIBLE.
-    fn pcm(&self) -> Option<Pcm> {
-        const EXTENSIBLE: u16 = 0xfffe;
-        let format = &self.format;
-        let mut tag = u16_at(format, 0)?;
-        let n_channels = u16_at(format, 2).filter(|&n| n > 0)?;
-        let sample_rate_hz = u32_at(format, 4)?;
-        let block_bytes = u16_at(format, 12)?;
-        let bits = u16_at(format, 14).unwrap_or(0);
-        let mut valid_bits = bits;
-        if tag == EXTENSIBLE {
-            tag = u16_at(format, 24)?;
-            valid_bits = u16_at(format, 18)
-                .filter(|&valid| (1..=bits).contains(&valid))
-                .unwrap_or(bits);
+    fn wave(self) -> Option<Wave> {
+        let format = self.format?;
+        if let Some(pcm) = pcm(&format, &self.sound) {
+            return Some(Wave::Pcm(pcm));
         }
-        // A sample takes its share of the block: 24 bits may stand in 4 bytes, 12 in 2, the highest bit first.
-        let bits_bytes = bits.div_ceil(8);
-        let share = block_bytes / n_channels;
-        let is_share = block_bytes % n_channels == 0 && share >= bits_bytes && share <= 8;
-        let n_bytes = if is_share { share } else { bits_bytes };
-        let kind = match tag {
-            1 if n_bytes == 1 => SampleKind::of(Numbers::Unsigned, 1, false),
-            1 => SampleKind::of(Numbers::Signed, n_bytes, false),
-            3 => SampleKind::of(Numbers::Float, n_bytes, false),
-            6 => Some(SampleKind::g711(ids::CODEC_ID_PCM_ALAW)),
-            7 => Some(SampleKind::g711(ids::CODEC_ID_PCM_MULAW)),
-            _ => None,
-        }?;
-        let valid_bits = match tag {
-            1 if n_bytes == 4 && valid_bits > 0 => u32::from(valid_bits),
-            _ => kind.valid_bits,
-        };
-        Some(Pcm {
-            kind: SampleKind { valid_bits, ..kind },
-            sample_rate_hz,
-            n_channels,
-            data: self.data.clone(),
-            stated_bytes: self.stated_bytes,
+        let (data, _) = self.sound.range()?;
+        (u16_at(&format, 0)? != 0).then(|| Wave::Coded {
+            format,
+            data,
+            notes: self.sound.notes(),
         })
     }
+}
+
+/// Reads a WAVEFORMATEX of any length (RFC 2361), or a WAVEFORMATEXTENSIBLE.
+fn pcm(format: &[u8], sound: &SoundChunk) -> Option<Pcm> {
+    const EXTENSIBLE: u16 = 0xfffe;
+    let (data, stated_bytes) = sound.range()?;
+    let mut tag = u16_at(format, 0)?;
+    let n_channels = u16_at(format, 2).filter(|&n| n > 0)?;
+    let sample_rate_hz = u32_at(format, 4)?;
+    let block_bytes = u16_at(format, 12)?;
+    let bits = u16_at(format, 14).unwrap_or(0);
+    let mut valid_bits = bits;
+    if tag == EXTENSIBLE {
+        tag = u16_at(format, 24)?;
+        valid_bits = u16_at(format, 18)
+            .filter(|&valid| (1..=bits).contains(&valid))
+            .unwrap_or(bits);
+    }
+    // A sample takes its share of the block: 24 bits may stand in 4 bytes, 12 in 2, the highest bit first.
+    let bits_bytes = bits.div_ceil(8);
+    let share = block_bytes / n_channels;
+    let is_share = block_bytes % n_channels == 0 && share >= bits_bytes && share <= 8;
+    let n_bytes = if is_share { share } else { bits_bytes };
+    let kind = match tag {
+        1 if n_bytes == 1 => SampleKind::of(Numbers::Unsigned, 1, false),
+        1 => SampleKind::of(Numbers::Signed, n_bytes, false),
+        3 => SampleKind::of(Numbers::Float, n_bytes, false),
+        6 => Some(SampleKind::g711(ids::CODEC_ID_PCM_ALAW)),
+        7 => Some(SampleKind::g711(ids::CODEC_ID_PCM_MULAW)),
+        _ => None,
+    }?;
+    let valid_bits = match tag {
+        1 if n_bytes == 4 && valid_bits > 0 => u32::from(valid_bits),
+        _ => kind.valid_bits,
+    };
+    Some(Pcm {
+        kind: SampleKind { valid_bits, ..kind },
+        sample_rate_hz,
+        n_channels,
+        data,
+        stated_bytes,
+        notes: sound.notes(),
+    })
 }
 
 /// A header for a coded stream that states the right sizes.

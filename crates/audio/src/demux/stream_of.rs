@@ -1,6 +1,10 @@
 //! What the opened file says of its sound, checked.
 
+use symphonia::core::codecs::audio::AudioCodecParameters;
+
 use super::*;
+use crate::copied::of_low_complexity_config;
+use crate::decode::Described;
 use crate::extent::scale;
 
 /// A file's first packet of a track, read apart from everything else.
@@ -40,7 +44,13 @@ pub(super) fn stream_of(path: &Path, opened: &Opened) -> Result<Stream> {
     if let (Codec::Other, Some(channels)) = (codec, &params.channels) {
         check_channels(path, channels.count())?;
     }
-    let known = PacketDecoder::describe(path, codec, &params)?;
+    let (known, undecodable) = match PacketDecoder::describe(path, codec, &params) {
+        Ok(known) => (known, None),
+        Err(error) => match described_by_headers(codec, &params) {
+            Some(known) => (known, Some(error)),
+            None => return Err(error),
+        },
+    };
     let sample_rate_hz = known.sample_rate_hz;
     if !SAMPLE_RATES_HZ.contains(&sample_rate_hz) {
         let (low, high) = (SAMPLE_RATES_HZ.start(), SAMPLE_RATES_HZ.end());
@@ -87,6 +97,20 @@ pub(super) fn stream_of(path: &Path, opened: &Opened) -> Result<Stream> {
             (base.numer.get(), base.denom.get())
         }),
         valid_bits: opened.valid_bits,
+        undecodable,
+    })
+}
+
+/// What a film needs to know of AAC that can't be decoded here, such as more than two channels.
+fn described_by_headers(codec: Codec, params: &AudioCodecParameters) -> Option<Described> {
+    let config = params
+        .extra_data
+        .as_deref()
+        .filter(|_| codec == Codec::Aac)?;
+    let (sample_rate_hz, n_channels) = of_low_complexity_config(config)?;
+    Some(Described {
+        sample_rate_hz,
+        n_channels,
     })
 }
 

@@ -151,8 +151,9 @@ pub(super) fn coded_params(stsd: &[u8]) -> Option<AudioCodecParameters> {
     let source = MediaSourceStream::new(Box::new(Cursor::new(movie)), Default::default());
     let mut hint = Hint::new();
     hint.with_extension("mp4");
-    let reader = symphonia::default::get_probe()
-        .probe(&hint, source, Default::default(), Default::default())
-        .ok()?;
+    let probe = || {
+        symphonia::default::get_probe().probe(&hint, source, Default::default(), Default::default())
+    };
+    let reader = guard::caught(probe).ok()?;
     reader.tracks().iter().find_map(audio_params).cloned()
 }

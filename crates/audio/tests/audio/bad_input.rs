@@ -7,8 +7,10 @@ use audio::{SoundtrackFormat, Track};
 use common::Error;
 use proptest::prelude::*;
 
+use crate::builders::{pages, sealed};
 use crate::fixtures::{FIXTURES, Fixture};
 use crate::helpers::*;
+use crate::repairs::bytes_of;
 
 #[test]
 fn non_finite_samples_are_named_with_their_time() {
@@ -40,6 +42,21 @@ fn non_finite_samples_are_named_with_their_time() {
         let refused = track.soundtrack(0..track.n_samples, SoundtrackFormat::Copy, folder.path());
         assert_eq!(reason(&refused.err().unwrap()), text);
     }
+}
+
+#[test]
+fn a_codebook_that_its_reader_panics_at_is_a_broken_file() {
+    let mut pages = pages(&bytes_of("pulse.ogg"));
+    let setup = pages[1].windows(7).position(|at| at == b"\x05vorbis");
+    // One entry of 40 dimensions, with a table of values (Vorbis I, section 3.2.1).
+    let book = [b'B', b'C', b'V', 40, 0, 1, 0, 0, 0x80, 0];
+    pages[1][setup.unwrap() + 8..][..book.len()].copy_from_slice(&book);
+    pages[1] = sealed(pages[1].clone());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("song.ogg");
+    fs::write(&path, pages.concat()).unwrap();
+    let error = Track::open_without_ffmpeg(&path).unwrap_err();
+    assert!(reason(&error).contains("gave up"), "{error}");
 }
 
 #[test]

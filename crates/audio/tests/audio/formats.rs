@@ -236,3 +236,93 @@ fn aac_is_as_long_as_the_song_or_is_refused() {
         );
     }
 }
+
+/// More channels than can be decoded here are encoded all the same, and come at their time, each in its place.
+#[test]
+fn aac_may_have_many_channels() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.wav");
+    for n_channels in 3..=8u16 {
+        let n = 30_000 + usize::from(n_channels);
+        // A click in each channel, at a time of its own.
+        let click_of = |channel: usize| 6000 + 2500 * channel;
+        let values: Vec<i32> = (0..n)
+            .flat_map(|i| (0..usize::from(n_channels)).map(move |channel| (i, channel)))
+            .map(|(i, channel)| if i == click_of(channel) { 30_000 } else { 0 })
+            .collect();
+        write_wav(&path, wav_spec(48_000, n_channels, 16, false), &values);
+        let track = Track::open_without_ffmpeg(&path).unwrap();
+        if let Err(refused) = track.check_soundtrack(SoundtrackFormat::Aac) {
+            let text = reason(&refused);
+            assert!(
+                text.contains("7 channels") || text.contains("no `ffmpeg`"),
+                "{text}"
+            );
+            continue;
+        }
+        assert_ne!(n_channels, 7);
+        let soundtrack = soundtrack_as(&track, 0..n as u64, SoundtrackFormat::Aac);
+        assert_eq!(soundtrack.n_channels(), u32::from(n_channels));
+        assert_eq!(soundtrack.n_samples(), n as u64);
+        let heard = decode(&*soundtrack);
+        for channel in 0..usize::from(n_channels) {
+            let level = |i: &usize| heard[i * usize::from(n_channels) + channel].abs();
+            let loudest = (0..n).max_by(|a, b| level(a).total_cmp(&level(b))).unwrap();
+            // The channel of basses, of six and eight, holds no click.
+            let is_low = channel == 3 && n_channels >= 6;
+            assert!(
+                is_low || loudest.abs_diff(click_of(channel)) <= 2,
+                "channel {channel} of {n_channels}: {loudest}"
+            );
+        }
+    }
+}
+
+/// Hardly any player decodes FLAC of 32 bits.
+#[test]
+fn flac_of_32_bits_is_not_copied() {
+    let n = 4096usize;
+    let values = noise(n, 32);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.flac");
+    std::fs::write(&path, flac_of_32_bits(&values)).unwrap();
+    let track = Track::open(&path).unwrap();
+    assert_eq!(track.n_samples, n as u64);
+    for format in [SoundtrackFormat::Copy, SoundtrackFormat::Flac] {
+        let soundtrack = soundtrack_as(&track, 0..n as u64, format);
+        let SoundtrackCodec::Flac { stream_info } = soundtrack.codec() else {
+            panic!("not FLAC: {:?}", soundtrack.codec());
+        };
+        let bits = (stream_info[12] & 1) << 4 | stream_info[13] >> 4;
+        assert_eq!(bits + 1, 24);
+        assert!(soundtrack.note().unwrap().contains("24-bit FLAC"));
+    }
+}
+
+/// A mono stream of one frame, its samples as they are (RFC 9639, sections 8.2 and 9).
+fn flac_of_32_bits(values: &[i32]) -> Vec<u8> {
+    let n = values.len() as u16;
+    let crc = |bytes: &[u8], width: u32, polynomial: u32| {
+        let top = 1 << (width - 1);
+        bytes.iter().fold(0u32, |crc, &byte| {
+            let mixed = crc ^ u32::from(byte) << (width - 8);
+            (0..8).fold(mixed, |crc, _| match crc & top {
+                0 => crc << 1,
+                _ => (crc << 1 ^ polynomial) & (2 * top - 1),
+            })
+        })
+    };
+    let mut frame = vec![0xff, 0xf8, 0x70, 0x0e, 0];
+    frame.extend((n - 1).to_be_bytes());
+    frame.push(crc(&frame, 8, 7) as u8);
+    frame.push(2);
+    frame.extend(values.iter().flat_map(|value| value.to_be_bytes()));
+    let check = crc(&frame, 16, 0x8005) as u16;
+    frame.extend(check.to_be_bytes());
+    let mut info = [n.to_be_bytes(), n.to_be_bytes()].concat();
+    info.extend([0; 6]);
+    let facts = 44_100u64 << 44 | 31 << 36 | u64::from(n);
+    info.extend(facts.to_be_bytes());
+    info.extend([0; 16]);
+    [b"fLaC\x80\0\0\x22", &info[..], &frame].concat()
+}

@@ -14,4 +14,6 @@ mod ogg_and_matroska;
 mod plain_samples;
 mod repairs;
 mod samples;
+mod second_decoder;
+mod several_sounds;
 mod soundtracks;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use audio::Track;
+use audio::{SoundtrackCodec, Track};
 
 use crate::builders::*;
 use crate::fixtures::FIXTURES;
@@ -128,6 +128,67 @@ fn all_fragments_are_read() {
         let (_folder, cut) = open(&bytes[..bytes.len() - 10]);
         assert_eq!(cut.n_samples, track.n_samples - 1024);
     }
+}
+
+/// A recording of a browser in parts: what a decoder of Opus puts out in front of the music is left out once.
+#[test]
+fn the_lead_in_of_opus_in_fragments_is_no_music() {
+    let song = FIXTURES.iter().find(|song| song.name == "pulse.opus");
+    let song = song.unwrap().open();
+    let film = soundtrack(&song, 0..song.n_samples);
+    let SoundtrackCodec::Opus { opus_head } = film.codec() else {
+        panic!("not Opus");
+    };
+    // In MP4, its numbers are big-endian (Encapsulation of Opus in ISO Base Media, section 4.3.2).
+    let lead_in = u16::from_le_bytes([opus_head[2], opus_head[3]]);
+    let mut head = vec![0, opus_head[1]];
+    head.extend(lead_in.to_be_bytes());
+    head.extend(be32(&[48_000]));
+    head.extend([0; 3]);
+    let entry = sound_entry(b"Opus", 2, 16, 48_000, &boxed(b"dOps", &[&head]));
+    let trak = Trak {
+        id: 1,
+        entry,
+        timescale: 48_000,
+        edits: Vec::new(),
+        sizes: Sizes::Listed(Vec::new()),
+        durations: Vec::new(),
+        offset: 0,
+    };
+    let defaults = be32(&[0, 1, 1, 960, 0, 0]);
+    let mvex = boxed(b"mvex", &[&boxed(b"trex", &[&defaults])]);
+    let mut bytes = [
+        boxed(b"ftyp", &[b"iso5\0\0\0\0"]),
+        moov(&[&trak.bytes(), &mvex]),
+    ]
+    .concat();
+    let packets = packets(&*film);
+    for (idx, part) in packets.chunks(7).enumerate() {
+        let sizes: Vec<u32> = part.iter().map(|packet| packet.data.len() as u32).collect();
+        let n_moof = 8 + 16 + 8 + 16 + 16 + 20 + 4 * sizes.len() as u32;
+        let run = [be32(&[0x201, sizes.len() as u32, n_moof + 8]), be32(&sizes)].concat();
+        let time = 7 * 960 * idx as u32;
+        let traf = boxed(
+            b"traf",
+            &[
+                &boxed(b"tfhd", &[&be32(&[0x02_0000, 1])]),
+                &boxed(b"tfdt", &[&be32(&[0, time])]),
+                &boxed(b"trun", &[&run]),
+            ],
+        );
+        let number = boxed(b"mfhd", &[&be32(&[0, idx as u32 + 1])]);
+        bytes.extend(boxed(b"moof", &[&number, &traf]));
+        let data: Vec<u8> = part.iter().flat_map(|packet| packet.data.clone()).collect();
+        bytes.extend(boxed(b"mdat", &[&data]));
+    }
+    let (_folder, track) = open(&bytes);
+    assert_eq!(track.skip_samples, u64::from(lead_in));
+    assert_eq!(
+        track.n_samples,
+        packets.len() as u64 * 960 - u64::from(lead_in)
+    );
+    let (heard, expected) = (all_samples(&track), all_samples(&song));
+    assert!(heard[..expected.len()] == expected);
 }
 
 /// What a jump in time leaves silent, and the note on it.
