@@ -8,7 +8,7 @@ use std::path::Path;
 use common::{Error, Result};
 use mp4_atom::{FourCC, Header, ReadFrom};
 
-use super::film::bad;
+use super::film::{bad, cut_off};
 use super::mismatch::mismatch;
 
 const UUID: FourCC = FourCC::new(b"uuid");
@@ -55,12 +55,7 @@ fn find(path: &Path, n_bytes: u64, mut source: impl Read + Seek) -> Result<Optio
         let start = source.stream_position().map_err(unreadable)?;
         let size = header.size.map_or(n_bytes - start, |size| size as u64);
         let end = start.checked_add(size).filter(|end| *end <= n_bytes);
-        let end = end.ok_or_else(|| {
-            bad(
-                path,
-                &format!("cut off in its {:?} box at byte {offset}", header.kind),
-            )
-        })?;
+        let end = end.ok_or_else(|| cut_off(path, header.kind, offset))?;
         if header.kind == UUID && size <= (USER_TYPE.len() + MAX_LEN) as u64 {
             let mut body = Vec::new();
             let read = source.by_ref().take(size).read_to_end(&mut body);
@@ -79,7 +74,7 @@ fn find(path: &Path, n_bytes: u64, mut source: impl Read + Seek) -> Result<Optio
 mod tests {
     use super::*;
     use crate::testing::{self, FakeSound, config};
-    use crate::{FilmReader, Tags, mux};
+    use crate::{FilmFile, FilmReader, Tags, mux};
 
     fn found(bytes: &[u8]) -> Result<Option<Vec<u8>>> {
         let source = std::io::Cursor::new(bytes);
@@ -94,7 +89,14 @@ mod tests {
         let sound = FakeSound::each(0.2).remove(0);
         let chunks = [chunk];
         for data in [None, Some(&b""[..]), Some(&b"a timeline"[..])] {
-            mux(&chunks, Some(&sound), &Tags::default(), data, &path).unwrap();
+            mux(
+                &chunks,
+                Some(&sound),
+                &Tags::default(),
+                data,
+                &FilmFile::replacing(&path),
+            )
+            .unwrap();
             assert_eq!(attachment(&path).unwrap().as_deref(), data);
             let reader = FilmReader::open(&path).unwrap();
             assert_eq!(reader.frames().unwrap().count(), 5);

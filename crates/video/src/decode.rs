@@ -241,7 +241,7 @@ mod tests {
     use crate::testing::{self, FakeSound, config};
     use timeline::VideoCodec;
 
-    use crate::{EncodeConfig, Tags, mux};
+    use crate::EncodeConfig;
 
     #[test]
     fn pictures_survive_at_any_size() {
@@ -253,7 +253,7 @@ mod tests {
             let chunk = testing::chunk(folder.path(), "aa", 0..n_frames, &config);
             let path = folder.path().join("film.mp4");
             let sound = FakeSound::each(1.2).remove(0);
-            mux(&[chunk], Some(&sound), &Tags::default(), None, &path).unwrap();
+            testing::write_film(&[chunk], Some(&sound), &path).unwrap();
             let reader = FilmReader::open(&path).unwrap();
             assert_eq!(reader.size().unwrap(), config.size);
             let mut converter = crate::colour::Converter::new(config.size);
@@ -279,7 +279,7 @@ mod tests {
         };
         let chunks = [0..6, 6..11].map(|f| testing::chunk(folder.path(), "aa", f, &config));
         let path = folder.path().join("film.mp4");
-        mux(&chunks, None, &Tags::default(), None, &path).unwrap();
+        testing::write_film(&chunks, None, &path).unwrap();
         let b_frames = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/video/b_frames.mp4");
         for path in [&*path, Path::new(b_frames)] {
             let reader = FilmReader::open(path).unwrap();
@@ -307,7 +307,7 @@ mod tests {
             let chunks = [0..3, 3..5].map(|f| testing::chunk(folder.path(), "aa", f, &config));
             let path = folder.path().join("clip.mov");
             let sound = FakeSound::each(0.2).remove(0);
-            mux(&chunks, Some(&sound), &Tags::default(), None, &path).unwrap();
+            testing::write_film(&chunks, Some(&sound), &path).unwrap();
             let reader = FilmReader::open(&path).unwrap();
             assert_eq!(reader.size().unwrap(), config.size);
             let mut n_frames = 0;
@@ -356,7 +356,7 @@ mod tests {
         let chunk = testing::chunk(folder.path(), "aa", 0..4, &config(64, 64));
         let path = folder.path().join("film.mp4");
         let sound = FakeSound::each(0.1).remove(0);
-        mux(&[chunk], Some(&sound), &Tags::default(), None, &path).unwrap();
+        testing::write_film(&[chunk], Some(&sound), &path).unwrap();
         let bytes = std::fs::read(&path).unwrap();
         let mdat = bytes.windows(4).position(|w| w == b"mdat").unwrap() + 4;
         let mut lengthened = bytes.clone();

@@ -5,7 +5,7 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use common::{Error, Result};
-use mp4_atom::{Atom, Codec, Header, Moov, Mvhd, ReadFrom, Trak};
+use mp4_atom::{Atom, Codec, FourCC, Header, Moov, Mvhd, ReadFrom, Trak};
 
 use super::tags::{self, Tags, children};
 
@@ -48,12 +48,7 @@ impl Film {
             let start = source.stream_position().map_err(Error::io("read", path))?;
             let size = header.size.map_or(n_bytes - start, |size| size as u64);
             let end = start.checked_add(size).filter(|end| *end <= n_bytes);
-            let end = end.ok_or_else(|| {
-                bad(
-                    path,
-                    &format!("cut off in its {:?} box at byte {offset}", header.kind),
-                )
-            })?;
+            let end = end.ok_or_else(|| cut_off(path, header.kind, offset))?;
             if header.kind == Moov::KIND {
                 if size > MAX_MOOV_LEN {
                     return Err(bad(
@@ -99,13 +94,43 @@ fn parse_moov(moov: &[u8]) -> Result<(Mvhd, Vec<Trak>, Tags), mp4_atom::Error> {
     for (kind, mut body) in children(moov) {
         match kind {
             Mvhd::KIND => mvhd = Some(Mvhd::decode_body(&mut body)?),
-            Trak::KIND => traks.push(Trak::decode_body(&mut body)?),
+            Trak::KIND => {
+                let trak = without_groups(body);
+                traks.push(Trak::decode_body(&mut &*trak)?);
+            }
             kind if <[u8; 4]>::from(kind) == *b"udta" => tags = tags::decode(body),
             _ => {}
         }
     }
     let mvhd = mvhd.ok_or(mp4_atom::Error::MissingBox(Mvhd::KIND))?;
     Ok((mvhd, traks, tags))
+}
+
+/// A track's boxes, in which those that describe groups of samples (ISO/IEC 14496-12, 8.9.3) are free space. Nothing here needs
+/// them, and mp4-atom makes an entry for each that such a box counts, even where it has no bytes for them: two kilobytes would ask for
+/// hundreds of gigabytes.
+fn without_groups(trak: &[u8]) -> Vec<u8> {
+    let mut trak = trak.to_vec();
+    for at in 0..trak.len().saturating_sub(3) {
+        if trak[at..].starts_with(b"sgpd") {
+            trak[at..][..4].copy_from_slice(b"free");
+        }
+    }
+    trak
+}
+
+/// A film whose box at `offset` ends behind the file; or another file, whose first bytes were taken for a box.
+pub(super) fn cut_off(path: &Path, kind: FourCC, offset: u64) -> Error {
+    const FIRST: [&[u8; 4]; 9] = [
+        b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"uuid",
+    ];
+    match offset == 0 && !FIRST.contains(&&<[u8; 4]>::from(kind)) {
+        true => bad(path, "it isn't an MP4 film"),
+        false => bad(
+            path,
+            &format!("cut off in its {kind:?} box at byte {offset}"),
+        ),
+    }
 }
 
 /// A film that can't be used.

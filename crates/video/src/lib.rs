@@ -32,7 +32,7 @@ pub use config::{EncodeConfig, MAX_QP, MAX_SIDES, MIN_QP, MIN_SIDE};
 pub use cover::{Coverage, Found, claim, cover, find, grid_pieces, is_there};
 pub use decode::{DecodedFrame, FilmReader};
 pub use latest::latest_origin;
-pub use mux::{mux, mux_new};
+pub use mux::{FilmFile, mux};
 pub use probe::{AudioStream, Probe, VideoStream, probe};
 pub use tags::Tags;
 pub use y4m::Y4mWriter;

@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
-use std::path::Path;
+use std::path::PathBuf;
 
 use audio::{Soundtrack, SoundtrackCodec};
 use common::partial_file::{PartialFile, folder_of, write_error};
@@ -20,64 +20,52 @@ use super::spool::{INTERVALS_PER_SEC, Spool, count_in};
 use super::tags::Tags;
 use super::{Video, attachment};
 
+/// The file that a film is written to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilmFile {
+    /// Its path.
+    pub path: PathBuf,
+    /// Whether it takes the place of a file that is there. Decided once, before work begins: a film of another run may appear
+    /// at any moment.
+    pub replaces: bool,
+}
+
+impl FilmFile {
+    /// A file that replaces none.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            replaces: false,
+        }
+    }
+
+    /// A file that takes the place of an older one.
+    pub fn replacing(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            replaces: true,
+        }
+    }
+}
+
 /// Writes the film of `chunks`, which must follow each other from frame 0 on, with the sound of `soundtrack` if it has any.
 ///
 /// `attachment` travels behind the samples, where players pass over it; see [`attachment`](super::attachment()). The
-/// picture starts at time 0, and so does sample `skip_samples` of the sound, by an edit list. The file appears at
-/// `path` whole or not at all, in place of an older one; while it is written, its folder holds the film and another copy
-/// of the sound.
+/// picture starts at time 0, and so does sample `skip_samples` of the sound, by an edit list. The file appears whole or
+/// not at all; while it is written, its folder holds the film and another copy of the sound.
 ///
 /// # Errors
-/// [`Error::Video`] for chunks or a soundtrack that don't fit together, [`Error::Input`] for a damaged chunk,
-/// [`Error::Later`] when the disk is full, [`Error::Io`] for other failed reads and writes.
+/// [`Error::Video`] for chunks or a soundtrack that don't fit together, [`Error::Input`] for a damaged chunk and for a file
+/// that has appeared and isn't to be replaced, [`Error::Later`] when the disk is full, [`Error::Io`] for other failed reads
+/// and writes.
 pub fn mux(
     chunks: &[ChunkInfo],
     soundtrack: Option<&dyn Soundtrack>,
     tags: &Tags,
     attachment: Option<&[u8]>,
-    path: impl AsRef<Path>,
+    film_file: &FilmFile,
 ) -> Result<Video> {
-    let path = path.as_ref();
-    write(
-        chunks,
-        soundtrack,
-        tags,
-        attachment,
-        path,
-        PartialFile::commit,
-    )
-}
-
-/// As [`mux`], but never in place of another file, even if that appears while the film is written.
-///
-/// # Errors
-/// As for [`mux`]; [`Error::Input`] if there is a file of this name by then.
-pub fn mux_new(
-    chunks: &[ChunkInfo],
-    soundtrack: Option<&dyn Soundtrack>,
-    tags: &Tags,
-    attachment: Option<&[u8]>,
-    path: impl AsRef<Path>,
-) -> Result<Video> {
-    let path = path.as_ref();
-    write(
-        chunks,
-        soundtrack,
-        tags,
-        attachment,
-        path,
-        PartialFile::commit_new,
-    )
-}
-
-fn write(
-    chunks: &[ChunkInfo],
-    soundtrack: Option<&dyn Soundtrack>,
-    tags: &Tags,
-    attachment: Option<&[u8]>,
-    path: &Path,
-    commit: impl FnOnce(PartialFile) -> Result<()>,
-) -> Result<Video> {
+    let path = &*film_file.path;
     let film = PartialFile::create(path)?;
     let spool = soundtrack.map(|sound| Spool::of(sound, folder_of(path)));
     let mut spool = spool.transpose()?;
@@ -101,7 +89,10 @@ fn write(
         .and_then(|()| out.flush())
         .map_err(failed)?;
     drop(out);
-    commit(film)?;
+    match film_file.replaces {
+        true => film.commit()?,
+        false => film.commit_new()?,
+    }
 
     let n_frames = movie.video.sizes.len() as u64;
     let picture_secs = movie.config.frame_rate.frame_time_secs(n_frames);

@@ -316,13 +316,12 @@ mod tests {
 
     use super::*;
     use crate::testing::{self, FakeSound, config};
-    use crate::{Tags, mux};
 
     fn film(folder: &Path) -> std::path::PathBuf {
         let chunk = testing::chunk(folder, "aa", 0..8, &config(64, 64));
         let path = folder.join("film.mp4");
         let sound = FakeSound::each(0.3).remove(2);
-        mux(&[chunk], Some(&sound), &Tags::default(), None, &path).unwrap();
+        testing::write_film(&[chunk], Some(&sound), &path).unwrap();
         path
     }
 
@@ -346,6 +345,18 @@ mod tests {
         for length in 0..bytes.len() {
             let error = probe_bytes(&bytes[..length]).unwrap_err();
             assert!(matches!(error, Error::Input { .. }), "{length}: {error}");
+        }
+    }
+
+    #[test]
+    fn other_files_are_no_films() {
+        for bytes in [
+            &b"RIFF\x24\x04\0\0WAVEfmt "[..],
+            b"fLaC\0\0\0\x22 and more",
+            b"{\"schema_version\": 1}",
+        ] {
+            let error = probe_bytes(bytes).unwrap_err();
+            assert!(error.to_string().contains("isn't an MP4 film"), "{error}");
         }
     }
 

@@ -1,12 +1,16 @@
 //! Pictures and measures for this stage's tests.
 
+use std::path::Path;
+
 use audio::{Packet, Soundtrack, SoundtrackCodec};
+use common::Result;
 use common::units::FrameRate;
 use image::{Rgb, RgbImage};
 use timeline::{Encoding, Size};
 
 use super::chunk::{ChunkInfo, ChunkWriter};
 use super::config::EncodeConfig;
+use super::{FilmFile, Tags, Video, mux};
 
 /// A configuration for small test films at 24 frames a second.
 pub(super) fn config(width: u32, height: u32) -> EncodeConfig {
@@ -53,9 +57,28 @@ pub(super) fn psnr(a: &[u8], b: &[u8]) -> f64 {
     10.0 * (255.0 * 255.0 * a.len() as f64 / (squares as f64).max(1e-9)).log10()
 }
 
+/// Tags of a test film.
+pub(super) fn tags() -> Tags {
+    Tags {
+        title: "Nachtlied".to_owned(),
+        encoder: "visualize test".to_owned(),
+        comment: "made up".to_owned(),
+        facts: [("seed".to_owned(), "7".to_owned())].into(),
+    }
+}
+
+/// Writes the film of `chunks` with `sound` to `path`, in place of an older one.
+pub(super) fn write_film(
+    chunks: &[ChunkInfo],
+    sound: Option<&dyn Soundtrack>,
+    path: &Path,
+) -> Result<Video> {
+    mux(chunks, sound, &tags(), None, &FilmFile::replacing(path))
+}
+
 /// Renders frames of [`picture`] into a chunk.
 pub(super) fn chunk(
-    folder: &std::path::Path,
+    folder: &Path,
     id: &str,
     frames: std::ops::Range<u64>,
     config: &EncodeConfig,

@@ -1,20 +1,15 @@
+mod room;
+
+use std::path::Path;
+
 use common::units::FrameRate;
 use timeline::VideoCodec;
 
 use super::*;
 use crate::film::Film;
 use crate::sample_table::samples;
-use crate::testing::{self, FakeSound, config};
+use crate::testing::{self, FakeSound, config, tags, write_film};
 use crate::{ChunkWriter, EncodeConfig, FilmReader, Origin, probe};
-
-fn tags() -> Tags {
-    Tags {
-        title: "Nachtlied".to_owned(),
-        encoder: "visualize test".to_owned(),
-        comment: "made up".to_owned(),
-        facts: [("seed".to_owned(), "7".to_owned())].into(),
-    }
-}
 
 /// Chunks of 10, 1, 1 and 8 frames.
 fn chunks(folder: &Path, config: &EncodeConfig) -> Vec<ChunkInfo> {
@@ -47,7 +42,7 @@ fn a_film_says_what_was_put_in() {
     for sound in FakeSound::each(0.65) {
         let name = codec_name(&sound.codec);
         let path = folder.path().join(format!("{name}.mp4"));
-        let video = mux(&chunks, Some(&sound), &tags(), None, &path).unwrap();
+        let video = write_film(&chunks, Some(&sound), &path).unwrap();
         assert_eq!(
             (video.n_frames, video.audio_codec.as_deref()),
             (20, Some(name))
@@ -92,7 +87,14 @@ fn a_film_may_have_no_sound() {
         };
         let chunks = chunks(folder.path(), &config);
         let path = folder.path().join("silent");
-        let video = mux(&chunks, None, &tags(), Some(b"a timeline"), &path).unwrap();
+        let video = mux(
+            &chunks,
+            None,
+            &tags(),
+            Some(b"a timeline"),
+            &FilmFile::replacing(&path),
+        )
+        .unwrap();
         assert_eq!((video.n_frames, video.audio_codec), (20, None));
         assert_eq!(video.duration_secs, 0.8);
 
@@ -111,13 +113,30 @@ fn a_film_may_have_no_sound() {
 }
 
 #[test]
+fn groups_without_end_are_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let chunks = chunks(folder.path(), &config(32, 32));
+    let path = folder.path().join("film.mp4");
+    let sound = FakeSound::each(0.65).remove(0);
+    write_film(&chunks, Some(&sound), &path).unwrap();
+    // In the place of the sound's edit list: four thousand million groups of samples, without a byte for any of them.
+    let mut bytes = std::fs::read(&path).unwrap();
+    let edit_list = bytes.windows(4).position(|kind| kind == b"edts").unwrap();
+    let groups = [*b"sgpd", [0; 4], *b"roll", [0xFF; 4]].concat();
+    bytes[edit_list..][..groups.len()].copy_from_slice(&groups);
+    std::fs::write(&path, bytes).unwrap();
+    assert_eq!(track_bytes(&path, b"vide").len(), 20);
+    assert!(!track_bytes(&path, b"soun").is_empty());
+}
+
+#[test]
 fn a_chunk_that_another_machine_draws_meanwhile_is_as_good() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(96, 64);
     let chunks = chunks(folder.path(), &config);
     let sound = FakeSound::each(0.8).remove(0);
     let path = folder.path().join("film.mp4");
-    mux(&chunks, Some(&sound), &tags(), None, &path).unwrap();
+    write_film(&chunks, Some(&sound), &path).unwrap();
     let film = std::fs::read(&path).unwrap();
     // The last chunk once more, from elsewhere, after it was looked at and before it is copied.
     let draw_again = |frames: std::ops::Range<u64>| {
@@ -132,11 +151,11 @@ fn a_chunk_that_another_machine_draws_meanwhile_is_as_good() {
         writer.finish().unwrap();
     };
     draw_again(12..20);
-    mux(&chunks, Some(&sound), &tags(), None, &path).unwrap();
+    write_film(&chunks, Some(&sound), &path).unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), film);
     // Other frames aren't.
     draw_again(0..8);
-    let error = mux(&chunks, Some(&sound), &tags(), None, &path).unwrap_err();
+    let error = write_film(&chunks, Some(&sound), &path).unwrap_err();
     assert!(
         error.to_string().contains("has changed meanwhile"),
         "{error}"
@@ -151,7 +170,7 @@ fn frames_are_copied_and_play_across_chunks() {
     let chunks = chunks(folder.path(), &config);
     let sound = FakeSound::each(0.8).remove(0);
     let path = folder.path().join("film.mp4");
-    mux(&chunks, Some(&sound), &tags(), None, &path).unwrap();
+    write_film(&chunks, Some(&sound), &path).unwrap();
 
     let mut copied = Vec::new();
     for chunk in &chunks {
@@ -182,7 +201,7 @@ fn the_same_input_gives_the_same_bytes() {
     let sound = FakeSound::each(0.8).remove(1);
     let path = folder.path().join("film.mp4");
     let mut films = (0..2).map(|_| {
-        mux(&chunks, Some(&sound), &tags(), None, &path).unwrap();
+        write_film(&chunks, Some(&sound), &path).unwrap();
         std::fs::read(&path).unwrap()
     });
     assert_eq!(films.next(), films.next());
@@ -199,7 +218,7 @@ fn what_does_not_fit_together_is_refused() {
     let sound = || FakeSound::each(0.8).remove(2);
     let path = folder.path().join("film.mp4");
     let refused = |chunks: &[ChunkInfo], sound: &FakeSound, words: &str| {
-        let error = mux(chunks, Some(sound), &tags(), None, &path)
+        let error = write_film(chunks, Some(sound), &path)
             .unwrap_err()
             .to_string();
         assert!(error.contains(words), "{error}");
@@ -232,94 +251,13 @@ fn what_does_not_fit_together_is_refused() {
     std::fs::write(&good[2].path, b"damaged").unwrap();
     refused(&good, &sound(), "damaged");
     let missing = folder.path().join("missing").join("film.mp4");
-    let error = mux(&good, Some(&sound()), &tags(), None, missing).unwrap_err();
+    let error = mux(
+        &good,
+        Some(&sound()),
+        &tags(),
+        None,
+        &FilmFile::new(missing),
+    )
+    .unwrap_err();
     assert_eq!(error.exit_code(), 2);
-}
-
-struct FullDisk {
-    room: usize,
-}
-
-impl Write for FullDisk {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if self.room == 0 {
-            return Err(std::io::ErrorKind::StorageFull.into());
-        }
-        let n_written = bytes.len().min(self.room);
-        self.room -= n_written;
-        Ok(n_written)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-#[test]
-fn a_full_disk_is_noticed_wherever_it_happens() {
-    let folder = tempfile::tempdir().unwrap();
-    let chunks = chunks(folder.path(), &config(64, 64));
-    let sound = FakeSound::each(0.8).remove(0);
-    let path = folder.path().join("film.mp4");
-    let n_bytes = mux(&chunks, Some(&sound), &tags(), None, &path)
-        .map(|_| std::fs::metadata(&path).unwrap().len() as usize)
-        .unwrap();
-    for room in (0..n_bytes).step_by(997).chain([n_bytes - 1, n_bytes]) {
-        let mut spool = Spool::of(&sound, folder.path()).unwrap();
-        let tags = tags();
-        let movie = plan(&chunks, Some((&sound, &mut spool)), &tags).unwrap();
-        let mut samples = Samples {
-            chunks: chunks.iter(),
-            reader: None,
-            packets: Some(BufReader::new(spool.file)),
-        };
-        let failed = |e| write_error(&path, Some(n_bytes as u64))(e);
-        let head = movie.head().unwrap();
-        let result = samples.write(&head, &movie, &mut FullDisk { room }, &failed);
-        match result {
-            Ok(()) => assert_eq!(room, n_bytes),
-            Err(error) => {
-                assert!(room < n_bytes);
-                assert!(matches!(error, Error::Later { .. }), "{error}");
-                assert!(error.to_string().contains("MB"), "{error}");
-            }
-        }
-    }
-}
-
-#[test]
-fn offsets_beyond_4_gib_are_wide() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut chunks = chunks(folder.path(), &config(64, 64));
-    let sound = FakeSound::each(0.8).remove(0);
-    let mut spool = Spool::of(&sound, folder.path()).unwrap();
-    for sample in &mut chunks[0].samples {
-        sample.n_bytes = 500_000_000; // 10 of them
-    }
-    let tags = tags();
-    let movie = plan(&chunks, Some((&sound, &mut spool)), &tags).unwrap();
-    let head = movie.head().unwrap();
-    let path = folder.path().join("sparse.mp4");
-    std::fs::write(&path, &head).unwrap();
-    let n_bytes = head.len() as u64 + movie.n_sample_bytes();
-    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
-    file.set_len(n_bytes).unwrap();
-    let film = Film::read(&path).unwrap();
-    let mut places = Vec::new();
-    for handler in [b"vide", b"soun"] {
-        let stbl = &film.track(handler).unwrap().0.mdia.minf.stbl;
-        assert!(stbl.co64.is_some() && stbl.stco.is_none());
-        for sample in samples(stbl, n_bytes) {
-            let sample = sample.unwrap();
-            places.push((sample.offset, u64::from(sample.n_bytes)));
-        }
-    }
-    // Samples fill the rest of the file, without a gap.
-    places.sort_unstable();
-    let mut next = head.len() as u64;
-    for (offset, length) in places {
-        assert_eq!(offset, next);
-        next += length;
-    }
-    assert_eq!(next, n_bytes);
 }
