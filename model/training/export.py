@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
 import vocabulary
-from nets import TEXT, TextEncoder, autoencoder_of, new_unet, unet_of
+from nets import TEXT, TextEncoder, autoencoder_of, new_unet, pad, unet_of
 from schedule import SCHEDULER
 
 INDEX = {
@@ -76,8 +76,9 @@ def check(out):
     t = torch.tensor([999, 249])
     print("unet", (unet(x, t, words) - their_unet(x, t, words).sample).abs().max().item())
     their_vae = AutoencoderKL.from_pretrained(out / "vae", torch_dtype=torch.float32)
+    pad(their_vae.decoder, vae.cfg["padding_mode"])  # ours, too
     z = torch.randn(1, 4, 32, 56)
-    theirs = F.pixel_shuffle(their_vae.decode(z).sample, vae.shuffle)  # the shuffle is ours, the rest is diffusers'
+    theirs = F.pixel_shuffle(their_vae.decode(z).sample, vae.shuffle)  # the shuffle is ours, and the border; the rest is diffusers'
     print("decoder", (vae.decode(z) - theirs).abs().max().item())
     picture = torch.rand(1, 3, 128, 128) * 2 - 1
     print("encoder", (vae.encode(picture) - their_vae.encode(picture).latent_dist.mode()).abs().max().item())

@@ -26,10 +26,10 @@ from training import save
 HERE = Path(__file__).resolve().parent
 # Share of the budget by stage. Pictures come first, so that every later stage can resume without them.
 SHARES = {"autoencoder": 0.16, "small": 0.06, "large": 0.08, "coarse": 0.16, "middle": 0.28, "fine": 0.22, "pairs": 0.08, "student": 0.12,
-          "decoder": 0.15}
+          "sharpen": 0.06, "decoder": 0.15}
 # (cpu, gpu): pictures of each set at most, and batch of each training.
 COUNTS = {"small": (32_000, 200_000), "large": (6_144, 60_000), "wide": (512, 20_000), "crops": (6_000, 24_000), "sharp": (1_500, 6_000), "pairs": (4_000, 60_000)}
-BATCHES = {"autoencoder": (8, 128), "decoder": (8, 96), "coarse": (64, 1024), "middle": (64, 512), "fine": (16, 192), "student": (16, 192), "pairs": (16, 512)}
+BATCHES = {"autoencoder": (8, 128), "decoder": (8, 96), "coarse": (64, 1024), "middle": (64, 512), "fine": (16, 192), "student": (16, 192), "pairs": (16, 512), "sharpen": (8, 192)}
 
 
 def plan(args, run):
@@ -41,7 +41,7 @@ def plan(args, run):
             return kept
         if not args.minutes:
             return kept
-        for name in ("coarse", "middle", "fine", "distill", "pairs", "large"):
+        for name in ("coarse", "middle", "fine", "distill", "sharpen", "pairs", "large"):
             (run / f"{name}.pt").unlink(missing_ok=True)
     if not args.minutes:
         return {"minutes": {}, "done": []}
@@ -111,6 +111,9 @@ def commands(stage, minutes, args, run):
             return [diffusion("middle", "2e-3", "--data", f"{run}/small", "--late", "0.8")]
         case "fine":
             return [diffusion("fine", "1.5e-3", "--data", f"{run}/large", f"{run}/wide", "--share", "7", "1", "--late", "0.7")]
+        case "sharpen":
+            return [["sharpen.py", "--student", str(run / "student.pt"), "--minutes", str(minutes), "--batch", str(batch["sharpen"]), "--muon",
+                     "--tokenizer", args.tokenizer, *half, *common]]
     pairs = ["distill.py", "--tokenizer", args.tokenizer, "--pairs", str(count["pairs"]), "--pair-batch", str(batch["pairs"]), "--batch", str(batch["student"]), "--smooth", args.smooth, "--muon",
              *half, *common]
     if stage == "pairs":

@@ -33,15 +33,15 @@ def save(path, value):
     os.replace(f"{path}.part", path)
 
 
-def orthogonal(updates, rounds=5):
+def orthogonal(updates, half=False, rounds=5):
     """The nearest matrices with all singular values near 1, by a quintic Newton-Schulz iteration, for a (k, m, n) stack.
 
-    In bfloat16 on a GPU, as its authors do: it only has to come near. Few CPUs multiply bfloat16.
+    `half`: in bfloat16, as its authors do: it only has to come near. Few CPUs multiply bfloat16.
     """
     a, b, c = 3.4445, -4.7750, 2.0315  # Jordan et al. 2024, "Muon": converges fast to 0.7..1.2, which is enough
     x = updates.mT if updates.shape[1] > updates.shape[2] else updates
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
-    x = x.bfloat16() if x.is_cuda else x.float()
+    x = x.bfloat16() if half else x.float()
     for _ in range(rounds):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
@@ -54,8 +54,8 @@ class Muon:
     The update of a matrix is scaled to the size that AdamW's would have, so one learning rate serves both.
     """
 
-    def __init__(self, groups, lr, betas, weight_decay, momentum=0.95):
-        self.momentum, self.weight_decay, self.param_groups, rest = momentum, weight_decay, [], []
+    def __init__(self, groups, lr, betas, weight_decay, half=False, momentum=0.95):
+        self.half, self.momentum, self.weight_decay, self.param_groups, rest = half, momentum, weight_decay, [], []
         for group in groups:
             hidden = [p for p in group["params"] if p.dim() > 1 and min(p.shape[0], p[0].numel()) >= 32 and p.shape[0] < 2000]
             chosen = {id(p) for p in hidden}
@@ -82,7 +82,7 @@ class Muon:
             for stack, buffer in zip(group["stacks"], group["buffers"]):
                 grads = torch.stack([p.grad.flatten(1) if p.grad is not None else torch.zeros_like(p).flatten(1) for p in stack])
                 buffer.lerp_(grads, 1 - self.momentum)
-                update = orthogonal(grads.lerp(buffer, self.momentum)) * (0.2 * max(buffer.shape[1:]) ** 0.5)
+                update = orthogonal(grads.lerp(buffer, self.momentum), self.half) * (0.2 * max(buffer.shape[1:]) ** 0.5)
                 for p, u in zip(stack, update):
                     p.mul_(1 - group["lr"] * self.weight_decay).sub_(group["lr"] * u.view_as(p))
         self.adam.step()
@@ -112,8 +112,8 @@ def train(args, name, modules, loss_of, save_every=60.0, ema_decay=0.999, warmup
     parameters = [p for m in modules.values() for p in m.parameters() if p.requires_grad]
     shares = [(slower or {}).get(k, 1.0) for k in modules]
     groups = [{"params": [p for p in m.parameters() if p.requires_grad]} for m in modules.values()]
-    kind = Muon if getattr(args, "muon", False) else torch.optim.AdamW
-    optimiser = kind(groups, lr=args.rate, betas=(0.9, 0.99), weight_decay=weight_decay)
+    common = {"lr": args.rate, "betas": (0.9, 0.99), "weight_decay": weight_decay}
+    optimiser = Muon(groups, half=args.bf16, **common) if getattr(args, "muon", False) else torch.optim.AdamW(groups, **common)
     averages = {k: copy.deepcopy(m).eval().requires_grad_(False) for k, m in modules.items()}
     step, spent, worked, shown, saves = 0, 0.0, 0.0, {}, 0
     if path.exists():

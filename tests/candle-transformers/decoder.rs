@@ -1,4 +1,5 @@
-//! The bundled model's decoder against the one in candle-transformers, written by other people.
+//! The bundled model's decoder against the one in candle-transformers, written by other people. That one has zeros around a picture, so
+//! ours is given them, too, instead of its reflection.
 
 #![expect(
     clippy::unwrap_used,
@@ -59,7 +60,10 @@ fn theirs(latents: &Tensor) -> Tensor {
 
 fn ours(latents: &Tensor, method: Method) -> Tensor {
     let model = ModelSource::open("bundled").unwrap();
-    let config = VaeConfig::read(&model.config(Part::Vae).unwrap()).unwrap();
+    let mut config = VaeConfig::read(&model.config(Part::Vae).unwrap()).unwrap();
+    if let VaeConfig::Kl(config) = &mut config {
+        config.padding_mode = "zeros".to_owned();
+    }
     let weights = Weights::new(model.tensors(Part::Vae).unwrap(), &Device::Cpu, DType::F32)
         .with_method(method);
     // The bundled model's scaling factor is 1, so both take the same latents.

@@ -1,9 +1,12 @@
 //! Comparison with a kept picture.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use image::{GenericImage, Rgb, RgbImage};
 use visualize::pipeline::DRAWING_VERSION;
+
+const VERSION: &str = "drawing_version.txt";
 
 /// How far a picture may lie from its golden one.
 #[derive(Clone, Copy)]
@@ -27,12 +30,12 @@ fn is_accepting() -> bool {
 /// As [`check`], for a picture that the model draws. Chunks of equal names must hold equal pixels, so these pictures are kept
 /// with the version of the drawing that drew them, and others are only accepted with another version.
 pub fn check_drawing(name: &str, got: &RgbImage, tolerance: Tolerance) {
-    let path = golden("drawing_version.txt");
-    let kept: u32 = std::fs::read_to_string(&path)
-        .unwrap()
-        .trim()
-        .parse()
-        .unwrap();
+    // Read before the first picture is accepted, since that writes it.
+    static KEPT: LazyLock<u32> = LazyLock::new(|| {
+        let text = std::fs::read_to_string(golden(VERSION)).unwrap();
+        text.trim().parse().unwrap()
+    });
+    let kept = *KEPT;
     if is_accepting() {
         let is_new = image::open(golden(&format!("{name}.png")))
             .is_ok_and(|kept| compare(&kept.to_rgb8(), got, tolerance).is_err());
@@ -40,7 +43,7 @@ pub fn check_drawing(name: &str, got: &RgbImage, tolerance: Tolerance) {
             !is_new || kept < DRAWING_VERSION,
             "{name}: raise DRAWING_VERSION first, since chunks of the old pixels have its name"
         );
-        std::fs::write(path, format!("{DRAWING_VERSION}\n")).unwrap();
+        std::fs::write(golden(VERSION), format!("{DRAWING_VERSION}\n")).unwrap();
     } else {
         assert_eq!(
             kept, DRAWING_VERSION,
@@ -53,16 +56,17 @@ pub fn check_drawing(name: &str, got: &RgbImage, tolerance: Tolerance) {
 /// Fails, and leaves pictures that show why, where `got` isn't the golden picture `name`.
 pub fn check(name: &str, got: &RgbImage, tolerance: Tolerance) {
     let golden = golden(&format!("{name}.png"));
-    if is_accepting() {
-        got.save(golden).unwrap();
-        return;
-    }
     let want = match image::open(&golden) {
         Ok(want) => want.to_rgb8(),
+        Err(_) if is_accepting() => RgbImage::default(),
         Err(error) => panic!("{}: {error}", golden.display()),
     };
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("golden");
     if let Err(reason) = compare(&want, got, tolerance) {
+        if is_accepting() {
+            got.save(golden).unwrap();
+            return;
+        }
         std::fs::create_dir_all(&folder).unwrap();
         let path = |kind: &str| folder.join(format!("{name}.{kind}.png"));
         got.save(path("got")).unwrap();

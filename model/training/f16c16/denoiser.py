@@ -12,7 +12,7 @@ import torch
 import torch.nn as nn
 
 from f16c16.autoencoder import CONFIG, FACTOR
-from nets import TEXT, UNet
+from nets import TEXT, UNet, pad
 
 UNET = {
     "_class_name": "UNet2DConditionModel", "sample_size": 32, "in_channels": CONFIG["latent_channels"], "out_channels": CONFIG["latent_channels"],
@@ -38,9 +38,7 @@ class Denoiser(UNet):
     def __init__(self, cfg=UNET):
         super().__init__(cfg)
         self.position = nn.Conv2d(cfg["position_planes"], cfg["block_out_channels"][0], 1, bias=False)
-        for m in self.modules():
-            if isinstance(m, nn.Conv2d) and m.kernel_size == (3, 3):
-                m.padding_mode = cfg["padding_mode"]
+        pad(self, cfg["padding_mode"])
         self.to(memory_format=torch.channels_last)
 
     def begin(self, x):

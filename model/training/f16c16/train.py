@@ -29,7 +29,7 @@ MILESTONE = HERE.parent / "milestones/f16c16.safetensors"
 # Share of the budget by stage. Latents come before what is trained on them, so that every later stage can resume.
 SHARES = {"autoencoder": 0.28, "latents": 0.12, "coarse": 0.12, "fine": 0.26, "pairs": 0.05, "student": 0.12, "detail": 0.05}
 # (cpu, gpu, tiny)
-BATCHES = {"autoencoder": (12, 96, 2), "coarse": (32, 768, 8), "fine": (16, 192, 4), "pairs": (8, 256, 4), "student": (8, 96, 4), "detail": (12, 64, 2)}
+BATCHES = {"autoencoder": (12, 96, 2), "coarse": (48, 768, 8), "fine": (16, 192, 4), "pairs": (8, 256, 4), "student": (8, 96, 4), "detail": (12, 64, 2)}
 COUNTS = {"small": (24_000, 200_000, 128), "large": (16_000, 40_000, 24), "wide": (4_000, 16_000, 16), "tall": (4_000, 16_000, 16), "pairs": (3_000, 20_000, 16)}
 SIZES = {"small": (256, 256), "large": (512, 512), "wide": (512, 896), "tall": (896, 512)}  # height, width
 PORTIONS = {"small": 0.2, "large": 0.5, "wide": 0.15, "tall": 0.15}  # of the time for latents

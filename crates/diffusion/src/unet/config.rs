@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::position::N_PLANES;
 use crate::model::ConfigFile;
+use crate::weights::{PADDING_MODES, border_of};
 
 /// `unet/config.json`. What the file leaves out has diffusers' default.
 #[derive(Clone, Debug, Deserialize)]
@@ -228,8 +229,8 @@ impl UNetConfig {
                 &Value::from(kind.as_str()),
             ));
         }
-        if !["zeros", "reflect"].contains(&config.padding_mode.as_str()) {
-            let mode = config.padding_mode.as_str();
+        let mode = config.padding_mode.as_str();
+        if !PADDING_MODES.contains(&mode) {
             return Err(unsupported("padding_mode", &Value::from(mode)));
         }
         if ![0, N_PLANES].contains(&config.position_planes) {
@@ -241,10 +242,7 @@ impl UNetConfig {
 
     /// What 3x3 convolutions see around a picture.
     pub fn border(&self) -> Border {
-        match self.padding_mode.as_str() {
-            "reflect" => Border::Reflect,
-            _ => Border::Zero,
-        }
+        border_of(&self.padding_mode)
     }
 
     /// Number of levels.

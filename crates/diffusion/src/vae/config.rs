@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::model::ConfigFile;
+use crate::weights::PADDING_MODES;
 
 /// Numbers that an autoencoder can have, generously.
 const RANGES: [(&str, RangeInclusive<f64>); 13] = [
@@ -36,6 +37,8 @@ pub struct AutoencoderKlConfig {
     /// Side of the square of pixels into which the decoder's channels are laid out at the end (sub-pixel convolution, Shi et
     /// al. 2016): its pictures are this many times as large as those that the encoder sees. 1 = none; not in diffusers.
     pub pixel_shuffle: usize,
+    /// What the decoder's 3x3 convolutions see around a picture: `zeros` or `reflect`; not in diffusers, which has zeros.
+    pub padding_mode: String,
     /// Channels of each level, finest first.
     pub block_out_channels: Vec<usize>,
     /// Residual layers of each level of the encoder; the decoder's levels have one more.
@@ -68,6 +71,7 @@ impl Default for AutoencoderKlConfig {
             in_channels: 3,
             out_channels: 3,
             pixel_shuffle: 1,
+            padding_mode: "zeros".to_owned(),
             block_out_channels: vec![64],
             layers_per_block: 1,
             latent_channels: 4,
@@ -91,6 +95,7 @@ impl AutoencoderKlConfig {
     /// [`Error::Weights`] naming the key that is wrong or not supported.
     pub fn read(file: &ConfigFile) -> Result<Self> {
         require(file, "act_fn", &["silu", "swish"])?;
+        require(file, "padding_mode", &PADDING_MODES)?;
         require_all(file, "down_block_types", "DownEncoderBlock2D")?;
         require_all(file, "up_block_types", "UpDecoderBlock2D")?;
         file.check_ranges(&RANGES)?;

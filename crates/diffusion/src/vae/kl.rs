@@ -8,7 +8,7 @@ use crate::layers::{
     to_picture, to_tokens,
 };
 use crate::unet::{Downsample, Norm, ResnetBlock};
-use crate::weights::Weights;
+use crate::weights::{Weights, border_of};
 
 /// Epsilon of every normalisation; fixed in diffusers' `AutoencoderKL`.
 const NORM_EPS: f64 = 1e-6;
@@ -28,7 +28,8 @@ pub struct KlDecoder {
 impl KlDecoder {
     /// Loads the decoder of the whole autoencoder's weights.
     pub fn load(w: &Weights, config: &AutoencoderKlConfig) -> Result<Self> {
-        let decoder = w.at("decoder");
+        let border = border_of(&config.padding_mode);
+        let decoder = w.at("decoder").with_border(border);
         let norm = norm(config);
         let latent_channels = config.latent_channels;
         let widest = config

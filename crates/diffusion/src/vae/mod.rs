@@ -291,29 +291,54 @@ mod tests {
 
     use super::*;
     use crate::model::ModelFolder;
+    use crate::weights::PADDING_MODES;
 
-    /// Decoder of a model of the small parity kit.
-    fn decoder(folder: &str) -> Decoder {
+    /// Decoder of a model of the small parity kit; those of `AutoencoderKL` with a border.
+    fn decoder(folder: &str, padding_mode: &str) -> Decoder {
         let models = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/parity/kit/models");
         let folder = ModelFolder::Disk(models.join(folder));
-        let config = VaeConfig::read(&folder.config("config.json").unwrap()).unwrap();
+        let mut config = VaeConfig::read(&folder.config("config.json").unwrap()).unwrap();
+        if let VaeConfig::Kl(config) = &mut config {
+            config.padding_mode = padding_mode.to_owned();
+        }
         let tensors = folder.tensors("", "diffusion_pytorch_model").unwrap();
         Decoder::load(&Weights::new(tensors, &Device::Cpu, DType::F32), config).unwrap()
     }
 
+    /// Largest and smallest value of each channel of what is drawn of latents that are the same everywhere, apart.
+    fn unevenness(padding_mode: &str) -> f32 {
+        let latents = Tensor::new(&[0.5f32, -1.0, 0.3, 0.8], &Device::Cpu).unwrap();
+        let latents = latents.reshape((1, 4, 1, 1)).unwrap();
+        let latents = latents.broadcast_as((1, 4, 7, 9)).unwrap().contiguous();
+        let decoder = decoder("plain/vae", padding_mode);
+        let picture = decoder.decode_whole(&latents.unwrap()).unwrap();
+        let picture = picture.to_tensor().unwrap().flatten_from(2).unwrap();
+        let (high, low) = (picture.max(2).unwrap(), picture.min(2).unwrap());
+        let range = (high - low).unwrap().max_all().unwrap();
+        range.to_scalar().unwrap()
+    }
+
+    /// Zeros around a picture show as a line along its edges, its own reflection doesn't.
+    #[test]
+    fn what_is_reflected_has_no_edges() {
+        assert!(unevenness("reflect") < 1e-4);
+        assert!(unevenness("zeros") > 1e-2);
+    }
+
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
+        #![proptest_config(ProptestConfig::with_cases(32))]
 
         /// Far below 1/255: what remains is rounding.
         #[test]
         fn bands_make_the_same_picture(
             folder in proptest::sample::select(vec!["plain/vae", "xl/vae", "taesd"]),
+            padding_mode in proptest::sample::select(PADDING_MODES.to_vec()),
             height in 1usize..60,
             width in 1usize..12,
             band_pixels in 1usize..1500,
             seed: u64,
         ) {
-            let decoder = decoder(folder);
+            let decoder = decoder(folder, padding_mode);
             let noise = crate::noise::gaussian(seed, 0, 4 * height * width);
             let noise: Vec<f32> = noise.into_iter().map(|x| x as f32).collect();
             let latents = Tensor::from_vec(noise, (1, 4, height, width), &Device::Cpu).unwrap();

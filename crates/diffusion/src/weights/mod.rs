@@ -30,6 +30,17 @@ use crate::device::compute_dtype;
 use crate::layers::Place;
 use crate::noise::gaussian;
 
+/// Padding modes of 3x3 convolutions, by PyTorch's names: what they see around a picture.
+pub const PADDING_MODES: [&str; 2] = ["zeros", "reflect"];
+
+/// The border of one of [`PADDING_MODES`].
+pub fn border_of(padding_mode: &str) -> Border {
+    match padding_mode {
+        "reflect" => Border::Reflect,
+        _ => Border::Zero,
+    }
+}
+
 /// A view of a network's tensors below a prefix, with the device and element type to load them to.
 #[derive(Clone, Debug)]
 pub struct Weights {
