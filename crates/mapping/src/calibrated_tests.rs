@@ -56,7 +56,7 @@ fn calibrated(plan: &Plan<'_>, prompt_length: impl Fn(usize) -> f64) -> Calibrat
 fn film(text: &str, analysis: &Analysis, config: &MappingConfig) -> Timeline {
     let script = script(text);
     let plan = Plan::new(analysis, &script, config).unwrap();
-    let timeline = plan.timeline(Some(&calibrated(&plan, |_| 0.4)));
+    let timeline = plan.timeline(Some(&calibrated(&plan, |_| 0.4))).unwrap();
     timeline.validate().unwrap();
     timeline
 }
@@ -109,7 +109,7 @@ fn the_picture_moves_as_fast_as_the_music_asks_for() {
     let config = config(24);
     let plan = Plan::new(&song, &script, &config).unwrap();
     let calibration = calibrated(&plan, |_| 0.4);
-    let film = plan.timeline(Some(&calibration));
+    let film = plan.timeline(Some(&calibration)).unwrap();
     let steps = film.target_steps().unwrap();
     for (segment, measured) in plan.segments().iter().zip(&calibration.segments) {
         // Visible length up to a time on the course: the table the other way round.
@@ -216,7 +216,7 @@ fn an_edited_prompt_changes_the_legs_that_show_it_and_no_other() {
                 0.4
             }
         };
-        let film = plan.timeline(Some(&calibrated(&plan, length)));
+        let film = plan.timeline(Some(&calibrated(&plan, length))).unwrap();
         let inputs: Vec<_> = (0..film.frames.len() as u64)
             .map(|i| film.inputs(i).unwrap())
             .collect();
@@ -308,7 +308,7 @@ fn the_seam_of_a_loop_is_no_larger_than_other_steps() {
                         *length *= factors[idx % 2];
                     }
                 }
-                let film = plan.timeline(Some(&calibration));
+                let film = plan.timeline(Some(&calibration)).unwrap();
                 let mut steps = film.target_steps().unwrap();
                 let (first, last) = (film.frames[0], film.frames[film.frames.len() - 1]);
                 let drift = 0.5 * (first.speed.unwrap() + last.speed.unwrap()) / f64::from(rate);
@@ -338,8 +338,8 @@ fn hits_of_a_short_loop_grow_as_much_as_it_has_to_hurry() {
         let script = script("a");
         let plan = Plan::new(&song, &script, &config).unwrap();
         let (plain, film) = (
-            plan.timeline(None),
-            plan.timeline(Some(&calibrated(&plan, |_| 0.0))),
+            plan.timeline(None).unwrap(),
+            plan.timeline(Some(&calibrated(&plan, |_| 0.0))).unwrap(),
         );
         let grown = plain
             .frames

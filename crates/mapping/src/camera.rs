@@ -73,26 +73,32 @@ impl Camera {
     }
 
     /// The view at a time in seconds of the song.
-    pub fn at(&self, secs: f64) -> View {
-        self.view(&|sway| (sway.turns_at(secs), sway.hits_at(secs)))
+    ///
+    /// # Errors
+    /// As [`Series::read`](analysis::Series::read).
+    pub fn at(&self, secs: f64) -> Result<View> {
+        self.view(&|sway| Ok((sway.turns_at(secs)?, sway.hits_at(secs))))
     }
 
     /// The view where each channel is at the turns and hits that `at` gives.
-    pub fn view(&self, at: &dyn Fn(&Sway) -> (f64, f64)) -> View {
-        let (turns, hit) = at(&self.zoom);
+    ///
+    /// # Errors
+    /// Those of `at`.
+    pub fn view(&self, at: &dyn Fn(&Sway) -> Result<(f64, f64)>) -> Result<View> {
+        let (turns, hit) = at(&self.zoom)?;
         let closer = self.zoom.amplitude * (0.5 - 0.5 * (TAU * turns).cos() + hit);
-        let (turns, hit) = at(&self.rotate);
+        let (turns, hit) = at(&self.rotate)?;
         let rotation = self.rotate.amplitude * ((TAU * turns).sin() + hit);
         // A figure eight, and hits from above.
-        let (turns, hit) = at(&self.pan);
+        let (turns, hit) = at(&self.pan)?;
         let pan_x = self.pan.amplitude * (TAU * turns).sin();
         let pan_y = self.pan.amplitude * (0.5 * (2.0 * TAU * turns).sin() + hit);
-        View {
+        Ok(View {
             zoom: (self.overscan * (1.0 + closer.max(0.0))).min(MAX_ZOOM),
             rotation,
             pan_x: pan_x.clamp(-MAX_PAN, MAX_PAN),
             pan_y: pan_y.clamp(-MAX_PAN, MAX_PAN),
-        }
+        })
     }
 
     /// The same camera with each wave begun where it is slow, so that the seam of a loop shows a small step: rotation at its
@@ -104,13 +110,16 @@ impl Camera {
     }
 
     /// The same camera with each channel's motion changed.
-    pub fn with(self, change: impl Fn(Sway) -> Sway) -> Self {
-        Self {
-            zoom: change(self.zoom),
-            rotate: change(self.rotate),
-            pan: change(self.pan),
+    ///
+    /// # Errors
+    /// Those of `change`.
+    pub fn with(self, change: impl Fn(Sway) -> Result<Sway>) -> Result<Self> {
+        Ok(Self {
+            zoom: change(self.zoom)?,
+            rotate: change(self.rotate)?,
+            pan: change(self.pan)?,
             overscan: self.overscan,
-        }
+        })
     }
 }
 
@@ -132,9 +141,7 @@ impl Sway {
             let energy = sum(analysis, &levels, smooth, ENERGY_POWER)?;
             let velocity =
                 |energy: f64| pace * (FLOOR_VELOCITY + ENERGY_VELOCITY * energy.max(0.0));
-            let velocities = energy.into_iter().map(velocity).collect();
-            let idle = pace * FLOOR_VELOCITY;
-            Ok(Integral::new(velocities, hops.hop_secs, idle))
+            Integral::new(energy.map(velocity)?, hops.hop_secs, pace * FLOOR_VELOCITY)
         };
         let pulse = || Pulse::of(analysis, &hits, 1.0);
         Ok(Self {
@@ -152,9 +159,15 @@ impl Sway {
     }
 
     /// Turns of the wave at a time in seconds.
-    pub fn turns_at(&self, secs: f64) -> f64 {
+    ///
+    /// # Errors
+    /// As [`Series::read`](analysis::Series::read).
+    pub fn turns_at(&self, secs: f64) -> Result<f64> {
         let turns = self.turns.as_ref();
-        turns.map_or(0.0, |turns| self.start_turns + turns.position(secs))
+        turns.map_or(
+            Ok(0.0),
+            |turns| Ok(self.start_turns + turns.position(secs)?),
+        )
     }
 
     /// What hits add at a time in seconds, 1 for one of strength 1.
@@ -213,7 +226,7 @@ mod tests {
     fn it_is_off_by_default() {
         let camera = Camera::new(&song(), &[], &Knobs::default(), SIZE).unwrap();
         for secs in [0.0, 10.5, 33.3] {
-            assert!(camera.at(secs).is_still());
+            assert!(camera.at(secs).unwrap().is_still());
         }
     }
 
@@ -235,10 +248,10 @@ mod tests {
             .concat();
         for routes in [&[][..], &routes] {
             let camera = Camera::new(&song(), routes, &knobs, SIZE).unwrap();
-            let mut last = camera.at(0.0);
+            let mut last = camera.at(0.0).unwrap();
             let mut closest = f64::INFINITY;
             for tick in 1..6000 {
-                let view = camera.at(f64::from(tick) * 0.01);
+                let view = camera.at(f64::from(tick) * 0.01).unwrap();
                 if routes.is_empty() {
                     assert!(last.distance(&view, SIZE) < 0.002);
                 }
@@ -308,9 +321,9 @@ mod tests {
     fn hits_alone_return() {
         let routes = [route(Channel::Zoom, Feature::Onsets, 1.0)];
         let camera = Camera::new(&song(), &routes, &Knobs::default(), SIZE).unwrap();
-        assert!(camera.at(5.0).is_still());
-        let hit = camera.at(10.0).zoom;
-        assert!(hit > 1.02 && hit > camera.at(10.3).zoom, "{hit}");
-        assert!(camera.at(40.0).zoom < 1.0001);
+        assert!(camera.at(5.0).unwrap().is_still());
+        let hit = camera.at(10.0).unwrap().zoom;
+        assert!(hit > 1.02 && hit > camera.at(10.3).unwrap().zoom, "{hit}");
+        assert!(camera.at(40.0).unwrap().zoom < 1.0001);
     }
 }

@@ -30,32 +30,42 @@ impl Classic {
                 0.0
             }
         };
-        let power = hops.percussive.iter().map(|amplitude| amplitude.map(power));
-        let mut rates: Vec<f64> = power.collect::<Result<_>>()?;
+        let mut rates = hops.percussive.map(power)?;
         // Relative to the song's peak: what is near nothing doesn't depend on the file's gain.
-        let top = rates.iter().copied().fold(0.0, f64::max);
+        let mut all = rates.iter();
+        let top = all.try_fold(0.0f64, |top, rate| rate.map(|rate| top.max(rate)))?;
+        drop(all);
         if top > 0.0 {
-            rates.iter_mut().for_each(|rate| *rate /= top);
+            rates = rates.map(|rate| rate / top)?;
         }
         let mut borders = vec![0.0];
         borders.extend(arrivals.iter().skip(1));
         borders.push(duration_secs);
         Ok(Self {
-            percussion: Integral::new(rates, hops.hop_secs, 0.0),
+            percussion: Integral::new(rates, hops.hop_secs, 0.0)?,
             borders,
         })
     }
 
-    /// Where everything is at a time in seconds of the song.
-    pub fn at(&self, secs: f64) -> Moment {
+    /// Indices of the prompts that are being left and approached at a time in seconds of the song: one behind the last.
+    pub fn prompts_at(&self, secs: f64) -> [usize; 2] {
         let last = self.borders.len() - 2;
         let from = self
             .borders
             .partition_point(|b| *b <= secs)
             .saturating_sub(1)
             .min(last);
+        [from, (from + 1).min(last)]
+    }
+
+    /// Where everything is at a time in seconds of the song.
+    ///
+    /// # Errors
+    /// As [`Series::read`](analysis::Series::read).
+    pub fn at(&self, secs: f64) -> Result<Moment> {
+        let [from, to] = self.prompts_at(secs);
         let (share, velocity) = match self.borders.get(from..from + 2) {
-            Some([start, end]) => self.share(secs, *start, *end),
+            Some([start, end]) => self.share(secs, *start, *end)?,
             _ => (0.0, 0.0),
         };
         // Behind the last prompt only the noise moves on.
@@ -66,33 +76,34 @@ impl Classic {
             velocity: 0.0,
         };
         let moving = PromptPoint {
-            to: from + 1,
+            to,
             mix: share,
             velocity,
             ..still
         };
-        let point = if from < last { moving } else { still };
-        Moment {
+        let point = if from < to { moving } else { still };
+        Ok(Moment {
             prompts: point,
             noise_position: from as f64 + share,
             noise_velocity: velocity,
             pulse: 0.0,
             guidance: 0.0,
             camera: View::default(),
-        }
+        })
     }
 
     /// Share of the percussion between `start` and `end` that is over at `secs`, and its velocity; even in silence.
-    fn share(&self, secs: f64, start: f64, end: f64) -> (f64, f64) {
-        let done = self.percussion.position(secs) - self.percussion.position(start);
-        let total = self.percussion.position(end) - self.percussion.position(start);
+    fn share(&self, secs: f64, start: f64, end: f64) -> Result<(f64, f64)> {
+        let before = self.percussion.position(start)?;
+        let done = self.percussion.position(secs)? - before;
+        let total = self.percussion.position(end)? - before;
         if total > 1e-9 {
-            return (
+            return Ok((
                 (done / total).clamp(0.0, 1.0),
-                self.percussion.rate(secs) / total,
-            );
+                self.percussion.rate(secs)? / total,
+            ));
         }
         let length = (end - start).max(1e-9);
-        (((secs - start) / length).clamp(0.0, 1.0), 1.0 / length)
+        Ok((((secs - start) / length).clamp(0.0, 1.0), 1.0 / length))
     }
 }

@@ -6,7 +6,6 @@
 
 use analysis::{Analysis, Hops, SILENCE_DB, Series, SlowHops};
 use common::Result;
-use common::statistics::{quantile, sorted_quantile};
 
 use crate::prompts::{Feature, Route};
 
@@ -39,7 +38,7 @@ const RELEASE_SECS: f64 = 0.9;
 pub(super) const ENERGY_POWER: f64 = 1.6;
 
 /// A route's feature at each hop, 0..=1 over the song, without its gain. `smooth` is a factor on attack and release; 0 = none.
-fn follow(analysis: &Analysis, route: &Route, smooth: f64) -> Result<Vec<f64>> {
+fn follow(analysis: &Analysis, route: &Route, smooth: f64) -> Result<Series<f64>> {
     let hops = &analysis.hops;
     let values = feature(analysis, &route.feature)?;
     let gain = |secs: f64| {
@@ -53,21 +52,16 @@ fn follow(analysis: &Analysis, route: &Route, smooth: f64) -> Result<Vec<f64>> {
     let attack = gain(route.attack_secs.unwrap_or(ATTACK_SECS));
     let release = gain(route.release_secs.unwrap_or(RELEASE_SECS));
     // A one-pole follower that rises and falls at different speeds.
-    let mut state = values.first().copied().unwrap_or_default();
-    let mut followed: Vec<f64> = values
-        .into_iter()
-        .map(|value| {
-            state += (value - state) * if value > state { attack } else { release };
-            state
-        })
-        .collect();
-    let top = percentile(&followed, TOP_PERCENTILE);
-    if top > 0.0 {
-        for value in &mut followed {
-            *value = (*value / top).min(1.0);
-        }
+    let mut state = values.iter().next().transpose()?.unwrap_or_default();
+    let followed = values.map(|value| {
+        state += (value - state) * if value > state { attack } else { release };
+        state
+    })?;
+    drop(values);
+    match followed.quantile(TOP_PERCENTILE, |_| true)? {
+        Some(top) if top > 0.0 => followed.map(|value| (value / top).min(1.0)),
+        _ => Ok(followed),
     }
-    Ok(followed)
 }
 
 /// The sum of what routes carry at each hop; empty without routes.
@@ -79,135 +73,137 @@ pub(super) fn sum(
     routes: &[Route],
     smooth: f64,
     power: f64,
-) -> Result<Vec<f64>> {
-    let mut sum: Vec<f64> = Vec::new();
+) -> Result<Series<f64>> {
+    let mut sum = Series::default();
     for route in routes {
-        let mut carried = follow(analysis, route, smooth)?;
-        for value in &mut carried {
-            *value = route.gain * value.powf(power);
-        }
-        if carried.len() > sum.len() {
-            std::mem::swap(&mut sum, &mut carried);
-        }
-        for (sum, value) in sum.iter_mut().zip(carried) {
-            *sum += value;
-        }
+        let carried = follow(analysis, route, smooth)?;
+        let carried = carried.map(|value| route.gain * value.powf(power))?;
+        sum = if sum.is_empty() {
+            carried
+        } else {
+            added(&sum, &carried)?
+        };
     }
     Ok(sum)
 }
 
+/// Sums of both; as long as the longer one.
+fn added(a: &Series<f64>, b: &Series<f64>) -> Result<Series<f64>> {
+    let (mut a, mut b) = (a.iter(), b.iter());
+    let sums = std::iter::from_fn(|| {
+        let (a, b) = (a.next(), b.next());
+        if a.is_none() && b.is_none() {
+            return None;
+        }
+        let of = |value: Option<Result<f64>>| value.unwrap_or(Ok(0.0));
+        Some(of(a).and_then(|a| Ok(a + of(b)?)))
+    });
+    Series::of_hops(sums)
+}
+
 /// A feature at each hop, 0..=1 over the song.
-fn feature(analysis: &Analysis, feature: &Feature) -> Result<Vec<f64>> {
+fn feature(analysis: &Analysis, feature: &Feature) -> Result<Series<f64>> {
     let (hops, slow) = (&analysis.hops, &analysis.slow_hops);
     let band = |idx: usize| {
         let amplitude = |bands: [f32; 3]| bands.get(idx).copied().unwrap_or_default();
-        level(hops.bands.iter().map(|bands| bands.map(amplitude)))
+        level(&hops.bands.map(amplitude)?)
     };
     match feature {
         Feature::Energy => energy(hops),
-        Feature::Loudness => Ok(loudness(&spread(&slow.momentary_lufs, slow, hops)?)),
-        Feature::ShortTerm => Ok(loudness(&spread(&slow.short_term_lufs, slow, hops)?)),
+        Feature::Loudness => loudness(&spread(&slow.momentary_lufs, slow, hops)?),
+        Feature::ShortTerm => loudness(&spread(&slow.short_term_lufs, slow, hops)?),
         Feature::Low => band(0),
         Feature::Mid => band(1),
         Feature::High => band(2),
-        Feature::Harmonic => level(hops.harmonic.iter()),
-        Feature::Percussive => level(hops.percussive.iter()),
+        Feature::Harmonic => level(&hops.harmonic),
+        Feature::Percussive => level(&hops.percussive),
         Feature::Brightness => brightness(hops),
         Feature::Width => {
             let width = spread(&slow.width, slow, hops)?;
-            let share = |width: &f32| finite(*width, 0.0).clamp(0.0, 1.0);
-            Ok(width.iter().map(share).collect())
+            width.map(|width| finite(width, 0.0).clamp(0.0, 1.0))
         }
         // Beats drive the pulse alone, which takes them as events.
-        Feature::Onsets | Feature::Beats | Feature::Downbeats => onset_strength(hops).collect(),
+        Feature::Onsets | Feature::Beats | Feature::Downbeats => {
+            hops.onset_strength.map(onset_strength)
+        }
         Feature::Stem { name, .. } => {
             let stem = analysis.stems.iter().find(|stem| stem.name == *name);
-            stem.map_or_else(|| Ok(Vec::new()), |stem| energy(&stem.hops))
+            stem.map_or_else(|| Ok(Series::default()), |stem| energy(&stem.hops))
         }
     }
 }
 
-fn onset_strength(hops: &Hops) -> impl Iterator<Item = Result<f64>> {
-    let strength = hops.onset_strength.iter();
-    strength.map(|strength| Ok(finite(strength?, 0.0).clamp(0.0, 1.0)))
+fn onset_strength(strength: f32) -> f64 {
+    finite(strength, 0.0).clamp(0.0, 1.0)
 }
 
-fn energy(hops: &Hops) -> Result<Vec<f64>> {
-    let mut onset_strength = onset_strength(hops);
-    let mut energy = loudness(&hops.loudness_db.to_vec()?);
-    for value in &mut energy {
-        let onset = onset_strength.next().unwrap_or(Ok(0.0))?;
-        *value = LOUDNESS_SHARE * *value + (1.0 - LOUDNESS_SHARE) * onset;
-    }
-    Ok(energy)
+fn energy(hops: &Hops) -> Result<Series<f64>> {
+    let mut strengths = hops.onset_strength.iter();
+    let loudness = loudness(&hops.loudness_db)?;
+    let energies = loudness.iter().map(|loudness| {
+        let strength = strengths.next().transpose()?.map_or(0.0, onset_strength);
+        Ok(LOUDNESS_SHARE * loudness? + (1.0 - LOUDNESS_SHARE) * strength)
+    });
+    Series::of_hops(energies)
 }
 
 /// Amplitudes as loudness.
-fn level(amplitudes: impl Iterator<Item = Result<f32>>) -> Result<Vec<f64>> {
-    let db = amplitudes.map(|amplitude| Ok(20.0 * amplitude?.max(1e-6).log10()));
-    Ok(loudness(&db.collect::<Result<Vec<f32>>>()?))
+fn level(amplitudes: &Series<f32>) -> Result<Series<f64>> {
+    loudness(&amplitudes.map(|amplitude| 20.0 * amplitude.max(1e-6).log10())?)
 }
 
 /// How bright each hop is between the song's dark and bright percentile, in octaves; 0 in silence.
-fn brightness(hops: &Hops) -> Result<Vec<f64>> {
+fn brightness(hops: &Hops) -> Result<Series<f64>> {
     let octaves = |hz: f32| Some(finite(hz, 0.0)).filter(|hz| *hz > 1.0).map(f64::log2);
-    let octaves: Vec<Option<f64>> = hops
-        .brightness_hz
-        .iter()
-        .map(|hz| hz.map(octaves))
-        .collect::<Result<_>>()?;
-    let audible: Vec<f64> = octaves.iter().flatten().copied().collect();
-    let dark = percentile(&audible, QUIET_PERCENTILE);
-    let range = (percentile(&audible, LOUD_PERCENTILE) - dark).max(MIN_RANGE_OCTAVES);
-    let relative =
-        |octaves: Option<f64>| octaves.map_or(0.0, |o| ((o - dark) / range).clamp(0.0, 1.0));
-    Ok(octaves.into_iter().map(relative).collect())
+    let all = hops.brightness_hz.iter();
+    let audible = all.filter_map(|hz| hz.map(octaves).transpose());
+    let audible = Series::of_hops(audible)?;
+    let percentile = |share| Ok(audible.quantile(share, |_| true)?.unwrap_or_default());
+    let dark = percentile(QUIET_PERCENTILE)?;
+    let range = (percentile(LOUD_PERCENTILE)? - dark).max(MIN_RANGE_OCTAVES);
+    let relative = |octaves: f64| ((octaves - dark) / range).clamp(0.0, 1.0);
+    let brightness = |hz| octaves(hz).map_or(0.0, relative);
+    hops.brightness_hz.map(brightness)
 }
 
 /// Values of slow hops at each hop, with straight lines between them; empty without values.
-fn spread(values: &Series<f32>, slow: &SlowHops, hops: &Hops) -> Result<Vec<f32>> {
-    let values = values.to_vec()?;
+fn spread(values: &Series<f32>, slow: &SlowHops, hops: &Hops) -> Result<Series<f32>> {
     let Some(last_idx) = values.len().checked_sub(1) else {
-        return Ok(Vec::new());
+        return Ok(Series::default());
     };
     let ratio = hops.hop_secs / slow.hop_secs.max(1e-3);
+    let mut values = values.reader();
     let at = |hop: usize| {
         let place = (hop as f64 * ratio).clamp(0.0, last_idx as f64);
         let (before, share) = (place as usize, place.fract() as f32);
-        let after = (before + 1).min(last_idx);
-        values[before] * (1.0 - share) + values[after] * share
+        let around = values.read(before..before + 2)?;
+        let before = around.first().copied().unwrap_or_default();
+        let after = around.last().copied().unwrap_or_default();
+        Ok(before * (1.0 - share) + after * share)
     };
-    Ok((0..hops.loudness_db.len()).map(at).collect())
+    Series::of_hops((0..hops.loudness_db.len()).map(at))
 }
 
 /// Loudness of each hop between the song's quiet and loud percentile, [`AUDIBLE`]`..=1`; 0 in silence.
-fn loudness(loudness_db: &[f32]) -> Vec<f64> {
-    let audible = loudness_db.iter().map(|db| finite_db(*db));
-    let mut audible: Vec<f32> = audible.filter(|db| *db > SILENCE_DB).collect();
-    audible.sort_unstable_by(f32::total_cmp);
-    let loud = sorted_quantile(&audible, LOUD_PERCENTILE).unwrap_or_default();
-    let quiet = sorted_quantile(&audible, QUIET_PERCENTILE)
+fn loudness(loudness_db: &Series<f32>) -> Result<Series<f64>> {
+    let is_audible = |db: f32| finite_db(db) > SILENCE_DB;
+    let quantile = |share| loudness_db.quantile(share, is_audible);
+    let loud = quantile(LOUD_PERCENTILE)?.unwrap_or_default();
+    let quiet = quantile(QUIET_PERCENTILE)?
         .unwrap_or_default()
         .clamp(loud - MAX_RANGE_DB, loud - MIN_RANGE_DB);
-    drop(audible);
-    let normalised = |db: &f32| {
-        let db = f64::from(finite_db(*db));
+    loudness_db.map(|db| {
+        let db = f64::from(finite_db(db));
         if db > f64::from(SILENCE_DB) {
             AUDIBLE + (1.0 - AUDIBLE) * ((db - quiet) / (loud - quiet)).clamp(0.0, 1.0)
         } else {
             0.0
         }
-    };
-    loudness_db.iter().map(normalised).collect()
+    })
 }
 
 fn finite_db(db: f32) -> f32 {
     if db.is_finite() { db } else { -120.0 }
-}
-
-/// The value below which a share of all values lies; 0 without values.
-fn percentile(values: &[f64], share: f64) -> f64 {
-    quantile(values, share).unwrap_or_default()
 }
 
 fn finite(value: f32, otherwise: f64) -> f64 {
@@ -243,7 +239,8 @@ mod tests {
     }
 
     fn energy(hops: &Hops, smooth: f64) -> Vec<f64> {
-        follow(&song(hops.clone()), &ENERGY, smooth).unwrap()
+        let followed = follow(&song(hops.clone()), &ENERGY, smooth).unwrap();
+        followed.to_vec().unwrap()
     }
 
     fn hops(loudness_db: Vec<f32>, hop_secs: f64) -> Hops {
@@ -299,7 +296,8 @@ mod tests {
             .collect();
         let analysis = song(hops);
         let at = |feature, hop: usize| {
-            follow(&analysis, &Route { feature, ..ENERGY }, 1.0).unwrap()[hop]
+            let route = Route { feature, ..ENERGY };
+            follow(&analysis, &route, 1.0).unwrap().to_vec().unwrap()[hop]
         };
         assert!(at(Feature::Low, 900) > 0.9 && at(Feature::Low, 1900) < 0.2);
         assert!(at(Feature::High, 900) < 0.2 && at(Feature::High, 1900) > 0.9);
@@ -345,7 +343,7 @@ mod tests {
             stem("drums"),
         ] {
             let route = Route { feature, ..ENERGY };
-            let followed = follow(&analysis, &route, 1.0).unwrap();
+            let followed = follow(&analysis, &route, 1.0).unwrap().to_vec().unwrap();
             assert_eq!(followed.len(), 2000, "{route:?}");
             assert!(followed[900] < 0.2 && followed[1900] > 0.9, "{route:?}");
         }

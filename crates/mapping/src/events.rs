@@ -4,9 +4,8 @@
 //! the sum of the rises of the bands around it, each in proportion to the song's large rises of that band. How strong it is
 //! as an onset counts beside them: a strong one is to be seen whatever band it is in.
 
-use analysis::{Analysis, Beat, Hops, Onset, SILENCE_DB, SeriesReader};
+use analysis::{Analysis, Beat, Hops, Onset, SILENCE_DB, Series, SeriesReader};
 use common::Result;
-use common::statistics::{quantile, sorted_quantile};
 
 use crate::prompts::Feature;
 
@@ -81,13 +80,11 @@ pub(super) fn events(analysis: &Analysis, feature: &Feature) -> Result<Vec<Event
         _ => song(all)?,
     };
     let mut loudness_db = hops.loudness_db.reader();
-    let mut audible = Vec::with_capacity(events.len());
-    for event in events {
-        if is_audible(&mut loudness_db, hops, event.time_secs)? {
-            audible.push(event);
-        }
-    }
-    Ok(audible)
+    let audible = events.into_iter().filter_map(|event| {
+        let is_audible = is_audible(&mut loudness_db, hops, event.time_secs);
+        is_audible.map(|is| is.then_some(event)).transpose()
+    });
+    audible.collect()
 }
 
 fn beats(analysis: &Analysis, is_event: fn(u32) -> bool) -> Vec<Event> {
@@ -105,7 +102,9 @@ fn beats(analysis: &Analysis, is_event: fn(u32) -> bool) -> Vec<Event> {
 
 /// Onsets with the strength that they have in some of the bands. One band alone counts in full.
 fn onsets(onsets: &[Onset], hops: &Hops, accent: &Accent, bands: &[usize]) -> Result<Vec<Event>> {
-    let event = |(onset, rises): (&Onset, [f64; 3])| {
+    let mut rises = Rises::new(onsets, hops)?;
+    let event = |onset: &Onset| {
+        let rises = rises.at(onset)?;
         let (mut rise, mut decay) = (0.0, 0.0);
         for &band in bands {
             let (weight, decay_secs) = BANDS[band];
@@ -120,7 +119,7 @@ fn onsets(onsets: &[Onset], hops: &Hops, accent: &Accent, bands: &[usize]) -> Re
         } else {
             (1.0 - ONSET_SHARE) * rise + ONSET_SHARE * own
         };
-        Event {
+        Ok(Event {
             time_secs: onset.time_secs,
             strength: strength * own.sqrt() * accent.at(onset.time_secs),
             decay_secs: if rise > 0.0 {
@@ -128,45 +127,60 @@ fn onsets(onsets: &[Onset], hops: &Hops, accent: &Accent, bands: &[usize]) -> Re
             } else {
                 BEAT_DECAY_SECS
             },
-        }
+        })
     };
-    let rises = rises(onsets, hops)?;
-    Ok(onsets.iter().zip(rises).map(event).collect())
+    onsets.iter().map(event).collect()
 }
 
-/// How much each band rises at each onset, 0..=1: 1 = a large rise of this song. Without bands, the onset's own band has all of
-/// its strength.
-fn rises(onsets: &[Onset], hops: &Hops) -> Result<Vec<[f64; 3]>> {
-    if hops.bands.is_empty() {
-        let of = |onset: &Onset| {
+/// How much each band rises at an onset: looked up again for each, as sets of hours have too many of them to be kept.
+struct Rises<'a> {
+    /// None without bands.
+    bands: Option<SeriesReader<'a, [f32; 3]>>,
+    hop_secs: f64,
+    /// A large rise of this song in each band.
+    large: [f64; 3],
+}
+
+impl<'a> Rises<'a> {
+    fn new(onsets: &[Onset], hops: &'a Hops) -> Result<Self> {
+        let mut large = [0.0; 3];
+        for (band, large) in large.iter_mut().enumerate() {
+            let mut bands = hops.bands.reader();
+            let rise = |onset: &Onset| {
+                let rises = rise(&mut bands, hops.hop_secs, onset.time_secs)?;
+                Ok(rises[band])
+            };
+            let rises = Series::of_hops(onsets.iter().map(rise))?;
+            let levels = hops.bands.map(|levels| levels[band])?;
+            let large_rise = rises.quantile(LARGE_PERCENTILE, |_| true)?;
+            let high_level = levels.quantile(LARGE_PERCENTILE, |_| true)?;
+            *large = large_rise
+                .unwrap_or_default()
+                .max(LEAST_LARGE * high_level.unwrap_or_default());
+        }
+        Ok(Self {
+            bands: (!hops.bands.is_empty()).then(|| hops.bands.reader()),
+            hop_secs: hops.hop_secs,
+            large,
+        })
+    }
+
+    /// 0..=1: 1 = a large rise of this song. Without bands, the onset's own band has all of its strength.
+    fn at(&mut self, onset: &Onset) -> Result<[f64; 3]> {
+        let Some(bands) = &mut self.bands else {
             let mut rises = [0.0; 3];
             rises[onset.band as usize] = onset.strength.clamp(0.0, 1.0);
-            rises
+            return Ok(rises);
         };
-        return Ok(onsets.iter().map(of).collect());
-    }
-    let mut bands = hops.bands.reader();
-    let rise = |onset: &Onset| rise(&mut bands, hops.hop_secs, onset.time_secs);
-    let mut rises: Vec<[f64; 3]> = onsets.iter().map(rise).collect::<Result<_>>()?;
-    for band in 0..3 {
-        let levels = hops
-            .bands
-            .iter()
-            .map(|bands| bands.map(|levels| levels[band]));
-        let mut levels: Vec<f32> = levels.collect::<Result<_>>()?;
-        levels.sort_unstable_by(f32::total_cmp);
-        let in_band: Vec<f64> = rises.iter().map(|rises| rises[band]).collect();
-        let large_rise = quantile(&in_band, LARGE_PERCENTILE).unwrap_or_default();
-        let high_level = sorted_quantile(&levels, LARGE_PERCENTILE).unwrap_or_default();
-        let large = large_rise.max(LEAST_LARGE * high_level);
-        for rises in &mut rises {
-            rises[band] = match large > 1e-6 {
-                true => (rises[band] / large).clamp(0.0, 1.0),
+        let mut rises = rise(bands, self.hop_secs, onset.time_secs)?;
+        for (rise, large) in rises.iter_mut().zip(self.large) {
+            *rise = match large > 1e-6 {
+                true => (*rise / large).clamp(0.0, 1.0),
                 false => 0.0,
             };
         }
+        Ok(rises)
     }
-    Ok(rises)
 }
 
 /// How much the amplitude of each band rises around a time.

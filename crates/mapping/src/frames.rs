@@ -1,5 +1,6 @@
 //! The plan's frames: what each shows, and the words of its prompts.
 
+use common::Result;
 use common::rounding::round_nano;
 use timeline::{Frame, MAX_GUIDANCE_SCALE, Prompt, PromptText, View};
 
@@ -20,11 +21,13 @@ const MAX_TURN: f64 = 0.9;
 const MOST_HURRY: f64 = 4.0;
 
 impl Plan<'_> {
-    pub(super) fn frame(&self, frame_idx: u64, walk: Option<&Walk>) -> Frame {
+    /// # Errors
+    /// As [`Series::read`](analysis::Series::read).
+    pub(super) fn frame(&self, frame_idx: u64, walk: Option<&Walk>) -> Result<Frame> {
         let secs = self.start_secs + self.config.frame_rate.frame_time_secs(frame_idx);
-        let now = self.motion.at(secs);
+        let now = self.motion.at(secs)?;
         let step = walk.and_then(|walk| walk.at(secs, now.noise_position));
-        let place = step.map_or(now, |step| self.motion.at(step.course_secs));
+        let place = step.map_or(Ok(now), |step| self.motion.at(step.course_secs))?;
         let noise_position = walk
             .zip(step)
             .and_then(|(walk, step)| walk.noise_position(step.segment, place.noise_position));
@@ -34,7 +37,7 @@ impl Plan<'_> {
             .and_then(|(walk, step)| walk.hit_length(step.segment, place.prompts.mix));
         let hurry = step.map_or(1.0, |step| self.hurry(step.pace));
         let pulse = hit_length.map_or(now.pulse, |length| turn(hurry * now.pulse, length));
-        Frame {
+        Ok(Frame {
             frame_idx,
             pts: frame_idx,
             prompt_from: place.prompts.from,
@@ -54,7 +57,7 @@ impl Plan<'_> {
                 pan_x: round_nano(now.camera.pan_x),
                 pan_y: round_nano(now.camera.pan_y),
             },
-        }
+        })
     }
 
     /// How much larger hits are at a pace than the music says. A short loop has to hurry around its ring of seeds, and its hits grow

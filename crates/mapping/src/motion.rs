@@ -36,10 +36,15 @@ impl Motion {
 
     /// The same motion closed: `start_secs..start_secs + length_secs` of the song is one turn, on which the noise position
     /// grows by `period`; `None` = a whole number that suits the speed. Only music closes.
-    pub fn closed(self, start_secs: f64, length_secs: f64, period: Option<f64>) -> Self {
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn closed(self, start_secs: f64, length_secs: f64, period: Option<f64>) -> Result<Self> {
         match self {
-            Self::Music(music) => Self::Loop(Loop::new(music, (start_secs, length_secs), period)),
-            other => other,
+            Self::Music(music) => {
+                Loop::new(music, (start_secs, length_secs), period).map(Self::Loop)
+            }
+            other => Ok(other),
         }
     }
 
@@ -60,8 +65,21 @@ impl Motion {
         }
     }
 
+    /// Indices of the prompts that are being left and approached at a time in seconds of the song.
+    pub fn prompts_at(&self, secs: f64) -> [usize; 2] {
+        let point = match self {
+            Self::Music(music) => music.prompts.at(secs),
+            Self::Loop(looped) => looped.prompts_at(secs),
+            Self::Classic(classic) => return classic.prompts_at(secs),
+        };
+        [point.from, point.to]
+    }
+
     /// Where everything is at a time in seconds of the song.
-    pub fn at(&self, secs: f64) -> Moment {
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn at(&self, secs: f64) -> Result<Moment> {
         match self {
             Self::Music(music) => music.at(secs),
             Self::Loop(looped) => looped.at(secs),

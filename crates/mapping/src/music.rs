@@ -42,9 +42,8 @@ impl Music {
         let noise_routes = Channel::Noise.routes_or_default(routes);
         let energy = sum(analysis, &noise_routes, knobs.smooth, ENERGY_POWER)?;
         let gain = knobs.energy * ENERGY_VELOCITY;
-        let velocities = energy
-            .into_iter()
-            .map(|energy| FLOOR_VELOCITY + gain * energy.max(0.0));
+        let velocities = energy.map(|energy| FLOOR_VELOCITY + gain * energy.max(0.0))?;
+        drop(energy);
         let guidance = sum(
             analysis,
             &Channel::Guidance.routes_or_default(routes),
@@ -52,27 +51,30 @@ impl Music {
             1.0,
         )?;
         Ok(Self {
-            noise: Integral::new(velocities.collect(), hops.hop_secs, FLOOR_VELOCITY),
+            noise: Integral::new(velocities, hops.hop_secs, FLOOR_VELOCITY)?,
             prompts: PromptPath::new(arrivals, knobs.dwell),
             pulse: Pulse::new(
                 analysis,
                 &Channel::Pulse.routes_or_default(routes),
                 knobs.pulse,
             )?,
-            guidance: Integral::new(guidance, hops.hop_secs, 0.0),
+            guidance: Integral::new(guidance, hops.hop_secs, 0.0)?,
             camera: Camera::new(analysis, routes, knobs, config.render.size)?,
         })
     }
 
     /// Where everything is at a time in seconds of the song.
-    pub fn at(&self, secs: f64) -> Moment {
-        Moment {
+    ///
+    /// # Errors
+    /// As [`Series::read`](analysis::Series::read).
+    pub fn at(&self, secs: f64) -> Result<Moment> {
+        Ok(Moment {
             prompts: self.prompts.at(secs),
-            noise_position: self.noise.position(secs),
-            noise_velocity: self.noise.rate(secs),
+            noise_position: self.noise.position(secs)?,
+            noise_velocity: self.noise.rate(secs)?,
             pulse: self.pulse.at(secs),
-            guidance: self.guidance.rate(secs),
-            camera: self.camera.at(secs),
-        }
+            guidance: self.guidance.rate(secs)?,
+            camera: self.camera.at(secs)?,
+        })
     }
 }

@@ -27,7 +27,7 @@ const LEAST_SEGMENT_SECS: f64 = 0.05;
 /// [`Error::Config`](common::Error::Config) for a setting out of range, [`Error::Text`](common::Error::Text) for
 /// prompts that don't fit the song, [`Error::Input`](common::Error::Input) for a song without samples.
 pub fn timeline(analysis: &Analysis, script: &Script, config: &MappingConfig) -> Result<Timeline> {
-    Ok(Plan::new(analysis, script, config)?.timeline(None))
+    Plan::new(analysis, script, config)?.timeline(None)
 }
 
 /// Everything that a film's frames follow from but its calibration, which is measured on the plan's course.
@@ -72,7 +72,7 @@ impl<'a> Plan<'a> {
         let mut motion = Motion::new(analysis, arrivals.clone(), &script.routes, config)?;
         if is_loop {
             let period = (config.noise == NoiseKind::Circle).then_some(NoisePath::CIRCLE_PERIOD);
-            motion = motion.closed(start_secs, end_secs - start_secs, period);
+            motion = motion.closed(start_secs, end_secs - start_secs, period)?;
             arrivals.push(end_secs);
         }
         let mut plan = Self {
@@ -87,7 +87,7 @@ impl<'a> Plan<'a> {
             shown: 0..0,
         };
         if plan.can_be_calibrated() {
-            plan.segments = plan.all_segments(span);
+            plan.segments = plan.all_segments(span)?;
             let is_shown =
                 |segment: &Segment| segment.span.end > start_secs && segment.span.start < end_secs;
             let first = plan.segments.iter().position(is_shown).unwrap_or_default();
@@ -121,10 +121,8 @@ impl<'a> Plan<'a> {
 
     /// Indices in the script of the prompts between which a segment leads; `None` where it stays with one.
     pub(super) fn prompts_of(&self, segment: &Segment) -> Option<[usize; 2]> {
-        let middle = self
-            .motion
-            .at(0.5 * (segment.span.start + segment.span.end));
-        let [from, to] = [middle.prompts.from, middle.prompts.to];
+        let middle = 0.5 * (segment.span.start + segment.span.end);
+        let [from, to] = self.motion.prompts_at(middle);
         let n = self.script.prompts.len().max(1);
         (from != to).then_some([from % n, to % n])
     }
@@ -135,13 +133,18 @@ impl<'a> Plan<'a> {
     }
 
     /// The timeline: walked at the speed that the music asks for where there is a calibration of all [`segments`](Self::segments).
-    pub fn timeline(&self, calibration: Option<&Calibration>) -> Timeline {
+    ///
+    /// # Errors
+    /// As [`Series::read`](analysis::Series::read).
+    pub fn timeline(&self, calibration: Option<&Calibration>) -> Result<Timeline> {
         let calibration = calibration.filter(|c| !c.segments.is_empty());
         let walk = calibration.map(|calibration| self.walk(calibration));
-        let frame = |idx| self.frame(idx, walk.as_ref());
-        let mut frames: Vec<Frame> = (0..self.n_frames()).map(frame).collect();
+        let mut frames = Vec::with_capacity(usize::try_from(self.n_frames()).unwrap_or(0));
+        for idx in 0..self.n_frames() {
+            frames.push(self.frame(idx, walk.as_ref())?);
+        }
         let shown = shown_prompts(&mut frames);
-        Timeline {
+        Ok(Timeline {
             schema_version: SCHEMA_VERSION,
             duration_secs: round_nano(samples_to_secs(
                 self.song.n_samples,
@@ -155,16 +158,16 @@ impl<'a> Plan<'a> {
             seed: self.config.seed,
             noise: match calibration {
                 Some(calibration) => self.calibrated_path(calibration),
-                None => self.noise_path(frames.last().map_or(0.0, |f| f.noise_position)),
+                None => self.noise_path(frames.last().map_or(0.0, |f| f.noise_position))?,
             },
             frames,
-        }
+        })
     }
 
     /// Noise position by the music alone at a time in seconds of the song.
     #[cfg(test)]
     pub(super) fn motion_position(&self, secs: f64) -> f64 {
-        self.motion.at(secs).noise_position
+        self.motion.at(secs).unwrap().noise_position
     }
 
     fn can_be_calibrated(&self) -> bool {
@@ -176,7 +179,7 @@ impl<'a> Plan<'a> {
     }
 
     /// The segments of a span of the song, in seconds.
-    fn all_segments(&self, span: Range<f64>) -> Vec<Segment> {
+    fn all_segments(&self, span: Range<f64>) -> Result<Vec<Segment>> {
         let mut times = vec![span.start];
         for secs in self.motion.prompt_cues().into_iter().chain([span.end]) {
             let is_new = |last: &f64| secs >= last + LEAST_SEGMENT_SECS;
@@ -196,9 +199,10 @@ impl<'a> Plan<'a> {
         let stretch = self.motion.stretch();
         let borders: Vec<_> = times
             .into_iter()
-            .map(|secs| (secs, self.motion.at(secs).noise_position, own_seed(secs)))
-            .collect();
-        Segment::all(&borders, self.config.seed, stretch, self.is_loop())
+            .map(|secs| Ok((secs, self.motion.at(secs)?.noise_position, own_seed(secs))))
+            .collect::<Result<_>>()?;
+        let first_seed = self.config.seed;
+        Ok(Segment::all(&borders, first_seed, stretch, self.is_loop()))
     }
 
     fn walk(&self, calibration: &Calibration) -> Walk {
@@ -241,7 +245,7 @@ impl<'a> Plan<'a> {
         pulse_seed(self.config.seed, seeds)
     }
 
-    fn noise_path(&self, last_position: f64) -> NoisePath {
+    fn noise_path(&self, last_position: f64) -> Result<NoisePath> {
         let kind = match (self.config.mapping, self.config.looping, self.config.noise) {
             (Mapping::Classic, ..) => NoiseKind::Slerp,
             (_, _, NoiseKind::Circle) => NoiseKind::Circle,
@@ -250,22 +254,21 @@ impl<'a> Plan<'a> {
         };
         let n_seeds = match kind {
             NoiseKind::Circle => 2,
-            NoiseKind::Loop => self.motion.at(self.end_secs).noise_position.round() as usize,
+            NoiseKind::Loop => self.motion.at(self.end_secs)?.noise_position.round() as usize,
             // A spline looks two knots ahead of a position, slerp one.
             NoiseKind::Spline | NoiseKind::Slerp => last_position as usize + 3,
         };
         let own_seeds = self.script.prompts.iter().zip(&self.arrivals);
         let wanted: Vec<(f64, u64)> = own_seeds
-            .filter_map(|(prompt, arrival)| {
-                Some((self.motion.at(*arrival).noise_position, prompt.seed?))
-            })
-            .collect();
+            .filter_map(|(prompt, arrival)| Some((*arrival, prompt.seed?)))
+            .map(|(arrival, seed)| Ok((self.motion.at(arrival)?.noise_position, seed)))
+            .collect::<Result<_>>()?;
         let seeds = seeds(self.config.seed, n_seeds, &wanted);
-        NoisePath {
+        Ok(NoisePath {
             kind,
             pulse_seed: self.pulse_seed(&seeds),
             seeds,
-        }
+        })
     }
 }
 

@@ -26,12 +26,11 @@ impl Plan<'_> {
         let (sin, cos) = SCALE_ANGLE.sin_cos();
         // In its middle, the last prompt is the one that is approached.
         let middle = 0.5 * (segment.span.start + segment.span.end);
-        let prompts = self.motion.at(middle).prompts;
+        let [from, to] = self.motion.prompts_at(middle);
         let pulse_seed = self.pulse_seed(&[]);
         let still = |seed| vec![(seed, 1.0)];
         let turned = |seed| vec![(seed, cos), (pulse_seed, sin)];
         let [start, end] = segment.ends;
-        let (from, to) = (prompts.from, prompts.to);
         [
             (from, still(start)),
             (from, turned(start)),
@@ -61,7 +60,7 @@ impl Plan<'_> {
     /// What the course of a segment with a scale shows at a time in seconds of the song.
     ///
     /// # Errors
-    /// None for a segment of this plan.
+    /// As [`Series::read`](analysis::Series::read); else none for a segment of this plan.
     pub fn course_inputs(&self, segment: &Segment, scale: Scale, secs: f64) -> Result<FrameInputs> {
         let n_seeds = segment.n_seeds(scale);
         let mut seeds = vec![segment.beside[0]];
@@ -74,7 +73,7 @@ impl Plan<'_> {
         };
         let place = self
             .motion
-            .at(secs.clamp(segment.span.start, segment.span.end));
+            .at(secs.clamp(segment.span.start, segment.span.end))?;
         let position = 1.0 + n_seeds as f64 * segment.share(place.noise_position);
         let noise = path.mix(round_nano(position), 0.0);
         let fault = |what: String| common::Error::input(&self.song.path, what);

@@ -105,7 +105,11 @@ impl Pulse {
             );
         }
         hits.retain(|hit| hit.angle.abs() > 1e-6);
-        hits.sort_by(|a, b| a.time_secs.total_cmp(&b.time_secs));
+        let in_order = |a: &Hit, b: &Hit| a.time_secs.total_cmp(&b.time_secs);
+        // Sorting takes as much memory again.
+        if !hits.is_sorted_by(|a, b| in_order(a, b).is_le()) {
+            hits.sort_by(in_order);
+        }
         let longest = |time: fn(&Hit) -> f64| hits.iter().map(time).fold(0.0, f64::max);
         Ok(Self {
             max_rise_secs: longest(|hit| hit.rise_secs),

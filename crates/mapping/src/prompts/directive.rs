@@ -89,11 +89,25 @@ pub(super) fn negative_prompt(text: &str) -> Option<usize> {
     (name == "negative prompt").then_some(length)
 }
 
-/// The label such as `Prompt 2:` that a text begins with, which is no part of the prompt: its length in bytes.
+/// The label such as `Prompt 2:`, or the mark of a list, that a text begins with, which is no part of the prompt: its length in bytes.
 pub(super) fn label(text: &str) -> Option<usize> {
+    if let Some(length) = list_mark(text) {
+        return Some(length);
+    }
     let (name, length) = name(text)?;
     let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
     POSITIVE.contains(&name.trim_end()).then_some(length)
+}
+
+/// The mark of a list such as `-` or `2.` that a text begins with: its length in bytes.
+pub(super) fn list_mark(text: &str) -> Option<usize> {
+    let (mark, words) = text.split_once(char::is_whitespace)?;
+    let is_number = |mark: &str| {
+        let number = mark.strip_suffix(['.', ')']).unwrap_or_default();
+        (1..=2).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let is_mark = matches!(mark, "-" | "*" | "\u{2022}") || is_number(mark);
+    (is_mark && !words.trim().is_empty()).then_some(mark.len())
 }
 
 /// The name in front of a colon or an equals sign, in small letters with single blanks between its words, and the number of bytes
@@ -255,6 +269,18 @@ mod tests {
         assert_eq!(label("positive prompt: a"), Some(16));
         assert_eq!(label("prompt engineering: a"), None);
         assert_eq!(label("a prompt"), None);
+        for (text, length) in [
+            ("- a", 1),
+            ("* a", 1),
+            ("\u{2022} a", 3),
+            ("12. a", 3),
+            ("1) a", 2),
+        ] {
+            assert_eq!(label(text), Some(length), "{text}");
+        }
+        for text in ["-", "- ", "-a", "1.5 a", "2001. a", "1 a", ". a", "a. b"] {
+            assert_eq!(label(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use common::text_file::{Line, TextError, suggest};
 
+use super::directive;
+
 /// A part of a line behind its mark.
 pub(super) enum Token {
     /// Words, with escapes resolved and blanks at both ends left out.
@@ -115,7 +117,7 @@ fn escaped(rest: &str, is_word_start: bool, is_prompt_start: bool) -> Option<&st
         '{' | '}' => true,
         _ if is_word_start && (neg_len(rest).is_some() || switch(rest).is_some()) => true,
         '[' | '@' | '#' | '\\' | '/' => is_prompt_start,
-        _ => is_prompt_start && is_named(rest),
+        _ => is_prompt_start && (is_named(rest) || directive::list_mark(rest).is_some()),
     };
     rest.get(..first.len_utf8()).filter(|_| is_literal)
 }

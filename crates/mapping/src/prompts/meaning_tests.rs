@@ -180,6 +180,8 @@ fn a_backslash_makes_words_of_all_that_would_be_refused() {
         ("a sea \\\u{2014}neg x", "a sea \u{2014}neg x"),
         ("\\(glow:1.3)", "\\(glow:1.3)"),
         ("\\1 a", "\\1 a"),
+        ("\\1. a", "1. a"),
+        ("\\- a", "- a"),
     ] {
         let script = parse(written);
         assert_eq!(script.prompts[0].text, meant, "{written}");
@@ -224,6 +226,8 @@ fn what_may_have_been_meant_otherwise_is_noted() {
             "p.txt:3: \"Negative prompt:\" is read as --neg",
         ),
         ("a\nb --no c", "b", "p.txt:2: \"--no\" is read as --neg"),
+        ("a\n[0:10] - b", "b", "p.txt:2: the mark of a list"),
+        ("1. a\n2. b", "b", "p.txt:1: the mark of a list"),
     ] {
         let script = parse(text);
         assert_eq!(script.prompts[1].text, drawn, "{text}");

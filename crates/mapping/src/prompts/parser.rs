@@ -135,7 +135,10 @@ impl Reader {
         let behind = line.text.get(rest.clone()).unwrap_or_default();
         if let Some(length) = directive::label(behind) {
             let label = behind.get(..length).unwrap_or_default();
-            let note = format!("\"{label}\" is taken as a label, not drawn");
+            let note = match directive::list_mark(behind) {
+                Some(_) => "the mark of a list in front of the prompt is not drawn".to_owned(),
+                None => format!("\"{label}\" is taken as a label, not drawn"),
+            };
             self.notes.add(line.number, note);
             rest = trimmed(line, rest.start + length..rest.end);
         } else if let Some(time) = directive::like_a_time(behind) {

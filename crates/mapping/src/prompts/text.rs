@@ -8,10 +8,17 @@ use common::text_file::{self, MAX_FILE_BYTES, TextError};
 const SAVE_AS_UTF8: &str = "save the file as plain text in UTF-8";
 
 /// How files of other programs begin that hold text, but aren't text files.
-const DOCUMENTS: [(&[u8], &str); 5] = [
+const DOCUMENTS: [(&[u8], &str); 12] = [
     (b"{\\rtf", "an RTF document"),
     (b"PK\x03\x04", "a document or an archive (zip)"),
     (b"%PDF-", "a PDF document"),
+    (b"\x1F\x8B", "a compressed file (gzip)"),
+    (b"<?xml", "an XML document"),
+    (b"\xEF\xBB\xBF<?xml", "an XML document"),
+    (b"<tt ", "subtitles in TTML"),
+    (b"<!DOCTYPE", "an HTML document"),
+    (b"<!doctype", "an HTML document"),
+    (b"<html", "an HTML document"),
     (b"\xFF\xFE\0\0", "UTF-32 text"),
     (b"\0\0\xFE\xFF", "UTF-32 text"),
 ];
@@ -191,6 +198,9 @@ mod tests {
             (b"{\\rtf1\\ansi a red sunset}", "RTF"),
             (b"PK\x03\x04word/document.xml", "zip"),
             (b"%PDF-1.7", "PDF"),
+            (b"\x1F\x8B\x08\0", "gzip"),
+            (b"\xEF\xBB\xBF<?xml version=\"1.0\"?><p/>", "XML"),
+            (b"<!DOCTYPE html><p>a", "HTML"),
         ] {
             let error = refusal(bytes);
             assert!(error.reason.contains(word), "{word}: {error}");

@@ -38,6 +38,7 @@ fn begins_as_something_else(words: &str) -> bool {
         is_special
             || neg_len(rest).is_some()
             || switch(rest).is_some()
+            || directive::list_mark(rest).is_some()
             || rest.contains([':', '=', '\u{FF1A}'])
     });
     is_escape
