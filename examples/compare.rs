@@ -14,6 +14,7 @@ use visualize::prompts::Script;
 use visualize::request::{Request, Settings};
 use visualize::timeline::Size;
 use visualize::verify::{Verification, plot, verify};
+use visualize::video::FilmFile;
 use visualize::{Error, Result};
 
 const HEAD: &str = "song                 mapping  correlation  lag median, 95 % (frames)  ISTD  largest  steady  frozen %  sections";
@@ -80,7 +81,8 @@ fn render(options: &Options, song: &Path, mapping: Mapping, film: &Path) -> Resu
     };
     let machine = Machine::default();
     let request = Request::new(song, script, &settings, &machine.store, &mut watch)?;
-    pipeline::film(&request, &machine, film, &mut watch).map(drop)
+    let out = FilmFile::replacing(film);
+    pipeline::film(&request, &machine, &out, &mut watch).map(drop)
 }
 
 struct Options {

@@ -6,7 +6,7 @@ use image::{Rgb, RgbImage};
 use visualize::audio::SoundtrackFormat;
 use visualize::timeline::{Encoding, Size};
 use visualize::units::FrameRate;
-use visualize::video::{ChunkWriter, EncodeConfig, Tags, mux};
+use visualize::video::{ChunkWriter, EncodeConfig, FilmFile, Tags, mux};
 use visualize::{Error, Result, Track};
 
 fn main() -> Result<()> {
@@ -33,7 +33,13 @@ fn main() -> Result<()> {
     }
     let chunks = [chunk.finish()?];
     let soundtrack = track.soundtrack(0..track.n_samples, SoundtrackFormat::Copy, folder.path())?;
-    let video = mux(&chunks, soundtrack.as_deref(), &Tags::default(), None, &out)?;
+    let video = mux(
+        &chunks,
+        soundtrack.as_deref(),
+        &Tags::default(),
+        None,
+        &FilmFile::new(out),
+    )?;
     println!("{}: {} frames", video.path.display(), video.n_frames);
     Ok(())
 }

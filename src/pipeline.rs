@@ -15,7 +15,6 @@ mod watch;
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::path::Path;
 
 use analysis::Analysis;
 use audio::{SoundtrackFormat, Track};
@@ -27,7 +26,7 @@ use estimate::estimate;
 use mapping::calibration::Calibration;
 use mapping::{MappingConfig, Plan};
 use timeline::{RunFolder, Timeline};
-use video::{EncodeConfig, Found, Video};
+use video::{EncodeConfig, FilmFile, Found, Video};
 
 use crate::provenance;
 use crate::request::Request;
@@ -47,11 +46,11 @@ pub use watch::{Event, Watch};
 ///
 /// # Errors
 /// Those of every stage; [`Error::Interrupted`] when the watch raised its flag. Finished chunks are kept, and `out` is
-/// whole or isn't there. A film that another run puts there meanwhile stays, which is an [`Error::Input`].
+/// whole or isn't there. Where it doesn't replace a film that is there by then, that is an [`Error::Input`].
 pub fn film(
     request: &Request,
     machine: &Machine,
-    out: &Path,
+    out: &FilmFile,
     watch: &mut Watch<'_>,
 ) -> Result<(Timeline, Video)> {
     let mut session = Session::new(machine.clone());
@@ -67,12 +66,11 @@ pub fn film_in(
     session: &mut Session,
     request: &Request,
     analysis: Option<&Analysis>,
-    out: &Path,
+    out: &FilmFile,
     watch: &mut Watch<'_>,
 ) -> Result<(Timeline, Video)> {
     request.track.check_soundtrack(request.audio)?;
-    let is_new = !out.exists();
-    let folder = RunFolder::beside(out);
+    let folder = RunFolder::beside(&out.path);
     session.set_model(Some(&request.model));
     estimate(request, &folder, session, watch)?;
     let analysis = match analysis {
@@ -80,13 +78,13 @@ pub fn film_in(
         None => Cow::Owned(analyze(request, watch)?),
     };
     let timeline = compose(&analysis, request, &folder, session, watch)?;
-    let song = &timeline.song;
-    let samples = song.start_sample..song.start_sample + song.n_samples;
-    let sound_bytes = sound_bytes(&request.track, samples);
+    // What was heard makes room for drawing.
+    drop(analysis);
+    let (track, audio) = (&request.track, request.audio);
+    let sound_bytes = sound_bytes(&timeline, track, audio)?;
     let chunks = ChunkSet::all();
     draw(&timeline, &chunks, sound_bytes, &folder, session, watch)?;
-    let (track, audio) = (&request.track, request.audio);
-    let video = mux_to(&timeline, Some(track), audio, &folder, out, is_new, watch)?;
+    let video = mux_to(&timeline, Some(track), audio, &folder, out, watch)?;
     Ok((timeline, video))
 }
 
@@ -151,21 +149,19 @@ pub fn mux(
     track: &Track,
     audio: SoundtrackFormat,
     folder: &RunFolder,
-    out: &Path,
+    out: &FilmFile,
     watch: &mut Watch<'_>,
 ) -> Result<Video> {
-    let is_new = !out.exists();
-    mux_to(timeline, Some(track), audio, folder, out, is_new, watch)
+    mux_to(timeline, Some(track), audio, folder, out, watch)
 }
 
-/// `track`: the song, which a film without sound does without. `is_new`: whether no film was there when work began, so that one that is there by now isn't replaced.
+/// `track`: the song, which a film without sound does without.
 fn mux_to(
     timeline: &Timeline,
     track: Option<&Track>,
     audio: SoundtrackFormat,
     folder: &RunFolder,
-    out: &Path,
-    is_new: bool,
+    out: &FilmFile,
     watch: &mut Watch<'_>,
 ) -> Result<Video> {
     let coverage = coverage(folder, timeline)?;
@@ -202,10 +198,7 @@ fn mux_to(
     let tags = provenance::tags(timeline);
     let attachment = provenance::pack(timeline)?;
     let (chunks, sound) = (&coverage.chunks, soundtrack.as_deref());
-    match is_new {
-        true => video::mux_new(chunks, sound, &tags, Some(&attachment), out),
-        false => video::mux(chunks, sound, &tags, Some(&attachment), out),
-    }
+    video::mux(chunks, sound, &tags, Some(&attachment), out)
 }
 
 /// Stages 1 and 2.
@@ -235,7 +228,7 @@ fn compose(
     let calibration = is_measured
         .then(|| calibrate(&plan, &config.render, folder, session, watch))
         .transpose()?;
-    Ok(written(&plan, calibration.as_ref(), analysis, watch))
+    written(&plan, calibration.as_ref(), analysis, watch)
 }
 
 /// Stage 3 as far as nothing has to be drawn for it: the timeline, and whether it is the film's. It is where the folder holds what
@@ -257,10 +250,8 @@ pub fn plan_undrawn(
         false => None,
     };
     let is_final = !is_measured || calibration.is_some();
-    Ok((
-        written(&plan, calibration.as_ref(), analysis, watch),
-        is_final,
-    ))
+    let timeline = written(&plan, calibration.as_ref(), analysis, watch)?;
+    Ok((timeline, is_final))
 }
 
 /// The timeline of a plan, and what to know of it.
@@ -269,14 +260,14 @@ fn written(
     calibration: Option<&Calibration>,
     analysis: &Analysis,
     watch: &mut Watch<'_>,
-) -> Timeline {
-    let timeline = plan.timeline(calibration);
+) -> Result<Timeline> {
+    let timeline = plan.timeline(calibration)?;
     (watch.observe)(Event::Planned(&timeline));
     let measured = calibration.map(|measured| (plan, measured));
     for advice in mapping::advice(&timeline, analysis, measured) {
         watch.note(&advice);
     }
-    timeline
+    Ok(timeline)
 }
 
 /// The mapping's settings, with the frame rates that the song decides on.

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use visualize::pipeline::{self, Watch};
 use visualize::prompts::Script;
 use visualize::timeline::RunFolder;
+use visualize::video::FilmFile;
 use visualize::{Error, Result, Timeline, Video, contact_sheet, provenance, video};
 
 use super::args::{FilmArgs, OutputArgs};
@@ -17,7 +18,7 @@ use super::{request, songs, stop_on_signal};
 /// A film to make.
 struct Film {
     song: PathBuf,
-    out: PathBuf,
+    out: FilmFile,
     /// Whether the film is there, but not its sheet: an earlier run ended between them.
     lacks_sheet: bool,
 }
@@ -72,8 +73,10 @@ fn films(songs: &[PathBuf], args: &FilmArgs, progress: &Progress) -> Result<Vec<
             && !args.force
             && path.is_file()
             && sheet_of(&path).symlink_metadata().is_err();
-        let out = outputs.film(&path, codec, args.force || lacks_sheet || !is_one)?;
-        if !is_one && !args.force && !lacks_sheet && out.exists() {
+        let mut out = outputs.film(&path, codec, args.force || lacks_sheet || !is_one)?;
+        // A film that is there may be left as it is, but not replaced.
+        out.replaces = args.force;
+        if !is_one && !args.force && !lacks_sheet && out.path.exists() {
             progress.line(&format!(
                 "{} exists already and is left as it is; --force makes it again",
                 path.display()
@@ -81,7 +84,7 @@ fn films(songs: &[PathBuf], args: &FilmArgs, progress: &Progress) -> Result<Vec<
             continue;
         }
         if args.preview {
-            outputs.sheet(&sheet_of(&out), args.force)?;
+            outputs.sheet(&sheet_of(&out.path), args.force)?;
         }
         films.push(Film {
             song: song.clone(),
@@ -162,16 +165,16 @@ fn make(
     )?;
     let machine = args.machine.to_machine();
     let (timeline, video) = if film.lacks_sheet {
-        let folder = RunFolder::beside(out);
+        let folder = RunFolder::beside(&out.path);
         let (_, timeline) = pipeline::plan(&request, &folder, &machine, &mut watch)?;
-        let video = film_of(&timeline, out)?;
+        let video = film_of(&timeline, &out.path)?;
         (timeline, video)
     } else {
         pipeline::film(&request, &machine, out, &mut watch)?
     };
     if args.preview {
-        let sheet = sheet_of(out);
-        contact_sheet::save(&timeline, out, &sheet)?;
+        let sheet = sheet_of(&out.path);
+        contact_sheet::save(&timeline, &out.path, &sheet)?;
         progress.line(&format!("contact sheet: {}", sheet.display()));
     }
     super::print_result(output, &video.path.display().to_string(), &video)

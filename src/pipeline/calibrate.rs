@@ -1,5 +1,7 @@
 //! Between planning and drawing: probe frames tell how far the picture moves along the plan's course.
 
+use std::time::Instant;
+
 use common::hex::hex;
 use common::units::format_secs;
 use common::{Error, Result};
@@ -49,7 +51,10 @@ pub(super) fn calibrate(
         n_probes,
         last_scale: Vec::new(),
     };
-    probes.estimate()?;
+    let mut segments = plan.segments().iter().zip(&found);
+    if let Some((segment, _)) = segments.find(|(_, (_, measured))| measured.is_none()) {
+        probes.estimate(segment)?;
+    }
     let mut result = Ok(());
     for (segment, (key, measured)) in plan.segments().iter().zip(found) {
         let measured = match measured {
@@ -120,19 +125,24 @@ struct Probes<'a, 'w> {
 }
 
 impl Probes<'_, '_> {
-    /// Says what the film will take.
-    fn estimate(&mut self) -> Result<()> {
-        let (n_frames, n_probes) = (self.plan.n_frames(), self.n_probes as f64);
-        let Some(segment) = self.plan.segments().first() else {
-            return Ok(());
-        };
-        let [inputs, ..] = self.plan.scale_inputs(segment);
-        let frame_secs = self.drawer.frame_secs(&inputs)?;
+    /// Says what calibration and film will take. `segment` is the first to be measured.
+    fn estimate(&mut self, segment: &Segment) -> Result<()> {
+        let inputs = self.plan.scale_inputs(segment);
+        let [first, others @ ..] = &inputs;
+        let frame_secs = self.drawer.frame_secs(first)?;
+        // The segment needs them all. The first one takes longer than those that follow.
+        let before = self.sketch(std::slice::from_ref(first))?;
+        let started = Instant::now();
+        let timed = self.sketch(others)?;
+        let probe_secs = started.elapsed().as_secs_f64() / others.len() as f64;
+        let sketched = before.into_iter().chain(timed);
+        self.last_scale.extend(inputs.into_iter().zip(sketched));
+        let (n_frames, n_probes) = (self.plan.n_frames(), self.n_probes);
+        let time = |n: u64, secs: f64| format_secs(secs * n as f64, 0);
         self.watch.note(&format!(
-            "calibrating; {n_frames} frames and at most {n_probes} probe pictures ({:.1} % of them, each at about half the cost) take \
-             about {} on this machine",
-            100.0 * n_probes / n_frames.max(1) as f64,
-            format_secs(frame_secs * (n_frames as f64 + 0.5 * n_probes), 0),
+            "calibrating with at most {n_probes} probe pictures, which take about {} on this machine; {n_frames} frames take about {} more",
+            time(n_probes as u64, probe_secs),
+            time(n_frames, frame_secs),
         ));
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
 
-use audio::Track;
+use audio::{SoundtrackFormat, Track};
 use common::{Error, Result};
 use timeline::{RunFolder, Size, Timeline, VideoCodec};
 use video::{Coverage, EncodeConfig, Found, Origin};
@@ -17,24 +17,26 @@ use super::chunk_set::{ChunkSet, Piece};
 
 /// Raised when a change to this program alters pixels, so that older chunks aren't mixed with new ones. The golden pictures of
 /// the tests are kept with the version that drew them.
-pub const DRAWING_VERSION: u32 = 2;
+pub const DRAWING_VERSION: u32 = 3;
 
-/// Bytes of an H.264 film a pixel, about, at the default quality: measured on films of the bundled model, rounded up.
-const BYTES_PER_PIXEL: f64 = 0.05;
+/// Bytes of an H.264 film a pixel, about, at the default quality: films of the bundled model have 0.07, busy ones 0.13.
+const BYTES_PER_PIXEL: f64 = 0.1;
 /// Bytes of a frame however small it is, about: measured at 64x64, its places in the tables included.
 const BYTES_PER_FRAME: f64 = 1000.0;
-/// Share of the samples' bytes that FLAC takes, about.
-const FLAC_SHARE: f64 = 0.7;
-
-/// Bytes of disk that the sound takes while it is muxed, about: in the film, in a row of its packets, and once more where it is
-/// encoded.
-pub(super) fn sound_bytes(track: &Track, samples: Range<u64>) -> f64 {
-    let n_samples = (samples.end - samples.start) as f64;
-    let share = n_samples / (track.n_samples as f64).max(1.0);
-    let n_file_bytes = track.path.metadata().map_or(0, |file| file.len());
-    match track.codec.as_str() {
-        "mp3" | "aac" | "opus" | "flac" | "alac" => 2.0 * share * n_file_bytes as f64,
-        _ => 3.0 * FLAC_SHARE * 2.0 * n_samples * f64::from(track.n_channels),
+/// Bytes of disk, about, that the sound of a film takes while it is muxed. Clips at a rate of their own have none.
+///
+/// # Errors
+/// As for [`Track::soundtrack_disk_bytes`].
+pub(super) fn sound_bytes(
+    timeline: &Timeline,
+    track: &Track,
+    format: SoundtrackFormat,
+) -> Result<f64> {
+    let song = &timeline.song;
+    let samples = song.start_sample..song.start_sample + song.n_samples;
+    match timeline.encoding.play_rate {
+        Some(_) => Ok(0.0),
+        None => track.soundtrack_disk_bytes(&samples, format),
     }
 }
 
@@ -45,16 +47,21 @@ fn frame_bytes(size: Size, codec: VideoCodec) -> f64 {
 }
 
 /// Bytes of disk, about, that a film takes while it is made, of which `n_missing` frames aren't finished.
-pub fn needed_bytes(timeline: &Timeline, n_missing: u64, track: &Track) -> f64 {
-    let song = &timeline.song;
-    let samples = song.start_sample..song.start_sample + song.n_samples;
+///
+/// # Errors
+/// As for [`Track::soundtrack_disk_bytes`].
+pub fn needed_bytes(
+    timeline: &Timeline,
+    n_missing: u64,
+    track: &Track,
+    format: SoundtrackFormat,
+) -> Result<f64> {
     let n_frames = n_missing + timeline.frames.len() as u64;
     let frame_bytes = frame_bytes(timeline.render.size, timeline.encoding.codec);
-    frame_bytes * n_frames as f64 + sound_bytes(track, samples)
+    Ok(frame_bytes * n_frames as f64 + sound_bytes(timeline, track, format)?)
 }
 
-/// Refuses to begin what the disk can't hold: `n_missing` frames, the film of all `n_frames`, and its sound (see
-/// [`sound_bytes`]).
+/// Refuses to begin what the disk can't hold: `n_missing` frames, the film of all `n_frames`, and its sound.
 ///
 /// # Errors
 /// [`Error::Later`] that says how much is needed and how much is free.

@@ -1,5 +1,6 @@
 //! Many films of one run: clips share the model, the calibration and the folder of chunks.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use analysis::Analysis;
@@ -8,7 +9,7 @@ use common::Result;
 use diffusion::ModelSource;
 use mapping::{MappingConfig, Plan};
 use timeline::{RunFolder, Timeline};
-use video::Video;
+use video::{FilmFile, Video};
 
 use super::calibrate::budget;
 use super::chunk_set::ChunkSet;
@@ -140,11 +141,12 @@ impl Clips {
 pub fn finish_clip(
     timeline: &Timeline,
     folder: &RunFolder,
-    out: &std::path::Path,
+    out: PathBuf,
     watch: &mut Watch<'_>,
 ) -> Result<Video> {
     let none = SoundtrackFormat::None;
-    mux_to(timeline, None, none, folder, out, false, watch)
+    let out = FilmFile::replacing(out);
+    mux_to(timeline, None, none, folder, &out, watch)
 }
 
 /// Removes the chunks of a clip that is made.

@@ -10,7 +10,7 @@ use mapping::Fps;
 use timeline::{FrameInputs, PromptText, RunFolder, Timeline};
 use video::EncodeConfig;
 
-use super::chunks::{check_space, sound_bytes};
+use super::chunks::check_space;
 use super::session::{Machine, Session};
 use super::watch::Watch;
 use crate::request::Request;
@@ -28,20 +28,24 @@ pub(super) fn estimate(
     session: &mut Session,
     watch: &mut Watch<'_>,
 ) -> Result<()> {
-    let render = &request.mapping.render;
+    let (render, track) = (&request.mapping.render, &request.track);
     let Some(prompt) = request.script.prompts.first() else {
         return Ok(());
     };
     let n_frames = n_frames(request);
     // A night's film isn't begun on a disk that can't hold it. How much a run that goes on has found is known later.
     if !folder.path().exists() {
-        let samples = samples(request);
+        // Clips of another tempo have no sound.
+        let sound_bytes = match request.conform {
+            Some(_) => 0.0,
+            None => track.soundtrack_disk_bytes(&samples(request), request.audio)?,
+        };
         check_space(
             folder_of(folder.path()),
             render.size,
             request.mapping.encoding.codec,
             (n_frames, n_frames),
-            sound_bytes(&request.track, samples),
+            sound_bytes,
         )?;
     }
     if render.model != BUNDLED_NAME || folder.path().exists() || n_frames == 0 {

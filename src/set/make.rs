@@ -107,7 +107,7 @@ fn complete<'a>(
         true => known_measures(out, record),
         false => {
             draw(watch)?;
-            finish_clip(timeline, &folder, &out.join(&record.file), watch)?;
+            finish_clip(timeline, &folder, out.join(&record.file), watch)?;
             None
         }
     };

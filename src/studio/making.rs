@@ -1,12 +1,13 @@
 //! A film or a preview, made by the same stages as on the command line, with its progress told to the pages.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use common::Error;
 use common::units::FrameRate;
+use video::FilmFile;
 
 use super::Studio;
 use super::answer::{Answer, Refused};
@@ -56,14 +57,14 @@ impl Studio {
             true => song.name.preview(codec),
             false => song.name.film(codec),
         };
-        check_place(song.name.path(), &out)?;
+        let out = film_file(song.name.path(), out)?;
         let mut progress = Progress::new(self, order.id);
         let mut watch = Watch {
             observe: &mut |event| progress.see(event),
             stop: &order.stop,
         };
         pipeline::film_in(session, &request, Some(&heard.analysis), &out, &mut watch)?;
-        Ok(out.to_string_lossy().into_owned())
+        Ok(out.path.to_string_lossy().into_owned())
     }
 }
 
@@ -88,8 +89,8 @@ impl From<Refused> for Stopped {
     }
 }
 
-/// Refuses to replace what isn't a film of ours: the song itself, or another file of the name.
-fn check_place(song: &Path, out: &Path) -> Answer<()> {
+/// Where a film is written: in place of an older one of ours, and of nothing else.
+fn film_file(song: &Path, out: PathBuf) -> Answer<FilmFile> {
     if out == song {
         return Err(Refused::new(
             StatusCode::CONFLICT,
@@ -100,7 +101,10 @@ fn check_place(song: &Path, out: &Path) -> Answer<()> {
         )
         .with_hint("give the song another name"));
     }
-    if out.symlink_metadata().is_ok() && !is_our_film(out) {
+    if out.symlink_metadata().is_err() {
+        return Ok(FilmFile::new(out));
+    }
+    if !is_our_film(&out) {
         return Err(Refused::new(
             StatusCode::CONFLICT,
             format!(
@@ -110,7 +114,7 @@ fn check_place(song: &Path, out: &Path) -> Answer<()> {
         )
         .with_hint("give that file another name"));
     }
-    Ok(())
+    Ok(FilmFile::replacing(out))
 }
 
 /// Turns events of the pipeline into what a page sees of a job.

@@ -188,6 +188,9 @@ pub fn work(planned: &Planned, frame_ms: Option<f64>) -> common::Result<wire::Wo
     let (n_missing, n_frames_to_draw) = missing.fold((0, 0), |(n, frames), (piece, _)| {
         (n + 1, frames + count(piece))
     });
+    let request = &planned.request;
+    let (track, audio) = (&request.track, request.audio);
+    let needed_bytes = pipeline::needed_bytes(timeline, n_frames_to_draw, track, audio)?;
     Ok(wire::Work {
         plan_revision: planned.revision,
         is_calibrated: planned.is_calibrated,
@@ -196,7 +199,7 @@ pub fn work(planned: &Planned, frame_ms: Option<f64>) -> common::Result<wire::Wo
         n_frames: timeline.frames.len() as u64,
         n_frames_to_draw,
         secs: frame_ms.map(|ms| ms / 1000.0 * n_frames_to_draw as f64),
-        bytes: pipeline::needed_bytes(timeline, n_frames_to_draw, &planned.request.track) as u64,
+        bytes: needed_bytes as u64,
     })
 }
 

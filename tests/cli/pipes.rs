@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use super::harness::{Bench, Run, SMALL};
+use super::harness::{Bench, Run, SMALL, write_song};
 
 /// Runs the program with a file as its standard input, through a pipe.
 fn run_with_input(bench: &Bench, args: &[&str], input: &[u8]) -> Run {
@@ -36,6 +36,34 @@ fn the_standard_input_is_a_song() {
     }
     assert_eq!(heard["track"]["path"], "-");
     assert_eq!(heard["beats"], expected["beats"]);
+}
+
+/// The names are checked before the song is read, which may take as long as its player likes.
+#[test]
+fn a_film_that_appears_while_the_song_comes_is_kept() {
+    let bench = Bench::new();
+    // More than a pipe holds: once all but its end is written, the program reads.
+    write_song(&bench.path("long.wav"), 44100, 2, 3.0);
+    let song = bench.read("long.wav");
+    let (first, last) = song.split_at(song.len() - 1000);
+    let args = [&["-", "-p", "prompts.txt", "-o", "film.mp4"], &SMALL[..]].concat();
+    let mut child = bench
+        .command(&args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(first).unwrap();
+    bench.write("film.mp4", b"another's");
+    let _ = input.write_all(last);
+    drop(input);
+    let run = Run::from(child.wait_with_output().unwrap());
+    assert_eq!(run.code, 2, "{}", run.stderr);
+    assert!(run.stderr.contains("film.mp4: has appeared"));
+    assert!(run.stderr.contains("--force"), "{}", run.stderr);
+    assert_eq!(bench.read("film.mp4"), b"another's");
 }
 
 /// Again from the standard input, or from the song as a file.

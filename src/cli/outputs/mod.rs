@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use visualize::cues::CueFormat;
 use visualize::partial_file::write_whole;
 use visualize::timeline::VideoCodec;
+use visualize::video::FilmFile;
 use visualize::{Error, Result};
 
 use super::inputs::{Inputs, is_same_file};
@@ -136,11 +137,11 @@ impl<'a> Outputs<'a> {
         }
     }
 
-    /// The path to write a film to. The film may exist only if it is to be replaced.
+    /// The file to write a film to. It may exist only if it is to be replaced.
     ///
     /// # Errors
     /// [`Error::Input`], [`Error::Io`] for a film that can't or mustn't be written there.
-    pub fn film(&mut self, path: &Path, codec: VideoCodec, is_forced: bool) -> Result<PathBuf> {
+    pub fn film(&mut self, path: &Path, codec: VideoCodec, is_forced: bool) -> Result<FilmFile> {
         let out = resolved(path);
         self.check(path, &out)?;
         check_film_name(path, codec)?;
@@ -153,7 +154,10 @@ impl<'a> Outputs<'a> {
         }
         check_run_folder(&out)?;
         check_writable(&out, SHORTER_FILM)?;
-        Ok(out)
+        Ok(FilmFile {
+            path: out,
+            replaces: is_forced,
+        })
     }
 
     /// Checks the sheet beside a preview. It may exist only if the film is to be replaced.
