@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
+use visualize::video::ChunkReader;
 
 /// A folder with a short song and a prompts file.
 pub struct Bench {
@@ -59,9 +60,8 @@ impl Bench {
         Run::from(self.command(args).output().unwrap())
     }
 
-    /// Bytes of the chunks of the film NAME.mp4: those of other pictures differ. What a chunk holds beside its pictures has one
-    /// length.
-    pub fn chunk_sizes(&self, name: &str) -> Vec<u64> {
+    /// The encoded frames of the film NAME.mp4, from its chunks. The files hold the time that drawing took as well.
+    pub fn encoded_frames(&self, name: &str) -> Vec<Vec<u8>> {
         let folder = self.path(&format!("{name}.visualize"));
         let mut chunks: Vec<PathBuf> = std::fs::read_dir(folder)
             .unwrap()
@@ -69,8 +69,15 @@ impl Bench {
             .filter(|path| path.extension().is_some_and(|ending| ending == "chunk"))
             .collect();
         chunks.sort();
-        let sizes = chunks.iter().map(|path| path.metadata().unwrap().len());
-        sizes.collect()
+        let mut frames = Vec::new();
+        for chunk in chunks {
+            let mut reader = ChunkReader::open(chunk).unwrap();
+            let mut frame = Vec::new();
+            while reader.read_sample(&mut frame).unwrap() {
+                frames.push(frame.clone());
+            }
+        }
+        frames
     }
 
     /// Renders `song` with `prompts.txt` and the cheap flags, plus `more`.
