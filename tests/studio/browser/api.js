@@ -45,3 +45,18 @@ export async function until(look, what, timeoutMs = 120_000) {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
+
+/**
+ * Waits until the newest job of a kind is done.
+ * @param {Page} page
+ * @param {"film" | "preview" | "verify"} kind
+ */
+export async function finishedJob(page, kind) {
+  const newest = async () => (await stateOf(page)).jobs.filter((one) => one.kind === kind).at(-1);
+  await until(newest, `the ${kind} is in the queue`, 60_000);
+  return until(async () => {
+    const job = await newest();
+    if (job?.phase === "failed") throw new Error(`${kind} failed: ${job.error?.message}`);
+    return job?.phase === "done" ? job : null;
+  }, `the ${kind} is finished`, 900_000);
+}

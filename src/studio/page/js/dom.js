@@ -97,3 +97,6 @@ export function isTyping(target) {
   if (target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement) return true;
   return target instanceof HTMLInputElement && !["checkbox", "radio", "button", "range"].includes(target.type);
 }
+
+/** Whether a key comes with Ctrl, or Cmd on a Mac. @param {KeyboardEvent} event */
+export const isWithControl = (event) => event.ctrlKey || event.metaKey;

@@ -1,6 +1,6 @@
 // Keys of the whole page. A key that a field, list or button needs for itself is left to it.
 
-import { byId, h, isTyping } from "./dom.js";
+import { byId, h, isTyping, isWithControl } from "./dom.js";
 import { undoOrRedo } from "./edits.js";
 import { barBeat } from "./grid.js";
 import { nudgeChosen, removeChosen as removeBeat } from "./panel/beats.js";
@@ -131,7 +131,7 @@ function key(event) {
     return;
   }
   if (song.value?.phase !== "ready") return;
-  if (event.ctrlKey || event.metaKey) {
+  if (isWithControl(event)) {
     withControl(event);
     return;
   }

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { planOf, songOf, stateOf, until, workOf, ask } from "../api.js";
+import { ask, finishedJob, planOf, songOf, stateOf, until, workOf } from "../api.js";
 import { checkAccess, launch, lookAt, openPage, pageTest } from "../browser.js";
 import { Studio, asCommandLine, program, sampleSong } from "../studio.js";
 import { drag, dropFile, pointOf } from "../timeline.js";
@@ -39,15 +39,6 @@ after(async () => {
 
 /** @param {string} name */
 const tab = (name) => page.getByRole("tab", { name }).click();
-
-/** Frames that are finished or drawn in the newest job of a kind. @param {string} kind */
-async function finishedJob(kind) {
-  return until(async () => {
-    const job = (await stateOf(page)).jobs.filter((one) => one.kind === kind).at(-1);
-    if (job?.phase === "failed") throw new Error(`${kind} failed: ${job.error?.message}`);
-    return job?.phase === "done" ? job : null;
-  }, `the ${kind} is finished`, 900_000);
-}
 
 pageTest("the first page shows how to begin", () => page, async () => {
   await page.getByRole("heading", { name: "Drop a song here" }).waitFor();
@@ -154,7 +145,7 @@ pageTest("a picture of any place is drawn", () => page, async () => {
 pageTest("a preview plays", () => page, async () => {
   await tab("Film");
   await page.getByRole("button", { name: "Preview", exact: true }).last().click();
-  await finishedJob("preview");
+  await finishedJob(page, "preview");
   const shown = page.getByRole("group", { name: "What the screen shows" }).getByRole("button", { name: "Preview" });
   await until(async () => (await shown.getAttribute("aria-pressed")) === "true", "the preview is on the screen");
   watch.check();
@@ -174,7 +165,7 @@ pageTest("a short film is rendered, and plays to its end", () => page, async () 
   await page.getByRole("button", { name: "Render", exact: true }).click();
   await page.getByText(/Film of song.flac: draws/).first().waitFor({ timeout: 300_000 });
   await lookAt(page, "rendering");
-  const job = await finishedJob("film");
+  const job = await finishedJob(page, "film");
   assert.ok(studio.has(job.file ?? "nothing"), "the film is in the folder");
   // A message for some seconds, and the words above the bar.
   await page.getByText(/^The film is finished/).first().waitFor();
@@ -212,13 +203,13 @@ pageTest("changing one prompt leaves finished chunks as they are", () => page, a
   await page.getByText(`${after.n_chunks_to_draw} of ${after.n_chunks} chunks`).first().waitFor();
   await page.getByRole("button", { name: "Render", exact: true }).click();
   await until(async () => (await stateOf(page)).jobs.filter((job) => job.kind === "film").length === 2, "a second film");
-  await finishedJob("film");
+  await finishedJob(page, "film");
   watch.check();
 });
 
 pageTest("the film is measured, and the proof stands beside it", () => page, async () => {
   await page.getByRole("button", { name: "Measure the film" }).click();
-  await finishedJob("verify");
+  await finishedJob(page, "verify");
   await page.getByText(/measures (is|are) poor|measures are good/).waitFor();
   await page.getByRole("img", { name: /as visualize verify draws it/ }).waitFor();
   await lookAt(page, "done");

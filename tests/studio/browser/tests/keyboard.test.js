@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { copyFileSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { planOf, songOf, stateOf, until } from "../api.js";
+import { finishedJob, planOf, songOf, until } from "../api.js";
 import { launch, openPage } from "../browser.js";
 import { Studio, sampleSong } from "../studio.js";
 
@@ -37,6 +37,15 @@ async function tabTo(page, isIt) {
   throw new Error("60 presses of Tab don't lead there");
 }
 
+/** Begins a prompt a bar on, and types its words. @param {import("playwright-core").Page} page @param {string} words */
+async function writePrompt(page, words) {
+  await page.keyboard.press("Shift+ArrowRight");
+  await page.keyboard.press("n");
+  await until(() => page.evaluate(() => document.activeElement?.tagName === "TEXTAREA"), "the new prompt's words have the focus");
+  await page.keyboard.press("Control+a");
+  await page.keyboard.type(words);
+}
+
 test("seek, choose and move a beat, place a prompt, render", async () => {
   const { page, watch } = await openPage(browser, studio.link);
   await page.getByRole("button", { name: SONG }).waitFor();
@@ -63,17 +72,16 @@ test("seek, choose and move a beat, place a prompt, render", async () => {
   await page.keyboard.press("Control+z");
   await until(async () => (await songOf(page, SONG)).analysis?.beats.every(([secs], i) => secs === before[i]?.[0]), "the beat is back");
 
-  await page.keyboard.press("Shift+ArrowRight");
-  await page.keyboard.press("n");
-  await until(() => page.evaluate(() => document.activeElement?.tagName === "TEXTAREA"), "the new prompt's words have the focus");
-  await page.keyboard.press("Control+a");
-  await page.keyboard.type("golden wheat field");
+  await writePrompt(page, "golden wheat field");
   await page.keyboard.press("Enter");
   await until(async () => (await planOf(page, SONG)).prompts.some((prompt) => prompt.text === "golden wheat field"), "the prompt is there");
-  await page.keyboard.press("Escape");
+  await until(() => page.evaluate(() => document.activeElement?.tagName !== "TEXTAREA"), "the words have given up the focus");
 
+  // From a field as well, and with what has just been typed in it.
+  await writePrompt(page, "deep forest in the rain");
   await page.keyboard.press("Control+Enter");
-  await until(async () => (await stateOf(page)).jobs.find((job) => job.kind === "film" && job.phase === "done"), "the film is finished", 900_000);
+  await finishedJob(page, "film");
+  assert.ok((await planOf(page, SONG)).prompts.some((prompt) => prompt.text === "deep forest in the rain"), "the prompt is in the film");
   await page.getByText(/^The film is finished/).first().waitFor();
   await page.keyboard.press("?");
   await page.getByRole("dialog", { name: "Keys" }).waitFor();

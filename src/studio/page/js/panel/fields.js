@@ -1,6 +1,6 @@
 // Fields with a label. A value that is typed is kept on Enter, on leaving, or after a pause; an answer doesn't overwrite typing.
 
-import { h } from "../dom.js";
+import { h, isWithControl } from "../dom.js";
 
 const PAUSE_MS = 300;
 let nFields = 0;
@@ -51,7 +51,7 @@ export function textField(label, keep, options = {}) {
   input.addEventListener("keydown", (event) => {
     if (!(event instanceof KeyboardEvent)) return;
     if (event.key === "Enter" && !event.isComposing) {
-      event.preventDefault();
+      if (!isWithControl(event)) event.preventDefault();
       send();
     } else if (event.key === "Escape") {
       input.value = shown;

@@ -2,6 +2,7 @@
 
 import { api } from "../api.js";
 import { byId, h, show } from "../dom.js";
+import { changesMade } from "../edits.js";
 import { tell, tellError } from "../notices.js";
 import { signal, whenever } from "../signal.js";
 import { isPlaying, isUnderWay, jobs, plan, song, songJobs, stageSource, tab } from "../store.js";
@@ -21,6 +22,7 @@ export async function startJob(kind) {
   const name = song.value?.name;
   if (!name || song.value?.phase !== "ready") return;
   tab.value = "film";
+  await changesMade(); // what was typed last is in the film
   try {
     await api.startJob(name, kind);
   } catch (error) {

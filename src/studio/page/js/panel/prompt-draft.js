@@ -1,6 +1,6 @@
 // A prompt that is being written: it gets its place at once, and stands in the file when its words do.
 
-import { h, show } from "../dom.js";
+import { h, isWithControl, show } from "../dom.js";
 import { editPrompts } from "../edits.js";
 import { placeName } from "../grid.js";
 import { nextChange, whenever } from "../signal.js";
@@ -75,6 +75,10 @@ export function draftForm() {
 
   words.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.isComposing) {
+      if (isWithControl(event)) {
+        if (words.value.trim()) void finish();
+        return;
+      }
       event.preventDefault();
       void finish();
     } else if (event.key === "Escape") {
