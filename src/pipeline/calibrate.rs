@@ -131,12 +131,12 @@ impl Probes<'_, '_> {
         let [first, others @ ..] = &inputs;
         let frame_secs = self.drawer.frame_secs(first)?;
         // The segment needs them all. The first one takes longer than those that follow.
-        let before = self.sketch(std::slice::from_ref(first))?;
+        let before = self.see(std::slice::from_ref(first))?;
         let started = Instant::now();
-        let timed = self.sketch(others)?;
+        let timed = self.see(others)?;
         let probe_secs = started.elapsed().as_secs_f64() / others.len() as f64;
-        let sketched = before.into_iter().chain(timed);
-        self.last_scale.extend(inputs.into_iter().zip(sketched));
+        let seen = before.into_iter().chain(timed);
+        self.last_scale.extend(inputs.into_iter().zip(seen));
         let (n_frames, n_probes) = (self.plan.n_frames(), self.n_probes);
         let time = |n: u64, secs: f64| format_secs(secs * n as f64, 0);
         self.watch.note(&format!(
@@ -147,7 +147,7 @@ impl Probes<'_, '_> {
         Ok(())
     }
 
-    /// Scale and length of a segment, with at most `n_probes` sketches.
+    /// Scale and length of a segment, with at most `n_probes` pictures.
     fn measure(
         &mut self,
         segment: &Segment,
@@ -163,7 +163,7 @@ impl Probes<'_, '_> {
             let inputs: Result<Vec<_>> = inputs
                 .map(|secs| plan.course_inputs(segment, scale, *secs))
                 .collect();
-            self.sketch(&inputs?)
+            self.see(&inputs?)
         };
         if !segment.has_fixed_seeds() && n_left >= LEAST_TO_WALK {
             let n_seeds = segment.n_seeds(scale);
@@ -190,8 +190,8 @@ impl Probes<'_, '_> {
         seen.retain(|(known, _)| inputs.contains(known));
         let mut lacking = inputs.to_vec();
         lacking.retain(|inputs| seen.iter().all(|(known, _)| known != inputs));
-        let sketches = self.sketch(&lacking)?;
-        seen.extend(lacking.into_iter().zip(sketches));
+        let new = self.see(&lacking)?;
+        seen.extend(lacking.into_iter().zip(new));
         let find = |inputs: &FrameInputs| seen.iter().find(|(known, _)| known == inputs);
         let found: Vec<Percept> = inputs
             .iter()
@@ -204,12 +204,12 @@ impl Probes<'_, '_> {
             .map_err(|_| Error::internal("the model drew fewer pictures than it was asked for"))
     }
 
-    fn sketch(&mut self, inputs: &[FrameInputs]) -> Result<Vec<Percept>> {
+    fn see(&mut self, inputs: &[FrameInputs]) -> Result<Vec<Percept>> {
         let mut seen = Vec::with_capacity(inputs.len());
         for batch in inputs.chunks(self.drawer.n_batch) {
             self.watch.go_on()?;
             self.drawer.receive_guests()?;
-            seen.extend(self.drawer.sketch(batch)?.iter().map(Percept::of));
+            seen.extend(self.drawer.probe(batch)?.iter().map(Percept::of));
             self.n_done += batch.len();
             (self.watch.observe)(Event::Probes {
                 n_done: self.n_done,

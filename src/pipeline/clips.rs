@@ -34,7 +34,7 @@ pub struct Clips {
 pub struct Amount {
     /// Frames.
     pub n_frames: u64,
-    /// Sketches for its calibration, at most.
+    /// Probes for its calibration, at most.
     pub n_probes: u64,
 }
 

@@ -267,13 +267,13 @@ impl Drawer<'_> {
         Ok(secs)
     }
 
-    /// Sketches frames in the machine's threads.
+    /// Draws frames as large as the model does, in the machine's threads.
     ///
     /// # Errors
-    /// As [`Renderer::sketch`].
-    pub fn sketch(&mut self, frames: &[FrameInputs]) -> Result<Vec<RgbImage>> {
+    /// As [`Renderer::probe`].
+    pub fn probe(&mut self, frames: &[FrameInputs]) -> Result<Vec<RgbImage>> {
         self.threads
-            .install(|| self.renderer.sketch(frames))
+            .install(|| self.renderer.probe(frames))
             .map_err(|error| NotFinite::explain(error, |_| None))
     }
 }

@@ -39,7 +39,7 @@ pub struct Try<'a> {
 pub struct Trial {
     /// Seconds of a frame: drawn, encoded and measured.
     pub frame_secs: f64,
-    /// Seconds of a sketch.
+    /// Seconds of a probe.
     pub probe_secs: f64,
     /// Bytes of a frame that begins a chunk.
     pub keyframe_bytes: f64,
@@ -108,8 +108,8 @@ pub(super) fn of(
 
     let inputs = timeline.drawn_inputs(first..first + n.min(n_batch as u64))?;
     let begun = Instant::now();
-    for sketch in drawer.sketch(&inputs)? {
-        std::hint::black_box(Percept::of(&sketch));
+    for probe in drawer.probe(&inputs)? {
+        std::hint::black_box(Percept::of(&probe));
     }
     let probe_secs = begun.elapsed().as_secs_f64() / inputs.len().max(1) as f64;
 

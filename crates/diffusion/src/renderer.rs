@@ -11,12 +11,12 @@ pub trait Renderer {
     /// [`explain`](crate::NotFinite::explain) turns into words, for a picture whose values aren't finite numbers.
     fn render(&mut self, frames: &[FrameInputs]) -> Result<Vec<RgbImage>>;
 
-    /// A rough and smaller picture of each frame, at a part of the cost where there is a cheap way: enough to measure how
-    /// far pictures lie apart.
+    /// The same pictures as large as the model draws them, to measure how far they lie apart: that doesn't depend on the film's
+    /// size.
     ///
     /// # Errors
     /// As [`render`](Self::render).
-    fn sketch(&mut self, frames: &[FrameInputs]) -> Result<Vec<RgbImage>> {
+    fn probe(&mut self, frames: &[FrameInputs]) -> Result<Vec<RgbImage>> {
         self.render(frames)
     }
 }

@@ -33,9 +33,6 @@ use super::{Renderer, noise, postprocess};
 /// Text encoders with more parameters than this are unloaded whenever they aren't needed.
 const MAX_RESIDENT_TEXT_PARAMETERS: u64 = 50_000_000;
 
-/// Latents with a shorter side than this are too small to be sketched.
-const MIN_SKETCHED: usize = 16;
-
 /// A latent diffusion model that draws frames: text encoders, denoiser and decoder of one folder.
 pub struct StableDiffusion {
     model: ModelSource,
@@ -319,18 +316,9 @@ impl Renderer for StableDiffusion {
         })
     }
 
-    /// Decodes the mean of two by two latents: a quarter of the decoder's work.
-    fn sketch(&mut self, frames: &[FrameInputs]) -> Result<Vec<RgbImage>> {
+    fn probe(&mut self, frames: &[FrameInputs]) -> Result<Vec<RgbImage>> {
         self.draw(frames, |renderer, batch, guidance| {
             let latents = renderer.latents(batch, guidance)?;
-            let (_, _, height, width) = latents.dims4().map_err(Error::tensor("sketching"))?;
-            let latents = if height.min(width) < MIN_SKETCHED {
-                latents
-            } else {
-                latents
-                    .avg_pool2d(2)
-                    .map_err(Error::tensor("shrinking the latents"))?
-            };
             renderer.decoded(&latents, None)
         })
     }

@@ -61,7 +61,7 @@ fn a_picture_that_is_no_picture_is_an_error() {
     ];
     for error in [
         renderer.render(&frames).unwrap_err(),
-        renderer.sketch(&frames).unwrap_err(),
+        renderer.probe(&frames).unwrap_err(),
     ] {
         let text = NotFinite::explain(error, |idx| Some(10 + idx as u64)).to_string();
         assert!(text.contains("frame 11"), "{text}");

@@ -9,11 +9,11 @@ use super::{MeasuredSegment, Scale};
 /// Draws pictures of the course at times in seconds of the song, in the same order.
 pub type Draw<'a> = dyn FnMut(&[f64]) -> Result<Vec<Percept>> + 'a;
 
-/// Probes for a second of a segment: a sixth of the frames at 24 a second.
-const PROBES_PER_SEC: f64 = 4.0;
+/// Probes for a second of a segment: a tenth of the frames at 24 a second.
+const PROBES_PER_SEC: f64 = 2.4;
 
 /// Probes that a short segment takes all the same: each has a way from prompt to prompt, on which the picture may jump.
-const LEAST_PROBES: f64 = 20.0;
+const LEAST_PROBES: f64 = 14.0;
 
 /// Most probes for a second of a short segment: one for each frame at 24 a second.
 const MOST_PER_SEC: f64 = 24.0;
@@ -52,7 +52,7 @@ const LEAST_SPEED: f64 = 1e-5;
 /// anew, and a film of a part of a song is a window of the whole one. Only films with fewer frames than probes (a few seconds
 /// of long segments, or a few frames a second) halve the number until they have not.
 ///
-/// A probe is a sketch, which takes about half of a frame's time: at 24 a second, probes add less than a tenth to a film's.
+/// A probe takes a frame's time: at 24 a second, probes add a tenth to a film's.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Budget {
     /// What films with few frames take of the full number: 1, 1/2, 1/4 and so on.

@@ -29,7 +29,7 @@ pub use store::{load_pool, save};
 pub use table::Table;
 
 /// Version of [`Calibration`]'s serialised form, and of the way to measure.
-pub const SCHEMA_VERSION: u32 = 4;
+pub const SCHEMA_VERSION: u32 = 5;
 
 /// How far the picture moves along a film's course.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
