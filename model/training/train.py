@@ -93,8 +93,8 @@ def commands(stage, minutes, args, run):
 
     match stage:
         case "decoder":
-            return painted("sharp", 512) + [["train_decoder.py", "--data", str(run / "sharp"), "--batch", str(batch["decoder"]), "--rate", "6e-4",
-                                             "--critic", "2", "--bf16", "--minutes", str(minutes), *common]]
+            return painted("sharp", 512) + [["train_decoder.py", "--data", str(run / "sharp"), "--batch", str(batch["decoder"]), "--rate", "8e-4",
+                                             "--bf16", "--minutes", str(minutes), *common]]
         case "autoencoder":
             crops = painted("crops", 256)
             learn = ["train_autoencoder.py", "--data", str(run / "crops"), "--batch", str(batch["autoencoder"]), "--bf16", *common]

@@ -20,8 +20,10 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer
 
 from critic import Critic, Patches, finest
+from evaluate.measures import detail
 from nets import LARGE_VAE, TEXT, autoencoder_of, denoiser_of, widened
 from schedule import denoise, signal_and_noise
+from sharpen import blurred
 from train_autoencoder import edges
 from train_diffusion import tokens_of
 from training import options, save, train
@@ -29,6 +31,7 @@ from training import options, save, train
 NOISE = 0.05  # noise added to a latent (deviation 1)
 GRID = 6.0  # weight of the pattern that shuffled pixels may leave: 2x2 squares, which a critic alone lets grow
 HELD_OUT = 48  # pictures never trained on (an eighth of a small set)
+SCALES = {1: 1.0, 2: 1.0, 4: 0.15}  # pixels to which pictures are shrunk, and what local contrast counts there
 SIDES = (12, 16, 16, 24, 32)  # crops in latent pixels: group norm and attention see whole pictures in use
 
 
@@ -39,17 +42,22 @@ def texture(picture):
 
 def grid(picture, shuffle):
     """How far each of the places in a shuffled square lies from its neighbours, on average over 8x8 squares: a pattern, where not 0."""
-    return F.avg_pool2d(F.pixel_unshuffle(finest(picture), shuffle), 8)
+    return F.avg_pool2d(F.pixel_unshuffle(picture - blurred(picture), shuffle), 8)
 
 
-def likeness(made, true, detail, shuffle):
-    """L1 of colours at three scales, of edges, of local contrast (which L1 alone would smooth away), and of the grid."""
+def ungridded(picture, shuffle):
+    """The picture without that pattern, which local contrast would take for detail, and ask for."""
+    return picture - F.pixel_shuffle(F.interpolate(grid(picture, shuffle), scale_factor=8.0), shuffle)
+
+
+def likeness(made, true, contrast, shuffle):
+    """L1 of edges and of the grid, and at three scales of colours and of local contrast, which colours alone would smooth away."""
     loss = sum(F.l1_loss(a, b) for a, b in zip(edges(made), edges(true)))
-    for scale in (1, 2, 4):
-        a, b = (F.avg_pool2d(x, scale) if scale > 1 else x for x in (made, true))
-        loss = loss + F.l1_loss(a, b) + 0.5 * F.mse_loss(a, b)
-    loss = loss + GRID * F.l1_loss(grid(made, shuffle), grid(true, shuffle))
-    return loss + detail * F.l1_loss(texture(made), texture(true))
+    for scale, share in SCALES.items():
+        shrunk = lambda picture: F.avg_pool2d(picture, scale) if scale > 1 else picture
+        a, b, c = shrunk(made), shrunk(true), shrunk(ungridded(made, shuffle))
+        loss = loss + F.l1_loss(a, b) + 0.5 * F.mse_loss(a, b) + share * contrast * F.l1_loss(texture(c), texture(b))
+    return loss + GRID * F.l1_loss(grid(made, shuffle), grid(true, shuffle))
 
 
 def cleaned(unet, text, latents, device, seed):
@@ -79,7 +87,7 @@ def drawn(unet, text, tokens, shape, device, seed):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--tokenizer", default="../tokenizer/tokenizer.json")
-    parser.add_argument("--detail", type=float, default=0.5, help="weight of the local contrast")
+    parser.add_argument("--contrast", type=float, default=3.0, help="weight of the local contrast")
     parser.add_argument("--critic", type=float, default=0.0, help="pull of a critic of patches, as a share of the other losses' (such as 2)")
     args = options(parser, minutes=60, batch=8, rate=2e-3)
     run, device = Path(args.run), args.device
@@ -128,7 +136,7 @@ def main():
         source = smoothed if rng.random() < 1 / 3 else latents
         z = crop(source)
         made = model.decode(z + NOISE * torch.randn_like(z)).float()
-        loss, parts = likeness(made, true, args.detail, shuffle), {}
+        loss, parts = likeness(made, true, args.contrast, shuffle), {}
         if critic:
             parts["told"] = critic.learn(made, true)
             loss = loss + critic.complaint(made, loss)
@@ -137,17 +145,23 @@ def main():
 
     @torch.no_grad()
     def check(averages):
-        found = {"psnr": [], "half_psnr": [], "texture": [], "student_psnr": [], "student_texture": [], "grid": [], "student_grid": []}
+        found = {name: [] for name in ("psnr", "half_psnr", "texture", "student_psnr", "student_texture", "grid", "student_grid")}
+        energy = {}  # of details of 2, 4 and 8 pixels, summed: few pictures have most of it
         for i in range(kept):
             true = picture(order[i])[None].clamp(-1, 1)
-            for source, name in ((latents, ""), (smoothed, "student_")):
+            for source, name in ((latents, ""), (smoothed, "student_"), (imagined, "drawn_")):
                 made = averages["vae"].decode(source[i : i + 1]).float().clamp(-1, 1)
+                energy[name] = energy.get(name, 0) + torch.tensor(detail(made)[1:4])
+                if name == "drawn_":
+                    continue
                 found[name + "psnr"].append(-10 * (F.mse_loss(made, true) / 4).log10())
                 found[name + "texture"].append(texture(made).mean() / texture(true).mean())
                 found[name + "grid"].append((grid(made, shuffle) - grid(true, shuffle)).abs().mean() * 255)
                 if not name:
                     found["half_psnr"].append(-10 * (F.mse_loss(F.avg_pool2d(made, 2), F.avg_pool2d(true, 2)) / 4).log10())
-        return {k: torch.stack(v).mean() for k, v in found.items()}
+            energy["true"] = energy.get("true", 0) + torch.tensor(detail(true)[1:4])
+        shares = {f"{name}details_{2 << k}": energy[name][k] / energy["true"][k] for name in ("", "drawn_") for k in range(3)}
+        return {k: torch.stack(v).mean() for k, v in found.items()} | shares
 
     print("before: " + " ".join(f"{k} {v:.3f}" for k, v in check({"vae": model}).items()), flush=True)
     best = train(args, "large", {"vae": model}, loss_of, check=check, save_every=300)["vae"]
