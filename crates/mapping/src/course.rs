@@ -11,10 +11,10 @@ use crate::calibration::{MeasuredSegment, Scale};
 
 /// How far the picture shall move, as a perceptual distance, for a noise velocity of 1 seed per second in one second. The
 /// bundled model's pictures then move from prompt to prompt in about five seconds of loud music.
-pub(super) const LENGTH_PER_SEED: f64 = 0.22;
+pub(super) const LENGTH_PER_SEED: f64 = 0.20;
 
 /// Segments on which the picture shall move less than this go one seed, whatever its length is.
-const SHORT_LENGTH: f64 = 0.22;
+const SHORT_LENGTH: f64 = 0.20;
 
 /// Fewest seeds of other segments. With these, no knot belongs to both ends.
 const MIN_SEEDS: usize = 3;
@@ -167,8 +167,8 @@ mod tests {
     fn the_noise_goes_as_far_as_the_prompts_leave_to_it() {
         let segments = Segment::all(&BORDERS, 0, 1.0, false);
         assert_eq!(segments[0].n_seeds(scale(0.4)), 1);
-        assert_eq!(segments[1].n_seeds(scale(0.5)), 12); // sqrt(1.1² - 0.5²) / 0.08
-        assert_eq!(segments[1].n_seeds(scale(0.1)), 14);
+        assert_eq!(segments[1].n_seeds(scale(0.5)), 11); // sqrt(1.0² - 0.5²) / 0.08
+        assert_eq!(segments[1].n_seeds(scale(0.1)), 12);
         assert_eq!(segments[1].n_seeds(scale(9.0)), MIN_SEEDS);
     }
 
