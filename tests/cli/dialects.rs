@@ -1,7 +1,6 @@
 //! Prompts that other programs wrote, and words that only look like prompts: read where their meaning is clear, else named.
 
 use std::io::Write;
-use std::process::Stdio;
 
 use super::harness::{Bench, Run, write_song};
 
@@ -193,13 +192,7 @@ fn prompts_in_words_and_from_a_pipe_are_read_alike() {
         "--fps",
         "4",
     ];
-    let mut child = bench
-        .command(&args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = bench.begin(&args);
     let mut input = child.stdin.take().unwrap();
     input
         .write_all(b"{\"0\": \"violet smoke\", \"60\": \"teal ocean waves\"}")

@@ -1,7 +1,6 @@
 //! What people type first works, or is answered with what they meant.
 
 use std::io::Write;
-use std::process::Stdio;
 
 use super::harness::{Bench, Run, SMALL, write_song};
 
@@ -79,13 +78,7 @@ fn prompts_may_be_given_in_words() {
 fn prompts_may_come_from_the_standard_input() {
     let bench = Bench::new();
     let args = [&["plan", "song.wav", "-o", "-", "-p", "-"], &QUICK[..]].concat();
-    let mut child = bench
-        .command(&args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = bench.begin(&args);
     child
         .stdin
         .take()

@@ -1,7 +1,7 @@
 //! Runs the program in a folder of its own and looks at what it leaves behind.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
 use visualize::video::ChunkReader;
@@ -54,6 +54,14 @@ impl Bench {
             .args(args)
             .env_remove("RUST_LOG");
         command
+    }
+
+    /// The program, begun in the folder; what it reads and says goes through pipes.
+    pub fn begin(&self, args: &[&str]) -> Child {
+        let mut command = self.command(args);
+        command.stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
     }
 
     pub fn run(&self, args: &[&str]) -> Run {

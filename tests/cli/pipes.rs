@@ -7,13 +7,7 @@ use super::harness::{Bench, Run, SMALL, write_song};
 
 /// Runs the program with a file as its standard input, through a pipe.
 fn run_with_input(bench: &Bench, args: &[&str], input: &[u8]) -> Run {
-    let mut child = bench
-        .command(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = bench.begin(args);
     // A run that is refused at once may have left before.
     let _ = child.stdin.take().unwrap().write_all(input);
     Run::from(child.wait_with_output().unwrap())
@@ -47,13 +41,7 @@ fn a_film_that_appears_while_the_song_comes_is_kept() {
     let song = bench.read("long.wav");
     let (first, last) = song.split_at(song.len() - 1000);
     let args = [&["-", "-p", "prompts.txt", "-o", "film.mp4"], &SMALL[..]].concat();
-    let mut child = bench
-        .command(&args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = bench.begin(&args);
     let mut input = child.stdin.take().unwrap();
     input.write_all(first).unwrap();
     bench.write("film.mp4", b"another's");
