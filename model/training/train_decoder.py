@@ -53,9 +53,9 @@ def ungridded(picture, shuffle):
 def likeness(made, true, contrast, shuffle):
     """L1 of edges and of the grid, and at three scales of colours and of local contrast, which colours alone would smooth away."""
     loss = sum(F.l1_loss(a, b) for a, b in zip(edges(made), edges(true)))
+    plain = ungridded(made, shuffle)
     for scale, share in SCALES.items():
-        shrunk = lambda picture: F.avg_pool2d(picture, scale) if scale > 1 else picture
-        a, b, c = shrunk(made), shrunk(true), shrunk(ungridded(made, shuffle))
+        a, b, c = (F.avg_pool2d(x, scale) if scale > 1 else x for x in (made, true, plain))
         loss = loss + F.l1_loss(a, b) + 0.5 * F.mse_loss(a, b) + share * contrast * F.l1_loss(texture(c), texture(b))
     return loss + GRID * F.l1_loss(grid(made, shuffle), grid(true, shuffle))
 
@@ -146,20 +146,20 @@ def main():
     @torch.no_grad()
     def check(averages):
         found = {name: [] for name in ("psnr", "half_psnr", "texture", "student_psnr", "student_texture", "grid", "student_grid")}
-        energy = {}  # of details of 2, 4 and 8 pixels, summed: few pictures have most of it
+        energy = {"": 0, "drawn_": 0, "true": 0}  # of details of 2, 4 and 8 pixels, summed: few pictures have most of it
         for i in range(kept):
             true = picture(order[i])[None].clamp(-1, 1)
-            for source, name in ((latents, ""), (smoothed, "student_"), (imagined, "drawn_")):
-                made = averages["vae"].decode(source[i : i + 1]).float().clamp(-1, 1)
-                energy[name] = energy.get(name, 0) + torch.tensor(detail(made)[1:4])
-                if name == "drawn_":
-                    continue
+            shown = {name: averages["vae"].decode(source[i : i + 1]).float().clamp(-1, 1)
+                     for name, source in (("", latents), ("student_", smoothed), ("drawn_", imagined))}
+            for name, pictures in (("", shown[""]), ("drawn_", shown["drawn_"]), ("true", true)):
+                energy[name] = energy[name] + torch.tensor(detail(pictures)[1:4])
+            for name in ("", "student_"):
+                made = shown[name]
                 found[name + "psnr"].append(-10 * (F.mse_loss(made, true) / 4).log10())
                 found[name + "texture"].append(texture(made).mean() / texture(true).mean())
                 found[name + "grid"].append((grid(made, shuffle) - grid(true, shuffle)).abs().mean() * 255)
                 if not name:
                     found["half_psnr"].append(-10 * (F.mse_loss(F.avg_pool2d(made, 2), F.avg_pool2d(true, 2)) / 4).log10())
-            energy["true"] = energy.get("true", 0) + torch.tensor(detail(true)[1:4])
         shares = {f"{name}details_{2 << k}": energy[name][k] / energy["true"][k] for name in ("", "drawn_") for k in range(3)}
         return {k: torch.stack(v).mean() for k, v in found.items()} | shares
 

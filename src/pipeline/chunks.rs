@@ -23,6 +23,7 @@ pub const DRAWING_VERSION: u32 = 3;
 const BYTES_PER_PIXEL: f64 = 0.1;
 /// Bytes of a frame however small it is, about: measured at 64x64, its places in the tables included.
 const BYTES_PER_FRAME: f64 = 1000.0;
+
 /// Bytes of disk, about, that the sound of a film takes while it is muxed. Clips at a rate of their own have none.
 ///
 /// # Errors

@@ -13,8 +13,8 @@ use crate::calibration::{MeasuredSegment, Scale};
 /// bundled model's pictures then move from prompt to prompt in about five seconds of loud music.
 pub(super) const LENGTH_PER_SEED: f64 = 0.20;
 
-/// Segments on which the picture shall move less than this go one seed, whatever its length is.
-const SHORT_LENGTH: f64 = 0.20;
+/// Segments on which the picture shall move less than this (a second at a noise velocity of 1) go one seed, whatever its length is.
+const SHORT_LENGTH: f64 = LENGTH_PER_SEED;
 
 /// Fewest seeds of other segments. With these, no knot belongs to both ends.
 const MIN_SEEDS: usize = 3;
