@@ -18,6 +18,7 @@ from torch import nn
 from torch.nn import functional
 
 THREADS = int(os.environ.get("OMP_NUM_THREADS", 2))
+TRAINING = Path(__file__).resolve().parents[2] / "model/training"  # has the networks that diffusers doesn't know, in torch
 
 
 class Geglu(nn.Module):
@@ -60,11 +61,31 @@ class Decoder(nn.Module):
         return self.vae.decode(x / self.vae.config.scaling_factor, return_dict=False)[0]
 
 
+class OurDecoder(nn.Module):
+    """The bundled model's decoder, of a class that diffusers doesn't know."""
+
+    def __init__(self, folder):
+        super().__init__()
+        sys.path.insert(0, str(TRAINING))
+        from export import full
+        from nets import autoencoder_of
+
+        self.vae = autoencoder_of(full(Path(folder) / "diffusion_pytorch_model.safetensors"))
+        self.latent_channels = self.vae.cfg["latent_channels"]
+
+    def forward(self, x):
+        return self.vae.decode(x)
+
+
+def config_of(folder):
+    return json.loads((Path(folder) / "config.json").read_text())
+
+
 def load(folder):
     """diffusers' module in float32, its weights read one by one."""
     import diffusers
 
-    config = json.loads((Path(folder) / "config.json").read_text())
+    config = config_of(folder)
     return getattr(diffusers, config["_class_name"]).from_pretrained(folder, torch_dtype=torch.float32)
 
 
@@ -74,6 +95,9 @@ def module(case):
     if kind in ("unet", "decode"):
         folder, side, batch = rest.rsplit(":", 2)
         side, batch = int(side), int(batch)
+        if config_of(folder)["_class_name"] == "PatchAutoencoder":
+            decoder = OurDecoder(folder)
+            return decoder, [torch.randn(batch, decoder.latent_channels, side, side)]
         model = load(folder)
         config = model.config
         if kind == "decode":

@@ -11,7 +11,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-WARMUP = 120  # steps in which the critic only watches
+WARMUP = 300  # steps in which the critic only watches
 AMISS = 0.3  # what a true picture under the words of another counts beside a made one
 RECHECK = 8  # steps between two looks at how strong its word is
 

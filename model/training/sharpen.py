@@ -26,7 +26,7 @@ from export import read
 from motifs import MOTIFS
 from nets import autoencoder_of, latent_shape
 from pictures import company, paint, scene
-from schedule import STEPS, signal_and_noise
+from schedule import STEPS, drawn, levels
 from train_diffusion import tokens_of
 from training import options, save, train
 
@@ -68,28 +68,41 @@ def fitting_gain(soft, true):
     return gain
 
 
-def arguments(parser):
+def arguments(parser, batch):
     parser.add_argument("--weights", default="..", help="exported folder: the student and its autoencoder")
     parser.add_argument("--student", help="checkpoint of another student, of the autoencoder RUN/vae.pt")
     parser.add_argument("--tokenizer", default="../tokenizer/tokenizer.json")
-    parser.add_argument("--gain", type=float, help="of the filter; measured if it isn't given")
     parser.add_argument("--plain", type=float, default=0.6)
-    return options(parser, minutes=25, batch=8, rate=3e-4)
+    return options(parser, minutes=25, batch=batch, rate=3e-4)
+
+
+def networks(args):
+    """(text encoder, student, autoencoder), none of which is trained."""
+    text, student, vae = read(args.weights, args.device)
+    if args.student:
+        load = lambda path: torch.load(path, map_location=args.device, weights_only=True)
+        old = load(args.student)
+        student.load_state_dict(old["unet"]), text.load_state_dict(old["text"])
+        vae = autoencoder_of(load(Path(args.run) / "vae.pt")).eval()
+    for net in (text, student, vae):
+        net.requires_grad_(False)
+    return text, student, vae
+
+
+def missed(unet, x, t, words, wanted):
+    """What the predicted velocity lacks (n, c, h, w) of that which leads to the `wanted` latents."""
+    alpha, sigma = levels(t)
+    return unet(x, t, words).float() - (alpha * x - wanted) / sigma.clamp(min=0.05)
 
 
 def main():
-    args = arguments(argparse.ArgumentParser())
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--gain", type=float, help="of the filter; measured if it isn't given")
+    args = arguments(parser, batch=8)
     run, device = Path(args.run), args.device
-    text, soft, vae = read(args.weights, device)
-    if args.student:
-        old = torch.load(args.student, map_location=device, weights_only=True)
-        soft.load_state_dict(old["unet"]), text.load_state_dict(old["text"])
-        vae = autoencoder_of(torch.load(run / "vae.pt", map_location=device, weights_only=True)).eval()
-    for net in (text, soft, vae):
-        net.requires_grad_(False)
+    text, soft, vae = networks(args)
     student = copy.deepcopy(soft).train().requires_grad_(True)
     tokenizer, names, rng = Tokenizer.from_file(args.tokenizer), list(MOTIFS), random.Random(args.seed)
-    alpha, sigma = signal_and_noise(device)
 
     def scenes(count):
         chosen = [rng.choice(names) for _ in range(count)]
@@ -97,11 +110,6 @@ def main():
 
     def prompts(shown):
         return text(tokens_of(tokenizer, [write_caption(rng, s) for s in shown]).to(device))
-
-    def drawn(unet, x, t, words):
-        """The latent that a prediction leads to."""
-        a, s = alpha[t].view(-1, 1, 1, 1), sigma[t].view(-1, 1, 1, 1)
-        return a * x - s * unet(x, t, words).float()
 
     def measured():
         """The gain for this student."""
@@ -129,20 +137,18 @@ def main():
         sharp = sharpened(drawn(soft, x, torch.full_like(t, STEPS - 1), words), gain)
         later = (t < STEPS - 1).nonzero().flatten()
         if len(later):
-            a, s = alpha[t[later]].view(-1, 1, 1, 1), sigma[t[later]].view(-1, 1, 1, 1)
+            a, s = levels(t[later])
             x[later] = a * sharp[later] + s * x[later]
             # Gone by the second of four steps, where sigma is 0.92.
             sharp[later] = sharpened(drawn(soft, x[later], t[later], words[later]), gain * s**16)
         return x, t, words, sharp
 
-    def missed(unet, x, t, words, sharp):
-        """Square error of the predicted velocity."""
-        a, s = alpha[t].view(-1, 1, 1, 1), sigma[t].view(-1, 1, 1, 1)
-        return (unet(x, t, words).float() - (a * x - sharp) / s.clamp(min=0.05)).square().mean((1, 2, 3))
+    def error(unet, *taught):
+        return missed(unet, *taught).square().mean((1, 2, 3))
 
     def loss_of(step):
         first = args.batch // 2
-        each = missed(student, *lesson(args.batch, rng.choice(SIZES), first))
+        each = error(student, *lesson(args.batch, rng.choice(SIZES), first))
         return each.mean(), {"one_step": each.detach()[:first].mean(), "later": each.detach()[first:].mean()}
 
     known = lesson(HELD_OUT, SIZES[0], HELD_OUT // 2)
@@ -150,7 +156,7 @@ def main():
     @torch.no_grad()
     def check(averages):
         """Error beside that of the soft student: 0 is reached where the filter is learnt, 1 is the beginning."""
-        each = lambda unet: missed(unet, *known).unflatten(0, (2, -1)).mean(1)
+        each = lambda unet: error(unet, *known).unflatten(0, (2, -1)).mean(1)
         mine, before = each(averages["student"]), each(soft)
         return {"one_step": mine[0] / before[0], "later": mine[1] / before[1]}
 

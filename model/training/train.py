@@ -60,11 +60,12 @@ def plan(args, run):
 
 
 def begin(args, run):
-    """RUN/vae.pt and RUN/model.pt from an exported folder, unless this run has its own already."""
+    """RUN/vae.pt, RUN/vae_large.pt and RUN/model.pt from an exported folder, unless this run has its own already."""
     if args.begin == "nothing" or (run / "vae.pt").exists():
         return
     text, unet, vae = read(args.begin)
-    save(run / "vae.pt", vae.state_dict())
+    save(run / "vae.pt", vae.sees.state_dict())
+    save(run / "vae_large.pt", vae.draws.state_dict())
     save(run / "model.pt", {"unet": unet.state_dict(), "text": text.state_dict()})
 
 
@@ -94,7 +95,7 @@ def commands(stage, minutes, args, run):
     match stage:
         case "decoder":
             return painted("sharp", 512) + [["train_decoder.py", "--data", str(run / "sharp"), "--batch", str(batch["decoder"]), "--rate", "8e-4",
-                                             "--bf16", "--minutes", str(minutes), *common]]
+                                             "--bf16", "--muon", "--minutes", str(minutes), *common]]
         case "autoencoder":
             crops = painted("crops", 256)
             learn = ["train_autoencoder.py", "--data", str(run / "crops"), "--batch", str(batch["autoencoder"]), "--bf16", *common]

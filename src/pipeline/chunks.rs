@@ -17,7 +17,7 @@ use super::chunk_set::{ChunkSet, Piece};
 
 /// Raised when a change to this program alters pixels, so that older chunks aren't mixed with new ones. The golden pictures of
 /// the tests are kept with the version that drew them.
-pub const DRAWING_VERSION: u32 = 3;
+pub const DRAWING_VERSION: u32 = 4;
 
 /// Bytes of an H.264 film a pixel, about, at the default quality: films of the bundled model have 0.07, busy ones 0.13.
 const BYTES_PER_PIXEL: f64 = 0.1;

@@ -1,10 +1,13 @@
-//! The bundled model's decoder against the one in candle-transformers, written by other people. That one has zeros around a picture, so
-//! ours is given them, too, instead of its reflection.
+//! The decoder of `AutoencoderKL` against the one in candle-transformers, written by other people. The weights are those of the
+//! autoencoder that made the bundled model's latents. Theirs has zeros around a picture, so ours is given them, too, instead of a
+//! reflection.
 
 #![expect(
     clippy::unwrap_used,
     reason = "a test may panic; helpers here are not inside #[test] functions"
 )]
+
+use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
@@ -13,6 +16,11 @@ use diffusion::vae::{Decoder, VaeConfig};
 use diffusion::weights::Weights;
 use diffusion::{ModelSource, Part};
 use kernels::Method;
+
+const FOLDER: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../model/training/milestones/f8c4"
+);
 
 /// Smooth, reproducible values of about unit variance, `[1, 4, 8, 12]`. One picture only: of a batch of two, the reference
 /// decodes the second one wrongly (PyTorch agrees with ours).
@@ -24,18 +32,10 @@ fn latents() -> Tensor {
 }
 
 fn theirs(latents: &Tensor) -> Tensor {
-    let file = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../model/vae/diffusion_pytorch_model.safetensors"
-    );
-    let bytes = std::fs::read(file).unwrap();
+    let read = |name| std::fs::read(Path::new(FOLDER).join(name)).unwrap();
+    let bytes = read("diffusion_pytorch_model.safetensors");
     let builder = VarBuilder::from_buffered_safetensors(bytes, DType::F32, &Device::Cpu).unwrap();
-    let text = std::fs::read_to_string(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../model/vae/config.json"
-    ))
-    .unwrap();
-    let config: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let config: serde_json::Value = serde_json::from_slice(&read("config.json")).unwrap();
     let number = |key: &str| config[key].as_u64().unwrap() as usize;
     let channels = config["block_out_channels"].as_array().unwrap();
     let out_channels = number("out_channels");
@@ -60,13 +60,14 @@ fn theirs(latents: &Tensor) -> Tensor {
 
 fn ours(latents: &Tensor, method: Method) -> Tensor {
     let model = ModelSource::open("bundled").unwrap();
+    let model = model.with_vae(Path::new(FOLDER)).unwrap();
     let mut config = VaeConfig::read(&model.config(Part::Vae).unwrap()).unwrap();
     if let VaeConfig::Kl(config) = &mut config {
         config.padding_mode = "zeros".to_owned();
     }
     let weights = Weights::new(model.tensors(Part::Vae).unwrap(), &Device::Cpu, DType::F32)
         .with_method(method);
-    // The bundled model's scaling factor is 1, so both take the same latents.
+    // The scaling factor is 1, so both take the same latents.
     Decoder::load(&weights, config)
         .unwrap()
         .decode(latents)

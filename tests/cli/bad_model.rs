@@ -27,6 +27,14 @@ fn model(bench: &Bench) -> PathBuf {
     copy
 }
 
+/// Gives the model in `folder` an `AutoencoderKL` instead of its own autoencoder: the one that its latents come from.
+fn give_kl_autoencoder(folder: &Path) {
+    let milestone = Path::new(env!("CARGO_MANIFEST_DIR")).join("model/training/milestones/f8c4");
+    for file in ["config.json", "diffusion_pytorch_model.safetensors"] {
+        std::fs::copy(milestone.join(file), folder.join("vae").join(file)).unwrap();
+    }
+}
+
 /// Rewrites a safetensors file's header.
 fn edit_header(path: &Path, edit: impl FnOnce(String) -> String) {
     let bytes = std::fs::read(path).unwrap();
@@ -183,7 +191,7 @@ fn edit_json(path: &Path, key: &str, value: serde_json::Value) {
 fn configurations_of_no_network_are_refused_with_file_and_key() {
     use serde_json::json;
     let huge = 1u64 << 60;
-    for (file, key, value) in [
+    for (part, key, value) in [
         ("unet", "attention_head_dim", json!(0)),
         ("unet", "attention_head_dim", json!(7)),
         ("unet", "attention_head_dim", json!([1])),
@@ -201,11 +209,22 @@ fn configurations_of_no_network_are_refused_with_file_and_key() {
         ("unet", "sample_size", json!(huge)),
         ("unet", "transformer_layers_per_block", json!(huge)),
         ("vae", "_class_name", json!("AutoencoderOobleck")),
-        ("vae", "block_out_channels", json!([huge, 1])),
+        ("vae", "act_fn", json!("silu")),
         ("vae", "latent_channels", json!(0)),
-        ("vae", "layers_per_block", json!(huge)),
-        ("vae", "scaling_factor", json!(0)),
-        ("vae", "norm_num_groups", json!(3)),
+        ("vae", "layers", json!([huge, 1])),
+        ("vae", "out_channels", json!(4)),
+        ("vae", "patch", json!(huge)),
+        ("vae", "refine", json!(-1)),
+        ("vae", "widths", json!([160])),
+        (
+            "vae of AutoencoderKL",
+            "block_out_channels",
+            json!([huge, 1]),
+        ),
+        ("vae of AutoencoderKL", "latent_channels", json!(0)),
+        ("vae of AutoencoderKL", "layers_per_block", json!(huge)),
+        ("vae of AutoencoderKL", "scaling_factor", json!(0)),
+        ("vae of AutoencoderKL", "norm_num_groups", json!(3)),
         ("text_encoder", "hidden_act", json!("swish")),
         ("text_encoder", "hidden_size", json!(huge)),
         ("text_encoder", "max_position_embeddings", json!(huge)),
@@ -215,11 +234,12 @@ fn configurations_of_no_network_are_refused_with_file_and_key() {
         ("text_encoder", "vocab_size", json!(huge)),
     ] {
         let bench = Bench::new();
-        edit_json(
-            &model(&bench).join(file).join("config.json"),
-            key,
-            value.clone(),
-        );
+        let folder = model(&bench);
+        let file = part.split(' ').next().unwrap();
+        if part != file {
+            give_kl_autoencoder(&folder);
+        }
+        edit_json(&folder.join(file).join("config.json"), key, value.clone());
         let run = bench.run(&["models", "info", "model"]);
         assert_eq!(
             run.code, 2,

@@ -21,6 +21,11 @@ CONFIG = {
 FACTOR = 16  # pixels a latent is wide
 
 
+def config_of(state):
+    """The config of a state dict: what is shipped has fewer channels of latents than CONFIG."""
+    return CONFIG | {"latent_channels": state["linear.decode.weight"].shape[1]}
+
+
 def conv(inside, out, loud=1.0):
     """3x3 with reflected borders; `loud` scales the weights it starts with."""
     made = nn.Conv2d(inside, out, 3, padding=1, padding_mode="reflect")
@@ -100,10 +105,14 @@ class LinearCode(nn.Module):
 
 
 class Autoencoder(nn.Module):
-    def __init__(self, cfg=CONFIG):
+    """Both halves, or the decoder alone, for latents that another network makes."""
+
+    def __init__(self, cfg=CONFIG, encodes=True):
         super().__init__()
         self.cfg, self.shuffle = cfg, 1
         self.linear, self.encoder, self.decoder = LinearCode(cfg), Encoder(cfg), Decoder(cfg)
+        if not encodes:
+            del self.linear.encode, self.encoder
         self.to(memory_format=torch.channels_last)
 
     def encode(self, picture):
