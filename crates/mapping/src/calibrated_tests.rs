@@ -361,4 +361,4 @@ fn hits_of_a_short_loop_grow_as_much_as_it_has_to_hurry() {
 }
 
 /// How far a pulse of a radian moves the picture in a film that isn't a loop.
-const LENGTH_OF_HIT: f64 = 0.066;
+const LENGTH_OF_HIT: f64 = 0.076;

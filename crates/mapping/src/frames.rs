@@ -12,7 +12,7 @@ use crate::prompts::ScriptPrompt;
 
 /// How far a pulse of a radian shall move the picture, as a perceptual distance. A strong hit is then some four times the
 /// usual step of a frame.
-const LENGTH_PER_RADIAN: f64 = 0.066;
+const LENGTH_PER_RADIAN: f64 = 0.076;
 
 /// Most that the noise is turned by a pulse, in radians: pictures that hardly move have smaller hits.
 const MAX_TURN: f64 = 0.9;
