@@ -26,10 +26,10 @@ from training import save
 HERE = Path(__file__).resolve().parent
 # Share of the budget by stage. Pictures come first, so that every later stage can resume without them.
 SHARES = {"autoencoder": 0.16, "small": 0.06, "large": 0.08, "coarse": 0.16, "middle": 0.28, "fine": 0.22, "pairs": 0.08, "student": 0.12,
-          "sharpen": 0.06, "decoder": 0.15}
+          "sharpen": 0.06, "tones": 0.06, "decoder": 0.15}
 # (cpu, gpu): pictures of each set at most, and batch of each training.
 COUNTS = {"small": (32_000, 200_000), "large": (6_144, 60_000), "wide": (512, 20_000), "crops": (6_000, 24_000), "sharp": (1_500, 6_000), "pairs": (4_000, 60_000)}
-BATCHES = {"autoencoder": (8, 128), "decoder": (8, 96), "coarse": (64, 1024), "middle": (64, 512), "fine": (16, 192), "student": (16, 192), "pairs": (16, 512), "sharpen": (8, 192)}
+BATCHES = {"autoencoder": (8, 128), "decoder": (8, 96), "coarse": (64, 1024), "middle": (64, 512), "fine": (16, 192), "student": (16, 192), "pairs": (16, 512), "sharpen": (8, 192), "tones": (16, 192)}
 
 
 def plan(args, run):
@@ -41,7 +41,7 @@ def plan(args, run):
             return kept
         if not args.minutes:
             return kept
-        for name in ("coarse", "middle", "fine", "distill", "sharpen", "pairs", "large"):
+        for name in ("coarse", "middle", "fine", "distill", "sharpen", "tones", "pairs", "large", "decoder_latents"):
             (run / f"{name}.pt").unlink(missing_ok=True)
     if not args.minutes:
         return {"minutes": {}, "done": []}
@@ -112,8 +112,8 @@ def commands(stage, minutes, args, run):
             return [diffusion("middle", "2e-3", "--data", f"{run}/small", "--late", "0.8")]
         case "fine":
             return [diffusion("fine", "1.5e-3", "--data", f"{run}/large", f"{run}/wide", "--share", "7", "1", "--late", "0.7")]
-        case "sharpen":
-            return [["sharpen.py", "--student", str(run / "student.pt"), "--minutes", str(minutes), "--batch", str(batch["sharpen"]), "--muon",
+        case "sharpen" | "tones":
+            return [[f"{stage}.py", "--student", str(run / "student.pt"), "--minutes", str(minutes), "--batch", str(batch[stage]), "--muon",
                      "--tokenizer", args.tokenizer, *half, *common]]
     pairs = ["distill.py", "--tokenizer", args.tokenizer, "--pairs", str(count["pairs"]), "--pair-batch", str(batch["pairs"]), "--batch", str(batch["student"]), "--smooth", args.smooth, "--muon",
              *half, *common]
@@ -132,7 +132,7 @@ def main():
     parser.add_argument("--bf16", action="store_true", help="mixed precision on a CPU: twice as fast where it multiplies bfloat16 (AMX)")
     parser.add_argument("--run", type=Path, default=HERE / "run")
     parser.add_argument("--from", dest="begin", default=str(HERE.parent), help="exported folder to begin from, or `nothing`")
-    parser.add_argument("--large", action="store_true", help="also train a decoder that draws twice the size")
+    parser.add_argument("--large", action="store_true", help="also train the decoder that is shipped, which draws twice the size that the encoder sees")
     parser.add_argument("--smooth", default="0.01", help="weight of the student's even pace on walks; see distill.py")
     parser.add_argument("--critic", default="1.5", help="pull of the critic of the student's latents; see distill.py")
     parser.add_argument("--tokenizer", default=str(HERE.parent / "tokenizer/tokenizer.json"))

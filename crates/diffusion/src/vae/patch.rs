@@ -1,4 +1,4 @@
-//! `PatchAutoencoder`, the bundled model's next one: latents a sixteenth of the picture's sides, made of 3x3 and 1x1
+//! `PatchAutoencoder`, of which the bundled model has the decoder: latents a sixteenth of the picture's sides, 3x3 and 1x1
 //! convolutions and ReLU alone. A linear code of patches goes all the way beside the layers. See
 //! `model/training/f16c16/autoencoder.py`, whose names the tensors have.
 
