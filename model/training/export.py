@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
 import vocabulary
-from nets import TEXT, Mixed, TextEncoder, autoencoder_of, new_unet, unet_of
+from nets import TEXT, Mixed, TextEncoder, autoencoder_of, new_unet, pad, unet_of
 from schedule import SCHEDULER
 
 INDEX = {
@@ -67,8 +67,9 @@ def read(out, device="cpu"):
 
 @torch.no_grad()
 def check(out):
-    """Largest difference between our networks and diffusers' on the same exported weights. It doesn't know our autoencoder."""
-    from diffusers import DDIMScheduler, UNet2DConditionModel
+    """Largest difference between our networks and diffusers' on the same exported weights, and on f8c4's: it doesn't know the
+    decoder that is shipped."""
+    from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
     from transformers import CLIPTextModel
 
     from schedule import denoise
@@ -83,6 +84,13 @@ def check(out):
     x = torch.randn(2, 4, 32, 56)
     t = torch.tensor([999, 249])
     print("unet", (unet(x, t, words) - their_unet(x, t, words).sample).abs().max().item())
+    vae, their_vae = autoencoder_of(full(F8C4)).eval(), AutoencoderKL.from_pretrained(F8C4.parent, torch_dtype=torch.float32)
+    pad(their_vae.decoder, vae.cfg["padding_mode"])  # ours, too
+    z = torch.randn(1, 4, 32, 56)
+    theirs = F.pixel_shuffle(their_vae.decode(z).sample, vae.shuffle)  # the shuffle is ours, and the border; the rest is diffusers'
+    print("decoder", (vae.decode(z) - theirs).abs().max().item())
+    picture = torch.rand(1, 3, 128, 128) * 2 - 1
+    print("encoder", (vae.encode(picture) - their_vae.encode(picture).latent_dist.mode()).abs().max().item())
     scheduler = DDIMScheduler.from_pretrained(out / "scheduler")
     for count in (1, 2, 4):
         scheduler.set_timesteps(count)

@@ -21,6 +21,7 @@ from pathlib import Path
 import torch
 
 from export import read
+from nets import Mixed
 from training import save
 
 HERE = Path(__file__).resolve().parent
@@ -64,8 +65,10 @@ def begin(args, run):
     if args.begin == "nothing" or (run / "vae.pt").exists():
         return
     text, unet, vae = read(args.begin)
-    save(run / "vae.pt", vae.sees.state_dict())
-    save(run / "vae_large.pt", vae.draws.state_dict())
+    if isinstance(vae, Mixed):
+        save(run / "vae_large.pt", vae.draws.state_dict())
+        vae = vae.sees
+    save(run / "vae.pt", vae.state_dict())
     save(run / "model.pt", {"unet": unet.state_dict(), "text": text.state_dict()})
 
 

@@ -40,7 +40,7 @@ OWN = 0.5  # share of steps on its latents
 GRID = 6.0  # weight of the pattern that shuffled pixels may leave: squares, which a critic alone lets grow
 HELD_OUT = 48  # pictures never trained on (an eighth of a small set)
 MEASURED = 64  # pictures that the first decoder's matrix is fitted to
-SCALES = {1: 0.0, 2: 1.0, 4: 1.0}  # pixels to which pictures are shrunk, and what local contrast counts there: at 1 the net draws dots for it
+SCALES = (1, 2, 4)  # pixels to which pictures are shrunk; local contrast counts from 2 on: at 1 the net draws dots for it
 
 
 def texture(picture):
@@ -59,12 +59,14 @@ def ungridded(picture, shuffle):
 
 
 def likeness(made, true, contrast, shuffle):
-    """L1 of edges and of the grid, and at three scales of colours and of local contrast, which colours alone would smooth away."""
+    """L1 of edges and of the grid, at three scales of colours, and at two of local contrast, which colours alone would smooth away."""
     loss = sum(F.l1_loss(a, b) for a, b in zip(edges(made), edges(true)))
     plain = ungridded(made, shuffle)
-    for scale, share in SCALES.items():
+    for scale in SCALES:
         a, b, c = (F.avg_pool2d(x, scale) if scale > 1 else x for x in (made, true, plain))
-        loss = loss + F.l1_loss(a, b) + 0.5 * F.mse_loss(a, b) + share * contrast * F.l1_loss(texture(c), texture(b))
+        loss = loss + F.l1_loss(a, b) + 0.5 * F.mse_loss(a, b)
+        if scale > 1:
+            loss = loss + contrast * F.l1_loss(texture(c), texture(b))
     return loss + GRID * F.l1_loss(grid(made, shuffle), grid(true, shuffle))
 
 
