@@ -59,8 +59,9 @@ def means_of(path, vae, count, plain, device):
         means.append(vae.encode(paint([shown], SIDE, SIDE, gen, device) * 2 - 1).mean((2, 3)))
         if i % 500 == 499:
             print(f"{i + 1} means, {(i + 1) / (time.time() - start):.0f} a second", flush=True)
-    save(path, (captions, torch.cat(means)))
-    return captions, torch.cat(means)
+    made = captions, torch.cat(means)
+    save(path, made)
+    return made
 
 
 def main():

@@ -28,24 +28,12 @@ from f16c16.train_autoencoder import NOISE, PAINT_EVERY, figures, likeness
 from motifs import MOTIFS
 from nets import autoencoder_of, denoiser_of
 from pictures import company, scene
-from schedule import STEPS
-from train_decoder import grid, texture
+from train_decoder import grid, imagined_of, texture
 from train_diffusion import tokens_of
 from training import options, save, train
 
 GRID = 4.0  # weight of a pattern of 4x4 pixels, which a critic alone lets grow
 IMAGINED = 256  # latents that the student draws beforehand
-
-
-@torch.no_grad()
-def imagined(run, tokens, shape, device):
-    """What the student draws of captions in one step."""
-    unet, text = denoiser_of(torch.load(run / "student.pt", map_location=device, weights_only=True), device)
-    made = []
-    for part in tokens.split(16):
-        noise = torch.randn((len(part), *shape), device=device)
-        made.append(-unet(noise, torch.full((len(part),), STEPS - 1, device=device), text(part.to(device))))
-    return torch.cat(made)
 
 
 def captions(count, tokenizer, seed=3):
@@ -77,7 +65,8 @@ def main():
         part.requires_grad_(False)
     before, known, drawn = copy.deepcopy(model).eval().requires_grad_(False), held_out(run, 512, 512, args.checked), None
     if (run / "student.pt").exists():
-        drawn = imagined(run, captions(IMAGINED, args.tokenizer), (model.cfg["latent_channels"], 32, 32), device)
+        student = denoiser_of(torch.load(run / "student.pt", map_location=device, weights_only=True), device)
+        drawn = imagined_of(*student, captions(IMAGINED, args.tokenizer), (model.cfg["latent_channels"], 32, 32), device, args.seed)
     critic, side, shuffle = Critic(Patches(), model.decoder.refine.conv2.weight, args.critic, 3e-4, device), args.crop // 16, model.cfg["patch"]
 
     def loss_of(step):
